@@ -1,0 +1,81 @@
+"""The explorer: `streamlit run app.py`. The frame around every page, and the list of pages by folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import compute, fresh, frame
+from pages.shared.frame import View
+
+PAGES = Path(__file__).parent / "pages"
+
+VIEWS = {
+    "explore": [
+        View(
+            "study",
+            ":material/science:",
+            "Which expansion pays?",
+            "The manifold metric M₀ is measured before a candidate is trained; the gain G* afterwards. "
+            "Intervals hold 95 %, over seeds.",
+            (("q", "n"), ("measure", "rank")),
+            above=compute.offer,
+            below=compute.own,
+        ),
+        View(
+            "interpolation",
+            ":material/timeline:",
+            "What lies between two minima?",
+            "The loss along the straight line between two networks. How far it rises above the dotted chord is the "
+            "barrier.",
+            (("between",), ("model", "seed", "pair", "curves"), ("stage", "split")),
+        ),
+        View(
+            "barriers",
+            ":material/bar_chart:",
+            "How high are the barriers?",
+            "Each step of a walk has one midpoint barrier b̂. The dashed line is λ: the share m of the barriers left of "
+            "it is the size of the manifold.",
+            (("q", "n"), ("pool", "checkpoint", "scale")),
+        ),
+        View(
+            "graph",
+            ":material/hub:",
+            "Which copies are connected?",
+            "Nodes are permuted copies of one network, placed by their distance in parameter space; an edge exists "
+            "where the barrier is at most λ.",
+            (("q", "n"), ("model", "seed", "edge"), ("stage", "all_pairs")),
+            title="Permutation graph",
+        ),
+        View(
+            "trajectories",
+            ":material/show_chart:",
+            "How does training change it?",
+            "Mean over seeds, with a band of one standard deviation; a star marks the greatest gain.",
+            (("q", "n"), ("measure", "rank", "epochs_axis")),
+        ),
+        View(
+            "sensitivity",
+            ":material/grid_on:",
+            "How much do q and n matter?",
+            "Rank correlation of M₀ with the best gain, for every quantile q and number of permutations n, all from "
+            "one walk. A click on a cell chooses it.",
+            (("q", "n"), ("measure", "rank", "grid")),
+        ),
+    ]
+}
+
+fresh.reload_once()
+st.set_page_config("Loss landscape explorer", ":material/landscape:", "wide")
+pages = {
+    section.capitalize(): {
+        st.Page(
+            PAGES / section / f"{view.name}.py", title=view.heading, icon=view.icon, default=view.name == "study"
+        ): view
+        for view in views
+    }
+    for section, views in VIEWS.items()
+}
+page = st.navigation({section: list(found) for section, found in pages.items()})
+frame.around(page, next(found[page] for found in pages.values() if page in found))

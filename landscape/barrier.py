@@ -1,0 +1,127 @@
+"""Midpoint barriers along the walk (Definition 1, Algorithm 1).
+
+The reference form follows the paper: build the parameters of consecutive nodes, average them, evaluate the
+loss. The fast form evaluates the same midpoints by `landscape.paths`, each distinct one once, by three
+symmetries: permuted copies have equal loss; a step from node i is, seen from node 0, a conjugate permutation
+of θ itself; and π and π⁻¹ have equal barriers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from landscape import paths
+from landscape.cut import cut_at
+from landscape.expand import named_group
+from landscape.loss import cross_entropy
+from landscape.units import take
+from landscape.walk import check_permutations, seen_from_start
+from landscape.weights import Weights, logits, merge, split
+
+Report = Callable[[int, int], None]  # midpoints done, and in all
+
+
+def midpoint_barriers(
+    model: nnx.Module,
+    permutations: Int[np.ndarray, "n units"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    *,
+    group: str,
+    method: Literal["fast", "reference"] = "fast",
+    report: Report = lambda done, total: None,
+) -> Float[np.ndarray, " n"]:
+    """b̂_i = |L(½θ_i + ½θ_{i+1}) − ½(L(θ_i) + L(θ_{i+1}))| with θ_{i+1} = P(θ_i, π_i), in nats.
+
+    L is the mean cross-entropy on the one batch given, in evaluation mode. `fast` needs a model with a `cut`
+    at this group; without one, and with `reference`, Algorithm 1 is followed as written.
+
+    Raises ValueError for an unknown group or method, or rows that are no permutations of its units.
+    """
+    permutations = np.asarray(permutations)
+    table = named_group(model, group)
+    graphdef, weights = split(model)
+    check_permutations(permutations, table.size(weights))
+    if method not in ("fast", "reference"):
+        raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
+    form = _fast if method == "fast" and cut_at(model, group) is not None else _reference
+    return form(graphdef, weights, group, permutations, inputs, jnp.asarray(targets), report)
+
+
+def _reference(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    permutations: np.ndarray,
+    inputs: Any,
+    targets: Array,
+    report: Report,
+) -> np.ndarray:
+    barriers = []
+    loss = node_loss(graphdef, weights, inputs, targets)
+    for permutation in permutations:
+        barrier, weights, loss = _reference_step(graphdef, weights, loss, group, permutation, inputs, targets)
+        barriers.append(np.asarray(barrier))
+        report(len(barriers), len(permutations))
+    return np.array(barriers)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def node_loss(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array) -> Float[Array, ""]:
+    """L(θ): mean cross-entropy on the batch, in nats."""
+    return cross_entropy(logits(graphdef, weights, inputs), targets)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _reference_step(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    loss: Array,
+    group: str,
+    permutation: Array,
+    inputs: Any,
+    targets: Array,
+) -> tuple[Array, Weights, Array]:
+    """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
+    following = take(weights, merge(graphdef, weights).groups()[group], permutation)
+    midpoint = jax.tree.map(lambda a, b: (a + b) / 2, weights, following)
+    following_loss = node_loss(graphdef, following, inputs, targets)
+    barrier = jnp.abs(node_loss(graphdef, midpoint, inputs, targets) - (loss + following_loss) / 2)
+    return barrier, following, following_loss
+
+
+def _fast(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    permutations: np.ndarray,
+    inputs: Any,
+    targets: Array,
+    report: Report,
+) -> np.ndarray:
+    distinct, position = distinct_midpoints(seen_from_start(permutations))
+    shared = paths.common(graphdef, weights, group, inputs)
+    half = np.array([0.5], shared.z.dtype)
+    changes = paths.loss_changes(graphdef, weights, group, shared, distinct, half, targets, report)
+    return np.abs(changes[position, 0])
+
+
+def distinct_midpoints(
+    permutations: Int[np.ndarray, "n units"],
+) -> tuple[Int[np.ndarray, "m units"], Int[np.ndarray, " n"]]:
+    """The permutations up to inversion, each once in order of appearance, and where each row's stands."""
+    inverse = np.argsort(permutations, axis=1)
+    first = np.argmax(permutations != inverse, axis=1)[:, None]
+    smaller = np.take_along_axis(permutations, first, 1) <= np.take_along_axis(inverse, first, 1)
+    representative = np.where(smaller, permutations, inverse)
+    _, chosen, position = np.unique(representative, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(chosen)
+    return representative[chosen[order]], np.argsort(order)[position]

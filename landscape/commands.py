@@ -1,0 +1,213 @@
+"""What the commands of `python -m landscape` do; each imports what it needs, so that the light ones start fast.
+
+A command takes its parsed options and returns the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from landscape.store import Entry, Store
+from landscape.study import Study, from_toml, preset, presets
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from landscape.sealed import Unwritable
+
+NOT_STORED = 1  # exit code
+
+
+class ComputationError(RuntimeError):
+    """A study failed or was cancelled where it was being computed."""
+
+
+def list_studies(options: argparse.Namespace) -> int:
+    """Presets and stored results, by name; damaged entries on stderr."""
+    from landscape.terminal import table
+
+    listing = Store(options.cache).entries()
+    for damage in listing.damaged:
+        print(f"warning: {damage}", file=sys.stderr)
+    known = {entry.key for entry in listing.entries}
+    rows = [_listed(entry.record, entry) for entry in listing.entries]
+    rows += [_listed(_described(study)) for study in presets().values() if study.key not in known]
+    rows.sort(key=lambda row: (row["name"], row["state"], row["key"]))
+    if options.json:
+        _print_json(rows)
+    else:
+        print(table(list(rows[0]), [["" if value is None else value for value in row.values()] for row in rows]))
+    return 0
+
+
+def _described(study: Study) -> dict[str, Any]:
+    return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+
+
+def _listed(record: dict[str, Any], entry: Entry | None = None) -> dict[str, Any]:
+    study = record["study"]
+    return {
+        "name": record["name"],
+        "key": record["key"],
+        "state": "not computed" if entry is None else "shipped" if entry.shipped else "cached",
+        "seeds": study["seeds"],
+        "epochs": study["training"]["epochs"],
+        "permutations": study["walk"]["permutations"],
+        "computed": record.get("computed"),
+        "device": record.get("device"),
+        "title": record["title"],
+    }
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute a study, unless it is stored; then its table, or one line of JSON."""
+    since, store = time.time(), Store(options.cache)
+    sizes = {name: getattr(options, name) for name in ("seeds", "epochs", "train_size", "permutations")}
+    study = _study(options.name).scaled(**sizes)
+    dataset, trouble = _on_scheduler(study, store, options.scheduler) if options.scheduler else _here(study, store)
+    if options.json:
+        path = None if trouble else str(store.entry(study.key).path)
+        print(json.dumps({"key": study.key, "path": path, "seconds": round(time.time() - since, 3)}))
+    else:
+        _print_summary(dataset)
+    if trouble:
+        print(f"error: the result is not stored: {trouble}", file=sys.stderr)
+    return NOT_STORED if trouble else 0
+
+
+def _here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable | None]:
+    """The result, computed in this process if need be, and why it could not be stored."""
+    from landscape.jobs.local import computed
+    from landscape.jobs.progress import News, Report, Tally
+    from landscape.terminal import ProgressLine
+
+    tally, line = Tally(), ProgressLine()
+
+    def hear(message: News | Report) -> None:
+        tally.hear(message)
+        if progress := tally.progress():
+            line.show(progress)
+
+    try:
+        return computed(study, store, hear)
+    finally:
+        line.end()
+
+
+def _on_scheduler(study: Study, store: Store, address: str) -> tuple[xr.Dataset, None]:
+    """The result, computed by the workers of a Dask scheduler, who must see the cache folder."""
+    from landscape.jobs import connect
+    from landscape.terminal import ProgressLine
+
+    try:
+        jobs = connect(store.root, address)
+    except OSError as error:
+        raise ValueError(f"no Dask scheduler at {address!r}: {error}") from None
+    line = ProgressLine()
+    try:
+        jobs.submit(study)
+        while (progress := jobs.progress(study.key)) and progress.active:
+            line.show(progress)
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        jobs.cancel(study.key)
+        raise
+    finally:
+        line.end()
+        jobs.close()
+    if progress is None or progress.state != "done":
+        raise ComputationError(f"{study.name} {progress and progress.state}: {progress and progress.error}")
+    return store.read(study.key), None
+
+
+def show(options: argparse.Namespace) -> int:
+    """The numbers of a stored result."""
+    dataset = _opened(options.name, Store(options.cache))
+    if options.json:
+        from landscape.summary import summary
+
+        _print_json(summary(dataset, options.q, options.n))
+    else:
+        _print_summary(dataset, options.q, options.n)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """A stored result as a file, for other programs."""
+    from landscape import netcdf
+    from landscape.summary import long_table
+
+    target = Path(options.output)
+    if target.suffix not in (".nc", ".csv"):
+        raise ValueError(f"the file to export to must end in .nc or .csv; got {options.output!r}")
+    dataset = _opened(options.name, Store(options.cache))
+    if target.suffix == ".nc":
+        content = netcdf.encode(dataset)
+    else:
+        content = long_table(dataset, options.q, options.n).to_csv().encode()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ValueError(f"cannot write {options.output}: {error.strerror}") from None
+    print(target)
+    return 0
+
+
+def gallery(options: argparse.Namespace) -> int:
+    """Put a preset's result into the gallery, computing it if need be."""
+    store, study = Store(options.cache), preset(options.name)
+    _, trouble = _here(study, store)
+    if trouble:
+        raise trouble
+    print(store.publish(study.key, study.name).path)
+    return 0
+
+
+def engine(options: argparse.Namespace) -> int:
+    """Compute what clients of this cache folder ask for, until there has been nothing to do for a while."""
+    import asyncio
+
+    from landscape.jobs.engine import serve
+
+    asyncio.run(serve(Store(options.cache).root, options.idle))
+    return 0
+
+
+def _study(text: str) -> Study:
+    """The study of a TOML file or a preset. Raises ValueError."""
+    if Path(text).suffix != ".toml":
+        return preset(text)
+    try:
+        return from_toml(text)
+    except OSError as error:
+        raise ValueError(f"{text}: {error.strerror}") from None
+
+
+def _opened(text: str, store: Store) -> xr.Dataset:
+    """The stored result that a name, a key or a file means. Raises ValueError."""
+    if Path(text).suffix != ".toml":
+        return store.open(text)
+    study = _study(text)
+    if study.key not in store:
+        raise ValueError(f"{text} is not computed yet; compute it by: python -m landscape run {text}")
+    return store.read(study.key)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def _print_summary(dataset: xr.Dataset, q: float | None = None, n: int | None = None) -> None:
+    from landscape.summary import Q, summary
+    from landscape.terminal import summary_text
+
+    print(summary_text(summary(dataset, Q if q is None else q, n)))

@@ -1,0 +1,40 @@
+"""A network cut open at one unit group, which is what makes exact midpoints cheap.
+
+With z the pre-activations of the group, h = σ(z) and W the next layer's kernel, the network is
+
+    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → after(y) → logits.
+
+A permutation of the group's units changes z and W only, and in the same way, so every interpolation between
+a network and its permuted copy can be evaluated from this network's own z and W (see `landscape.barrier`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array
+
+
+class Cut(NamedTuple):
+    """The stages around one group of l units.
+
+    before: inputs -> (z, carry); z has shape (b, ..., l). The carry is what else later stages need, as the
+        residual stream of a Transformer block. z must be linear in the group's incoming weights: parameters of a
+        normalisation behind them come as further rows of z, so that they interpolate too.
+    activation: z -> h, acting on every unit by itself: any subset of units may be passed.
+    linear: (h, kernel) -> y, bilinear, without bias; a subset of units may be passed in both.
+    kernel: the next layer's weights with the group's units on axis -2.
+    after: (y, carry) -> logits; adds the bias first.
+    """
+
+    before: Callable[[Any], tuple[Array, Any]]
+    activation: Callable[[Array], Array]
+    linear: Callable[[Array, Array], Array]
+    kernel: Array
+    after: Callable[[Array, Any], Array]
+
+
+def cut_at(model: Any, group: str) -> Cut | None:
+    """A model opened at one of its groups; None where it has no exact fast form, at this group or at all."""
+    return model.cut(group) if hasattr(model, "cut") else None

@@ -1,0 +1,105 @@
+"""Where text comes from: WikiText, as prepared by tensorflow-datasets or in its raw files, and Python's own manual.
+
+WikiText is Merity et al., "Pointer Sentinel Mixture Models" (2016). Its training and validation texts are the
+official ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from landscape.data.prepared import Prepared, find, folder
+
+EMBEDDED = "python-docs"
+PREPARED = {"wikitext-2": "wikitext/wikitext-2-v1", "wikitext-103": "wikitext/wikitext-103-v1"}
+RAW = {"train": "wiki.train.tokens", "validation": "wiki.valid.tokens"}
+HELD_OUT = 6  # every sixth topic of the manual, a tenth of its text, is for validation
+
+
+class Corpus(NamedTuple):
+    """Lines of text, stripped and none empty."""
+
+    train: list[str]
+    validation: list[str]
+
+
+def names() -> list[str]:
+    """The corpora that are here."""
+    return [EMBEDDED, *(name for name in PREPARED if _raw(name) or _prepared(name))]
+
+
+def describe(name: str) -> str:
+    """What the corpus is and where. Raises ValueError as `read`."""
+    if name == EMBEDDED:
+        return f"{name}: the reference manual that ships with Python (pydoc_data.topics)"
+    place = locate(name)
+    return f"{name}: {place.folder if isinstance(place, Prepared) else place}"
+
+
+def read(name: str) -> Corpus:
+    """The text of one corpus.
+
+    Raises ValueError for one that is not here, saying where to place it, and for a file that is not UTF-8.
+    """
+    if name == EMBEDDED:
+        return _manual()
+    place = locate(name)
+    return Corpus(*(_lines(_text(place, split)) for split in RAW))
+
+
+def locate(name: str) -> Path | Prepared:
+    """The folder of raw files of a WikiText, or else the prepared set. Raises ValueError saying where to place it."""
+    found = _raw(name) or _prepared(name)
+    if found is None:
+        raise ValueError(
+            f"{name} is not here, and tensorflow-datasets cannot download it: place {' and '.join(RAW.values())} in "
+            f"a folder named by WIKITEXT_DIR, or in {name}/ in that folder (it is "
+            f"{os.environ.get('WIKITEXT_DIR') or 'not set'}), or the prepared set at {folder() / PREPARED[name]}; "
+            f"{EMBEDDED} needs no download"
+        )
+    return found
+
+
+def _raw(name: str) -> Path | None:
+    """`WIKITEXT_DIR/name`, or else WIKITEXT_DIR itself, whichever has the raw files."""
+    top = os.environ.get("WIKITEXT_DIR")
+    places = [Path(top).expanduser() / name, Path(top).expanduser()] if top else []
+    return next((place for place in places if all((place / file).is_file() for file in RAW.values())), None)
+
+
+def _prepared(name: str) -> Prepared | None:
+    found = find(PREPARED[name])
+    if found is None or found.format != "array_record" or "text" not in found.features:
+        return None
+    return found if RAW.keys() <= found.sizes.keys() else None
+
+
+def _text(place: Path | Prepared, split: str) -> str:
+    if isinstance(place, Path):
+        return _decoded((place / RAW[split]).read_bytes(), place / RAW[split])
+    chunks = place.read(split, np.arange(place.sizes[split]))
+    return "\n".join(_decoded(record["text"], place.folder) for records in chunks for record in records)
+
+
+def _decoded(content: bytes, source: Path) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in map(str.strip, text.split("\n")) if line]
+
+
+def _manual() -> Corpus:
+    topics = importlib.import_module("pydoc_data.topics").topics
+    texts = [_lines(topics[topic]) for topic in sorted(topics)]
+    held_out = [line for text in texts[::HELD_OUT] for line in text]
+    rest = [line for i, text in enumerate(texts) if i % HELD_OUT for line in text]
+    return Corpus(rest, held_out)

@@ -1,0 +1,63 @@
+"""Figures of a result: each a pure function to a Plotly figure, drawn from the table that its `_data` twin returns."""
+
+from landscape.figures.barriers import barrier_histogram, barrier_histogram_data, barrier_shares_data
+from landscape.figures.graph import (
+    edge_curve,
+    edge_curve_data,
+    pair_nodes,
+    permutation_graph,
+    permutation_graph_data,
+    walk_graph,
+)
+from landscape.figures.interpolation import (
+    interpolation,
+    interpolation_barriers,
+    interpolation_data,
+    seed_interpolation,
+    seed_interpolation_data,
+    start_pairs,
+    step_pairs,
+)
+from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
+from landscape.figures.sensitivity import fine_grid, paper_grid, sensitivity_data, sensitivity_map
+from landscape.figures.trajectories import (
+    correlation_trajectories,
+    correlation_trajectories_data,
+    gain_trajectories,
+    gain_trajectories_data,
+    metric_trajectories,
+    metric_trajectories_data,
+)
+
+__all__ = [
+    "barrier_histogram",
+    "barrier_histogram_data",
+    "barrier_shares_data",
+    "correlation_trajectories",
+    "correlation_trajectories_data",
+    "edge_curve",
+    "edge_curve_data",
+    "fine_grid",
+    "gain_trajectories",
+    "gain_trajectories_data",
+    "interpolation",
+    "interpolation_barriers",
+    "interpolation_data",
+    "metric_trajectories",
+    "metric_trajectories_data",
+    "overview",
+    "overview_data",
+    "pair_nodes",
+    "paper_grid",
+    "permutation_graph",
+    "permutation_graph_data",
+    "rank_comparison",
+    "rank_comparison_data",
+    "seed_interpolation",
+    "seed_interpolation_data",
+    "sensitivity_data",
+    "sensitivity_map",
+    "start_pairs",
+    "step_pairs",
+    "walk_graph",
+]

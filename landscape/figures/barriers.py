@@ -1,0 +1,168 @@
+"""How the barriers of base and candidates are spread, and how many of them lie under λ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+
+from landscape.figures.style import FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
+from landscape.intervals import binomial_interval
+from landscape.metric import manifold_size, prefix, threshold
+from landscape.result import BASE
+
+BINS = 40
+ROW_HEIGHT = 78  # pixels
+
+
+def barrier_shares_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> pd.DataFrame:
+    """One row a model and seed: λ in nats, the share m of edges that exist, its 95 % interval, and M in percent.
+
+    `seed=None` takes all; `checkpoint` is epochs after expansion. Walks that are not computed are left out.
+    Raises ValueError for q or n out of range.
+    """
+    rows = []
+    for model, seeds, walks, limits in _walks(dataset, seed, checkpoint, q, n):
+        shares = manifold_size(walks, limits)
+        low, high = binomial_interval(np.round(shares * n), n)
+        columns = {"seed": seeds, "threshold": limits, "share": shares, "low": low, "high": high}
+        rows.append(pd.DataFrame({"model": model} | columns))
+    frame = pd.concat(rows, ignore_index=True).dropna(ignore_index=True)
+    base = frame[frame["model"] == BASE].set_index("seed")["share"]
+    return frame.assign(metric_percent=100 * (frame["share"] - frame["seed"].map(base)))
+
+
+def barrier_histogram_data(
+    dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int, log: bool = False
+) -> pd.DataFrame:
+    """One row a model and bin, from `low` to `high` in nats: how many of the first n barriers fall into it.
+
+    All models share their bins. On a log axis they start at the least positive barrier; exact zeros are a row of
+    their own, from 0 to 0. An infinite barrier falls into no bin. Raises ValueError for q or n out of range.
+    """
+    walks = {model: _present(values) for model, _, values, _ in _walks(dataset, seed, checkpoint, q, n)}
+    edges = _bin_edges(np.concatenate(list(walks.values())), log)
+    return pd.concat([_counted(model, values, edges, log) for model, values in walks.items()], ignore_index=True)
+
+
+def barrier_histogram(
+    dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int, log: bool = False
+) -> go.Figure:
+    """A histogram for the base and each candidate above one axis, λ as a line through all, the share beside each.
+
+    Drawn from `barrier_histogram_data` and `barrier_shares_data`. With all seeds, each λ is a faint line and the
+    share is their mean.
+    """
+    bins = barrier_histogram_data(dataset, seed, checkpoint, q, n, log)
+    shares = barrier_shares_data(dataset, seed, checkpoint, q, n)
+    if shares.empty:
+        return nothing("The barriers of this walk are not computed yet.")
+    models = [model for model in (BASE, *candidate_order(dataset)) if model in set(shares["model"])]
+    hues, figure = colours(dataset), go.Figure(layout=_rows(len(models), log))
+    captions = []
+    for row, model in enumerate(models, 1):
+        counted = bins[bins["model"] == model]
+        _add_steps(figure, counted[counted["high"] > 0], model, hues[model], row)
+        captions.append(_caption(model, counted, shares[shares["model"] == model], hues[model], row, log))
+    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, log)
+    return figure.update_layout(annotations=[*captions, label], shapes=shapes)
+
+
+def _walks(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> list[tuple]:
+    """(model, seeds (s), barriers (s, n), thresholds (s)) of the base and of each candidate."""
+    epochs = dataset["checkpoint"].values
+    if checkpoint not in epochs:
+        raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
+    chosen = dataset.sel(checkpoint=[checkpoint], seed=dataset["seed"] if seed is None else [seed])
+    base, barriers = prefix(chosen, n)
+    limits, seeds = threshold(base, q), chosen["seed"].values
+    names = dataset["candidate"].values.tolist()
+    return [(BASE, seeds, base, limits), *((name, seeds, barriers[:, i, 0], limits) for i, name in enumerate(names))]
+
+
+def _present(values: np.ndarray) -> np.ndarray:
+    flat = values.astype(np.float64).ravel()
+    return flat[~np.isnan(flat)]
+
+
+def _bin_edges(values: np.ndarray, log: bool) -> np.ndarray:
+    positive = values[(values > 0) & np.isfinite(values)]
+    if positive.size == 0:
+        return np.linspace(0, 1, BINS + 1)
+    least, greatest = positive.min(), positive.max() * (1 + 1e-9)
+    return np.geomspace(least, greatest, BINS + 1) if log else np.linspace(0, greatest, BINS + 1)
+
+
+def _counted(model: str, values: np.ndarray, edges: np.ndarray, log: bool) -> pd.DataFrame:
+    low, high = edges[:-1], edges[1:]
+    counts = np.histogram(values, edges)[0]
+    if log:
+        low, high = np.r_[0, low], np.r_[0, high]
+        counts = np.r_[np.sum(values == 0), counts]
+    return pd.DataFrame({"model": model, "low": low, "high": high, "count": counts})
+
+
+def _axis(row: int) -> str:
+    """The y axis of a row, counted from 1 at the top."""
+    return "y" if row == 1 else f"y{row}"
+
+
+def _rows(count: int, log: bool) -> dict:
+    """Layout of `count` rows above one x axis."""
+    gap = min(0.3 / count, 0.1)
+    height = (1 - gap * (count - 1)) / count
+    tops = [1 - row * (height + gap) for row in range(count)]
+    axes = {
+        f"yaxis{row}": {"domain": [max(top - height, 0), top], "nticks": 3, "rangemode": "tozero", "automargin": True}
+        for row, top in enumerate(tops, 1)
+    }
+    axes[f"yaxis{(count + 1) // 2}"]["title"] = {"text": "count (edges)"}
+    zeros = "<br><sup>exact zeros are counted beside each name</sup>" if log else ""
+    kind = {"type": "log", "exponentformat": "power"} if log else {"type": "linear"}
+    x = {"anchor": _axis(count), "title": {"text": f"midpoint barrier b̂ (nats){zeros}"}, "automargin": True}
+    frame = {"height": 120 + ROW_HEIGHT * count, "margin": {"l": 10, "r": 10, "t": 54, "b": 10}, "showlegend": False}
+    return frame | axes | {"xaxis": x | kind, "font": {"size": FONT_SIZE}, "hoverlabel": {"font": {"size": FONT_SIZE}}}
+
+
+def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, row: int) -> None:
+    """A filled outline; a step needs its last edge once more."""
+    x = np.r_[bins["low"].values[:1], bins["low"].values, bins["high"].values[-1:], bins["high"].values[-1:]]
+    y = np.r_[0, bins["count"].values, bins["count"].values[-1:], 0]
+    figure.add_scatter(
+        x=x, y=y, yaxis=_axis(row), mode="lines", name=model, line={"shape": "hv", "color": colour, "width": 1.5},
+        fill="tozeroy", fillcolor=translucent(colour, 0.35),
+        hovertemplate=f"{model}<br>%{{y}} from %{{x:.3g}} nats<extra></extra>",
+    )  # fmt: skip
+
+
+def _caption(model: str, bins: pd.DataFrame, shares: pd.DataFrame, colour: str, row: int, log: bool) -> dict:
+    """Name, share of edges and metric above a row; on a log axis also the zeros, which it cannot show."""
+    mean = shares[["share", "low", "high", "metric_percent"]].mean()
+    told = f"{swatch(colour)}<b>{model}</b>  m = {mean['share']:.1%}"
+    if model != BASE:
+        told += f", M = {mean['metric_percent']:+.1f} %"
+    zeros = int(bins["count"][bins["high"] == 0].sum())
+    if log and zeros:
+        told += f", {zeros} at 0"
+    return {
+        "text": told, "x": 0, "xref": "x domain", "xanchor": "left", "y": 1, "yref": f"{_axis(row)} domain",
+        "yanchor": "bottom", "showarrow": False,
+        "hovertext": f"m of one seed: {mean['low']:.1%} to {mean['high']:.1%} with 95 %",
+    }  # fmt: skip
+
+
+def _thresholds(limits: np.ndarray, log: bool) -> tuple[list[dict], dict]:
+    """A line through all rows at each λ, and their label."""
+    single, drawn = len(limits) == 1, limits[limits > 0] if log else limits
+    line = {"color": NEUTRAL, "width": 2, "dash": "dash"}
+    across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "yref": "paper", "opacity": 1 if single else 0.35}
+    told = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
+    if drawn.size < limits.size:
+        told += " (0 is not on a log axis)"
+    place = drawn.mean() if drawn.size else 1.0
+    label = {
+        "text": told, "x": np.log10(place) if log else place, "xref": "x", "y": 1, "yref": "paper",
+        "yanchor": "bottom", "yshift": 20, "showarrow": False,
+    }  # fmt: skip
+    return [across | {"x0": limit, "x1": limit, "line": line} for limit in drawn], label

@@ -1,0 +1,144 @@
+"""Loss along the line between two networks, with the barrier drawn on the curve (Definition 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+
+from landscape.curves import chord, greatest_barrier, midpoint_barrier
+from landscape.figures.style import LINE_WIDTH, NEUTRAL, finish, nothing, palette
+from landscape.result import SPLITS
+
+DASHES = {"train": "solid", "validation": "dash"}
+LABELLED = 3  # with more curves than this barriers are not labelled: labels would overlap; hovering shows them
+
+Pair = tuple[int, int]
+
+
+def start_pairs(dataset: xr.Dataset, count: int) -> list[Pair]:
+    """Node 0, which is θ itself, with each of the next `count` permuted copies."""
+    return [(0, node) for node in dataset["node"].values[1 : count + 1].tolist()]
+
+
+def step_pairs(dataset: xr.Dataset, count: int) -> list[Pair]:
+    """The first `count` steps of the walk: node i with node i + 1."""
+    return [(node - 1, node) for node in dataset["node"].values[1 : count + 1].tolist()]
+
+
+def interpolation_data(
+    dataset: xr.Dataset, seed: int, model: str, stage: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
+) -> pd.DataFrame:
+    """Curves between nodes of a walk: one row a curve, split and α, with loss and chord in nats.
+
+    α = 0 is the first node of a pair, α = 1 the second. Curves that are not computed are left out.
+    Raises ValueError for a pair that the result does not hold.
+    """
+    places = [pair_index(dataset, pair) for pair in pairs]
+    curves = dataset["curve"].sel(seed=seed, model=model, stage=stage, split=list(splits)).isel(pair=places)
+    names = [f"node {first} – {second}" for first, second in pairs]
+    return _frame(curves.transpose("pair", "split", "alpha").values, names, splits, dataset["alpha"].values)
+
+
+def seed_interpolation_data(
+    dataset: xr.Dataset, model: str, stage: str, seed_pair: int, splits: Sequence[str] = SPLITS
+) -> pd.DataFrame:
+    """Curves between two separately trained seeds, as trained and after weight matching; rows as above.
+
+    α = 0 is seed `seed_pair`, α = 1 the next.
+    """
+    curves = dataset["seed_curve"].sel(model=model, stage=stage, seed_pair=seed_pair, split=list(splits))
+    names = dataset["alignment"].values.tolist()
+    return _frame(curves.transpose("alignment", "split", "alpha").values, names, splits, dataset["alpha"].values)
+
+
+def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a curve and split: the barrier b in nats, the α of its sup, and the midpoint barrier b̂."""
+    rows = []
+    for (curve, split), points in frame.groupby(["curve", "split"], sort=False):
+        losses, alphas = points["loss"].values, points["alpha"].values
+        barrier, at = greatest_barrier(losses, alphas)
+        rows.append((curve, split, float(barrier), float(at), float(midpoint_barrier(losses, alphas))))
+    return pd.DataFrame(rows, columns=["curve", "split", "barrier", "alpha", "midpoint_barrier"])
+
+
+def interpolation(
+    dataset: xr.Dataset, seed: int, model: str, stage: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
+) -> go.Figure:
+    """Loss between nodes of a walk, drawn from `interpolation_data`."""
+    return _drawn(interpolation_data(dataset, seed, model, stage, pairs, splits), "α (0: first node, 1: second node)")
+
+
+def seed_interpolation(
+    dataset: xr.Dataset, model: str, stage: str, seed_pair: int, splits: Sequence[str] = SPLITS
+) -> go.Figure:
+    """Loss between separately trained seeds, drawn from `seed_interpolation_data`."""
+    frame = seed_interpolation_data(dataset, model, stage, seed_pair, splits)
+    return _drawn(frame, f"α (0: seed {seed_pair}, 1: seed {seed_pair + 1})")
+
+
+def pair_index(dataset: xr.Dataset, pair: Pair) -> int:
+    """Where a pair of nodes stands along the dimension `pair`. Raises ValueError that says which there are."""
+    matches = (dataset["pair_from"].values == pair[0]) & (dataset["pair_to"].values == pair[1])
+    if not matches.any():
+        raise ValueError(f"no pair {pair[0]}–{pair[1]}: nodes i < j ≤ {dataset.sizes['node'] - 1} have curves")
+    return int(np.flatnonzero(matches)[0])
+
+
+def _frame(curves: np.ndarray, names: list[str], splits: Sequence[str], alphas: np.ndarray) -> pd.DataFrame:
+    """curves: (names, splits, α)."""
+    index = pd.MultiIndex.from_product([names, list(splits), alphas], names=["curve", "split", "alpha"])
+    columns = {"loss": np.ravel(curves).astype(np.float64), "chord": chord(curves, alphas).ravel()}
+    return pd.DataFrame(columns, index).reset_index().dropna(ignore_index=True)
+
+
+def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
+    if frame.empty:
+        return nothing("These curves are not computed yet.")
+    names = list(dict.fromkeys(frame["curve"]))
+    hues = dict(zip(names, palette(len(names)), strict=True))
+    barriers = interpolation_barriers(frame)
+    figure = go.Figure()
+    for (name, split), points in frame.groupby(["curve", "split"], sort=False):
+        _add_curve(figure, points, str(name), str(split), hues[name], split == frame["split"].iloc[0])
+    for row in barriers.to_dict("records"):
+        points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
+        top = points[points["alpha"] == row["alpha"]].iloc[0]
+        labelled = len(names) <= LABELLED and row["split"] == frame["split"].iloc[0]
+        _add_barrier(figure, row, top["chord"], top["loss"], hues[row["curve"]], labelled)
+    if frame["split"].nunique() > 1:
+        _add_split_legend(figure)
+    return finish(figure, x_title, "loss (nats)")
+
+
+def _add_curve(figure: go.Figure, points: pd.DataFrame, name: str, split: str, colour: str, listed: bool) -> None:
+    figure.add_scatter(
+        x=points["alpha"], y=points["chord"], mode="lines", line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+        legendgroup=name, showlegend=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=points["alpha"], y=points["loss"], mode="lines", name=name, legendgroup=name, showlegend=listed,
+        line={"color": colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
+        hovertemplate=f"{name}, {split}<br>α = %{{x:.3f}}<br>loss %{{y:.5g}} nats<br>chord %{{customdata:.5g}} nats"
+        "<extra></extra>",
+    )  # fmt: skip
+
+
+def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str, labelled: bool) -> None:
+    """The segment from the chord up to the curve at the α of the sup."""
+    told = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
+    figure.add_scatter(
+        x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers+text", legendgroup=barrier["curve"],
+        line={"color": colour, "width": 1.5, "dash": DASHES[barrier["split"]]},
+        marker={"color": colour, "size": 10, "symbol": ["line-ew-open", "triangle-up"], "opacity": 1},
+        text=["", told if labelled else ""], textposition="top center", showlegend=False,
+        hovertemplate=f"{barrier['curve']}, {told} nats<br>b at α = {barrier['alpha']:.3f}<extra></extra>",
+    )  # fmt: skip
+
+
+def _add_split_legend(figure: go.Figure) -> None:
+    for split, dash in DASHES.items():
+        figure.add_scatter(x=[None], y=[None], mode="lines", name=split, line={"color": NEUTRAL, "dash": dash})

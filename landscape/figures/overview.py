@@ -1,0 +1,135 @@
+"""The answer of a study: metric against gain, and who ranks the candidates how."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+from scipy import stats
+
+from landscape.figures.style import (
+    LINE_WIDTH,
+    add_ceiling,
+    candidate_order,
+    colours,
+    finish,
+    gain_title,
+    nothing,
+    symbols,
+)
+from landscape.intervals import metric_interval, over_seeds
+from landscape.metric import Measure, at_ceiling, best_gain, manifold_metric
+from landscape.rank import METRIC, SYMBOLS, Kind, predictor_correlation, predictors
+
+GAIN = "G*_T"
+SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
+
+
+def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int | None = None) -> pd.DataFrame:
+    """One row a candidate: width, parameters, M₀ and G*_T with 95 % intervals, and how many seeds there are.
+
+    Over all seeds the intervals are bootstrapped over seeds. Of one seed (or a study of one), that of M₀ is
+    bootstrapped over permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
+    exists. Unknown counts are missing. Raises ValueError for q or n out of range.
+    """
+    chosen = dataset if seed is None else dataset.sel(seed=[seed])
+    metric = manifold_metric(chosen, q, n).isel(checkpoint=0, drop=True)
+    sizes, gains = over_seeds(metric), over_seeds(best_gain(chosen, measure))
+    if chosen.sizes["seed"] == 1:
+        bounds = metric_interval(chosen, q, n).isel(seed=0, drop=True)
+        sizes = sizes.assign({bound: bounds.sel(bound=bound, drop=True) for bound in ("low", "high")})
+    names = dataset["candidate"].values
+    models = dataset[["width", "parameters"]].sel(model=names)
+    columns = {name: pd.array(models[name].values, "Int64") for name in models.data_vars}
+    columns |= {f"M0{suffix}": sizes[name].values for name, suffix in _SUFFIXES.items()}
+    columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
+    columns["at_ceiling"] = at_ceiling(chosen, q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
+    frame = pd.DataFrame({"candidate": names} | columns).replace({"width": {-1: pd.NA}, "parameters": {-1: pd.NA}})
+    return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
+
+
+_SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}
+
+
+def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int | None = None) -> go.Figure:
+    """G*_T against M₀, a point a candidate with 95 % intervals, and the ceiling 1 − q; from `overview_data`."""
+    frame = overview_data(dataset, q, n, measure, seed).dropna(subset=["M0", "best_gain"])
+    if frame.empty:
+        return nothing("No candidate is trained yet.")
+    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
+    for name in candidate_order(dataset):
+        for row in frame[frame["candidate"] == name].to_dict("records"):
+            _add_candidate(figure, row, hues[name], marks[name])
+    add_ceiling(figure, q, "x")
+    return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
+
+
+def rank_comparison_data(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", seed: int | None = None
+) -> pd.DataFrame:
+    """One row a predictor and candidate: its score, its rank (1 is the greatest, ties averaged), and the
+    predictor's correlation with G*_T with std over seeds. G*_T itself is the last predictor.
+
+    Scores and ranks are of the mean over seeds. Candidates without a score have no row.
+    """
+    chosen = dataset if seed is None else dataset.sel(seed=[seed])
+    best = best_gain(chosen, measure).drop_attrs().expand_dims(predictor=[GAIN])
+    scores = xr.concat([predictors(chosen, q, n), best], "predictor").mean("seed").transpose("predictor", "candidate")
+    found = over_seeds(predictor_correlation(chosen, q, n, measure, kind))
+    ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
+    frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
+    columns = {"correlation": "mean", "correlation_std": "std"}
+    of_predictor = {name: frame["predictor"].map(found[part].to_series()) for name, part in columns.items()}
+    return frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
+
+
+def rank_comparison(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", seed: int | None = None
+) -> go.Figure:
+    """How each predictor ranks the candidates, beside the ranks by the gain; from `rank_comparison_data`."""
+    frame = rank_comparison_data(dataset, q, n, measure, kind, seed)
+    if frame.empty:
+        return nothing("Nothing to rank yet.")
+    order = list(dict.fromkeys(frame["predictor"]))
+    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
+    for name in candidate_order(dataset):
+        points = frame[frame["candidate"] == name]
+        figure.add_scatter(
+            x=[order.index(each) for each in points["predictor"]], y=points["rank"], mode="lines+markers", name=name,
+            line={"color": hues[name], "width": LINE_WIDTH}, marker={"symbol": marks[name], "size": 15},
+            customdata=points[["predictor", "score"]],
+            hovertemplate=f"{name}<br>rank %{{y}} by %{{customdata[0]}}<br>score %{{customdata[1]:.5g}}<extra></extra>",
+        )  # fmt: skip
+    finish(figure, f"ranked by ({SYMBOLS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
+    figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
+    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_headings(frame, order, kind), zeroline=False)
+    return figure
+
+
+def _add_candidate(figure: go.Figure, row: dict, colour: str, symbol: str) -> None:
+    bars = {
+        axis: {
+            "type": "data", "symmetric": False, "array": [row[f"{name}_high"] - row[name]],
+            "arrayminus": [row[name] - row[f"{name}_low"]], "color": colour, "thickness": 1.5,
+        }
+        for axis, name in (("error_x", "M0"), ("error_y", "best_gain"))
+    }  # fmt: skip
+    figure.add_scatter(
+        x=[row["M0"]], y=[row["best_gain"]], mode="markers", name=row["candidate"], **bars,
+        marker={"symbol": symbol, "size": 13, "color": colour},
+        hovertemplate=f"{row['candidate']}, {row['parameters']} parameters<br>"
+        f"M<sub>0</sub> {row['M0']:.2f} % [{row['M0_low']:.2f}, {row['M0_high']:.2f}]<br>"
+        f"G*<sub>T</sub> {row['best_gain']:.4g} [{row['best_gain_low']:.4g}, {row['best_gain_high']:.4g}]<br>"
+        f"{row['seeds']} seeds<extra></extra>",
+    )  # fmt: skip
+
+
+def _headings(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
+    found = frame.groupby("predictor")["correlation"].first()
+    return [_heading(name, found.get(name, np.nan), kind) for name in order]
+
+
+def _heading(predictor: str, found: float, kind: Kind) -> str:
+    shown = SHOWN.get(predictor, predictor)
+    return shown if np.isnan(found) else f"{shown}<br>{SYMBOLS[kind]} = {found:.2f}"

@@ -1,0 +1,106 @@
+"""How the rank correlation depends on the quantile q and the number of nodes n (Figure 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+
+from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing
+from landscape.intervals import spread
+from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure
+from landscape.rank import SYMBOLS, Kind, sensitivity
+
+DIVERGING = "RdBu"  # red −1, white 0, blue 1
+WRITTEN = 60  # grids of more cells carry no numbers
+
+
+def paper_grid(dataset: xr.Dataset) -> tuple[list[float], list[int]]:
+    """q and n of the paper's grid search, as far as n was computed; else the n that was."""
+    computed = dataset.sizes["permutation"]
+    return list(PAPER_QUANTILES), [n for n in PAPER_SIZES if n <= computed] or [computed]
+
+
+def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tuple[list[float], list[int]]:
+    """Evenly spaced q in (0, 1) and n up to what was computed."""
+    computed = dataset.sizes["permutation"]
+    qs = np.arange(1, quantiles + 1) / (quantiles + 1)
+    return qs.round(4).tolist(), np.unique(np.ceil(np.linspace(0, computed, sizes + 1)[1:]).astype(int)).tolist()
+
+
+def sensitivity_data(
+    dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int], measure: Measure, kind: Kind = "kendall"
+) -> pd.DataFrame:
+    """One row a q and n: correlation of M₀ with G*_T over candidates; mean, std and count over seeds."""
+    return spread(sensitivity(dataset, qs, ns, measure, kind)).to_dataframe(["q", "n"]).reset_index()
+
+
+def sensitivity_map(
+    dataset: xr.Dataset,
+    qs: Sequence[float],
+    ns: Sequence[int],
+    measure: Measure,
+    kind: Kind = "kendall",
+    current: tuple[float, int] | None = None,
+) -> go.Figure:
+    """The mean correlation over seeds on q × n, on a fixed scale from −1 to 1; from `sensitivity_data`.
+
+    The `current` (q, n) gets a square. Each cell carries a clear marker whose customdata is its (q, n), since a
+    heat map gives no click events.
+    """
+    frame = sensitivity_data(dataset, qs, ns, measure, kind)
+    if frame["mean"].isna().all():
+        return nothing("No rank correlation yet: it needs two trained candidates of one seed.")
+    cells = frame.pivot(index="q", columns="n", values="mean")
+    figure = go.Figure()
+    _add_cells(figure, cells, kind)
+    _add_handles(figure, frame, kind)
+    if current is not None:
+        _add_current(figure, cells, current)
+    finish(figure, "number of permutations n (1)", "quantile q (1)", height=460)
+    return _with_ticks(figure, cells)
+
+
+def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
+    """Cells of equal size at places 0, 1, …: neither grid is evenly spaced."""
+    written = cells.size <= WRITTEN
+    figure.add_heatmap(
+        z=cells.values, zmin=-1, zmax=1, colorscale=DIVERGING, hoverinfo="skip", xgap=int(written), ygap=int(written),
+        texttemplate="%{z:.2f}" if written else None, textfont={"size": FONT_SIZE},
+        colorbar={"title": {"text": f"{SYMBOLS[kind]} (1)", "side": "top"}, "thickness": 14},
+    )  # fmt: skip
+
+
+def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
+    columns = {name: np.searchsorted(np.unique(frame[name]), frame[name]) for name in ("q", "n")}
+    figure.add_scatter(
+        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=frame[["q", "n", "std", "count"]],
+        marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=frame["mean"],
+        hovertemplate=f"q = %{{customdata[0]}}, n = %{{customdata[1]}}<br>{SYMBOLS[kind]} = %{{text:.3f}} ± "
+        "%{customdata[2]:.2g}<br>%{customdata[3]} seeds<extra></extra>",
+    )  # fmt: skip
+
+
+def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, int]) -> None:
+    """A frame of one cell's size at the current q and n: between cells where they lie between, at the rim beyond."""
+    q, n = current
+    x = np.interp(n, cells.columns, np.arange(len(cells.columns)))
+    y = np.interp(q, cells.index, np.arange(len(cells.index)))
+    for colour, width in (("black", 7), ("white", 3)):  # one of them stands out on every colour
+        corners = {"x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5}
+        figure.add_shape(type="rect", line={"color": colour, "width": width}, **corners)
+    marker = {"symbol": "square-open", "color": NEUTRAL, "size": 14, "line": {"width": 3}}
+    figure.add_scatter(x=[None], y=[None], mode="markers", name=f"q = {q:g}, n = {n}", marker=marker, showlegend=True)
+
+
+def _with_ticks(figure: go.Figure, cells: pd.DataFrame) -> go.Figure:
+    for update, values in ((figure.update_xaxes, cells.columns), (figure.update_yaxes, cells.index)):
+        places = np.arange(len(values))
+        shown = places if len(values) <= 8 else places[:: len(values) // 5]
+        update(tickvals=shown, ticktext=[f"{values[i]:g}" for i in shown], range=[-0.5, len(values) - 0.5])
+    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure

@@ -1,0 +1,98 @@
+"""What all figures share: colours, legend, fonts and axis titles.
+
+Colours and neutrals stand out on white and on dark grounds alike (contrast at least 2.2 and 3.3), and nothing
+else is set that a theme decides. A candidate also has a marker of its own, so that no reading rests on hue alone.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+import xarray as xr
+from plotly.colors import sample_colorscale
+
+from landscape.metric import Measure
+from landscape.result import BASE, study_of
+
+# Optimised in OKLab for the greatest distance between any two under normal, protan, deutan and tritan vision.
+SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
+NEUTRAL = "#868b94"
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
+FONT_SIZE = 15
+LINE_WIDTH = 2.5
+
+GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log loss": "−log of validation loss"}
+
+
+def palette(count: int) -> list[str]:
+    """`count` colours spread over the scale."""
+    return sample_colorscale(SCALE, list(np.linspace(0, 1, count))) if count > 1 else SCALE[2:3]
+
+
+def candidate_order(dataset: xr.Dataset) -> list[str]:
+    """The candidates from the smallest to the greatest, by the units that the study gives them."""
+    study = study_of(dataset)
+    units = [sum(sizes.values()) for sizes in study.group_sizes()[1:]]
+    return [study.labels[i] for i in np.argsort(units, kind="stable")]
+
+
+def colours(dataset: xr.Dataset) -> dict[str, str]:
+    """One colour a model: the base in the neutral one, the candidates along the scale from small to great."""
+    order = candidate_order(dataset)
+    return {BASE: NEUTRAL} | dict(zip(order, palette(len(order)), strict=True))
+
+
+def symbols(dataset: xr.Dataset) -> dict[str, str]:
+    """One marker a candidate, repeating after the ninth."""
+    return {name: SYMBOLS[i % len(SYMBOLS)] for i, name in enumerate(candidate_order(dataset))}
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """A colour of the palette, #rrggbb or rgb(r, g, b), with an opacity."""
+    if colour.startswith("#"):
+        colour = f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:7], 16)})"
+    return colour.replace("rgb(", "rgba(").replace(")", f", {opacity})")
+
+
+def swatch(colour: str) -> str:
+    """A square of a colour before a text, which keeps the theme's own colour and so stays readable."""
+    return f"<span style='color:{colour}'>■</span> "
+
+
+def gain_title(measure: Measure, which: str = "G<sub>t</sub>") -> str:
+    """Axis title of a performance gain, with its unit."""
+    return f"gain {which} ({GAIN_UNITS[measure]})"
+
+
+def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
+    """The greatest M in percent, where every edge exists: nothing above it can be told apart."""
+    add = figure.add_vline if axis == "x" else figure.add_hline
+    line = {"color": NEUTRAL, "width": 1, "dash": "dot"}
+    add(100 * (1 - q), line=line, annotation={"text": "ceiling 1 − q", "xanchor": "right"})
+
+
+def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
+    """Axis titles, fonts that a projector shows, and a legend below that wraps on a narrow screen."""
+    figure.update_layout(
+        height=height,
+        font={"size": FONT_SIZE},
+        hoverlabel={"font": {"size": FONT_SIZE}, "align": "left"},
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        legend={
+            "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "xref": "paper", "x": 0,
+            "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0,
+        },
+        xaxis_title={"text": x, "standoff": 8},
+        yaxis_title={"text": y, "standoff": 8},
+    )  # fmt: skip
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def nothing(text: str) -> go.Figure:
+    """A figure that says in words why it is empty."""
+    figure = go.Figure(layout={"height": 200, "xaxis": {"visible": False}, "yaxis": {"visible": False}})
+    return figure.add_annotation(text=text, showarrow=False, font={"size": FONT_SIZE})

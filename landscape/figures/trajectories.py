@@ -1,0 +1,142 @@
+"""How gain, metric and their rank correlation unfold while the candidates train (Figure 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+
+from landscape.figures.style import (
+    LINE_WIDTH,
+    SCALE,
+    add_ceiling,
+    candidate_order,
+    colours,
+    finish,
+    gain_title,
+    nothing,
+    symbols,
+    translucent,
+)
+from landscape.intervals import spread
+from landscape.metric import Measure, best_gain, gain, manifold_metric
+from landscape.rank import SYMBOLS as LETTERS
+from landscape.rank import Kind, trajectory_correlation
+
+TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
+MARKED = 25  # lines of at most so many points show them
+
+
+def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
+    """One row a candidate and epoch: mean, std and count of G_t over seeds.
+
+    `best` marks the epoch at which the mean is greatest; best_gain and best_gain_std are of G*_T over seeds.
+    """
+    frame = _table(gain(dataset, measure), "candidate", "epoch")
+    best = spread(best_gain(dataset, measure))
+    first = frame.index.isin(frame.groupby("candidate")["mean"].idxmax())
+    columns = {"best_gain": "mean", "best_gain_std": "std"}
+    of_best = {column: frame["candidate"].map(best[name].to_series()) for column, name in columns.items()}
+    return frame.assign(best=first, **of_best)
+
+
+def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
+    """G_t of each candidate, mean ± std over seeds, a star where the mean is greatest; from its data."""
+    frame = gain_trajectories_data(dataset, measure)
+    figure = _candidate_lines(frame, dataset, "epoch", log)
+    hues = colours(dataset)
+    for row in frame[frame["best"]].itertuples():
+        figure.add_scatter(
+            x=_placed([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
+            marker={"symbol": "star", "size": 17, "color": hues[row.candidate], "line": {"color": "white", "width": 1}},
+            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}<br>"
+            f"G*<sub>T</sub> over seeds {row.best_gain:.4g} ± {row.best_gain_std:.2g}<extra></extra>",
+        )  # fmt: skip
+    return _finished(figure, frame, "epoch", gain_title(measure), log)
+
+
+def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int) -> pd.DataFrame:
+    """One row a candidate and checkpoint: mean, std and count of M_t in percent over seeds."""
+    return _table(manifold_metric(dataset, q, n), "candidate", "checkpoint")
+
+
+def metric_trajectories(dataset: xr.Dataset, q: float, n: int, log: bool = False) -> go.Figure:
+    """M_t of each candidate, mean ± std over seeds, with the ceiling 1 − q; from its data."""
+    frame = metric_trajectories_data(dataset, q, n)
+    figure = _candidate_lines(frame, dataset, "checkpoint", log)
+    add_ceiling(figure, q, "y")
+    return _finished(figure, frame, "checkpoint", "manifold metric M<sub>t</sub> (%)", log)
+
+
+def correlation_trajectories_data(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
+) -> pd.DataFrame:
+    """One row a predictor and epoch: the correlation with G*_T over candidates, summarised over seeds.
+
+    Predictors are M_t, at the checkpoints, and −SoTL-E, at every epoch: a small loss predicts a great gain.
+    """
+    found = trajectory_correlation(dataset, q, n, measure, kind)
+    parts = {"M_t": found["metric"].rename(checkpoint="epoch"), "−SoTL-E": found["sotl_e"]}
+    return pd.concat([_table(each, "epoch").assign(predictor=name) for name, each in parts.items()], ignore_index=True)
+
+
+def correlation_trajectories(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", log: bool = False
+) -> go.Figure:
+    """Correlation of M_t and of −SoTL-E with the best gain, mean ± std over seeds; from its data."""
+    frame = correlation_trajectories_data(dataset, q, n, measure, kind)
+    figure = go.Figure()
+    looks = {"M_t": (SCALE[1], "circle", "M<sub>t</sub>"), "−SoTL-E": (SCALE[4], "diamond", "−SoTL-E")}
+    for predictor, (colour, symbol, name) in looks.items():
+        _add_line(figure, frame[frame["predictor"] == predictor], "epoch", name, colour, symbol, log)
+    figure.update_yaxes(range=[-1.05, 1.05])
+    return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
+
+
+def _table(values: xr.DataArray, *dims: str) -> pd.DataFrame:
+    """A summary over seeds in long form; places without any seed are left out."""
+    return spread(values).to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
+
+
+def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
+    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
+    for name in candidate_order(dataset):
+        _add_line(figure, frame[frame["candidate"] == name], x, name, hues[name], marks[name], log)
+    return figure
+
+
+def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, symbol: str, log: bool) -> None:
+    """The mean as a line, its std as a band where there is one."""
+    if points.empty:
+        return
+    spread = points.dropna(subset="std")
+    around = np.r_[spread["mean"] + spread["std"], (spread["mean"] - spread["std"])[::-1]]
+    figure.add_scatter(
+        x=_placed(np.r_[spread[x], spread[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=translucent(colour, 0.16), legendgroup=name, showlegend=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=_placed(points[x], log), y=points["mean"], name=name, legendgroup=name,
+        mode="lines+markers" if len(points) <= MARKED else "lines",
+        line={"color": colour, "width": LINE_WIDTH}, marker={"symbol": symbol, "size": 9},
+        customdata=points[[x, "std", "count"]],
+        hovertemplate=f"{name}<br>epoch %{{customdata[0]}}<br>%{{y:.4g}} ± %{{customdata[1]:.2g}}"
+        "<br>%{customdata[2]} seeds<extra></extra>",
+    )  # fmt: skip
+
+
+def _placed(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
+    """Epochs on the axis: as they are, or log(1 + t), which keeps epoch 0."""
+    values = np.asarray(epochs, np.float64)
+    return np.log10(1 + values) if log else values
+
+
+def _finished(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
+    if frame.empty:
+        return nothing("No candidate is trained yet.")
+    finish(figure, "training after expansion (epochs)", y_title)
+    if log:
+        shown = [tick for tick in TICKS if tick <= frame[x].max()]
+        figure.update_xaxes(tickvals=_placed(shown, True), ticktext=[str(tick) for tick in shown])
+    return figure

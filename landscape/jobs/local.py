@@ -1,0 +1,55 @@
+"""A study in this process: for notebooks, scripts and the command line."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import xarray as xr
+
+from landscape.jobs.progress import News, Report
+from landscape.sealed import DamagedEntry, Unwritable
+from landscape.store import Store
+from landscape.study import Study
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[News | Report], None]
+
+
+def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
+    """The result of a study, from the cache folder or else computed here and stored there.
+
+    An interrupted computation resumes where it stopped. A result that cannot be stored is returned with a warning.
+    """
+    dataset, trouble = computed(study, Store(cache), lambda message: None)
+    if trouble:
+        warnings.warn(f"the result is not stored: {trouble}", stacklevel=2)
+    return dataset
+
+
+def computed(study: Study, store: Store, send: Send) -> tuple[xr.Dataset, Unwritable | None]:
+    """The result of a study as `run` has it, and why it could not be stored; `send` hears how far it is."""
+    if (dataset := stored(study, store)) is not None:
+        return dataset, None
+    from landscape.jobs.compute import compute, finish, in_order
+
+    since = time.time()
+    dataset = compute(study, store, partial(in_order, study, send), send)
+    try:
+        finish(study, store, dataset, time.time() - since)
+    except Unwritable as trouble:
+        return dataset, trouble
+    return dataset, None
+
+
+def stored(study: Study, store: Store) -> xr.Dataset | None:
+    """The result if it is stored intact; a damaged one is set aside, which the log says."""
+    try:
+        return store.read(study.key) if study.key in store else None
+    except DamagedEntry:
+        return None

@@ -1,0 +1,28 @@
+"""Random keys: one a purpose, so that no number depends on the order in which things are computed."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+
+class Stream(IntEnum):
+    """What a key is for; the values are part of a study's identity and never change."""
+
+    INIT = 0
+    TRAIN = 1
+    EXPAND = 2
+    WALK = 3
+
+
+def stream_key(seed: int, stream: Stream, model: int) -> PRNGKeyArray:
+    """The key of one purpose in one model (0 is the base) of one seed."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), model)
+
+
+def host_generator(key: PRNGKeyArray, draw: int = 0) -> np.random.Generator:
+    """NumPy's generator for draws that stay on the host, where a compilation for every shape is not worth it."""
+    return np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), draw])

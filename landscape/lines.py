@@ -1,0 +1,74 @@
+"""Loss along the straight line between two networks of equal shape."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from landscape import paths
+from landscape.barrier import node_loss
+from landscape.cut import cut_at
+from landscape.expand import named_group
+from landscape.loss import cross_entropy
+from landscape.units import take
+from landscape.weights import Weights, split
+
+
+def interpolate(
+    a: nnx.Module,
+    b: nnx.Module,
+    alphas: Float[Array | np.ndarray, " m"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+) -> Float[Array, " m"]:
+    """L(α·a + (1−α)·b) for each α, in nats (Definition 1): mean cross-entropy on the batch given.
+
+    Running statistics are interpolated like the parameters. Raises ValueError if the shapes differ.
+    """
+    graphdef, start = split(a)
+    _, end = split(b)
+    shapes = [jax.tree.map(jnp.shape, weights) for weights in (start, end)]
+    if shapes[0] != shapes[1]:
+        names = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
+        raise ValueError(f"the networks differ in the shape of {', '.join(names)}")
+    return path_losses(graphdef, start, end, jnp.asarray(alphas), inputs, targets)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def path_losses(
+    graphdef: nnx.GraphDef, a: Weights, b: Weights, alphas: Float[Array, " m"], inputs: Any, targets: Array
+) -> Float[Array, " m"]:
+    """`interpolate` on weights: one point of the line after another, so that memory does not grow with m."""
+
+    def point(alpha: Array) -> Array:
+        mixed = jax.tree.map(lambda x, y: alpha * x + (1 - alpha) * y, a, b)
+        return node_loss(graphdef, mixed, inputs, targets)
+
+    return jax.lax.map(point, alphas)
+
+
+def permuted_curves(
+    model: nnx.Module,
+    permutations: Int[np.ndarray, "n units"],
+    alphas: Float[np.ndarray, " m"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    *,
+    group: str,
+) -> Float[np.ndarray, "n m"]:
+    """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut."""
+    table = named_group(model, group)
+    graphdef, weights = split(model)
+    alphas = np.asarray(alphas, np.float32)
+    if cut_at(model, group) is None:
+        copies = (take(weights, table, permutation) for permutation in permutations)
+        return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
+    shared = paths.common(graphdef, weights, group, inputs)
+    changes = paths.loss_changes(graphdef, weights, group, shared, permutations, alphas, targets)
+    return changes + np.asarray(cross_entropy(shared.logits, jnp.asarray(targets)))

@@ -1,0 +1,206 @@
+"""BERT for masked language modelling (Devlin et al., arXiv 1810.04805), encoder only.
+
+Post-LN blocks, exact GELU, embeddings tied to the decoder. Left out: dropout, since a study compares losses of
+one fixed function; segment embeddings and the pooler, which serve pairs of sentences; and the attention mask,
+since every sequence is full. Shapes: b examples, s tokens, p masked positions, a heads of d features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from landscape.cut import Cut
+from landscape.expand import named_group
+from landscape.units import Axis, Group
+
+NORMAL = nnx.initializers.truncated_normal(0.02)
+EPSILON = 1e-12  # BERT's, so small that normalising what is normalised changes nothing
+
+
+def dense(features: int, out: int, rngs: nnx.Rngs) -> nnx.Linear:
+    """A linear layer with BERT's initialisation."""
+    return nnx.Linear(features, out, kernel_init=NORMAL, rngs=rngs)
+
+
+def normalisation(features: int, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    """LayerNorm whose variance comes from centred values: the difference of two means would round too coarsely."""
+    return nnx.LayerNorm(features, epsilon=EPSILON, use_fast_variance=False, rngs=rngs)
+
+
+def gelu(x: Array) -> Array:
+    """x Φ(x), exactly."""
+    return nnx.gelu(x, approximate=False)
+
+
+def at(x: Float[Array, "b s h"], positions: Int[Array, "b p"]) -> Float[Array, "b p h"]:
+    """The rows of some tokens."""
+    return jnp.take_along_axis(x, positions[..., None], axis=1)
+
+
+class Block(nnx.Module):
+    """LN₂(x' + FFN(x')) of x' = LN₁(x + attention(x)).
+
+    A head has `features` of the projections' outputs; how many heads there are follows from the arrays.
+    """
+
+    def __init__(self, hidden: int, heads: int, ffn: int, rngs: nnx.Rngs):
+        self.features = hidden // heads
+        self.query, self.key, self.value, self.output = (dense(hidden, hidden, rngs) for _ in range(4))
+        self.attention_norm = normalisation(hidden, rngs)
+        self.up, self.down = dense(hidden, ffn, rngs), dense(ffn, hidden, rngs)
+        self.norm = normalisation(hidden, rngs)
+
+    def __call__(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
+        """The block at the tokens to be `read` (all, or those that are needed); they attend to all of `x`."""
+        x = self.attended(x, read)
+        return self.joined(self.down(gelu(self.up(x))), x)
+
+    def attended(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
+        """LN₁(read + attention): the residual stream that the FFN reads."""
+        query, key, value = (self._heads(layer(y)) for layer, y in ((self.query, read), (self.key, x), (self.value, x)))
+        scores = jnp.einsum("btad,bsad->bats", query, key) / self.features**0.5
+        mixed = jnp.einsum("bats,bsad->btad", jax.nn.softmax(scores), value)
+        return self.attention_norm(read + self.output(mixed.reshape(*read.shape[:2], -1)))
+
+    def _heads(self, x: Array) -> Array:
+        return x.reshape(*x.shape[:2], -1, self.features)  # b s a d
+
+    def joined(self, y: Float[Array, "b t h"], x: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
+        """The block's output from that of the FFN's second layer."""
+        return self.norm(x + y)
+
+
+class Bert(nnx.Module):
+    """Tokens and positions → LN → blocks → dense, GELU, LN → logits of the masked tokens.
+
+    Inputs are {"tokens": (b, s), "positions": (b, p)}. The head runs on the tokens at `positions` only, and so
+    does the last block but for its keys and values. `tags` tells the blocks apart: block "1" is the attribute
+    `block1` and has the groups `ffn1`, `heads1`, `query_key1` and `value1`.
+    """
+
+    def __init__(self, hidden: int, heads: int, ffn: tuple[int, ...], vocabulary: int, length: int, rngs: nnx.Rngs):
+        """One block for each width in `ffn`, for sequences of up to `length` tokens."""
+        self.tokens = nnx.Embed(vocabulary, hidden, embedding_init=NORMAL, rngs=rngs)
+        self.places = nnx.Embed(length, hidden, embedding_init=NORMAL, rngs=rngs)
+        self.norm = normalisation(hidden, rngs)
+        self.tags = tuple(str(i) for i in range(1, len(ffn) + 1))
+        for tag, width in zip(self.tags, ffn, strict=True):
+            setattr(self, f"block{tag}", Block(hidden, heads, width, rngs))
+        self.head, self.head_norm = dense(hidden, hidden, rngs), normalisation(hidden, rngs)
+        self.bias = nnx.Param(jnp.zeros(vocabulary))
+
+    def __call__(self, inputs: dict[str, Array]) -> Float[Array, "b p vocabulary"]:
+        """Logits of the tokens at `positions`."""
+        return self.from_embeddings(self.embed(inputs), inputs)
+
+    def embed(self, inputs: dict[str, Array]) -> Float[Array, "b s h"]:
+        """What the first block reads: the normalised sum of token and position embeddings."""
+        tokens = inputs["tokens"]
+        return self.norm(self.tokens(tokens) + self.places(jnp.arange(tokens.shape[1])))
+
+    def from_embeddings(self, embeddings: Float[Array, "b s h"], inputs: dict[str, Array]) -> Array:
+        """Logits from what the first block reads."""
+        return self._predicted(self._run(embeddings, 0, inputs["positions"]))
+
+    def _run(self, x: Array, start: int, positions: Array) -> Array:
+        """Blocks from place `start` on: (b, s, h) -> (b, p, h); what is at `positions` already stays."""
+        for tag in self.tags[start:]:
+            x = getattr(self, f"block{tag}")(x, self._read(x, tag, positions))
+        return x
+
+    def _read(self, x: Array, tag: str, positions: Array) -> Array:
+        """The tokens that a block has to compute: the masked ones in the last, which no block follows."""
+        return at(x, positions) if tag == self.tags[-1] else x
+
+    def _predicted(self, x: Float[Array, "b p h"]) -> Float[Array, "b p vocabulary"]:
+        return self.tokens.attend(self.head_norm(gelu(self.head(x)))) + self.bias[...]
+
+    def groups(self) -> dict[str, Group]:
+        """Those of each block in turn."""
+        return {f"{kind}{tag}": group for tag in self.tags for kind, group in self._block_groups(tag).items()}
+
+    def _block_groups(self, tag: str) -> dict[str, Group]:
+        """The FFN's units; whole heads; features within heads.
+
+        A projection's outputs are (heads, features): a head is a run of neighbours, a feature comes once a head.
+        Features are only re-ordered, alike in every head: those of query and key together, since they meet in
+        their product, which copies would change; those of value on their own, since a head's width is fixed.
+        """
+        block: Block = getattr(self, f"block{tag}")
+        path, d = f"block{tag}", block.features
+        heads = block.query.out_features // d
+
+        def outputs(*layers: str, inner: int = 1) -> tuple[Axis, ...]:
+            return tuple(Axis(f"{path}.{layer}.{part}", -1, inner) for layer in layers for part in ("kernel", "bias"))
+
+        def inputs(layer: str, inner: int = 1) -> tuple[Axis, ...]:
+            return (Axis(f"{path}.{layer}.kernel", -2, inner),)
+
+        return {
+            "ffn": Group(outputs("up"), inputs("down")),
+            "heads": Group(outputs("query", "key", "value", inner=d), inputs("output", inner=d)),
+            "query_key": Group(outputs("query", "key"), (), widenable=False, repeats=heads),
+            "value": Group(outputs("value"), inputs("output"), widenable=False, repeats=heads),
+        }
+
+    def cut(self, group: str) -> Cut | None:
+        """The network opened at an FFN's intermediate layer (see `landscape.cut`); None inside attention.
+
+        Raises ValueError for an unknown group.
+        """
+        named_group(self, group)
+        if not group.startswith("ffn"):
+            return None
+        tag = group.removeprefix("ffn")
+        place, block = self.tags.index(tag), getattr(self, f"block{tag}")
+
+        def before(inputs: dict[str, Array]) -> tuple[Array, Any]:
+            x = self.embed(inputs)
+            for earlier in self.tags[:place]:
+                x = getattr(self, f"block{earlier}")(x, x)
+            x = block.attended(x, self._read(x, tag, inputs["positions"]))
+            return block.up(x), (x, inputs["positions"])
+
+        def after(y: Array, carry: Any) -> Array:
+            x, positions = carry
+            x = block.joined(y + block.down.bias[...], x)
+            return self._predicted(self._run(x, place + 1, positions))
+
+        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after)
+
+    def deepened(self, after: str, name: str) -> Bert:
+        """The network with a block behind that of group `after`; its FFN is the group `name`.
+
+        Post-LN has no identity block as it stands: with output layers of zero it still normalises twice. So the
+        new block takes over the scale and bias of the LayerNorm ahead of it, and leaves 1 and 0 there and in its
+        own first one. Then both meet a normalised stream, which LayerNorm does not change (up to EPSILON). The
+        other weights are copies of the block ahead.
+
+        Raises ValueError where `after` is no FFN, or `name` is not "ffn" and a tag that is free.
+        """
+        tag, new = self._tag(after), name.removeprefix("ffn")
+        if name == new or new in self.tags:
+            raise ValueError(f"{name!r} cannot name a block's FFN: it must start with 'ffn' and not be there already")
+        deeper = nnx.clone(self)
+        ahead = getattr(deeper, f"block{tag}")
+        block = nnx.clone(ahead)
+        for layer in (block.output, block.down):
+            layer.kernel[...], layer.bias[...] = jnp.zeros_like(layer.kernel), jnp.zeros_like(layer.bias)
+        for norm in (ahead.norm, block.attention_norm):
+            norm.scale[...], norm.bias[...] = jnp.ones_like(norm.scale), jnp.zeros_like(norm.bias)
+        setattr(deeper, f"block{new}", block)
+        place = self.tags.index(tag) + 1
+        deeper.tags = (*self.tags[:place], new, *self.tags[place:])
+        return deeper
+
+    def _tag(self, ffn: str) -> str:
+        """The block of an FFN. Raises ValueError that lists the FFNs."""
+        names = {f"ffn{tag}": tag for tag in self.tags}
+        if ffn not in names:
+            raise ValueError(f"a block can be inserted behind {', '.join(names)}; got {ffn!r}")
+        return names[ffn]

@@ -1,0 +1,204 @@
+"""ResNet18 for small images (He et al., arXiv 1512.03385, with the CIFAR stem).
+
+The skip connections tie the channels of a whole stage: the stem (or the projection at the stage's entry) and
+every block write into the same channels, so they form one unit group. Between the two convolutions of a block
+lie channels of its own.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from landscape.cut import Cut
+from landscape.expand import named_group
+from landscape.models.chain import _convolve
+from landscape.units import Axis, Group
+
+
+class Block(nnx.Module):
+    """relu(BN₂(conv₂(relu(BN₁(conv₁(x))))) + shortcut(x)), 3×3 convolutions without bias.
+
+    The first convolution takes the stride. The shortcut is x itself, or a 1×1 convolution and BN where the shape
+    changes.
+    """
+
+    def __init__(self, channels: int, inner: int, out: int, stride: int, rngs: nnx.Rngs):
+        self.conv1, self.norm1 = convolution(channels, inner, 3, stride, rngs), normalisation(inner, rngs)
+        self.conv2, self.norm2 = convolution(inner, out, 3, 1, rngs), normalisation(out, rngs)
+        self.projects = stride != 1 or channels != out
+        if self.projects:
+            self.project = convolution(channels, out, 1, stride, rngs)
+            self.project_norm = normalisation(out, rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(b, h, w, channels) -> (b, h/stride, w/stride, out), odd sizes rounded up."""
+        h = nnx.relu(self.norm1(self.conv1(x)))
+        return self.joined(self.conv2(h), self.shortcut(x))
+
+    def shortcut(self, x: jax.Array) -> jax.Array:
+        """What the branch is added to."""
+        return self.project_norm(self.project(x)) if self.projects else x
+
+    def joined(self, y: jax.Array, shortcut: jax.Array) -> jax.Array:
+        """The block's output from that of its second convolution."""
+        return nnx.relu(self.norm2(y) + shortcut)
+
+
+def convolution(channels: int, out: int, size: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
+    """Without bias, since BN follows. Padded by size // 2 on every side: "SAME" shifts the grid of a strided one."""
+    init = nnx.initializers.he_normal()
+    return nnx.Conv(channels, out, (size, size), stride, padding=size // 2, use_bias=False, kernel_init=init, rngs=rngs)
+
+
+def normalisation(channels: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """BatchNorm whose running statistics move by a tenth a step."""
+    return nnx.BatchNorm(channels, momentum=0.9, rngs=rngs)
+
+
+class ResNet(nnx.Module):
+    """stem – stages of residual blocks – mean over pixels – head.
+
+    Stage i is the unit group `stage{i}`: every channel that its skip connections tie. The channels inside a
+    block are the group of the block's name. `stages` lists the names of the blocks.
+    """
+
+    def __init__(self, channels: int, width: int, classes: int, rngs: nnx.Rngs):
+        """Four stages of two blocks, of widths w, 2w, 4w and 8w; the last three halve the image."""
+        self.stem, self.stem_norm = convolution(channels, width, 3, 1, rngs), normalisation(width, rngs)
+        self.stages: tuple[tuple[str, ...], ...] = tuple((f"stage{i}_block1", f"stage{i}_block2") for i in range(1, 5))
+        before = width
+        for i, (first, second) in enumerate(self.stages):
+            out = width * 2**i
+            setattr(self, first, Block(before, out, out, 1 if i == 0 else 2, rngs))
+            setattr(self, second, Block(out, out, out, 1, rngs))
+            before = out
+        self.head = nnx.Linear(before, classes, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(b, h, w, channels) -> (b, classes)."""
+        return self._classified(self._run(nnx.relu(self.stem_norm(self.stem(x))), self._blocks))
+
+    @property
+    def _blocks(self) -> tuple[str, ...]:
+        return tuple(chain(*self.stages))
+
+    def _run(self, x: jax.Array, blocks: tuple[str, ...]) -> jax.Array:
+        for name in blocks:
+            x = getattr(self, name)(x)
+        return x
+
+    def _classified(self, x: jax.Array) -> jax.Array:
+        return self.head(x.mean((1, 2)))
+
+    def groups(self) -> dict[str, Group]:
+        """Each stage, followed by its blocks."""
+        tables = {}
+        for i, blocks in enumerate(self.stages):
+            tables[f"stage{i + 1}"] = self._stage(i)
+            tables |= {name: inner_group(name) for name in blocks}
+        return tables
+
+    def _stage(self, i: int) -> Group:
+        """Written by the entry and by every block; read by its own blocks and by what follows the stage."""
+        entry, *_ = blocks = self.stages[i]
+        writers = [("stem", "stem_norm") if i == 0 else (f"{entry}.project", f"{entry}.project_norm")]
+        writers += [(f"{name}.conv2", f"{name}.norm2") for name in blocks]
+        readers = [f"{name}.conv1" for name in (blocks if i == 0 else blocks[1:])]
+        if i + 1 < len(self.stages):
+            following = self.stages[i + 1][0]
+            readers += [f"{following}.conv1", f"{following}.project"]
+        else:
+            readers += ["head"]
+        return Group(
+            produces=tuple(chain(*(produced(*writer) for writer in writers))),
+            consumes=tuple(Axis(f"{reader}.kernel", -2) for reader in readers),
+        )
+
+    def cut(self, group: str) -> Cut | None:
+        """The network opened inside a block (see `landscape.cut`); None for a stage, which no one layer consumes.
+
+        The network between two copies has the mean of their BN parameters, statistics included, so these are
+        rows of z behind the examples: z has shape (b + 4, h, w, l). Raises ValueError for an unknown group.
+        """
+        named_group(self, group)
+        if group not in self._blocks:
+            return None
+        place, block = self._blocks.index(group), getattr(self, group)
+
+        def before(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+            x = self._run(nnx.relu(self.stem_norm(self.stem(x))), self._blocks[:place])
+            return with_parameters(block.conv1(x), block.norm1), block.shortcut(x)
+
+        def activation(z: jax.Array) -> jax.Array:
+            return nnx.relu(normalised(z, block.norm1.epsilon))
+
+        def after(y: jax.Array, shortcut: jax.Array) -> jax.Array:
+            return self._classified(self._run(block.joined(y, shortcut), self._blocks[place + 1 :]))
+
+        return Cut(before, activation, _convolve, block.conv2.kernel[...], after)
+
+    def deepened(self, after: str, name: str) -> ResNet:
+        """The network with a block `name` behind a block or at the end of a stage; the function is unchanged.
+
+        Its branch is two identity convolutions closed by a BN of scale 0, so the block is relu(0 + x) = x, in
+        training as in evaluation; the scale learns to open it. Inside it is as wide as the group `after`.
+
+        Raises ValueError for an unknown group or a name that is taken.
+        """
+        named_group(self, after)
+        if hasattr(self, name):
+            raise ValueError(f"{name!r} is there already; name the inserted block otherwise")
+        behind = {f"stage{i}": blocks[-1] for i, blocks in enumerate(self.stages, 1)}.get(after, after)
+        channels = getattr(self, behind).conv2.out_features
+        block = identity_block(channels, getattr(self, after).conv1.out_features if behind == after else channels)
+        block.set_attributes(use_running_average=self.stem_norm.use_running_average)
+        deeper = nnx.clone(self)
+        setattr(deeper, name, block)
+        deeper.stages = tuple(
+            tuple(chain(*((each, name) if each == behind else (each,) for each in blocks))) for blocks in self.stages
+        )
+        return deeper
+
+
+def inner_group(block: str) -> Group:
+    """The channels between the two convolutions of a block."""
+    return Group(produced(f"{block}.conv1", f"{block}.norm1"), (Axis(f"{block}.conv2.kernel", -2),))
+
+
+def produced(layer: str, norm: str) -> tuple[Axis, ...]:
+    """Output channels of a convolution and everything that its BN keeps for a channel."""
+    return (Axis(f"{layer}.kernel", -1), *(Axis(f"{norm}.{part}", 0) for part in PARTS))
+
+
+PARTS = ("mean", "var", "scale", "bias")
+
+
+def with_parameters(x: jax.Array, norm: nnx.BatchNorm) -> jax.Array:
+    """(b, h, w, l) -> (b + 4, h, w, l): BN's parameters behind the examples, the same for every pixel."""
+    rows = jnp.stack([getattr(norm, part)[...] for part in PARTS])[:, None, None]
+    return jnp.concatenate([x, jnp.broadcast_to(rows, (len(PARTS), *x.shape[1:]))])
+
+
+def normalised(z: jax.Array, epsilon: float) -> jax.Array:
+    """BN in evaluation mode, by the parameters behind the examples: (b + 4, h, w, l) -> (b, h, w, l)."""
+    x, (mean, variance, scale, bias) = z[: -len(PARTS)], z[-len(PARTS) :]
+    return (x - mean) * (jax.lax.rsqrt(variance + epsilon) * scale) + bias
+
+
+def identity_block(channels: int, inner: int) -> Block:
+    """A block that returns its (non-negative) input: identity convolutions, and a scale of 0 in the last BN."""
+    block = Block(channels, inner, channels, 1, nnx.Rngs(0))  # the draws are overwritten
+    for conv in (block.conv1, block.conv2):
+        conv.kernel[...] = identity_kernel(conv.in_features, conv.out_features)
+    block.norm2.scale = nnx.Param(jnp.zeros(channels))
+    return block
+
+
+def identity_kernel(channels: int, out: int) -> jax.Array:
+    """3×3 (3, 3, channels, out): output j is channel j, starting over where there are fewer channels."""
+    centre = jax.nn.one_hot(jnp.arange(out) % channels, channels, axis=0)
+    return jnp.zeros((3, 3, channels, out)).at[1, 1].set(centre)

@@ -1,0 +1,87 @@
+"""What a study measures at one point of parameter space: barriers, curves and distances of a model's walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float, PRNGKeyArray
+
+from landscape.align import match
+from landscape.barrier import midpoint_barriers
+from landscape.data import Data, Split
+from landscape.expand import named_group
+from landscape.lines import path_losses, permuted_curves
+from landscape.result import ALPHAS
+from landscape.study import Study
+from landscape.units import unit_rows
+from landscape.walk import compose, draw_swaps, nodes
+from landscape.weights import split
+
+
+def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
+    """The fixed batches on which losses and barriers are measured: of training, and of validation data.
+
+    Raises ValueError for a batch larger than the training data; the validation batch may be smaller.
+    """
+    size = study.walk.batch_size
+    if size > len(data.train):
+        raise ValueError(f"walk.batch_size = {size} is larger than the {len(data.train)} training examples")
+
+    def first(examples: Split) -> Split:
+        return jax.tree.map(lambda array: jnp.asarray(array[:size]), examples)
+
+    return first(data.train), first(data.validation)
+
+
+class Probe:
+    """The walk of one model of one seed, the same at every checkpoint.
+
+    swaps: (n, swaps, 2) as drawn; permutations: (n, units), one a step; width: units in the walked group.
+    """
+
+    def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
+        self.group = study.walk.group
+        self.width = named_group(model, self.group).size(split(model)[1])
+        self.swaps = draw_swaps(key, study.walk.permutations, self.width, distinct=study.walk.distinct)
+        self.permutations = compose(self.swaps, self.width)
+        self.train, self.validation = train, validation
+        self._nodes = nodes(self.permutations)[: study.walk.nodes]
+        self._pairs = np.triu_indices(len(self._nodes), 1)
+
+    def barriers(self, model: nnx.Module, report: Callable[[int, int], None]) -> Float[np.ndarray, " n"]:
+        """b̂ of every step of the walk, on the training batch."""
+        return midpoint_barriers(model, self.permutations, *self.train, group=self.group, report=report)
+
+    def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
+        """Loss between every two of the first nodes, on the training and the validation batch.
+
+        The line from node i to node j is the line from θ to P(θ, ρ), both permuted by node i, so it has the
+        losses of the latter.
+        """
+        first, second = (self._nodes[side] for side in self._pairs)
+        relative = np.empty_like(first)
+        np.put_along_axis(relative, first, second, axis=1)
+        batches = (self.train, self.validation)
+        return np.stack([permuted_curves(model, relative, ALPHAS, *batch, group=self.group) for batch in batches], 1)
+
+    def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
+        """Euclidean distance in parameter space between the first nodes."""
+        rows = unit_rows(split(model)[1], named_group(model, self.group))
+        apart = ((rows[:, None] - rows[None]) ** 2).sum(-1)  # units units
+        return np.sqrt([[apart[a, b].sum() for b in self._nodes] for a in self._nodes])
+
+
+def seed_curves(
+    shape: Any, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], batches: tuple[Split, Split]
+) -> Float[np.ndarray, "2 2 alphas"]:
+    """Loss between two networks of the structure of `shape`: as trained and after matching `b` to `a`, by batch."""
+    graphdef, _ = split(shape)
+    start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
+    ends = (end, match(start, end, shape.groups()))
+    alphas = jnp.asarray(ALPHAS, jnp.float32)
+    return np.array([[path_losses(graphdef, other, start, alphas, *batch) for batch in batches] for other in ends])

@@ -1,0 +1,92 @@
+"""What every proxy needs of a network: its mode, its scored weights, and where its inputs become real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from landscape.loss import cross_entropy
+from landscape.weights import Weights, merge
+
+SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
+
+
+@runtime_checkable
+class TokenModel(Protocol):
+    """A network whose inputs are integers, opened where they have become vectors.
+
+    For every batch, `model(inputs)` equals `model.from_embeddings(model.embed(inputs), inputs)`. The second
+    argument carries what is no embedding: padding, the positions of masked tokens. Leaves of `inputs` have the
+    examples on their first axis. Where positions are added is the model's choice.
+    """
+
+    def embed(self, inputs: Any) -> Float[Array, "b ..."]:
+        """The vectors that the first layer reads."""
+
+    def from_embeddings(self, embeddings: Float[Array, "b ..."], inputs: Any) -> Float[Array, "*m k"]:
+        """The logits."""
+
+
+def network(graphdef: nnx.GraphDef, weights: Weights, reference: bool) -> nnx.Module:
+    """The module in evaluation mode; with `reference`, BatchNorm normalises by the batch's own statistics.
+
+    Dropout stays off in both.
+    """
+    model = merge(graphdef, weights)
+    model.eval()
+    for _, layer in nnx.iter_modules(model):
+        if reference and isinstance(layer, nnx.BatchNorm):
+            layer.use_running_average = False
+    return model
+
+
+def scored_weights(graphdef: nnx.GraphDef, weights: Weights) -> Weights:
+    """The kernels of dense and convolution layers: never biases, normalisation or embeddings.
+
+    Raises ValueError for a network that has none.
+    """
+    model = merge(graphdef, weights)
+    layers = [path for path, layer in nnx.iter_modules(model) if isinstance(layer, SCORED)]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no nnx.Linear or nnx.Conv layer whose weights could be scored")
+    paths = [".".join(map(str, (*path, "kernel"))) for path in layers]
+    return {path: weights[path] for path in paths}
+
+
+def batch_loss(
+    graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array, reference: bool
+) -> Callable[[Weights], Float[Array, ""]]:
+    """Mean cross-entropy on the batch as a function of the scored weights, in nats."""
+
+    def loss(scored: Weights) -> Array:
+        return cross_entropy(network(graphdef, weights | scored, reference)(inputs), targets)
+
+    return loss
+
+
+def total(scores: Iterable[Array]) -> Float[Array, ""]:
+    """The sum over layers of one score a layer."""
+    return jnp.sum(jnp.stack(list(scores)))
+
+
+def opened(
+    build: Callable[[], Any], inputs: Any
+) -> tuple[Float[Array, "b ..."], Callable[[Array], Float[Array, "*m k"]]]:
+    """The real numbers that a network reads on this batch, and its logits as a function of them.
+
+    They are the inputs themselves, or the embeddings of a `TokenModel`. `build` makes the module anew for each
+    call, since BatchNorm changes it in passing. Raises ValueError for integer inputs to any other network.
+    """
+    model = build()
+    if isinstance(model, TokenModel):
+        return model.embed(inputs), lambda embeddings: build().from_embeddings(embeddings, inputs)
+    if not jnp.issubdtype(inputs.dtype, jnp.floating):
+        raise ValueError(
+            f"inputs must be floating-point; got {inputs.dtype}: a network of tokens needs the methods "
+            "`embed` and `from_embeddings` (landscape.proxies.TokenModel)"
+        )
+    return inputs, lambda x: build()(x)

@@ -1,0 +1,13 @@
+"""Parameter count: the trivial predictor that every other has to beat."""
+
+from __future__ import annotations
+
+from flax import nnx
+
+from landscape.weights import split, trainable
+
+
+def parameters(model: nnx.Module) -> int:
+    """Trainable parameters: weights, biases, scales and embeddings, but no running statistics."""
+    weights = split(model)[1]
+    return sum(weights[path].size for path in trainable(model))

@@ -1,0 +1,139 @@
+"""How well a predictor ranks the candidates: correlation with the best gain, seed by seed.
+
+`landscape.intervals.over_seeds` turns the values of the seeds into mean, std and interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from landscape.metric import Measure, best_gain, manifold_metric, metric_grid
+
+Kind = Literal["kendall", "spearman", "pearson"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SYMBOLS: dict[Kind, str] = {"kendall": "τ", "spearman": "ρ", "pearson": "r"}
+
+METRIC, PARAMETERS = "M0", "parameters"  # the predictors that every result has
+
+
+def correlation(x: ArrayLike, y: ArrayLike, kind: Kind = "kendall") -> np.ndarray:
+    """Kendall's τ_b, Spearman's ρ or Pearson's r over the last axis; x and y broadcast.
+
+    Equal to `scipy.stats.kendalltau`, `spearmanr` and `pearsonr`, ties included, with nan_policy="omit": a
+    pair in which either is not finite is left out. NaN for fewer than two pairs or where x or y is constant.
+    Raises ValueError for another kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
+    together = np.isfinite(x) & np.isfinite(y)
+    x, y = np.where(together, x, np.nan), np.where(together, y, np.nan)
+    if kind == "kendall":
+        return _kendall(x, y)
+    return _pearson(_ranks(x), _ranks(y)) if kind == "spearman" else _pearson(x, y)
+
+
+def _kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """τ_b = Σ s t / √(Σ s² Σ t²) over pairs, s and t the signs of their differences: 0 for ties."""
+    s, t = _signs(x), _signs(y)
+    untied = np.sqrt(np.sum(s * s, -1)) * np.sqrt(np.sum(t * t, -1))
+    return _ratio(np.sum(s * t, -1), untied)
+
+
+def _signs(x: np.ndarray) -> np.ndarray:
+    i, j = np.triu_indices(x.shape[-1], 1)
+    a, b = x[..., i], x[..., j]
+    return (a > b).astype(np.float64) - (a < b)
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    """Ranks from 1 among the values that are there, ties averaged; NaN stays."""
+    smaller = np.sum(x[..., None, :] < x[..., None], -1)
+    equal = np.sum(x[..., None, :] == x[..., None], -1)
+    return np.where(np.isnan(x), np.nan, smaller + (equal + 1) / 2)
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    u, v = _centred(x), _centred(y)
+    return np.clip(_ratio(np.sum(u * v, -1), np.sqrt(np.sum(u * u, -1)) * np.sqrt(np.sum(v * v, -1))), -1, 1)
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Deviations from the mean, the greatest of size 1; zeros where x is constant, and for missing values."""
+    there = ~np.isnan(x)
+    mean = _ratio(np.sum(x, -1, where=there), np.sum(there, -1))[..., None]
+    deviation = np.where(there & ~_constant(x, there), x - mean, 0)
+    size = np.max(np.abs(deviation), -1, keepdims=True, initial=0)
+    return np.divide(deviation, size, out=np.zeros_like(deviation), where=size > 0)
+
+
+def _constant(x: np.ndarray, there: np.ndarray) -> np.ndarray:
+    greatest = np.max(x, -1, where=there, initial=-np.inf, keepdims=True)
+    return greatest == np.min(x, -1, where=there, initial=np.inf, keepdims=True)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below, and NaN where below is 0."""
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+
+
+def predictors(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
+    """What each predictor says of each candidate before training, dims (predictor, seed, candidate).
+
+    The manifold metric M₀ in percent, the parameter count, and the scores in the variable `proxy` (seed,
+    candidate, predictor) where a result has them. Raises ValueError for q or n out of range.
+    """
+    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    counts = dataset["parameters"].sel(model=dataset["candidate"].values).values.astype(np.float64)
+    counts = np.where(counts < 0, np.nan, counts)
+    rows = [metric.values, np.broadcast_to(counts, metric.shape)]
+    names = [METRIC, PARAMETERS]
+    if "proxy" in dataset:
+        rows += list(dataset["proxy"].transpose("predictor", "seed", "candidate").values)
+        names += dataset["predictor"].values.tolist()
+    coords = {"predictor": names, "seed": dataset["seed"], "candidate": dataset["candidate"]}
+    return xr.DataArray(np.stack(rows), coords, ("predictor", "seed", "candidate"), "score")
+
+
+def predictor_correlation(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
+) -> xr.DataArray:
+    """Correlation over candidates of each predictor with G*_T, dims (predictor, seed) (Figure 2)."""
+    return _over_candidates(predictors(dataset, q, n), best_gain(dataset, measure), kind)
+
+
+def trajectory_correlation(
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
+) -> xr.Dataset:
+    """Correlation over candidates with G*_T as training goes on (Figure 3, third column).
+
+    metric: of M_t, dims (seed, checkpoint). sotl_e: of −SoTL-E, dims (seed, epoch); the sign is Ru et al.'s
+    (2021), a small sum of losses predicts a great gain. NaN where it is not defined, as for equal losses.
+    """
+    best = best_gain(dataset, measure)
+    return xr.Dataset(
+        {
+            "metric": _over_candidates(manifold_metric(dataset, q, n), best, kind),
+            "sotl_e": _over_candidates(-dataset["sotl_e"], best, kind),
+        }
+    )
+
+
+def sensitivity(
+    dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int], measure: Measure, kind: Kind = "kendall"
+) -> xr.DataArray:
+    """Correlation over candidates of M₀ with G*_T for every q and n, dims (seed, q, n), from one walk (Figure 6)."""
+    return _over_candidates(metric_grid(dataset, qs, ns), best_gain(dataset, measure), kind)
+
+
+def _over_candidates(scores: xr.DataArray, best: xr.DataArray, kind: Kind) -> xr.DataArray:
+    """Correlation of scores (..., seed, candidate) with the best gain (seed, candidate)."""
+    x, y = (each.transpose(..., "candidate") for each in xr.broadcast(scores, best))
+    attrs = {"units": "1", "long_name": f"{kind} correlation with the best gain G*_T"}
+    values = correlation(x.values, y.transpose(*x.dims).values, kind)
+    return x.isel(candidate=0, drop=True).copy(data=values).rename("correlation").drop_attrs().assign_attrs(attrs)

@@ -1,0 +1,59 @@
+"""Which copies are connected: the walk as a graph."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from landscape.figures import edge_curve, edge_curve_data, permutation_graph, permutation_graph_data, walk_graph
+from landscape.result import STAGES
+from pages.shared import library, show
+from pages.shared.controls import chosen, node_pairs
+
+dataset = library.dataset()
+q, n, model, seed, stage = chosen("q", "n", "model", "seed", "stage")
+everything, edge = chosen("all_pairs", "edge")
+pairs = node_pairs(dataset)
+pair = pairs.index(edge)
+view = (dataset, int(seed), model, stage or STAGES[0])
+
+
+def choose() -> None:
+    """The edge that was clicked becomes the one whose curve is shown."""
+    points = st.session_state["chart-graph"]["selection"]["points"]
+    if points and points[0].get("customdata") is not None:
+        data = points[0]["customdata"]
+        st.session_state["edge"] = pairs[int(data[0] if isinstance(data, list | tuple) else data)]
+
+
+show.chart(
+    permutation_graph(*view, q, n, everything),
+    "graph",
+    "The walk as a graph",
+    lambda: permutation_graph_data(*view, q, n, everything),
+    on_select=choose,
+    selection_mode="points",
+)
+graph = walk_graph(*view, q, n, everything)
+if graph.number_of_edges():
+    nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
+    st.markdown(
+        f"{present} of {graph.number_of_edges()} edges exist, λ = {graph.graph['threshold']:.3g} nats. The walk of "
+        f"{nodes} nodes has {nodes - 1} barriers to measure, all pairs {math.comb(nodes, 2)}; with n = {n} that is "
+        f"{n:,} instead of {math.comb(n, 2):,}."
+    )
+    if bad := [node for node, degree in graph.nodes(data="degree") if degree == 0]:
+        st.markdown(
+            f"Without any edge: {', '.join(map(str, bad))}. Among all pairs, one such bad node takes {nodes - 1} of "
+            f"{math.comb(nodes, 2)} possible edges away; on the walk it takes at most two."
+        )
+st.subheader(f"Along the edge {edge}")
+show.chart(edge_curve(*view, pair), "edge", "Loss along the chosen edge", lambda: edge_curve_data(*view, pair))
+show.definition(
+    r"\theta_{i+1} = P(\theta_i, \pi_i), \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
+    r" \qquad e_\text{upper} = n \text{ instead of } \binom{n}{2}",
+    "section 3.2, Algorithm 1, A.2.1",
+    "One step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. The picture keeps distances in "
+    "parameter space as well as a plane can (multidimensional scaling).",
+)

@@ -1,0 +1,50 @@
+"""What lies between two minima: the loss along the line between them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from landscape.figures import (
+    interpolation,
+    interpolation_barriers,
+    interpolation_data,
+    seed_interpolation,
+    seed_interpolation_data,
+    start_pairs,
+    step_pairs,
+)
+from landscape.result import SPLITS, STAGES
+from pages.shared import library, show
+from pages.shared.controls import COPIES, SEEDS, chosen
+
+COLUMNS = {
+    "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.4g"),
+    "alpha": st.column_config.NumberColumn("at α (1)", format="%.3f"),
+    "midpoint_barrier": st.column_config.NumberColumn("midpoint barrier b̂ (nats)", format="%.4g"),
+}
+
+dataset = library.dataset()
+between, model, stage, split = chosen("between", "model", "stage", "split")
+stage, splits = stage or STAGES[0], SPLITS if split == "both" else (split,)
+if between == SEEDS:
+    pair = int(chosen("pair")[0].split()[0])
+    data = seed_interpolation_data(dataset, model, stage, pair, splits)
+    figure = seed_interpolation(dataset, model, stage, pair, splits)
+else:
+    seed, count = chosen("seed", "curves")
+    pairs = (start_pairs if between == COPIES else step_pairs)(dataset, count)
+    data = interpolation_data(dataset, int(seed), model, stage, pairs, splits)
+    figure = interpolation(dataset, int(seed), model, stage, pairs, splits)
+show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
+if not data.empty:
+    barriers = interpolation_barriers(data)
+    st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
+    show.table("interpolation-barriers", lambda: barriers)
+show.definition(
+    r"b(\theta_1, \theta_2) = \sup_{\alpha \in [0, 1]} \mathcal L(\alpha\theta_1 + (1 - \alpha)\theta_2)"
+    r" - \left[\alpha\mathcal L(\theta_1) + (1 - \alpha)\mathcal L(\theta_2)\right]",
+    "Definition 1, equation 1",
+    "Loss in nats at 25 values of α, on a batch of training and one of validation data. Permuted copies compute the "
+    "same function, so their ends are equally high. Separately trained seeds are shown as trained, and with the second "
+    "one's units matched to the first one's weights (Ainsworth et al., 2022).",
+)

@@ -1,0 +1,31 @@
+"""Which expansion pays: the answer of the chosen study."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from landscape.figures import overview, overview_data, rank_comparison, rank_comparison_data
+from pages.shared import answer, caveats, compute, library, show
+from pages.shared.controls import chosen
+
+dataset = library.dataset()
+q, n, measure, rank = chosen("q", "n", "measure", "rank")
+frame = overview_data(dataset, q, n, measure)
+ranks = rank_comparison_data(dataset, q, n, measure, rank)
+st.markdown("  \n".join(answer.sentences(frame, ranks, measure)))
+st.dataframe(answer.table(frame, ranks, measure), hide_index=True)
+show.table("answer", lambda: frame)
+caveats.beside(dataset, q, n)
+left, right = st.columns(2)
+with left:
+    show.chart(overview(dataset, q, n, measure), "overview", "Gain against metric", lambda: frame)
+with right:
+    show.chart(rank_comparison(dataset, q, n, measure, rank), "ranks", "Ranks by predictor", lambda: ranks)
+show.definition(
+    r"M_0 = m(\theta^{(0)}, \lambda, n) - m(\phi^*, \lambda, n), \qquad \lambda = B^*_q, \qquad"
+    r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",
+    "equation 2 and section 4.1",
+    "m is the share of n steps of a permutation walk whose midpoint barrier is at most λ (Algorithm 1), "
+    "φ* the base, θ⁽ᵗ⁾ the candidate t epochs after its expansion, A the performance on validation data.",
+)
+compute.record()

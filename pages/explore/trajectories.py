@@ -1,0 +1,46 @@
+"""How training changes it: gain, metric and their rank correlation over epochs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from landscape.figures import (
+    correlation_trajectories,
+    correlation_trajectories_data,
+    gain_trajectories,
+    gain_trajectories_data,
+    metric_trajectories,
+    metric_trajectories_data,
+)
+from pages.shared import caveats, library, show
+from pages.shared.controls import chosen
+
+dataset = library.dataset()
+q, n, measure, rank, axis = chosen("q", "n", "measure", "rank", "epochs_axis")
+log = axis == "log"
+left, right = st.columns(2)
+with left:
+    st.subheader("Performance gain")
+    show.chart(
+        gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
+        lambda: gain_trajectories_data(dataset, measure),
+    )  # fmt: skip
+with right:
+    st.subheader("Manifold metric")
+    show.chart(
+        metric_trajectories(dataset, q, n, log), "metric", "Metric over epochs",
+        lambda: metric_trajectories_data(dataset, q, n),
+    )  # fmt: skip
+st.subheader("How well each predicts the best gain")
+show.chart(
+    correlation_trajectories(dataset, q, n, measure, rank, log), "correlation", "Rank correlation over epochs",
+    lambda: correlation_trajectories_data(dataset, q, n, measure, rank),
+)  # fmt: skip
+caveats.beside(dataset, q, n)
+show.definition(
+    r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"
+    r" \tau\left(M_t, G^*_T\right) \text{ over candidates}",
+    "sections 4.1 and 4.3, figure 3",
+    "t counts epochs after the expansion. SoTL-E is the sum of the epoch's training losses; its correlation has the "
+    "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is not defined.",
+)

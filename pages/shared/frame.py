@@ -1,0 +1,93 @@
+"""What surrounds every page: the choice of study, what it is, its downloads, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import streamlit as st
+
+from landscape.store import Entry
+from landscape.study import Study
+from pages.shared import controls, library, running
+from pages.shared.controls import Choices, checked
+
+PAPER = "https://arxiv.org/abs/2405.15895"
+
+
+class View(NamedTuple):
+    """What the frame knows of a page: its file, its question and how to read the answer, and its controls by rows.
+
+    `above` and `below` draw what belongs to the page whether or not there is a result.
+    """
+
+    name: str
+    icon: str
+    question: str
+    text: str
+    controls: tuple[tuple[str, ...], ...]
+    title: str = ""
+    above: Callable[[library.Opened], None] | None = None
+    below: Callable[[], None] | None = None
+
+    @property
+    def heading(self) -> str:
+        """What the navigation calls it."""
+        return self.title or self.name.capitalize()
+
+
+def around(page: st.Page, view: View) -> None:
+    """Draw the frame and the page in it."""
+    found, damaged = library.choices()
+    labels = list(found)
+    with st.sidebar:
+        checked("study", Choices("Study", labels, labels[0], "Shipped, computed here, running, and presets."))
+        chosen = found[st.session_state["study"]]
+        _describe(chosen)
+        for damage in damaged:
+            st.warning(f"{damage}. It is not shown, and computing it again replaces it.")
+        st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
+    running.start_asked()
+    running.show(chosen.study)
+    st.title(view.question)
+    st.markdown(view.text)
+    opened = library.opened(chosen)
+    if view.above:
+        view.above(opened)
+    elif opened.dataset is None:
+        st.info(f"{chosen.label} has not been computed yet. The page Study starts it.")
+    if opened.dataset is not None:
+        controls.draw(opened.dataset, view.controls)
+        page.run()
+    if view.below:
+        view.below()
+
+
+def _describe(chosen: library.Choice) -> None:
+    study = chosen.study
+    st.caption(study.description or study.title or study.name)
+    st.caption(f"{sizes(study)}. {origin(chosen.entry)}")
+    if chosen.entry:
+        st.download_button(
+            "NetCDF",
+            chosen.entry.path.read_bytes,
+            f"{chosen.label}.nc",
+            "application/x-netcdf",
+            icon=":material/download:",
+            on_click="ignore",
+            help="The whole study, as xarray.open_dataset reads it.",
+        )
+
+
+def sizes(study: Study) -> str:
+    """How large a study is, in words."""
+    epochs, steps = study.training.epochs, study.walk.permutations
+    return f"{study.seeds} seeds, {len(study.candidates)} candidates, {epochs} epochs, {steps} permutations"
+
+
+def origin(entry: Entry | None) -> str:
+    """Where a result comes from, in words."""
+    if entry is None:
+        return "Not computed yet."
+    computed = f"computed {entry.record['computed'][:10]} on {entry.record['device']}"
+    return f"Shipped, {computed}." if entry.shipped else computed[0].upper() + computed[1:] + "."

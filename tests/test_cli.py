@@ -1,0 +1,296 @@
+"""The command line: what a newcomer types, and what they get for it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import xarray as xr
+from distributed import LocalCluster
+
+from landscape import best_gain, gain, manifold_metric, store
+from landscape.__main__ import main
+from landscape.jobs import compute
+from landscape.store import Store
+from landscape.study import from_toml, preset
+
+TOML = """
+candidates = [[{ widen = "hidden1", size = 6 }], [{ widen = "hidden1", size = 9 }]]
+seeds = 2
+data = { train_size = 120, validation_size = 100 }
+model = { kind = "mlp", hidden = [5] }
+training = { batch_size = 60, base_epochs = 2, epochs = 2 }
+walk = { group = "hidden1", permutations = 6, batch_size = 60, nodes = 2 }
+"""
+
+
+class Computed(NamedTuple):
+    """The tiny study, computed by two processes in two cache folders."""
+
+    file: str
+    caches: list[Path]
+    printed: list[str]
+    errors: list[str]
+
+    @property
+    def cache(self) -> str:
+        return str(self.caches[0])
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Computed:
+    folder = tmp_path_factory.mktemp("computed")
+    (folder / "tiny.toml").write_text(TOML)
+    caches = [folder / "a", folder / "b"]
+    commands = [
+        [sys.executable, "-m", "landscape", "run", str(folder / "tiny.toml"), "--cache", str(cache), *options]
+        for cache, options in zip(caches, (["--json"], []), strict=True)
+    ]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for command in commands]
+    printed, errors = zip(*(process.communicate(timeout=120) for process in processes), strict=True)
+    assert [process.returncode for process in processes] == [0, 0], errors
+    return Computed(str(folder / "tiny.toml"), caches, list(printed), list(errors))
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "GALLERY", tmp_path / "shipped")
+
+
+@pytest.fixture
+def nothing_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies without tasks: their results are all missing values, at once."""
+    monkeypatch.setattr(compute, "tasks", lambda study: {})
+
+
+def dataset_of(computed: Computed, which: int = 0) -> xr.Dataset:
+    return Store(computed.caches[which]).open("tiny")
+
+
+def test_run_ends_with_one_line_of_json(computed: Computed) -> None:
+    last = json.loads(computed.printed[0].splitlines()[-1])
+    study = from_toml(computed.file)
+    assert last.keys() == {"key", "path", "seconds"}
+    assert last["key"] == study.key and last["seconds"] > 0
+    assert Path(last["path"]) == computed.caches[0] / study.key / "result.nc"
+    assert not dataset_of(computed).barrier.isnull().any()
+
+
+def test_progress_is_on_stderr_and_reaches_the_end(computed: Computed) -> None:
+    shares = [int(found) for found in re.findall(r"(\d+)%", computed.errors[0])]
+    assert shares == sorted(shares) and shares[-1] == 100
+    assert "\r" not in computed.errors[0]
+
+
+def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
+    first, second = (dataset_of(computed, which).drop_vars("seconds") for which in range(2))
+    xr.testing.assert_identical(first, second)
+
+
+def test_second_run_is_read_without_jax_or_dask(computed: Computed) -> None:
+    code = (
+        "import sys; from landscape.__main__ import main; status = main(sys.argv[1:]); "
+        "assert not {'jax', 'distributed'} & set(sys.modules); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", code, "run", computed.file, "--cache", computed.cache, "--json"]
+    again = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    first = json.loads(computed.printed[0])
+    assert (again["key"], again["path"]) == (first["key"], first["path"])
+
+
+@pytest.mark.parametrize("name", ["tiny", "file", "key", "netcdf"])
+def test_show_gives_the_numbers(computed: Computed, name: str, capsys: pytest.CaptureFixture) -> None:
+    dataset, key = dataset_of(computed), from_toml(computed.file).key
+    names = {"tiny": "tiny", "file": computed.file, "key": key[:5], "netcdf": f"{computed.cache}/{key}/result.nc"}
+    assert main(["show", names[name], "--q", "0.3", "--n", "5", "--json", "--cache", computed.cache]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [shown[field] for field in ("key", "name", "q", "n", "seeds", "epochs")] == [key, "tiny", 0.3, 5, 2, 2]
+    metric = manifold_metric(dataset, 0.3, 5).sel(checkpoint=0).mean("seed")
+    gains = best_gain(dataset, "accuracy").mean("seed")
+    for i, candidate in enumerate(shown["candidates"]):
+        assert candidate["candidate"] == dataset.candidate.values[i]
+        assert candidate["width"] == (6, 9)[i]
+        assert candidate["parameters"] == 64 * candidate["width"] + candidate["width"] * 11 + 10
+        assert candidate["M0"]["mean"] == pytest.approx(float(metric[i]))
+        assert candidate["best_gain"]["accuracy"]["mean"] == pytest.approx(float(gains[i]))
+        assert candidate["M0"]["low"] <= candidate["M0"]["mean"] <= candidate["M0"]["high"]
+    assert {"M0", "parameters"} <= shown["kendall"].keys()
+
+
+def test_run_without_json_shows_the_table(computed: Computed, capsys: pytest.CaptureFixture) -> None:
+    assert main(["show", "tiny", "--cache", computed.cache]) == 0
+    table = capsys.readouterr().out
+    assert table == computed.printed[1]
+    assert all(text in table for text in ("hidden1 → 6", "hidden1 → 9", "q = 0.4", "n = 6", "Kendall's τ"))
+
+
+def test_list_names_presets_results_and_damage(computed: Computed, capsys: pytest.CaptureFixture) -> None:
+    damaged = computed.caches[0] / ("0" * 16)
+    damaged.mkdir()
+    try:
+        assert main(["list", "--json", "--cache", computed.cache]) == 0
+    finally:
+        damaged.rmdir()
+    out, err = capsys.readouterr()
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert rows["tiny"]["state"] == "cached" and rows["tiny"]["key"] == from_toml(computed.file).key
+    assert rows["digits-mlp"]["state"] == "not computed" and rows["digits-mlp"]["key"] == preset("digits-mlp").key
+    assert damaged.name in err and "record.json" in err
+    assert main(["list", "--cache", computed.cache]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]} == set(rows)
+
+
+def test_exported_netcdf_is_the_whole_result(computed: Computed, tmp_path: Path) -> None:
+    target = tmp_path / "study.nc"
+    assert main(["export", "tiny", "-o", str(target), "--cache", computed.cache]) == 0
+    xr.testing.assert_identical(xr.load_dataset(target), dataset_of(computed))
+    assert [path.name for path in tmp_path.iterdir()] == ["study.nc"]
+
+
+def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Computed, tmp_path: Path) -> None:
+    target, dataset = tmp_path / "study.csv", dataset_of(computed)
+    assert main(["export", "tiny", "-o", str(target), "--q", "0.2", "--n", "4", "--cache", computed.cache]) == 0
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == dataset.sizes["seed"] * dataset.sizes["candidate"] * dataset.sizes["checkpoint"]
+    metric, grown = manifold_metric(dataset, 0.2, 4), gain(dataset, "accuracy")
+    for row in rows:
+        at = {"seed": int(row["seed"]), "candidate": row["candidate"]}
+        epoch = int(row["epoch"])
+        assert float(row["metric_percent"]) == pytest.approx(float(metric.sel(at | {"checkpoint": epoch})))
+        assert float(row["gain_accuracy_points"]) == pytest.approx(float(grown.sel(at | {"epoch": epoch})))
+        loss = float(dataset.validation_loss.sel(at | {"epoch": epoch}))
+        assert float(row["validation_loss_nats"]) == pytest.approx(loss, rel=1e-6)
+        assert int(row["width"]) == int(dataset.width.sel(model=at["candidate"]))
+
+
+ERRORS = {
+    "run nope": "unknown study 'nope'; there are: digits-mlp",
+    "run nope.toml": "nope.toml: No such file",
+    "run BAD": "walk: unknown key .grop.",
+    "run MALFORMED": "not a TOML file",
+    "run FILE --seeds 0": "seeds: .*greater than or equal to 1 .given 0",
+    "run FILE --epochs -1": "training.epochs: .*greater than or equal to 0 .given -1",
+    "run FILE --permutations 0": "walk.permutations: .*greater than or equal to 1 .given 0",
+    "run FILE --train-size 5000": "1797 examples; 5000 for training",
+    "run FILE --scheduler 127.0.0.1:1": "no Dask scheduler at '127.0.0.1:1'",
+    "show nope": "'nope' names no result; there are: tiny",
+    "show digits-mlp": "'digits-mlp' names no result; there are: tiny",
+    "show tiny --q 0": "q must lie strictly between 0 and 1; got 0",
+    "show tiny --q 1.5": "q must lie strictly between 0 and 1; got 1.5",
+    "show tiny --q nan": "q must lie strictly between 0 and 1; got nan",
+    "show tiny --n 7": "n must be from 1 to 6, the permutations computed; got 7",
+    "show tiny --n 0": "n must be from 1 to 6, the permutations computed; got 0",
+    "show FOREIGN": "foreign.nc: no readable NetCDF",
+    "export tiny -o study.xlsx": "must end in .nc or .csv; got 'study.xlsx'",
+    "export tiny -o nowhere/study.nc": "cannot write nowhere/study.nc: No such file",
+    "export nope -o study.nc": "'nope' names no result",
+    "gallery nope": "unknown study 'nope'; there are: digits-mlp",
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_user_error_is_one_line(
+    computed: Computed, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.2)
+    Path("bad.toml").write_text(TOML.replace("group", "grop"))
+    Path("malformed.toml").write_text("seeds = = 3")
+    Path("foreign.nc").write_text("no NetCDF")
+    files = {"FILE": computed.file, "BAD": "bad.toml", "MALFORMED": "malformed.toml", "FOREIGN": "foreign.nc"}
+    arguments = [files.get(word, word) for word in line.split()]
+    assert main([*arguments, "--cache", computed.cache]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" not in err
+    assert re.search(rf"^error: (.*\s)?{ERRORS[line]}", err, re.DOTALL | re.MULTILINE), err
+    assert list(computed.caches[0].glob("0*")) == []
+
+
+@pytest.mark.parametrize("line", ["", "run", "show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])
+def test_wrong_usage(line: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(line.split())
+    assert raised.value.code == 2
+    assert "usage: python -m landscape" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("nothing_to_compute")
+def test_result_that_cannot_be_stored_is_shown(
+    computed: Computed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "replace", full)
+    cache = tmp_path / "cache"
+    assert main(["run", computed.file, "--cache", str(cache)]) == 1
+    out, err = capsys.readouterr()
+    assert "hidden1 → 9" in out
+    assert f"not stored: cannot write to {cache}: No space left on device" in err
+    assert main(["run", computed.file, "--json", "--cache", str(cache)]) == 1
+    assert json.loads(capsys.readouterr().out)["path"] is None
+
+
+@pytest.mark.usefixtures("nothing_to_compute")
+def test_damaged_result_is_computed_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "tiny.toml").write_text(TOML)
+    arguments = ["run", str(tmp_path / "tiny.toml"), "--json", "--cache", str(tmp_path / "cache")]
+    assert main(arguments) == 0
+    path = Path(json.loads(capsys.readouterr().out)["path"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert main(["show", path.parent.name, "--cache", str(tmp_path / "cache")]) == 2
+    assert f"{path.parent.name} is damaged" in capsys.readouterr().err
+    assert main(arguments) == 0
+    assert Store(tmp_path / "cache").read(path.parent.name).sizes["seed"] == 2
+
+
+@pytest.mark.usefixtures("nothing_to_compute")
+def test_scaled_preset_goes_to_the_gallery_only_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    cache = ["--cache", str(tmp_path)]
+    for _ in range(2):
+        assert main(["gallery", "digits-mlp", *cache]) == 0
+        assert Path(capsys.readouterr().out.strip()) == tmp_path / "gallery" / "digits-mlp" / "result.nc"
+    assert Store(tmp_path).find("digits-mlp").key == preset("digits-mlp").key
+    assert main(["run", "digits-mlp", "--seeds", "3", "--json", *cache]) == 0
+    assert json.loads(capsys.readouterr().out)["key"] == preset("digits-mlp").scaled(seeds=3).key
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.mark.usefixtures("nothing_to_compute")
+def test_run_on_a_scheduler(computed: Computed, address: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = ["run", computed.file, "--scheduler", address, "--json", "--cache", str(tmp_path)]
+    assert main(arguments) == 0
+    path = json.loads(capsys.readouterr().out)["path"]
+    assert np.isnan(Store(tmp_path).open(path).barrier).all()
+
+
+def test_failure_on_a_scheduler(
+    computed: Computed,
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def fail(study: object) -> dict:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(compute, "tasks", fail)
+    assert main(["run", computed.file, "--scheduler", address, "--cache", str(tmp_path)]) == 1
+    assert "tiny failed: MemoryError: too large" in capsys.readouterr().err

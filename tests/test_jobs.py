@@ -1,0 +1,401 @@
+"""Computing beside the app: one computation for all who ask, progress, cancel, resume, failure.
+
+Most tests run invented tasks on a Dask cluster inside this process; the last ones run the real engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from distributed import LocalCluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landscape import result, store
+from landscape.jobs import Jobs, Progress, compute, connect, engine
+from landscape.jobs.local import run
+from landscape.jobs.progress import Meter, News, Report, Tally
+from landscape.jobs.tasks import identity
+from landscape.pipeline import Outcome, Task
+from landscape.sealed import Unwritable
+from landscape.study import Study, from_toml, validated
+
+SEEDS = 4
+
+
+def study(**changes: object) -> Study:
+    content = {
+        "name": "tiny",
+        "data": {"train_size": 120, "validation_size": 100},
+        "model": {"kind": "mlp", "hidden": [5]},
+        "candidates": [[{"widen": "hidden1", "size": 6}]],
+        "training": {"batch_size": 60, "base_epochs": 2, "epochs": 1},
+        "walk": {"group": "hidden1", "permutations": 4, "batch_size": 60, "nodes": 2},
+        "seeds": SEEDS,
+    }
+    return validated(content | changes)
+
+
+class Script:
+    """What the invented tasks do, and which of them ran, over all attempts."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.go = threading.Event()  # tasks of seed 1 and more wait for it, reporting all the time
+        self.error: Exception | None = None  # raised by the task of seed 1
+
+
+SCRIPT = Script()  # tasks find it here, as they come to the worker by name
+
+
+def chain(study: Study) -> dict[str, Task]:
+    """One task a seed, each of which adds 1 to the number that the one before gives it."""
+    names = [f"seed{seed}" for seed in range(study.seeds)]
+    return {
+        name: Task(partial(link, seed), tuple(names[max(0, seed - 1) : seed]), 1.0 + seed)
+        for seed, name in enumerate(names)
+    }
+
+
+def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+    SCRIPT.ran.append(f"seed{seed}")
+    if seed == 1 and SCRIPT.error:
+        raise SCRIPT.error
+    while seed and not SCRIPT.go.is_set():
+        report(f"seed {seed}: waiting", 1, 2)
+        time.sleep(0.02)
+    before = earlier[0].weights["end"]["number"] if earlier else np.zeros(1)
+    part = xr.Dataset({"base_stop": ("seed", before)}, {"seed": [seed]})
+    return Outcome(part, {"end": {"number": before + 1}})
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
+    monkeypatch.setattr(compute, "tasks", chain)
+    monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
+    monkeypatch.setattr(store, "GALLERY", tmp_path / "no gallery")
+    return SCRIPT
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A cluster with one worker of one thread, as a machine with one device."""
+    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def client(address: str, tmp_path: Path) -> Iterator[Callable[[], Jobs]]:
+    """Makes clients of one cache folder, as different processes would."""
+    made: list[Jobs] = []
+
+    def make() -> Jobs:
+        made.append(connect(tmp_path / "cache", address))
+        return made[-1]
+
+    yield make
+    for jobs in made:
+        jobs.close()
+
+
+def until(jobs: Jobs, key: str, condition: Callable[[Progress], bool], seconds: float = 20) -> Progress:
+    """The first progress that fulfils the condition."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        progress = jobs.progress(key)
+        if progress and condition(progress):
+            return progress
+        time.sleep(0.02)
+    raise AssertionError(f"still {jobs.progress(key)}")
+
+
+def ended(progress: Progress) -> bool:
+    return not progress.active
+
+
+def running_second(progress: Progress) -> bool:
+    return progress.parts == 1 and progress.stage.startswith("seed 1: waiting")
+
+
+def expected(study: Study) -> np.ndarray:
+    return np.arange(study.seeds, dtype=np.float32)
+
+
+def test_study_is_computed_and_stored(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, asked = client(), study()
+    assert jobs.progress(asked.key) is None and jobs.running() == {}
+    script.go.set()
+    jobs.submit(asked)
+    assert jobs.progress(asked.key).active
+    done = until(jobs, asked.key, ended)
+    assert (done.state, done.fraction, done.parts, done.left) == ("done", 1.0, SEEDS, 0.0)
+    dataset = jobs.store.read(asked.key)
+    np.testing.assert_array_equal(dataset.base_stop, expected(asked))
+    assert result.study_of(dataset) == asked
+    record = jobs.store.entry(asked.key).record
+    assert {"device", "seconds", "computed", "versions"} <= set(record)
+    assert jobs.store.parts(asked).read() == {}
+    assert jobs.running() == {}
+    assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_stored_study_is_not_computed(script: Script, client: Callable[[], Jobs]) -> None:
+    script.go.set()
+    run(study(), client().store.root)
+    jobs = client()
+    jobs.submit(study())
+    assert jobs.progress(study().key).state == "done"
+    assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_two_clients_share_one_computation(script: Script, client: Callable[[], Jobs]) -> None:
+    first, second, key = client(), client(), study().key
+    first.submit(study())
+    until(first, key, running_second)
+    second.submit(study())
+    seen = until(second, key, running_second)
+    late = until(client(), key, running_second)  # one that never asked, and came in the middle
+    assert 0 < seen.fraction == late.fraction < 1
+    assert list(second.running()) == [key]
+    script.go.set()
+    assert until(first, key, ended).state == until(second, key, ended).state == "done"
+    assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_partial_results_arrive(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs = client()
+    jobs.submit(study())
+    until(jobs, study().key, running_second)
+    np.testing.assert_array_equal(jobs.store.partial(study()).base_stop, [0, *[np.nan] * (SEEDS - 1)])
+    jobs.cancel(study().key)
+    until(jobs, study().key, ended)
+
+
+def test_cancel_stops_and_what_is_done_is_used_again(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, key = client(), study().key
+    jobs.submit(study())
+    until(jobs, key, running_second)
+    since = time.monotonic()
+    client().cancel(key)  # whoever asks
+    assert until(jobs, key, ended).state == "cancelled"
+    assert time.monotonic() - since < 5
+    assert list(jobs.store.parts(study()).read()) == ["seed0"]
+    assert key not in jobs.store and jobs.running() == {}
+    script.go.set()
+    jobs.submit(study())
+    assert until(jobs, key, ended).state == "done"
+    assert sorted(script.ran) == ["seed0", "seed1", "seed1", "seed2", "seed3"]
+    np.testing.assert_array_equal(jobs.store.read(key).base_stop, expected(study()))
+
+
+def test_start_again_while_stopping(script: Script, client: Callable[[], Jobs]) -> None:
+    """The new attempt is not ended by the end of the old one."""
+    jobs, key = client(), study().key
+    jobs.submit(study())
+    until(jobs, key, running_second)
+    jobs.cancel(key)
+    assert jobs.progress(key).stage in ("stopping", "cancelled")
+    script.go.set()
+    jobs.submit(study())
+    assert until(jobs, key, ended).state == "done"
+
+
+def test_waiting_study_is_cancelled_at_once(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, other = client(), study(seeds=SEEDS + 1)
+    jobs.submit(study())
+    until(jobs, study().key, running_second)
+    jobs.submit(other)
+    assert jobs.progress(other.key).state == "waiting"
+    jobs.cancel(other.key)
+    assert until(jobs, other.key, ended, 5).state == "cancelled"
+    assert jobs.progress(study().key).active
+    script.go.set()
+    assert until(jobs, study().key, ended).state == "done"
+
+
+def test_failure_is_told_and_the_engine_goes_on(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, key = client(), study().key
+    script.go.set()
+    script.error = ValueError("batch_size = 60 is too much")
+    jobs.submit(study())
+    failed = until(jobs, key, ended)
+    assert failed.state == "failed" and "ValueError: batch_size = 60 is too much" in failed.error
+    assert key not in jobs.store
+    script.error = None
+    jobs.submit(study())
+    assert until(jobs, key, ended).state == "done"
+    assert script.ran.count("seed0") == 1
+
+
+def test_unwritable_folder_is_told(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs = client()
+    jobs.store.root.write_text("a file")
+    script.go.set()
+    jobs.submit(study())
+    failed = until(jobs, study().key, ended)
+    assert failed.state == "failed" and str(jobs.store.root) in failed.error
+
+
+def test_damaged_result_is_computed_again(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, key = client(), study().key
+    script.go.set()
+    for _ in range(2):
+        jobs.submit(study())
+        assert until(jobs, key, ended).state == "done"
+        entry = jobs.store.entry(key)
+        entry.path.write_bytes(entry.path.read_bytes()[:-1])
+    assert script.ran == 2 * [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_local_run_resumes_and_survives_a_full_disk(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    script.go.set()
+    script.error = KeyError("first time")
+    with pytest.raises(KeyError):
+        run(study(), cache)
+    script.error = None
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, os.strerror(28))))
+        with pytest.warns(UserWarning, match=f"not stored: cannot write to {cache}: No space left"):
+            dataset = run(study(), cache)
+    np.testing.assert_array_equal(dataset.base_stop, expected(study()))
+    assert script.ran == ["seed0", "seed1", "seed1", "seed2", "seed3"]
+
+
+messages = st.lists(
+    st.one_of(
+        st.builds(
+            News,
+            st.just("a"),
+            st.integers(0, 2),
+            st.sampled_from(["waiting", "running", "done", "failed", "cancelled"]),
+            st.just(1.0),
+            st.just(2.0),
+            total=st.just(10.0),
+            done=st.floats(0, 4),
+            finished=st.sampled_from(["", "x", "y"]),
+        ),
+        st.builds(
+            Report, st.just("a"), st.integers(0, 2), st.sampled_from("xy"), st.just(3.0), st.just("s"), st.floats(0, 1)
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(messages, st.data())
+def test_tally_of_messages_heard_twice_and_late(heard: list[News | Report], data: st.DataObject) -> None:
+    """Whoever joins in the middle, hearing old messages after new ones, ends at what all others see."""
+    there, late = Tally(), Tally()
+    for at, message in enumerate(heard):
+        there.hear(message, float(at))
+    start = data.draw(st.integers(0, len(heard)))
+    for at, message in [*enumerate(heard)][start:]:
+        there.hear(message, float(at))
+    for at, message in enumerate(heard):
+        late.hear(message, float(at))
+    seen, seen_late = there.progress(), late.progress()
+    if seen is None:
+        assert seen_late is None
+    else:
+        assert seen._replace(elapsed=0, left=None) == seen_late._replace(elapsed=0, left=None)
+        assert 0 <= seen.fraction <= 1
+
+
+def test_time_left_is_in_proportion_to_the_work() -> None:
+    tally, now = Tally(), time.time()
+    tally.hear(News("a", 0, "running", now - 30, now, kept=20.0, done=20.0, total=100.0))
+    assert tally.progress().left is None
+    tally.hear(News("a", 0, "running", now - 30, now, kept=20.0, done=40.0, total=100.0, finished="x"))
+    tally.hear(Report("a", 0, "y", 40.0, "half of y", 0.5))
+    progress = tally.progress()
+    assert progress.state == "running" and progress.stage == "half of y" and progress.fraction == 0.6
+    assert progress.left == pytest.approx(30 * 40 / 40, rel=0.01)  # 40 in 30 seconds, and 40 to go
+
+
+def test_meter_is_as_far_as_what_is_least_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape.jobs.progress.PERIOD", 0)
+    sent: list[Report] = []
+    meter = Meter("a", 0, "x", 1.0, sent.append)
+    for call in [("epoch", 0, 10), ("barriers", 5, 5), ("epoch", 1, 10)]:
+        meter(*call)
+    meter.end()
+    assert [report.fraction for report in sent] == [0, 0, 0, 0.1, 1]
+
+
+CLIENT = """
+import sys, time
+from pathlib import Path
+from landscape.jobs import connect
+from landscape.study import from_toml
+jobs, study = connect(sys.argv[1]), from_toml(sys.argv[2])
+jobs.submit(study)
+while (progress := jobs.progress(study.key)).active:
+    time.sleep(0.05)
+print(progress.state, "jax" in sys.modules, jobs.store.entry(study.key).record["computed"])
+"""
+
+TOML = """
+candidates = [[{ widen = "hidden1", size = 6 }]]
+seeds = 2
+data = { train_size = 120, validation_size = 100 }
+model = { kind = "mlp", hidden = [5] }
+training = { batch_size = 60, base_epochs = 2, epochs = 1 }
+walk = { group = "hidden1", permutations = 4, batch_size = 60, nodes = 2 }
+"""
+
+
+def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes start one engine and share one computation; without JAX; a dead worker is replaced."""
+    cache, file = tmp_path / "cache", tmp_path / "tiny.toml"
+    file.write_text(TOML)
+    command = [sys.executable, "-c", CLIENT, str(cache), str(file)]
+    clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate(timeout=120)[0].split() for process in clients]
+    assert printed[0] == printed[1] and printed[0][:2] == ["done", "False"]
+
+    jobs = connect(cache)
+    try:
+        assert (cache / ".engine" / "log").read_text().count("Scheduler at") == 1
+        deadly = identity(study().key, 7)
+        jobs._client.submit(os._exit, 1, key=deadly).exception()  # as a study that takes its worker down each time
+        failed = until(jobs, study().key, ended)
+        assert failed.state == "failed" and "worker process died" in failed.error
+        assert jobs._client.submit(abs, -1).result(timeout=60) == 1
+        bigger = from_toml(file).scaled(permutations=5)
+        jobs.submit(bigger)
+    finally:
+        jobs._client.shutdown()
+    assert until(jobs, bigger.key, ended).error == "the engine has ended"
+
+
+def test_engine_ends_when_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "devices", list)
+    asyncio.run(asyncio.wait_for(engine.serve(tmp_path, idle=0.4), 20))
+    assert engine.address(tmp_path) is None
+
+
+def test_engine_of_an_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(Unwritable, match="cache"):
+        connect(tmp_path / "cache").submit(study())
+
+
+def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.5)
+    with pytest.raises(OSError, match="tcp://127"):
+        connect(tmp_path, "tcp://127.0.0.1:1")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from networks import GROUPS, batch, loss, mixed, permuted, plain, trained
+
+from landscape.lines import interpolate, permuted_curves
+from landscape.walk import permute
+from landscape.weights import merge, split
+
+ALPHAS = np.linspace(0, 1, 5)
+
+
+def shuffles(model, group: str, n: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    units = model.groups()[group].size(split(model)[1])
+    return np.stack([rng.permutation(units) for _ in range(n)])
+
+
+@pytest.mark.parametrize("name", ["mlp2", "cnn2"])
+def test_interpolation_follows_definition_1(name):
+    """α = 1 is the first network, α = 0 the second, and between them weights mix."""
+    a, b = trained(name, 0), trained(name, 1)
+    curve = interpolate(a, b, ALPHAS, *batch())
+    expected = [loss(mixed(plain(a), plain(b), alpha), *batch()) for alpha in ALPHAS]
+    assert expected[0] == loss(plain(b), *batch())
+    np.testing.assert_allclose(curve, expected, rtol=1e-5)
+    np.testing.assert_allclose(interpolate(b, a, 1 - ALPHAS, *batch()), curve, rtol=1e-6)
+
+
+def test_a_network_is_level_with_itself():
+    model = trained("mlp1")
+    np.testing.assert_allclose(interpolate(model, model, ALPHAS, *batch()), loss(plain(model), *batch()), rtol=1e-6)
+
+
+def test_running_statistics_are_interpolated_too():
+    """The line mixes every array by its path, so a network scaled in one array is linear in it."""
+    graphdef, weights = split(trained("mlp1"))
+    raised = merge(graphdef, weights | {"head.bias": weights["head.bias"] + jnp.arange(10.0)})
+    expected = merge(graphdef, weights | {"head.bias": weights["head.bias"] + 0.25 * jnp.arange(10.0)})
+    curve = interpolate(raised, merge(graphdef, weights), np.array([0.25]), *batch())
+    assert float(curve[0]) == pytest.approx(loss(plain(expected), *batch()), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_permuted_curves_follow_the_definition(name, group):
+    """Any permutation, also one that moves every unit: P(θ, π) stands at α = 1."""
+    model = trained(name)
+    permutations = shuffles(model, group)
+    curves = permuted_curves(model, permutations, ALPHAS[1:], *batch(), group=group)
+    layer, own = list(model.groups()).index(group), plain(model)
+    expected = [
+        [loss(mixed(permuted(own, layer, each), own, alpha), *batch()) for alpha in ALPHAS[1:]]
+        for each in permutations
+    ]
+    np.testing.assert_allclose(curves, expected, rtol=1e-5)
+    np.testing.assert_allclose(curves[:, -1], loss(own, *batch()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("has_cut", [True, False])
+def test_permuted_curves_equal_interpolation_of_explicit_copies(has_cut, monkeypatch):
+    model = trained("cnn1")
+    permutations = shuffles(model, "conv1")
+    copies = [permute(model, "conv1", each) for each in permutations]
+    if not has_cut:
+        monkeypatch.delattr(type(model), "cut")
+    curves = permuted_curves(model, permutations, ALPHAS, *batch(), group="conv1")
+    explicit = [interpolate(copy, model, ALPHAS, *batch()) for copy in copies]
+    np.testing.assert_allclose(curves, explicit, rtol=1e-5)
+
+
+def test_networks_of_different_shape_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"hidden1\.kernel"):
+        interpolate(trained("mlp1"), trained("mlp2"), ALPHAS, *batch())
+    with pytest.raises(ValueError, match="'conv2'"):
+        permuted_curves(trained("cnn1"), np.arange(4)[None], ALPHAS, *batch(), group="conv2")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+
+from landscape.loss import IGNORED, accuracy, cross_entropy, loss_change
+
+
+def example(seed: int, shape: tuple[int, ...] = (7, 5), classes: int = 4):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (*shape, classes))
+    targets = rng.integers(0, classes, shape)
+    targets[rng.random(shape) < 0.3] = IGNORED
+    targets.flat[0] = 1
+    return logits, targets
+
+
+def by_hand(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean over the counted targets, with SciPy's log-softmax."""
+    log_p = log_softmax(logits, axis=-1)[targets != IGNORED]
+    return -log_p[np.arange(len(log_p)), targets[targets != IGNORED]].mean()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31))
+def test_cross_entropy_and_accuracy_equal_scipys(seed):
+    logits, targets = example(seed)
+    found = [float(measure(jnp.asarray(logits), jnp.asarray(targets))) for measure in (cross_entropy, accuracy)]
+    right = (logits.argmax(-1) == targets)[targets != IGNORED].mean()
+    assert found == pytest.approx([by_hand(logits, targets), right], rel=1e-5)
+
+
+def test_ignored_targets_do_not_count():
+    logits, targets = (jnp.asarray(each) for each in example(0))
+    counted = targets != IGNORED
+    scrambled = jnp.where(counted[..., None], logits, 50 * logits[..., ::-1])
+    for measure in (cross_entropy, accuracy):
+        whole = float(measure(logits, targets))
+        assert float(measure(scrambled, targets)) == whole
+        assert float(measure(logits[counted], targets[counted])) == pytest.approx(whole, rel=1e-6)
+
+
+def test_large_logits_do_not_overflow():
+    logits = jnp.array([[1e4, 0.0], [0.0, -1e4]])
+    assert float(cross_entropy(logits, jnp.array([0, 0]))) == 0
+    assert float(cross_entropy(logits, jnp.array([1, 1]))) == 1e4
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([1e-6, 1e-3, 1.0, 5.0]))
+def test_loss_change_is_the_difference_of_losses(seed, scale):
+    """Against float64; in float32 a change far below the loss's rounding keeps its digits."""
+    logits, targets = example(seed)
+    change = scale * np.random.default_rng(seed + 1).normal(size=logits.shape)
+    expected = by_hand(logits + change, targets) - by_hand(logits, targets)
+    arguments = [jnp.asarray(each, jnp.float32) for each in (jax.nn.softmax(logits), change)]
+    found = float(loss_change(*arguments, jnp.asarray(targets)))
+    assert found == pytest.approx(expected, rel=1e-4, abs=3e-6 * scale)
+
+
+def test_no_change_is_none():
+    logits, targets = example(0)
+    assert float(loss_change(jax.nn.softmax(logits), jnp.zeros(logits.shape), jnp.asarray(targets))) == 0

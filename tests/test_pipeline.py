@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+
+from landscape import pipeline, result
+from landscape.keys import Stream, stream_key
+from landscape.pipeline import Outcome, base_task, candidate_task, compute, tasks
+from landscape.result import ALPHAS, VARIABLES, assemble, study_of
+from landscape.study import Study, validated
+from landscape.walk import compose, nodes
+
+STUDY = validated(
+    {
+        "name": "tiny",
+        "data": {"name": "digits", "train_size": 40, "validation_size": 20},
+        "model": {"kind": "mlp", "hidden": [4]},
+        "candidates": [[{"widen": "hidden1", "size": 6}], [{"deepen": "hidden1"}]],
+        "training": {"learning_rate": 0.02, "batch_size": 10, "base_epochs": 4, "patience": 4, "epochs": 3},
+        "walk": {"group": "hidden1", "permutations": 8, "batch_size": 16, "checkpoints": 3, "nodes": 4},
+        "seeds": 2,
+    }
+)
+PROGRAM = """
+import json, sys
+from landscape.pipeline import compute
+from landscape.study import validated
+compute(validated(json.loads(sys.stdin.read()))).drop_vars("seconds").to_netcdf(sys.argv[1], engine="h5netcdf")
+"""
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> dict[str, Outcome]:
+    """Of every task of the study, in this process."""
+    kept: dict[str, Outcome] = {}
+    compute(STUDY, keep=kept.__setitem__)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def dataset(outcomes: dict[str, Outcome]) -> xr.Dataset:
+    return assemble(STUDY, (outcome.part for outcome in outcomes.values()))
+
+
+def present(values: xr.DataArray) -> xr.DataArray:
+    """Where something was computed."""
+    return values >= 0 if np.issubdtype(values.dtype, np.integer) else values.notnull()
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
+    planned = tasks(STUDY.scaled(seeds=seeds))
+    assert len(planned) == 3 * seeds + (3 if seeds > 1 else 0)
+    names = list(planned)
+    for i, (name, task) in enumerate(planned.items()):
+        assert set(task.needs) <= set(names[:i]), name
+        assert task.weight > 0
+        assert pickle.loads(pickle.dumps(task.run)).func is task.run.func
+
+
+def test_the_same_study_in_a_new_process_gives_the_same_bits(dataset, tmp_path):
+    """Another process has compiled nothing before and hashes strings differently."""
+    environment = os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parents[1]), "PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "study.nc")]
+    subprocess.run(command, input=STUDY.model_dump_json(), env=environment, text=True, check=True, timeout=300)
+    other = xr.load_dataset(tmp_path / "study.nc", engine="h5netcdf")
+    assert set(other.data_vars) == set(VARIABLES) - {"seconds"}
+    assert other.identical(dataset.drop_vars("seconds"))
+
+
+def test_every_part_fits_the_schema(outcomes):
+    full = result.empty(STUDY)
+    for outcome in outcomes.values():
+        assert len(outcome.part) > 0
+        for name, values in outcome.part.data_vars.items():
+            assert values.dims == VARIABLES[name].dims
+            for dim in values.dims:
+                assert set(values[dim].values.tolist()) <= set(full[dim].values.tolist())
+
+
+def test_a_complete_result_lacks_only_what_is_not_defined(dataset):
+    assert study_of(dataset) == STUDY
+    for name, values in dataset.data_vars.items():
+        if name == "swaps" or "base_epoch" in values.dims:  # narrower models swap fewer; early stopping
+            continue
+        expected = xr.ones_like(values, bool)
+        if name in ("train_loss", "sotl_e"):
+            expected.loc[{"epoch": 0}] = False
+        if "stage" in values.dims:
+            expected.loc[{"model": "base", "stage": "end"}] = False
+        np.testing.assert_array_equal(present(values), expected, err_msg=name)
+
+
+def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
+    """Half of the tasks: equal to the whole where they computed something, missing elsewhere."""
+    some = list(outcomes.values())[::2]
+    partial = assemble(STUDY, (outcome.part for outcome in some))
+    for name, values in partial.data_vars.items():
+        there = present(values)
+        np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
+        assert there.sum() == sum(present(outcome.part[name]).sum() for outcome in some if name in outcome.part)
+    assert assemble(STUDY, ()).identical(result.empty(STUDY))
+
+
+def test_expansion_starts_at_the_performance_of_the_base(dataset):
+    """A(θ⁰) = A(φ*) for widening and for deepening."""
+    for measure in ("validation_loss", "validation_accuracy"):
+        chosen = dataset[f"base_{measure}"].sel(base_epoch=dataset["base_stop"])
+        start = dataset[measure].sel(epoch=0)
+        np.testing.assert_allclose(start, chosen.broadcast_like(start).transpose(*start.dims), rtol=1e-5)
+
+
+def test_the_base_stops_at_its_best_epoch(dataset):
+    np.testing.assert_array_equal(dataset["base_stop"], dataset["base_validation_accuracy"].argmax("base_epoch"))
+
+
+def test_curves_meet_the_barriers_of_the_walk(dataset):
+    """Permuted copies have one loss; half-way between consecutive nodes stands the step's barrier."""
+    curve = dataset["curve"].sel(split="train").dropna("model", how="all")
+    ends = curve.sel(alpha=[0, 1])
+    np.testing.assert_allclose(ends, ends.isel(pair=0, alpha=0).broadcast_like(ends).transpose(*ends.dims), rtol=1e-5)
+    consecutive = np.flatnonzero(dataset["pair_to"] == dataset["pair_from"] + 1)
+    height = np.abs(curve.sel(alpha=ALPHAS[12]) - curve.sel(alpha=0)).isel(pair=consecutive)
+    for seed, stage in product(range(2), result.STAGES):
+        for model in dataset["candidate"].values:
+            walked = dataset["barrier"].sel(seed=seed, candidate=model).isel(checkpoint=0 if stage == "start" else -1)
+            found = height.sel(seed=seed, model=model, stage=stage)
+            np.testing.assert_allclose(found, walked[: len(consecutive)], atol=2e-6)
+        np.testing.assert_allclose(
+            height.sel(seed=seed, model="base", stage="start"),
+            dataset["base_barrier"].sel(seed=seed)[: len(consecutive)],
+            atol=2e-6,
+        )
+
+
+def test_distances_are_those_of_explicitly_permuted_weights(outcomes, dataset):
+    weights = outcomes["seed1-candidate1"].weights["end"]
+    model = STUDY.labels[0]
+    places = nodes(compose(dataset["swaps"].sel(seed=1, model=model).values, 6))[:4]
+    kernel, bias, outgoing = (weights[path] for path in ("hidden1.kernel", "hidden1.bias", "head.kernel"))
+    copies = [np.concatenate([kernel[:, p].ravel(), bias[p], outgoing[p].ravel()]) for p in places]
+    expected = [[np.linalg.norm(a - b) for b in copies] for a in copies]
+    found = dataset["node_distance"].sel(seed=1, model=model, stage="end")
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_lines_between_seeds_join_the_seeds_before_and_after_alignment(dataset):
+    for model in ["base", *STUDY.labels]:
+        line = dataset["seed_curve"].sel(model=model, stage="start").isel(seed_pair=0)
+        loss = dataset["curve"].sel(model=model, stage="start", alpha=0).isel(pair=0)
+        for alignment, seed in product(result.ALIGNMENTS, range(2)):
+            end = line.sel(alignment=alignment, alpha=seed)
+            np.testing.assert_allclose(end, loss.sel(seed=seed), rtol=1e-5)
+
+
+def test_widths_parameters_and_swaps_tell_the_shapes(dataset):
+    assert dataset["width"].values.tolist() == [4, 6, 4]
+    head, inside = 10 * 4 + 10, 64 * 4 + 4
+    assert dataset["parameters"].values.tolist() == [head + inside, 10 * 6 + 10 + 64 * 6 + 6, head + inside + 4 * 4 + 4]
+    used = (dataset["swaps"] >= 0).all(("seed", "permutation", "end"))
+    assert used.sum("swap").values.tolist() == [2, 3, 2]
+
+
+def test_a_smaller_study_is_the_start_of_a_larger_one(dataset):
+    """Neither the number of seeds nor that of permutations changes a number."""
+    part = base_task(STUDY.scaled(seeds=1, permutations=5), 0).part
+    np.testing.assert_allclose(part["base_barrier"][0], dataset["base_barrier"][0, :5], rtol=1e-6)
+    np.testing.assert_array_equal(part["base_validation_loss"][0], dataset["base_validation_loss"][0])
+
+
+def test_the_end_is_the_last_epoch_even_when_only_the_start_is_walked(outcomes, dataset):
+    content = STUDY.model_dump(mode="json")
+    content["walk"]["checkpoints"] = 1
+    once = candidate_task(validated(content), 1, 1, outcomes["seed1-base"])
+    assert once.part["barrier"].shape == (1, 1, 1, 8)
+    for path, array in outcomes["seed1-candidate1"].weights["end"].items():
+        np.testing.assert_array_equal(once.weights["end"][path], array)
+
+
+def test_a_report_that_raises_stops_the_task():
+    class Cancelled(Exception):
+        pass
+
+    seen = []
+
+    def report(doing: str, done: int, total: int) -> None:
+        seen.append((doing, done, total))
+        if done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        base_task(STUDY, 0, report=report)
+    assert seen == [("seed 0: training the base, epoch", done, 4) for done in (1, 2)]
+
+
+def test_a_batch_larger_than_the_data_is_named_before_anything_is_trained():
+    content = STUDY.model_dump(mode="json")
+    content["walk"]["batch_size"] = 41
+
+    def report(*progress: object) -> None:
+        raise AssertionError(progress)
+
+    with pytest.raises(ValueError, match=r"walk\.batch_size = 41 is larger than the 40 training examples"):
+        base_task(validated(content), 0, report=report)
+
+
+def test_every_purpose_has_a_key_of_its_own():
+    keys = [
+        tuple(np.asarray(jax.random.key_data(stream_key(*purpose))).tolist())
+        for purpose in product(range(4), Stream, range(4))
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_studies_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        STUDY.seeds = 3
+    assert isinstance(hash(STUDY), int)
+    assert Study.model_validate(STUDY.model_dump()) == STUDY

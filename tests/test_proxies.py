@@ -1,0 +1,454 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from landscape import proxies
+from landscape.barrier import midpoint_barriers
+from landscape.expand import widen
+from landscape.metric import manifold_size, threshold
+from landscape.models.cnn import cnn
+from landscape.models.mlp import mlp
+from landscape.proxies import PREDICTORS, TokenModel, _snip
+from landscape.proxies._network import scored_weights
+from landscape.walk import permute
+from landscape.weights import merge, split
+
+FIVE = ("grad_norm", "snip", "grasp", "synflow", "jacov")
+FEATURES, UNITS, CLASSES, EXAMPLES = 9, 6, 4, 5
+
+
+def score(name, model, inputs, targets, **keywords):
+    return getattr(proxies, name)(model, inputs, targets, **keywords)
+
+
+def shaken(model, seed):
+    """Other weights, biases and scales included: none is zero."""
+    rng = np.random.default_rng(seed)
+    graphdef, weights = split(model)
+    return merge(graphdef, {path: (rng.normal(size=w.shape) / 2).astype(np.float32) for path, w in weights.items()})
+
+
+def dense(seed=0, hidden=(UNITS,)):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(EXAMPLES, FEATURES)).astype(np.float32)
+    targets = rng.integers(CLASSES, size=EXAMPLES)
+    return shaken(mlp(FEATURES, hidden, CLASSES, nnx.Rngs(0)), seed), inputs, targets
+
+
+def convolutional(seed=0):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(EXAMPLES, 4, 4, 2)).astype(np.float32)
+    model = cnn((4, 4, 2), (4, 3), (5,), CLASSES, nnx.Rngs(0))
+    return shaken(model, seed), inputs, rng.integers(CLASSES, size=EXAMPLES)
+
+
+NETWORKS = {"hidden1": dense, "conv1": convolutional}
+
+
+def doubles(model):
+    """Its weights in float64, by path."""
+    return {path: np.asarray(w, np.float64) for path, w in split(model)[1].items()}
+
+
+# --- a one-hidden-layer network in NumPy ---
+
+
+def numpy_softmax(logits):
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def numpy_gradients(p, x, targets):
+    z = x @ p["hidden1.kernel"] + p["hidden1.bias"]
+    h = np.maximum(z, 0)
+    d = numpy_softmax(h @ p["head.kernel"] + p["head.bias"])
+    d[np.arange(len(x)), targets] -= 1
+    d /= len(x)
+    return {"hidden1.kernel": x.T @ (d @ p["head.kernel"].T * (z > 0)), "head.kernel": h.T @ d}
+
+
+def numpy_grad_norm(p, x, targets):
+    return sum(np.sqrt(np.sum(g**2)) for g in numpy_gradients(p, x, targets).values())
+
+
+def numpy_snip(p, x, targets):
+    return sum(np.abs(p[path] * g).sum() for path, g in numpy_gradients(p, x, targets).items())
+
+
+def numpy_grasp(p, x, targets, step=1e-5):
+    g = numpy_gradients(p, x, targets)
+    ahead, behind = ({**p, **{path: p[path] + sign * step * g[path] for path in g}} for sign in (1, -1))
+    after, before = (numpy_gradients(weights, x, targets) for weights in (ahead, behind))
+    return -sum(np.sum(p[path] * (after[path] - before[path])) for path in g) / (2 * step)
+
+
+def numpy_synflow(p, x, targets):
+    w, b, v = (np.abs(p[path]) for path in ("hidden1.kernel", "hidden1.bias", "head.kernel"))
+    hidden = np.ones(len(w)) @ w
+    return (hidden @ v).sum() + ((hidden + b) @ v).sum()
+
+
+def numpy_correlation_score(jacobians, k=1e-5):
+    v = np.linalg.eigvals(np.corrcoef(jacobians)).real
+    return -np.sum(np.log(v + k) + 1 / (v + k))
+
+
+def numpy_jacov(p, x, targets):
+    slopes = x @ p["hidden1.kernel"] + p["hidden1.bias"] > 0
+    jacobians = [(p["hidden1.kernel"] * slope) @ p["head.kernel"] for slope in slopes]  # features classes
+    return numpy_correlation_score([j.sum(1) for j in jacobians])
+
+
+@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_numpy(name, seed):
+    model, inputs, targets = dense(seed)
+    expected = globals()[f"numpy_{name}"](doubles(model), inputs.astype(np.float64), targets)
+    assert score(name, model, inputs, targets) == pytest.approx(expected, rel=1e-4)
+
+
+# --- finite differences of the loss of a deeper network ---
+
+
+def deep_loss(p, x, targets):
+    for layer in ("hidden1", "hidden2"):
+        x = np.maximum(x @ p[f"{layer}.kernel"] + p[f"{layer}.bias"], 0)
+    probabilities = numpy_softmax(x @ p["head.kernel"] + p["head.bias"])
+    return -np.log(probabilities[np.arange(len(x)), targets]).mean()
+
+
+def moved(p, *moves):
+    """p plus each (size, direction)."""
+    return {path: w + sum(size * direction.get(path, 0) for size, direction in moves) for path, w in p.items()}
+
+
+def differences(p, loss, step=1e-6):
+    """The gradient with respect to every kernel, one central difference a weight."""
+    gradients = {}
+    for path in (path for path in p if path.endswith("kernel")):
+        gradients[path] = np.zeros_like(p[path])
+        for index in np.ndindex(p[path].shape):
+            one = np.zeros_like(p[path])
+            one[index] = step
+            ahead, behind = loss(moved(p, (1, {path: one}))), loss(moved(p, (-1, {path: one})))
+            gradients[path][index] = (ahead - behind) / (2 * step)
+    return gradients
+
+
+def test_gradients_and_curvature_equal_finite_differences():
+    model, inputs, targets = dense(hidden=(UNITS, 5))
+    p, inputs = doubles(model), inputs.astype(np.float64)
+    loss = partial(deep_loss, x=inputs, targets=targets)
+    g = differences(p, loss)
+    kernels = {path: p[path] for path in g}
+    mixed = {(a, b): loss(moved(p, (a * 1e-4, kernels), (b * 1e-4, g))) for a in (1, -1) for b in (1, -1)}
+    expected = {
+        "grad_norm": sum(np.linalg.norm(each) for each in g.values()),
+        "snip": sum(np.abs(p[path] * each).sum() for path, each in g.items()),
+        "grasp": -sum(a * b * value for (a, b), value in mixed.items()) / 4e-8,  # −Wᵀ H g
+    }
+    with jax.enable_x64(True):
+        wide = merge(split(model)[0], {path: jnp.asarray(w) for path, w in p.items()})
+        for name, value in expected.items():
+            assert score(name, wide, inputs, targets) == pytest.approx(value, rel=1e-6)
+
+
+# --- SynFlow ---
+
+
+def without_biases(model):
+    graphdef, weights = split(model)
+    return merge(graphdef, {path: w * (not path.endswith("bias")) for path, w in weights.items()})
+
+
+def looped_convolution(x, kernel):
+    height, width, channels = x.shape
+    padded = np.zeros((height + 2, width + 2, channels))
+    padded[1:-1, 1:-1] = x
+    out = np.zeros((height, width, kernel.shape[-1]))
+    for i, j, a, b in np.ndindex(height, width, 3, 3):
+        out[i, j] += padded[i + a, j + b] @ kernel[a, b]
+    return out
+
+
+def test_synflow_of_a_convolutional_network_without_biases_is_its_flow_once_a_layer():
+    model, inputs, targets = convolutional()
+    model = without_biases(model)
+    p = {path: np.abs(w) for path, w in doubles(model).items()}
+    h = looped_convolution(looped_convolution(np.ones((4, 4, 2)), p["conv1.kernel"]), p["conv2.kernel"])
+    pooled = np.array([[h[i : i + 2, j : j + 2].max((0, 1)) for j in (0, 2)] for i in (0, 2)])
+    flow = (pooled.ravel() @ p["dense1.kernel"] @ p["head.kernel"]).sum()
+    assert proxies.synflow(model, inputs, targets) == pytest.approx(4 * flow, rel=1e-10)
+
+
+def test_synflow_needs_the_shape_of_the_data_only():
+    model, inputs, targets = dense()
+    assert proxies.synflow(model, inputs, targets) == proxies.synflow(model, np.zeros_like(inputs))
+
+
+def test_synflow_outgrows_single_precision_and_leaves_it_as_it_was():
+    model, inputs, _ = dense()
+    model = without_biases(model)
+    graphdef, weights = split(model)
+    large = merge(graphdef, {path: w * 2.0**100 for path, w in weights.items()})
+    assert proxies.synflow(large, inputs) == pytest.approx(2.0**200 * proxies.synflow(model, inputs), rel=1e-12)
+    assert jnp.ones(1).dtype == jnp.float32
+    assert split(model)[1]["head.kernel"].dtype == jnp.float32
+
+
+# --- laws ---
+
+
+@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize("group", NETWORKS)
+def test_permuting_units_changes_nothing(name, group):
+    model, inputs, targets = NETWORKS[group]()
+    units = model.groups()[group].size(split(model)[1])
+    other = permute(model, group, np.roll(np.arange(units), 1))
+    assert score(name, other, inputs, targets) == pytest.approx(score(name, model, inputs, targets), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize("group", NETWORKS)
+def test_table_tells_which_predictors_see_an_exact_widening(name, group):
+    model, inputs, targets = NETWORKS[group]()
+    wider = widen(model, group, 11, jax.random.key(0))
+    same = score(name, wider, inputs, targets) == pytest.approx(score(name, model, inputs, targets), rel=1e-4)
+    assert same is not PREDICTORS[name].sees_width
+
+
+def test_no_gradient_no_score():
+    model, inputs, targets = dense()
+    model = without_biases(model)
+    assert [score(name, model, 0 * inputs, targets) for name in ("grad_norm", "snip", "grasp")] == [0, 0, 0]
+
+
+def test_snip_is_bounded_by_the_norms():
+    """0 < SNIP ≤ Σ_l ‖W_l‖‖g_l‖ ≤ max_l ‖W_l‖ · GradNorm, by Cauchy and Schwarz."""
+    model, inputs, targets = convolutional()
+    p = doubles(model)
+    longest = max(np.linalg.norm(w) for path, w in p.items() if path.endswith("kernel"))
+    assert 0 < proxies.snip(model, inputs, targets) <= longest * proxies.grad_norm(model, inputs, targets)
+
+
+def test_jacov_of_one_example_and_of_two_equal_ones():
+    model, inputs, _ = dense()
+    assert proxies.jacov(model, inputs[:1]) == pytest.approx(-np.log1p(1e-5) - 1 / (1 + 1e-5), rel=1e-9)
+    twice = np.stack([inputs[0], inputs[0]])
+    assert proxies.jacov(model, twice) == pytest.approx(-np.log([1e-5, 2 + 1e-5]).sum() - 1e5 - 0.5, rel=1e-6)
+
+
+def test_jacov_of_an_example_that_reaches_no_unit_is_undefined():
+    model, inputs, _ = dense()
+    graphdef, weights = split(model)
+    weights["hidden1.bias"] = jnp.full(UNITS, -1.0)
+    inputs[0] = 0
+    assert np.isnan(proxies.jacov(merge(graphdef, weights), inputs))
+
+
+def test_other_weights_of_the_same_shape_compile_nothing():
+    for seed in range(3):
+        proxies.snip(*dense(seed))
+        size = _snip.score.jitted._cache_size()
+        proxies.snip(*dense(seed + 10))
+        assert _snip.score.jitted._cache_size() == size
+
+
+# --- which weights, and BatchNorm ---
+
+
+class Mixed(nnx.Module):
+    def __init__(self, rngs):
+        self.embedding = nnx.Embed(7, 4, rngs=rngs)
+        self.attention = nnx.MultiHeadAttention(2, 4, decode=False, rngs=rngs)
+        self.norm = nnx.LayerNorm(4, rngs=rngs)
+        self.conv = nnx.Conv(4, 4, (3,), rngs=rngs)
+        self.head = nnx.Linear(4, 3, rngs=rngs)
+
+
+def test_scores_kernels_of_dense_and_convolution_layers_only():
+    attention = {f"attention.{name}.kernel" for name in ("query", "key", "value", "out")}
+    shapes = nnx.eval_shape(lambda: Mixed(nnx.Rngs(0)))
+    assert set(scored_weights(*split(shapes))) == attention | {"conv.kernel", "head.kernel"}
+
+
+def test_a_network_without_weights_to_score_is_refused():
+    with pytest.raises(ValueError, match=r"LayerNorm has no nnx\.Linear or nnx\.Conv"):
+        proxies.snip(nnx.LayerNorm(3, rngs=nnx.Rngs(0)), np.ones((2, 3), np.float32), np.zeros(2, int))
+
+
+class Normalised(nnx.Module):
+    def __init__(self, rngs):
+        self.hidden1 = nnx.Linear(FEATURES, UNITS, rngs=rngs)
+        self.norm = nnx.BatchNorm(UNITS, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.head = nnx.Linear(UNITS, CLASSES, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(self.dropout(nnx.relu(self.norm(self.hidden1(x)))))
+
+
+def normalised(seed=0):
+    model, (plain, inputs, targets) = Normalised(nnx.Rngs(0)), dense(seed)
+    graphdef, weights = split(model)
+    rng = np.random.default_rng(seed)
+    for path in ("norm.scale", "norm.bias", "norm.mean", "norm.var"):
+        weights[path] = rng.uniform(0.5, 2, UNITS).astype(np.float32)
+    return merge(graphdef, weights | split(plain)[1]), inputs, targets
+
+
+def normalised_logits(p, x, own_statistics):
+    z = x @ p["hidden1.kernel"] + p["hidden1.bias"]
+    mean, var = (z.mean(0), z.var(0)) if own_statistics else (p["norm.mean"], p["norm.var"])
+    z = (z - mean) / jnp.sqrt(var + 1e-5) * p["norm.scale"] + p["norm.bias"]
+    return jnp.maximum(z, 0) @ p["head.kernel"] + p["head.bias"]
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_batch_norm_evaluates_or_uses_the_batch(reference):
+    model, inputs, targets = normalised()
+    p = split(model)[1]
+    kernels = {path: p[path] for path in ("hidden1.kernel", "head.kernel")}
+
+    def loss(kernels):
+        logits = normalised_logits({**p, **kernels}, inputs, reference)
+        return -jax.nn.log_softmax(logits)[np.arange(EXAMPLES), targets].mean()
+
+    g, hessian = jax.device_get(jax.jit(lambda kernels: (jax.grad(loss)(kernels), jax.hessian(loss)(kernels)))(kernels))
+    jacobians = jax.jit(jax.grad(lambda x: normalised_logits(p, x, reference).sum()))(inputs)
+    curved = {a: sum(np.tensordot(hessian[a][b], g[b], 2) for b in g) for a in g}
+    expected = {
+        "grad_norm": sum(np.linalg.norm(each) for each in g.values()),
+        "snip": sum(np.abs(kernels[path] * g[path]).sum() for path in g),
+        "grasp": -sum(np.sum(kernels[path] * curved[path]) for path in g),
+        "jacov": numpy_correlation_score(np.asarray(jacobians, np.float64)),
+    }
+    for name, value in expected.items():
+        assert score(name, model, inputs, targets, reference=reference) == pytest.approx(float(value), rel=1e-4)
+    assert all(jnp.array_equal(p[path], w) for path, w in split(model)[1].items() if path.startswith("norm"))
+
+
+def test_synflow_passes_normalisation_by():
+    plain, inputs, _ = dense()
+    assert proxies.synflow(normalised()[0], inputs) == pytest.approx(proxies.synflow(plain, inputs), rel=1e-12)
+
+
+# --- networks of tokens ---
+
+
+class Tokens(nnx.Module):
+    """(b, s) tokens -> the logits of the first token of each example, through the mean of all."""
+
+    def __init__(self, rngs):
+        self.embedding = nnx.Embed(7, FEATURES, rngs=rngs)
+        self.norm = nnx.LayerNorm(FEATURES, rngs=rngs)
+        self.hidden1 = nnx.Linear(FEATURES, UNITS, rngs=rngs)
+        self.head = nnx.Linear(UNITS, CLASSES, rngs=rngs)
+
+    def embed(self, tokens):
+        return self.embedding(tokens)
+
+    def from_embeddings(self, x, tokens):
+        real = (tokens >= 0)[..., None]
+        h = nnx.relu(self.hidden1(self.norm(x)))
+        return self.head(jnp.sum(h * real, 1) / jnp.sum(real, 1))
+
+    def __call__(self, tokens):
+        return self.from_embeddings(self.embed(tokens), tokens)
+
+
+def tokens():
+    rng = np.random.default_rng(0)
+    plain, _, targets = dense()
+    graphdef, weights = split(Tokens(nnx.Rngs(0)))
+    return merge(graphdef, weights | split(plain)[1]), rng.integers(7, size=(EXAMPLES, 3)), targets
+
+
+def test_jacov_of_tokens_differentiates_at_their_embeddings():
+    model, inputs, targets = tokens()
+    assert isinstance(model, TokenModel)
+    jacobian = jax.jit(jax.jacrev(lambda x: model.from_embeddings(x, inputs).sum(1)))(model.embed(inputs))  # b b s h
+    own = np.asarray(jacobian, np.float64)[np.arange(EXAMPLES), np.arange(EXAMPLES)].reshape(EXAMPLES, -1)
+    assert proxies.jacov(model, inputs, targets) == pytest.approx(numpy_correlation_score(own), rel=1e-4)
+
+
+def test_synflow_of_tokens_has_embeddings_of_ones_and_no_layer_norm():
+    model, inputs, targets = tokens()
+    expected = numpy_synflow(doubles(model), None, None)
+    assert proxies.synflow(model, inputs, targets) == pytest.approx(expected, rel=1e-10)
+
+
+def test_scores_of_tokens_leave_embeddings_out():
+    """Without the embeddings, what remains is a network on real numbers."""
+    model, inputs, targets = tokens()
+
+    class Rest(nnx.Module):
+        def __init__(self):
+            self.inner = model
+
+        def __call__(self, x):
+            return self.inner.from_embeddings(x, inputs)
+
+    expected = proxies.grad_norm(Rest(), model.embed(inputs), targets)
+    assert proxies.grad_norm(model, inputs, targets) == pytest.approx(expected, rel=1e-5)
+
+
+def test_integers_to_a_network_of_real_numbers_are_refused():
+    model, inputs, targets = dense()
+    for name in ("jacov", "synflow"):
+        with pytest.raises(ValueError, match="floating-point; got int32"):
+            score(name, model, np.ones_like(inputs, np.int32), targets)
+
+
+# --- the table and the measurements ---
+
+
+def test_table_loads_without_jax_and_names_functions_that_exist():
+    program = "import sys; from landscape.proxies.table import PREDICTORS; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    functions = {key: predictor.function for key, predictor in PREDICTORS.items()}
+    assert {key for key, function in functions.items() if function is None} == {"manifold_metric", "sotl_e"}
+    assert all(callable(getattr(proxies, function)) for function in functions.values() if function)
+
+
+def test_measures_every_predictor_that_needs_no_training():
+    model, inputs, targets = dense()
+    permutations = np.stack([np.roll(np.arange(UNITS), i) for i in (1, 2, 3)])
+    base = np.array([0.0, 0.1, 0.2, 99.0])
+    measured = proxies.measure(
+        model, inputs, targets, permutations=permutations, group="hidden1", base_barriers=base, q=0.5
+    )
+    assert set(measured) == {key for key, predictor in PREDICTORS.items() if not predictor.training}
+    for name in FIVE:
+        assert measured[name].value == pytest.approx(score(name, model, inputs, targets), rel=1e-6)
+        assert measured[name].compile_seconds > 0
+    assert all(measurement.seconds > 0 for measurement in measured.values())
+    assert measured["parameters"].value == (FEATURES + 1) * UNITS + (UNITS + 1) * CLASSES
+    barriers = midpoint_barriers(model, permutations, inputs, targets, group="hidden1")
+    limit = threshold(base[:3], 0.5)
+    expected = 100 * (manifold_size(barriers, limit) - manifold_size(base[:3], limit))
+    assert measured["manifold_metric"].value == pytest.approx(expected)
+
+
+def test_parameters_leave_running_statistics_out():
+    norms = 2 * UNITS  # scale and bias
+    assert proxies.parameters(normalised()[0]) == proxies.parameters(dense()[0]) + norms
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [({"group": None}, "need the unit group"), ({"group": "hidden1", "base_barriers": np.ones(2)}, "got 2")],
+)
+def test_measure_refuses_half_a_walk(keywords, message):
+    model, inputs, targets = dense()
+    permutations = np.stack([np.roll(np.arange(UNITS), i) for i in (1, 2, 3)])
+    with pytest.raises(ValueError, match=message):
+        proxies.measure(model, inputs, targets, permutations=permutations, **keywords)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from networks import as_float64
+
+from landscape.barrier import midpoint_barriers
+from landscape.cut import cut_at
+from landscape.expand import deepen, expand, widen
+from landscape.lines import permuted_curves
+from landscape.models import build
+from landscape.study import Deepen, Expansion, ResNetSpec, Widen
+from landscape.units import take
+from landscape.walk import compose, draw_swaps, permute
+from landscape.weights import logits, merge, split
+
+SPEC = ResNetSpec(kind="resnet18", width=4)
+STAGES = [f"stage{i}" for i in range(1, 5)]
+BLOCKS = [f"{stage}_block{j}" for stage in STAGES for j in (1, 2)]
+KEY = jax.random.key(5)
+
+
+@cache
+def images() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
+
+
+@cache
+def targets() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 5, 6)
+
+
+@cache
+def resnet() -> nnx.Module:
+    """A random network whose normalisations have random parameters and statistics, in evaluation mode."""
+    model = build(SPEC, (8, 8, 3), 5, nnx.Rngs(0))
+    model.eval()
+    graphdef, weights = split(model)
+    rng = np.random.default_rng(2)
+    draws = {
+        "mean": lambda shape: rng.normal(0, 0.5, shape),
+        "var": lambda shape: rng.uniform(0.5, 2, shape),
+        "scale": lambda shape: rng.uniform(0.5, 1.5, shape),
+        "bias": lambda shape: rng.normal(0, 0.5, shape),
+    }
+    drawn = {
+        path: jnp.asarray(draws[part](array.shape), jnp.float32)
+        for path, array in weights.items()
+        if (part := path.rpartition(".")[2]) in draws
+    }
+    return merge(graphdef, weights | drawn)
+
+
+def outputs(model: nnx.Module) -> np.ndarray:
+    return np.asarray(logits(*split(model), jnp.asarray(images())))
+
+
+def step(graphdef, weights):
+    """Logits by the batch's own statistics, and the arrays with the running statistics moved on."""
+    model = merge(graphdef, weights)
+    model.train()
+    return model(jnp.asarray(images())), split(model)[1]
+
+
+def size(model: nnx.Module, group: str) -> int:
+    return model.groups()[group].size(split(model)[1])
+
+
+def rotation(units: int) -> np.ndarray:
+    return np.roll(np.random.default_rng(units).permutation(units), 1)
+
+
+def walk(model: nnx.Module, group: str, n: int) -> np.ndarray:
+    units = size(model, group)
+    return compose(draw_swaps(KEY, n, units), units)
+
+
+# --- the network ---
+
+
+def test_it_has_the_published_number_of_parameters():
+    model = nnx.eval_shape(lambda: build(ResNetSpec(kind="resnet18"), (32, 32, 3), 10, nnx.Rngs(0)))
+    parameters = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    assert sum(prod(array.shape) for array in jax.tree.leaves(parameters)) == 11_173_962
+
+
+class Plain:
+    """The network of He et al. in float64 NumPy, from the arrays by name."""
+
+    def __init__(self, model: nnx.Module):
+        self.weights = {path: np.asarray(array, np.float64) for path, array in split(model)[1].items()}
+
+    def convolve(self, name: str, x: np.ndarray, stride: int) -> np.ndarray:
+        kernel = self.weights[f"{name}.kernel"]
+        size = len(kernel)
+        x = np.pad(x, [(0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0)])
+        windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), (1, 2))[:, ::stride, ::stride]
+        return np.einsum("bhwcij,ijco->bhwo", windows, kernel)
+
+    def normalise(self, name: str, x: np.ndarray) -> np.ndarray:
+        mean, var, scale, bias = (self.weights[f"{name}.{part}"] for part in ("mean", "var", "scale", "bias"))
+        return (x - mean) / np.sqrt(var + 1e-5) * scale + bias
+
+    def block(self, name: str, x: np.ndarray, stride: int, projects: bool) -> np.ndarray:
+        h = np.maximum(self.normalise(f"{name}.norm1", self.convolve(f"{name}.conv1", x, stride)), 0)
+        y = self.normalise(f"{name}.norm2", self.convolve(f"{name}.conv2", h, 1))
+        if projects:
+            x = self.normalise(f"{name}.project_norm", self.convolve(f"{name}.project", x, stride))
+        return np.maximum(x + y, 0)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        x = np.maximum(self.normalise("stem_norm", self.convolve("stem", x, 1)), 0)
+        for i, stage in enumerate(STAGES):
+            x = self.block(f"{stage}_block1", x, 1 + (i > 0), i > 0)
+            x = self.block(f"{stage}_block2", x, 1, False)
+        return x.mean((1, 2)) @ self.weights["head.kernel"] + self.weights["head.bias"]
+
+
+def test_logits_equal_those_of_a_numpy_network():
+    expected = Plain(resnet())(images())
+    assert np.ptp(expected, 0).min() > 0.1
+    np.testing.assert_allclose(outputs(resnet()), expected, atol=1e-5)
+
+
+def test_every_array_but_the_ends_is_tied_on_all_its_channels():
+    """Each axis of channels belongs to exactly one group; only the image, the classes and the head's bias do not."""
+    tables = resnet().groups().values()
+    tied = [(axis.path, axis.axis) for table in tables for axis in (*table.produces, *table.consumes)]
+    channels = {
+        (path, axis) for path, array in split(resnet())[1].items() for axis in ((-2, -1) if array.ndim > 1 else (0,))
+    }
+    assert len(tied) == len(set(tied))
+    assert channels - set(tied) == {("stem.kernel", -2), ("head.kernel", -1), ("head.bias", 0)}
+
+
+def test_groups_have_the_sizes_of_the_specification():
+    assert {group: size(resnet(), group) for group in resnet().groups()} == SPEC.group_sizes()
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8)])
+def test_it_wants_images(shape):
+    with pytest.raises(ValueError, match="a ResNet needs images"):
+        build(SPEC, shape, 10, nnx.Rngs(0))
+
+
+# --- permutations ---
+
+
+@pytest.mark.parametrize("group", SPEC.group_sizes())
+def test_permuting_preserves_the_function_and_commutes_with_training(group):
+    model = resnet()
+    graphdef, weights = split(model)
+    table, permutation = model.groups()[group], rotation(size(model, group))
+    copy = permute(model, group, permutation)
+    assert any(not np.array_equal(array, weights[path]) for path, array in split(copy)[1].items())
+    np.testing.assert_allclose(outputs(copy), outputs(model), atol=1e-5)
+
+    expected, moved = step(graphdef, weights)
+    got, moved_copy = step(graphdef, split(copy)[1])
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    for path, array in take(moved, table, permutation).items():
+        np.testing.assert_allclose(moved_copy[path], array, atol=1e-5, err_msg=path)
+
+
+# --- expansion ---
+
+
+@pytest.mark.parametrize("group", SPEC.group_sizes())
+def test_widening_preserves_the_function(group):
+    model = resnet()
+    wider = widen(model, group, size(model, group) + 3, KEY)
+    assert size(wider, group) == size(model, group) + 3
+    np.testing.assert_allclose(wider(jnp.asarray(images())), outputs(model), atol=1e-5)
+
+
+def test_widening_everything_deepening_and_widening_again_preserve_the_function():
+    model = resnet()
+    steps = (
+        Widen(widen="*", factor=1.25),
+        Deepen(deepen="stage1", layers=2),
+        Deepen(deepen="stage3_block1"),
+        Widen(widen="stage1*", factor=1.5),
+        Widen(widen="stage3*", factor=1.2),
+    )
+    expanded = expand(model, steps, Expansion(), KEY)
+    sizes = SPEC.group_sizes()
+    for each in steps:
+        sizes = each.apply(sizes)
+    assert {group: size(expanded, group) for group in expanded.groups()} == sizes
+    np.testing.assert_allclose(outputs(expanded), outputs(model), atol=1e-5)
+    np.testing.assert_allclose(step(*split(expanded))[0], step(*split(model))[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("after", ["stage1", "stage2_block1"])
+def test_an_inserted_block_changes_nothing_in_training_or_evaluation_and_learns(after):
+    model = widen(resnet(), "stage2_block1", 11, KEY)
+    deeper = deepen(model, after)
+    np.testing.assert_array_equal(outputs(deeper), outputs(model))
+    np.testing.assert_array_equal(step(*split(deeper))[0], step(*split(model))[0])
+    names = list(deeper.groups())
+    assert names.index(f"{after}_1") == names.index({"stage1": "stage1_block2"}.get(after, after)) + 1
+
+    graphdef, weights = split(deeper)
+    gate = f"{after}_1.norm2.scale"
+    slope = jax.grad(lambda scale: logits(graphdef, weights | {gate: scale}, jnp.asarray(images()))[:, 0].sum())
+    assert np.abs(slope(weights[gate])).max() > 1e-3
+
+
+def test_a_deeper_network_stays_in_its_mode():
+    deeper = deepen(resnet(), "stage1")
+    before = split(deeper)[1]
+    deeper(jnp.asarray(images()))
+    after = split(deeper)[1]
+    assert all(np.array_equal(before[path], after[path]) for path in before)
+
+
+def test_faults_are_named():
+    model = resnet()
+    for act in (lambda: widen(model, "stem", 9, KEY), lambda: model.cut("stem"), lambda: deepen(model, "stem")):
+        with pytest.raises(ValueError, match=r"'stem'.*stage1, stage1_block1"):
+            act()
+    with pytest.raises(ValueError, match="'stage1_block2' is there already"):
+        deepen(model, "stage1", "stage1_block2")
+
+
+# --- the fast form ---
+
+
+def test_blocks_have_a_cut_and_stages_have_none():
+    assert [group for group in resnet().groups() if cut_at(resnet(), group) is not None] == BLOCKS
+
+
+@pytest.mark.parametrize("group", BLOCKS)
+def test_a_cut_composes_to_the_network_and_acts_unit_by_unit(group):
+    model = resnet()
+    cut = cut_at(model, group)
+    z, carry = cut.before(jnp.asarray(images()))
+    h = cut.activation(z)
+    np.testing.assert_allclose(cut.after(cut.linear(h, cut.kernel), carry), outputs(model), atol=1e-5)
+    np.testing.assert_array_equal(cut.activation(z[..., ::2]), h[..., ::2])
+
+
+@pytest.mark.parametrize("group", ["stage2_block1", "stage4_block2"])
+def test_fast_equals_reference(group):
+    steps = walk(resnet(), group, 6)
+    with jax.enable_x64(True):
+        model = as_float64(resnet())
+        expected, exact = (
+            midpoint_barriers(model, steps, images().astype(np.float64), targets(), group=group, method=method)
+            for method in ("reference", "fast")
+        )
+    assert np.median(expected) > 1e-4
+    np.testing.assert_allclose(exact, expected, rtol=1e-9, atol=1e-12)
+    fast = midpoint_barriers(resnet(), steps, images(), targets(), group=group)
+    np.testing.assert_allclose(fast, expected, rtol=1e-5, atol=1e-5 * np.median(expected))
+
+
+def test_a_stage_is_measured_by_the_reference():
+    model, group = resnet(), "stage1"
+    steps = walk(model, group, 2)
+    fast, reference = (
+        midpoint_barriers(model, steps, images(), targets(), group=group, method=method)
+        for method in ("fast", "reference")
+    )
+    np.testing.assert_array_equal(fast, reference)
+    curve = permuted_curves(model, steps[:1], np.array([0, 0.5, 1]), images(), targets(), group=group)[0]
+    assert curve[0] == pytest.approx(curve[2], abs=1e-5)
+    assert abs(curve[1] - curve[0]) == pytest.approx(reference[0], abs=2e-6)

@@ -1,0 +1,391 @@
+"""The store: exact round trips, and no kind of damage that is shown or fatal."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landscape import netcdf, result, store
+from landscape.sealed import DamagedEntry, Unwritable, write_sealed
+from landscape.store import Store
+from landscape.study import Study, preset, validated
+
+
+def tiny(**changes: object) -> Study:
+    content = {
+        "name": "tiny",
+        "model": {"kind": "mlp", "hidden": [6]},
+        "candidates": [[{"widen": "hidden1", "size": 7}]],
+        "training": {"base_epochs": 3, "epochs": 2},
+        "walk": {"group": "hidden1", "permutations": 5, "nodes": 3},
+        "seeds": 2,
+    }
+    return validated(content | changes)
+
+
+def filled(study: Study, seed: int = 0) -> xr.Dataset:
+    """A result of arbitrary numbers, NaN among them."""
+    dataset, rng = result.empty(study), np.random.default_rng(seed)
+    for variable in dataset.data_vars.values():
+        values = rng.normal(size=variable.shape) * 100
+        variable.values[...] = values.astype(variable.dtype)
+        if variable.dtype.kind == "f":
+            variable.values.flat[:1] = np.nan
+    return dataset
+
+
+def record(study: Study) -> dict:
+    return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "GALLERY", tmp_path / "shipped")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        tiny(),
+        tiny(seeds=1),  # no pairs of seeds
+        tiny(walk={"group": "hidden1", "permutations": 1, "nodes": 2}, training={"base_epochs": 1, "epochs": 0}),
+        tiny(candidates=[[{"widen": "hidden1", "factor": 1.5}, {"deepen": "hidden1", "layers": 2}]]),
+    ],
+    ids=["tiny", "one seed", "smallest", "deeper"],
+)
+def test_round_trip_is_exact(cache: Store, study: Study) -> None:
+    dataset = filled(study)
+    entry = cache.write(dataset, record(study))
+    for again in (cache.read(study.key), cache.open(study.name), cache.open(study.key[:6]), cache.open(entry.path)):
+        xr.testing.assert_identical(again, dataset)
+        assert {name: variable.dtype for name, variable in again.variables.items()} == {
+            name: variable.dtype for name, variable in dataset.variables.items()
+        }
+    assert study.key in cache
+    assert cache.entries() == ([entry], [])
+
+
+def test_new_process_reads_the_same_without_jax(cache: Store) -> None:
+    cache.write(filled(tiny()), record(tiny()))
+    code = (
+        "import sys; from landscape.store import Store; "
+        f"print(float(Store({str(cache.root)!r}).open('tiny').barrier.sum())); assert 'jax' not in sys.modules"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(printed) == float(filled(tiny()).barrier.sum())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, dict[str, bytes], xr.Dataset]:
+    study = tiny()
+    entry = Store(tmp_path_factory.mktemp("written")).write(filled(study), record(study))
+    return study, {path.name: path.read_bytes() for path in entry.folder.iterdir()}, filled(study)
+
+
+def lay(root: Path, key: str, files: dict[str, bytes]) -> Store:
+    """A cache folder with just these files as one entry."""
+    shutil.rmtree(root, ignore_errors=True)
+    (root / key).mkdir(parents=True)
+    for name, content in files.items():
+        (root / key / name).write_bytes(content)
+    return Store(root)
+
+
+def assert_damaged(cache: Store, key: str) -> None:
+    """Named in the listing; named and set aside on reading; then as if it had never been there."""
+    entries, damaged = cache.entries()
+    assert (entries, [damage.name for damage in damaged]) == ([], [key])
+    assert key not in cache
+    with pytest.raises(DamagedEntry, match=key):
+        cache.read(key)
+    assert [path.name.split("-")[0] for path in (cache.root / ".damaged").iterdir()] == [key]
+    assert cache.entries() == ([], [])
+    with pytest.raises(ValueError, match="no result"):
+        cache.read(key)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_flipped_bit_is_never_shown(written, tmp_path_factory, data: st.DataObject) -> None:
+    study, files, dataset = written
+    name = data.draw(st.sampled_from(sorted(files)))
+    place = data.draw(st.integers(0, 8 * len(files[name]) - 1))
+    content = bytearray(files[name])
+    content[place // 8] ^= 1 << place % 8
+    root = tmp_path_factory.getbasetemp() / "flipped"
+    cache = lay(root, study.key, files | {name: bytes(content)})
+    try:
+        same = json.loads(content) == json.loads(files[name])  # as a space that became a line break
+    except ValueError:
+        same = False
+    if same:
+        xr.testing.assert_identical(cache.read(study.key), dataset)
+    else:
+        assert_damaged(cache, study.key)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_truncated_file_is_never_shown(written, tmp_path_factory, data: st.DataObject) -> None:
+    study, files, _ = written
+    name = data.draw(st.sampled_from(sorted(files)))
+    length = data.draw(st.integers(0, len(files[name]) - 1))
+    cache = lay(tmp_path_factory.getbasetemp() / "truncated", study.key, files | {name: files[name][:length]})
+    assert_damaged(cache, study.key)
+
+
+@pytest.mark.parametrize(
+    "record_text",
+    [b"", b"{", b"[]", b"null", b"3", b'"text"', b"{}", b'{"seal": 1}', b'{"sha256": []}', b"\xff\xfe", b"[" * 100_000],
+)
+def test_malformed_record(written, tmp_path: Path, record_text: bytes) -> None:
+    study, files, _ = written
+    assert_damaged(lay(tmp_path / "cache", study.key, files | {"record.json": record_text}), study.key)
+
+
+@pytest.mark.parametrize("missing", ["record.json", "result.nc"])
+def test_half_written_entry(written, tmp_path: Path, missing: str) -> None:
+    study, files, _ = written
+    left = {name: content for name, content in files.items() if name != missing}
+    assert_damaged(lay(tmp_path / "cache", study.key, left), study.key)
+
+
+def test_entry_in_the_wrong_folder(written, tmp_path: Path) -> None:
+    _, files, _ = written
+    other = tiny(seeds=3).key
+    assert_damaged(lay(tmp_path / "cache", other, files), other)
+
+
+@pytest.mark.parametrize("kind", ["file", "empty folder", "foreign folder"])
+def test_garbage_in_place_of_an_entry(tmp_path: Path, kind: str) -> None:
+    cache, key = Store(tmp_path / "cache"), tiny().key
+    cache.root.mkdir()
+    if kind == "file":
+        (cache.root / key).write_text("no folder")
+    else:
+        (cache.root / key).mkdir()
+    if kind == "foreign folder":
+        (cache.root / key / "notes.txt").write_text("nothing of ours")
+    assert_damaged(cache, key)
+
+
+def foreign_files() -> dict[str, bytes]:
+    study, other = tiny(), filled(tiny())
+    renamed = other.rename({"barrier": "wall"})
+    shorter = other.isel(permutation=slice(3))
+    retyped = other.assign(width=other.width.astype(np.float32))
+    relabelled = other.assign_coords(candidate=["hidden1 → 70"])
+    return {
+        "is missing": netcdf.encode(renamed),
+        "permutation": netcdf.encode(shorter),
+        "float32": netcdf.encode(retyped),
+        "candidate": netcdf.encode(relabelled),
+        "its key": netcdf.encode(other.assign_attrs(key=tiny(seeds=3).key)),
+        "its study": netcdf.encode(xr.Dataset({"x": ("y", [1.0])}, attrs={"title": "weather"})),
+        "train_size": netcdf.encode(other.assign_attrs(study=study.model_dump_json().replace("null", "0", 1))),
+        "no readable": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    }
+
+
+@pytest.mark.parametrize(("reason", "content"), foreign_files().items(), ids=foreign_files())
+def test_foreign_file_is_named(cache: Store, tmp_path: Path, reason: str, content: bytes) -> None:
+    """By its path, and where its record fits it."""
+    path = tmp_path / "foreign.nc"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as raised:
+        cache.open(path)
+    assert str(path) in str(raised.value)
+    write_sealed(cache.root / tiny().key, {"result.nc": content}, record(tiny()))
+    with pytest.raises(DamagedEntry, match=reason):
+        cache.read(tiny().key)
+    assert tiny().key not in cache
+
+
+def test_stray_files_are_nothing(cache: Store) -> None:
+    entry = cache.write(filled(tiny()), record(tiny()))
+    (cache.root / ".tmp-left").mkdir()
+    (cache.root / ".engine").mkdir()
+    (cache.root / "notes.txt").write_text("mine")
+    assert cache.entries() == ([entry], [])
+
+
+def test_damaged_entry_is_computed_again(cache: Store) -> None:
+    """Writing puts an intact entry in place of a damaged one, which is kept aside."""
+    entry = cache.write(filled(tiny()), record(tiny()))
+    entry.path.write_bytes(b"gone")
+    cache.write(filled(tiny()), record(tiny()))
+    xr.testing.assert_identical(cache.read(tiny().key), filled(tiny()))
+    assert len(list((cache.root / ".damaged").iterdir())) == 1
+
+
+def test_writers_at_once(cache: Store) -> None:
+    """Every writer succeeds, every reader sees one of the results whole, nothing else is left behind."""
+    datasets = [filled(tiny(), seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for entry in pool.map(lambda dataset: cache.write(dataset, record(tiny())), datasets):
+            assert entry.key == tiny().key
+    assert any(cache.read(tiny().key).identical(dataset) for dataset in datasets)
+    assert [path.name for path in cache.root.iterdir()] == [tiny().key]
+
+
+def test_writers_in_two_processes(cache: Store, tmp_path: Path) -> None:
+    path = tmp_path / "given.nc"
+    path.write_bytes(netcdf.encode(filled(tiny())))
+    code = (
+        "import sys, json; from landscape import netcdf; from landscape.store import Store\n"
+        "store, dataset = Store(sys.argv[1]), netcdf.read(sys.argv[2])\n"
+        "for _ in range(5): store.write(dataset, json.loads(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", code, str(cache.root), str(path), json.dumps(record(tiny()))]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [writer.communicate()[1] for writer in writers] == [b"", b""]
+    xr.testing.assert_identical(cache.read(tiny().key), filled(tiny()))
+    assert [path.name for path in cache.root.iterdir()] == [tiny().key]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_full_or_read_only_folder(cache: Store, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    dataset = filled(tiny())
+
+    def refuse(source: object, target: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(Unwritable, match=os.strerror(code)) as raised:
+        cache.write(dataset, record(tiny()))
+    assert str(cache.root) in str(raised.value)
+    assert list(cache.root.iterdir()) == []
+    xr.testing.assert_identical(dataset, filled(tiny()))
+
+
+def test_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    cache = Store(tmp_path / "cache")
+    assert cache.entries() == ([], [])
+    with pytest.raises(Unwritable, match="cache"):
+        cache.write(filled(tiny()), record(tiny()))
+
+
+def test_damage_in_a_read_only_folder_is_named_and_stays(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = cache.write(filled(tiny()), record(tiny()))
+    entry.path.write_bytes(b"gone")
+
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(DamagedEntry, match="checksum"):
+        cache.read(tiny().key)
+    assert entry.path.exists()
+
+
+def test_find_prefers_the_preset_as_it_is(cache: Store) -> None:
+    whole = preset("digits-mlp").scaled(permutations=3, seeds=1)
+    scaled = whole.scaled(permutations=4)
+    cache.write(result.empty(scaled), record(scaled))
+    assert cache.find("digits-mlp").key == scaled.key
+    cache.write(result.empty(whole), record(whole))
+    with pytest.raises(ValueError, match="several") as raised:
+        cache.find("digits-mlp")
+    assert whole.key in str(raised.value) and scaled.key in str(raised.value)
+    exact = preset("digits-mlp")
+    cache.write(result.empty(exact), record(exact))
+    assert cache.find("digits-mlp").key == exact.key
+
+
+@pytest.mark.parametrize("text", ["", "tin", "0123", "../secret", "TINY", "ab", "x" * 300, "\0"])
+def test_unknown_name_lists_what_there_is(cache: Store, text: str) -> None:
+    cache.write(filled(tiny()), record(tiny()))
+    with pytest.raises(ValueError, match="there are: tiny") as raised:
+        cache.find(text)
+    assert repr(text) in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["", "..", "../../etc", "gallery", "g" * 16, "0" * 15])
+def test_malformed_key(cache: Store, key: str) -> None:
+    with pytest.raises(ValueError, match="16 hexadecimal digits"):
+        cache.read(key)
+    assert key not in cache
+
+
+def test_gallery_is_read_and_never_written(cache: Store) -> None:
+    entry = cache.write(filled(tiny()), record(tiny()))
+    shipped = cache.publish(entry.key, "shown")
+    assert shipped.folder == cache.root / "gallery" / "shown" and shipped.shipped
+    shutil.rmtree(entry.folder)
+    assert cache.find("tiny") == shipped
+    xr.testing.assert_identical(cache.read(entry.key), filled(tiny()))
+    shipped.path.write_bytes(b"gone")
+    with pytest.raises(ValueError, match="no result"):
+        cache.read(entry.key)
+    assert [damage.name for damage in cache.entries().damaged] == ["shown"]
+    assert shipped.path.exists()
+
+
+def test_publish_replaces(cache: Store) -> None:
+    for study in (tiny(), tiny(seeds=3)):
+        cache.write(filled(study), record(study))
+        assert cache.publish(study.key, "shown").key == study.key
+
+
+def one_part(study: Study, seed: int) -> xr.Dataset:
+    return filled(study)[["base_barrier", "base_stop"]].isel(seed=[seed])
+
+
+def test_parts_resume_and_show(cache: Store) -> None:
+    study, weights = tiny(), {"start": {"hidden1.kernel": np.eye(3, dtype=np.float32), "head.bias": np.zeros(2)}}
+    parts = cache.parts(study)
+    assert parts.read() == {}
+    parts.write("seed1-base", one_part(study, 1), weights)
+    parts.write("seed0-base", one_part(study, 0), {})
+    kept = cache.parts(study).read()
+    assert sorted(kept) == ["seed0-base", "seed1-base"] and kept["seed0-base"].weights == {}
+    np.testing.assert_equal(kept["seed1-base"].weights, weights)
+    xr.testing.assert_identical(kept["seed1-base"].part, one_part(study, 1))
+    partial = cache.partial(study)
+    np.testing.assert_array_equal(partial.base_barrier, filled(study).base_barrier)
+    assert np.isnan(partial.barrier).all()
+    parts.remove()
+    assert parts.read() == {}
+    xr.testing.assert_identical(cache.partial(study), result.empty(study))
+
+
+@pytest.mark.parametrize("name", ["part.nc", "weights.npz", "record.json"])
+def test_damaged_part_is_dropped(cache: Store, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    study = tiny()
+    for seed in range(2):
+        cache.parts(study).write(f"seed{seed}-base", one_part(study, seed), {})
+    with (cache.parts(study).folder / "seed0-base" / name).open("ab") as file:
+        file.write(b"x")
+    assert list(cache.parts(study).read()) == ["seed1-base"]
+    assert "seed0-base" in caplog.text
+    caplog.clear()
+    assert list(cache.parts(study).read()) == ["seed1-base"]
+    assert caplog.text == ""
+
+
+def test_part_of_another_task_or_study_is_dropped(cache: Store) -> None:
+    study, other = tiny(), tiny(seeds=3)
+    cache.parts(study).write("seed0-base", one_part(study, 0), {})
+    source = cache.parts(study).folder / "seed0-base"
+    shutil.copytree(source, cache.parts(study).folder / "seed1-base")
+    shutil.copytree(source, cache.parts(other).folder / "seed0-base")
+    assert list(cache.parts(study).read()) == ["seed0-base"]
+    assert cache.parts(other).read() == {}

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landscape import study as module
+from landscape.study import Study, from_toml, preset, presets, validated
+
+CONTENT = {
+    "name": "example",
+    "model": {"kind": "mlp", "hidden": [6, 5]},
+    "candidates": [[{"widen": "hidden1", "size": 8}], [{"widen": "hidden*", "factor": 1.5}, {"deepen": "hidden2"}]],
+    "walk": {"group": "hidden1"},
+}
+NAMES = ("name", "title", "description")
+EDITS = {  # another valid value for every field that affects numbers
+    "data.name": "cifar10",
+    "data.train_size": 100,
+    "data.validation_size": 123,
+    "data.seed": 5,
+    "model.hidden": [6, 6],
+    "candidates": [[{"widen": "hidden1", "size": 9}]],
+    "expansion.shares": "equal",
+    "expansion.noise": 0.5,
+    "training.optimizer": "adam",
+    "training.learning_rate": 0.5,
+    "training.weight_decay": 0.5,
+    "training.b1": 0.5,
+    "training.b2": 0.5,
+    "training.schedule": "cosine",
+    "training.warmup_steps": 7,
+    "training.batch_size": 7,
+    "training.base_epochs": 7,
+    "training.patience": 7,
+    "training.epochs": 7,
+    "walk.group": "hidden2",
+    "walk.permutations": 7,
+    "walk.batch_size": 7,
+    "walk.distinct": True,
+    "walk.checkpoints": 7,
+    "walk.nodes": 7,
+    "seeds": 7,
+}
+
+
+def edited(edits: dict[str, object]) -> Study:
+    """The example with other values at dotted places."""
+    content = deepcopy(CONTENT)
+    for path, value in edits.items():
+        *sections, field = path.split(".")
+        place = content
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[field] = value
+    return validated(content)
+
+
+def leaves(content: dict, prefix: str = "") -> set[str]:
+    nested = [leaves(value, f"{prefix}{key}.") for key, value in content.items() if isinstance(value, dict)]
+    return {prefix + key for key, value in content.items() if not isinstance(value, dict)}.union(*nested)
+
+
+def test_the_edits_cover_every_field():
+    assert leaves(edited({}).model_dump(mode="json")) == {*EDITS, *NAMES, "model.kind"}
+
+
+@given(st.sets(st.sampled_from(sorted(EDITS))), st.sets(st.sampled_from(sorted(EDITS))))
+def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
+    first, second = (edited({path: EDITS[path] for path in paths}) for paths in (some, others))
+    assert (first.key == second.key) == (some == others)
+
+
+@given(st.text(), st.text(), st.text())
+def test_the_key_ignores_what_a_study_is_called(name, title, description):
+    renamed = edited({"name": name, "title": title, "description": description})
+    assert renamed.key == edited({}).key
+
+
+def test_the_key_ignores_the_order_and_the_form_of_what_is_written():
+    backwards = json.loads(json.dumps(CONTENT), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert validated(backwards).key == edited({}).key
+    assert edited({"training.weight_decay": 0}).key == edited({"training.weight_decay": 0.0}).key
+    assert edited({"seeds": 10}).key == edited({}).key  # the default, written out
+
+
+def test_the_kind_of_model_and_the_schema_are_part_of_the_key(monkeypatch):
+    sizes = {"candidates": [[{"widen": "conv1", "size": 8}]], "walk.group": "conv1"}
+    cnn = edited(sizes | {"model": {"kind": "cnn", "channels": [6, 5]}})
+    before = edited({}).key
+    assert cnn.key != before
+    monkeypatch.setattr(module, "SCHEMA", module.SCHEMA + 1)
+    assert edited({}).key != before
+
+
+def test_the_key_is_the_same_in_another_process_without_jax():
+    program = "import sys; from landscape.study import validated; import json; "
+    program += "print(validated(json.loads(sys.argv[1])).key, 'jax' in sys.modules)"
+    root = Path(module.__file__).parents[1]
+    command = [sys.executable, "-c", program, json.dumps(CONTENT)]
+    printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    assert printed == [edited({}).key, "False"]
+    assert len(printed[0]) == 16
+    assert int(printed[0], 16) >= 0
+
+
+@given(st.integers(0, 2000), st.integers(1, 64))
+def test_checkpoints_hold_the_start_and_the_end_and_are_no_more_than_asked(epochs, count):
+    checkpoints = edited({"training.epochs": epochs, "walk.checkpoints": count}).checkpoints
+    assert checkpoints == sorted(set(checkpoints))
+    assert checkpoints[0] == 0
+    assert len(checkpoints) <= count
+    if count > 1:
+        assert checkpoints[-1] == epochs
+    if count > 2 and epochs > 0:
+        assert 1 in checkpoints
+
+
+def test_checkpoints_use_what_was_asked_when_there_is_room():
+    assert len(edited({"training.epochs": 500, "walk.checkpoints": 12}).checkpoints) == 12
+    assert edited({"training.epochs": 16, "walk.checkpoints": 6}).checkpoints == [0, 1, 2, 4, 8, 16]
+
+
+def test_group_sizes_follow_the_steps():
+    base, wider, both = edited({}).group_sizes()
+    assert base == {"hidden1": 6, "hidden2": 5}
+    assert wider == {"hidden1": 8, "hidden2": 5}
+    assert both == {"hidden1": 9, "hidden2": 8, "hidden2_1": 8}
+    assert edited({}).labels == ["hidden1 → 8", "hidden* × 1.5, hidden2 + 1"]
+
+
+@given(st.integers(4, 500), st.fractions(min_value=1, max_value=4, max_denominator=8))
+def test_factors_round_half_up(width, factor):
+    exact = width * factor
+    rounded = int(exact) + (exact - int(exact) >= 0.5)
+    edits = {
+        "model.hidden": [width],
+        "candidates": [[{"widen": "hidden1", "factor": float(factor)}]],
+    }
+    if factor == 1 or rounded == width:
+        with pytest.raises(ValueError, match=r"greater than 1|must be above"):
+            edited(edits)
+    else:
+        assert edited(edits).group_sizes()[1] == {"hidden1": rounded}
+
+
+BAD = [
+    ({"seeds": 0}, ["seeds", "greater than or equal to 1", "given 0"]),
+    ({"seeds": "many"}, ["seeds", "integer", "given 'many'"]),
+    ({"seeds": 1.5}, ["seeds", "given 1.5"]),
+    ({"training.epochs": -3}, ["training.epochs", "greater than or equal to 0", "given -3"]),
+    ({"training.learning_rate": 0}, ["training.learning_rate", "greater than 0", "given 0"]),
+    ({"training.learning_rate": float("inf")}, ["training.learning_rate", "finite", "given inf"]),
+    ({"training.weight_decay": float("nan")}, ["training.weight_decay", "given nan"]),
+    ({"training.optimizer": "sgd"}, ["training.optimizer", "'adamw'", "'adam'", "given 'sgd'"]),
+    ({"training.rate": 1}, ["training: unknown key 'rate'", "learning_rate"]),
+    ({"seed": 1}, ["unknown key 'seed'", "seeds"]),
+    ({"data.size": 1}, ["unknown key 'size'", "train_size"]),
+    ({"data.name": "../digits"}, ["data", "given '../digits'"]),
+    ({"data.train_size": 0}, ["train_size", "greater than or equal to 1", "given 0"]),
+    ({"model": {"kind": "rnn"}}, ["model", "'rnn'", "'mlp'", "'cnn'"]),
+    ({"model": 3}, ["model", "given 3"]),
+    ({"model.hidden": []}, ["hidden", "at least 1"]),
+    ({"model.hidden": [3, 5]}, ["hidden1 = 3", "at least 4"]),
+    ({"walk.group": "hidden9"}, ["'hidden9'", "hidden1, hidden2"]),
+    ({"walk.permutations": 0}, ["walk.permutations", "greater than or equal to 1", "given 0"]),
+    ({"walk.checkpoints": 0}, ["walk.checkpoints", "greater than or equal to 1", "given 0"]),
+    ({"candidates": []}, ["candidates", "at least 1"]),
+    ({"candidates": [[]]}, ["candidates.0", "at least 1"]),
+    ({"candidates": [[{"widen": "hidden1", "size": 6}]]}, ["hidden1 = 6", "above 6"]),
+    ({"candidates": [[{"widen": "hidden1", "size": 3}]]}, ["hidden1 = 3", "above 6"]),
+    ({"candidates": [[{"widen": "hidden1", "size": 0}]]}, ["candidates.0.0", "greater than or equal to 1", "given 0"]),
+    ({"candidates": [[{"widen": "hidden1", "factor": 1.01}]]}, ["hidden1 = 6", "above 6"]),
+    ({"candidates": [[{"widen": "hidden1", "factor": float("inf")}]]}, ["candidates.0.0", "finite", "given inf"]),
+    ({"candidates": [[{"widen": "hidden1"}]]}, ["'hidden1'", "exactly one of size and factor"]),
+    ({"candidates": [[{"widen": "hidden1", "size": 8, "factor": 2}]]}, ["exactly one of size and factor"]),
+    ({"candidates": [[{"widen": "hidden1", "width": 8}]]}, ["unknown key 'width'", "size, factor"]),
+    ({"candidates": [[{"shrink": "hidden1"}]]}, ["candidates.0.0", "{widen, size}", "{deepen, layers}"]),
+    ({"candidates": [[{"widen": "conv*", "size": 8}]]}, ["'conv*'", "hidden1, hidden2"]),
+    ({"candidates": [[{"deepen": "head"}]]}, ["'head'", "hidden1, hidden2"]),
+    ({"candidates": [[{"deepen": "hidden1", "layers": 0}]]}, ["layers", "greater than or equal to 1", "given 0"]),
+    ({"candidates": [[{"deepen": "hidden1"}, {"deepen": "hidden1"}]]}, ["'hidden1'", "hidden1_1"]),
+    ({"candidates": [[{"widen": "hidden1", "size": 8}]] * 2}, ["candidate given twice", "hidden1 → 8"]),
+]
+
+
+@pytest.mark.parametrize(("edits", "needles"), BAD, ids=[str(index) for index in range(len(BAD))])
+def test_bad_input_is_named_with_what_is_allowed(edits, needles):
+    with pytest.raises(ValueError) as caught:
+        edited(edits)
+    message = str(caught.value)
+    assert [needle for needle in needles if needle not in message] == []
+    assert len(message.splitlines()) == 1  # one fault, one line
+
+
+def test_every_fault_has_a_line():
+    with pytest.raises(ValueError) as caught:
+        edited({"seeds": 0, "training.epochs": -1, "walk.nodes": 1})
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["training.epochs", "walk.nodes", "seeds"]
+
+
+def test_scaling_changes_what_it_names():
+    study = edited({})
+    assert study.scaled() == study
+    small = study.scaled(seeds=2, epochs=3, train_size=40, permutations=5)
+    assert (small.seeds, small.training.epochs, small.data.train_size, small.walk.permutations) == (2, 3, 40, 5)
+    assert small.scaled(seeds=10, epochs=500, permutations=1000).data.train_size == 40
+    same = {"seeds": 10, "training": study.training, "walk": study.walk, "data": study.data}
+    assert small.model_copy(update=same) == study
+
+
+@pytest.mark.parametrize(
+    ("sizes", "place"),
+    [
+        ({"seeds": 0}, "seeds"),
+        ({"epochs": -1}, "training.epochs"),
+        ({"train_size": 0}, "train_size"),
+        ({"permutations": 0}, "walk.permutations"),
+    ],
+)
+def test_scaling_out_of_range_is_named(sizes, place):
+    (value,) = sizes.values()
+    with pytest.raises(ValueError, match=rf"{place}: .*greater than or equal to .*given {value}"):
+        edited({}).scaled(**sizes)
+
+
+def toml(folder: Path, text: str | bytes) -> Path:
+    path = folder / "mine.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+WRITTEN = """
+candidates = [[{ widen = "hidden1", size = 8 }], [{ widen = "hidden*", factor = 1.5 }, { deepen = "hidden2" }]]
+[model]
+kind = "mlp"
+hidden = [6, 5]
+[walk]
+group = "hidden1"
+"""
+
+
+def test_a_file_gives_the_study_that_it_writes_down(tmp_path):
+    study = from_toml(toml(tmp_path, WRITTEN))
+    assert study.name == "mine"
+    assert study.key == edited({}).key
+    assert from_toml(toml(tmp_path, 'name = "other"' + WRITTEN)).name == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "needles"),
+    [
+        ("seeds = = 3", ["not a TOML file"]),
+        (b"name = '\xff'", ["not a TOML file"]),
+        ("seeds = 0" + WRITTEN, ["seeds", "greater than or equal to 1", "given 0"]),
+        ("sedes = 3" + WRITTEN, ["unknown key 'sedes'", "seeds"]),
+        (WRITTEN + "permutations = -4", ["walk.permutations", "given -4"]),
+        ("", ["model", "candidates", "walk", "required"]),
+    ],
+)
+def test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles):
+    path = toml(tmp_path, text)
+    with pytest.raises(ValueError) as caught:
+        from_toml(path)
+    assert [needle for needle in [str(path), *needles] if needle not in str(caught.value)] == []
+
+
+def test_every_preset_is_valid_and_found_by_its_name():
+    found = presets()
+    assert "digits-mlp" in found
+    for name, study in found.items():
+        assert preset(name) == study
+        assert validated(study.model_dump(mode="json")) == study
+    assert len({study.key for study in found.values()}) == len(found)
+    with pytest.raises(ValueError, match=r"'nothing'.*digits-mlp"):
+        preset("nothing")

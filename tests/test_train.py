@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import Normalised, data, initial, trained
+from scipy.special import log_softmax, softmax
+
+from landscape import train
+from landscape.barrier import midpoint_barriers
+from landscape.data import Data, Split
+from landscape.expand import widen
+from landscape.study import Training
+from landscape.train import Epoch, Plan, early_stopped, evaluate, fit
+from landscape.walk import permute
+from landscape.weights import logits, merge, split, trainable
+
+KEY = jax.random.key(5)
+
+
+class Linear(nnx.Module):
+    """Softmax regression, whose gradient is known by hand."""
+
+    def __init__(self):
+        self.layer = nnx.Linear(3, 4, kernel_init=nnx.initializers.ones, rngs=nnx.Rngs(0))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.layer(x)
+
+
+def small(examples: int = 12, validation: int = 5) -> Data:
+    rng = np.random.default_rng(0)
+
+    def draw(n: int) -> Split:
+        return Split(rng.normal(size=(n, 3)).astype(np.float32), rng.integers(0, 4, n).astype(np.int32))
+
+    return Data(draw(examples), draw(validation), 4)
+
+
+def mean_loss(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+    """Of softmax regression; the last row of `w` is the bias."""
+    return -log_softmax(x @ w[:-1] + w[-1], axis=1)[np.arange(len(y)), y].mean()
+
+
+def by_hand(training: Training, steps: int, examples: Split) -> Iterator[tuple[np.ndarray, float]]:
+    """Adam (Kingma & Ba, algorithm 1) with decoupled weight decay (Loshchilov & Hutter), in float64, full batches."""
+    x, y = examples.inputs.astype(np.float64), examples.targets
+    w, m, v = np.vstack([np.ones((3, 4)), np.zeros(4)]), np.zeros((4, 4)), np.zeros((4, 4))
+    decay = training.weight_decay if training.optimizer == "adamw" else 0.0
+    for t in range(1, steps + 1):
+        before = mean_loss(w, x, y)
+        error = (softmax(x @ w[:-1] + w[-1], axis=1) - np.eye(4)[y]) / len(y)
+        g = np.vstack([x.T @ error, error.sum(0)])
+        m, v = (b * old + (1 - b) * new for b, old, new in ((training.b1, m, g), (training.b2, v, g * g)))
+        step = m / (1 - training.b1**t) / (np.sqrt(v / (1 - training.b2**t)) + 1e-8)
+        w = w - rate(training, t - 1, steps) * (step + decay * w)
+        yield w, before
+
+
+def rate(training: Training, done: int, steps: int) -> float:
+    """Linear warm-up from 0, then half a cosine down to 0 at the last step."""
+    peak, warm = training.learning_rate, training.warmup_steps
+    if training.schedule == "constant":
+        return peak
+    if done < warm:
+        return peak * done / warm
+    return peak * (1 + math.cos(math.pi * (done - warm) / (steps - warm))) / 2
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+def test_weights_and_losses_follow_the_optimiser_by_hand(optimizer, schedule):
+    examples = small()
+    training = Training(
+        optimizer=optimizer, schedule=schedule, learning_rate=0.1, weight_decay=0.3, b1=0.8, b2=0.95,
+        warmup_steps=2, batch_size=12,
+    )  # fmt: skip
+    start, *epochs = fit(Linear(), examples, training, 6, KEY)
+    assert start.epoch == 0
+    assert np.isnan(start.train_loss)
+    assert np.isnan(start.sotl_e)
+    for epoch, (w, loss) in zip(epochs, by_hand(training, 6, examples.train), strict=True):
+        np.testing.assert_allclose(epoch.weights["layer.kernel"], w[:-1], rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(epoch.weights["layer.bias"], w[-1], rtol=2e-4, atol=1e-5)
+        assert float(epoch.train_loss) == pytest.approx(loss, rel=1e-4)
+        validation = mean_loss(w, *examples.validation)
+        assert float(epoch.validation_loss) == pytest.approx(validation, rel=1e-4)
+
+
+def test_epochs_are_counted_and_their_losses_summed():
+    """12 examples in batches of 5: two steps an epoch."""
+    seen = []
+    training = Training(batch_size=5)
+    epochs = list(fit(Linear(), small(), training, 3, KEY, lambda *at: seen.append(at)))
+    assert [epoch.epoch for epoch in epochs] == [0, 1, 2, 3]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    for epoch in epochs[1:]:
+        assert float(epoch.sotl_e) == pytest.approx(2 * float(epoch.train_loss), rel=1e-6)
+        assert 0 <= float(epoch.validation_accuracy) <= 1
+
+
+def test_the_key_decides_the_order_and_nothing_else_does():
+    def losses(seed: int) -> list[float]:
+        _, *epochs = fit(Linear(), small(), Training(batch_size=4), 2, jax.random.key(seed))
+        return [float(epoch.train_loss) for epoch in epochs]
+
+    assert losses(1) == losses(1) != losses(2)
+
+
+@pytest.mark.parametrize("warmup_steps", [2, 3, 1000])
+def test_a_warm_up_longer_than_training_ends_with_it(warmup_steps):
+    """Two steps: the first at rate 0, the second at most at the peak."""
+    training = Training(schedule="cosine", warmup_steps=warmup_steps, learning_rate=0.1, batch_size=12)
+    start, first, second = fit(Linear(), small(), training, 2, KEY)
+    kernels = [np.asarray(epoch.weights["layer.kernel"]) for epoch in (start, first, second)]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert 0 < np.abs(kernels[2] - kernels[1]).max() < 0.11
+
+
+def test_no_epochs_leave_the_start():
+    model = Linear()
+    (start,) = fit(model, small(), Training(batch_size=4), 0, KEY)
+    for path, array in split(model)[1].items():
+        np.testing.assert_array_equal(start.weights[path], array)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))
+def test_an_epoch_uses_no_example_twice(size, extra, seed):
+    examples = size + extra
+    batches = train._batches(np.random.default_rng(seed), examples, size)
+    assert batches.shape == (examples // size, size)
+    used = batches.ravel().tolist()
+    assert len(set(used)) == len(used)
+    assert set(used) <= set(range(examples))
+
+
+@pytest.mark.parametrize("name", ["mlp1", "cnn1"])
+def test_the_python_loop_equals_the_scan(name):
+    graphdef, weights = initial(name, 0)
+    plan = Plan(Training(learning_rate=0.01), 3, trainable(merge(graphdef, weights)))
+    state = plan.optimizer().init(plan.parameters(weights))
+    order = np.random.default_rng(0).permutation(60).reshape(3, 20).astype(np.int32)
+    examples = jax.device_put(data().train)
+    loop, scan = (run(graphdef, plan, weights, state, examples, order) for run in (train._python_loop, train._scan))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), loop, scan)
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(ValueError, match=r"training\.batch_size = 13 is larger than the 12 training examples"):
+        next(fit(Linear(), small(), Training(batch_size=13), 1, KEY))
+
+
+@pytest.mark.parametrize("batch", [1, 7, 22, 23, 1000])
+def test_evaluation_in_padded_batches_is_the_plain_mean(batch, monkeypatch):
+    monkeypatch.setattr(train, "EVALUATION_LOGITS", 10 * batch + 9)
+    evaluate.clear_cache()
+    graphdef, weights = split(trained("mlp1"))
+    inputs, targets = (each[:23] for each in data().train)
+    loss, right = evaluate(graphdef, weights, Split(inputs, targets))
+    outputs = np.asarray(logits(graphdef, weights, inputs), np.float64)
+    assert float(loss) == pytest.approx(-log_softmax(outputs, axis=1)[np.arange(23), targets].mean(), rel=1e-6)
+    assert float(right) == pytest.approx((outputs.argmax(1) == targets).mean(), rel=1e-6)
+
+
+def scores(values: list[float]) -> Iterator[Epoch]:
+    return (Epoch(i, {"at": np.array(i)}, 0, 0, 0, value) for i, value in enumerate(values))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(1, 6))
+def test_early_stopping(values, patience):
+    best, history = early_stopped(scores(values), patience, lambda epoch: epoch.validation_accuracy)
+    records = [max(range(end + 1), key=lambda i: (values[i], -i)) for end in range(len(values))]  # best up to each
+    stop = next((end for end, record in enumerate(records) if end - record >= patience), len(values) - 1)
+    assert [epoch.validation_accuracy for epoch in history] == values[: stop + 1]
+    assert best.epoch == int(best.weights["at"]) == records[stop]
+    assert all(epoch.weights == {} for epoch in history)
+
+
+def test_stopped_training_draws_no_further_epochs():
+    rest = scores([1, 0, 0, 0, 0])
+    early_stopped(rest, 2, lambda epoch: epoch.validation_accuracy)
+    assert [epoch.epoch for epoch in rest] == [3, 4]
+
+
+def test_running_statistics_are_averaged_in_training_and_used_in_evaluation():
+    examples = data()
+    features = math.prod(examples.train.inputs.shape[1:])
+    model = Normalised(features, 6, examples.classes)
+    assert trainable(model) == {
+        "dense.kernel", "dense.bias", "norm.scale", "norm.bias", "head.kernel", "head.bias",
+    }  # fmt: skip
+    start = {path: np.asarray(array, np.float64) for path, array in split(model)[1].items()}
+    training = Training(batch_size=100, learning_rate=0.01, weight_decay=0.5)
+    _, epoch = fit(model, examples, training, 1, KEY)
+    z = examples.train.inputs.reshape(100, -1) @ start["dense.kernel"] + start["dense.bias"]
+    np.testing.assert_allclose(epoch.weights["norm.mean"], 0.1 * z.mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(epoch.weights["norm.var"], 0.9 + 0.1 * z.var(0), rtol=1e-4)
+    h = np.maximum((z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5), 0)
+    log_p = log_softmax(h @ start["head.kernel"] + start["head.bias"], axis=1)
+    assert float(epoch.train_loss) == pytest.approx(-log_p[np.arange(100), examples.train.targets].mean(), rel=1e-4)
+
+    w = {path: np.asarray(array, np.float64) for path, array in epoch.weights.items()}
+    z = examples.validation.inputs.reshape(30, -1) @ w["dense.kernel"] + w["dense.bias"]
+    z = (z - w["norm.mean"]) / np.sqrt(w["norm.var"] + 1e-5) * w["norm.scale"] + w["norm.bias"]
+    log_p = log_softmax(np.maximum(z, 0) @ w["head.kernel"] + w["head.bias"], axis=1)
+    expected = -log_p[np.arange(30), examples.validation.targets].mean()
+    assert float(epoch.validation_loss) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_normalised_network_is_widened_permuted_and_walked():
+    examples = data()
+    model = Normalised(math.prod(examples.train.inputs.shape[1:]), 6, examples.classes)
+    *_, last = fit(model, examples, Training(batch_size=50, learning_rate=0.05), 3, KEY)
+    model = merge(split(model)[0], last.weights)
+    outputs = logits(*split(model), examples.validation.inputs)
+    order = np.array([3, 0, 5, 1, 4, 2])
+    for other in (widen(model, "dense", 9, KEY), permute(model, "dense", order)):
+        np.testing.assert_allclose(logits(*split(other), examples.validation.inputs), outputs, atol=1e-5)
+    barriers = midpoint_barriers(model, np.stack([order, np.arange(6)]), *examples.validation, group="dense")
+    assert barriers[0] > 1e-3
+    assert barriers[1] == pytest.approx(0, abs=1e-6)
+    np.testing.assert_array_equal(jnp.asarray(split(model)[1]["norm.mean"]), last.weights["norm.mean"])

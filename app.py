@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import compute, fresh, frame
+from pages.shared import compute, frame, fresh
 from pages.shared.frame import View
 
 PAGES = Path(__file__).parent / "pages"

@@ -78,9 +78,7 @@ def _kind_of_data(content: Any) -> Literal["images", "text"]:
     return "text" if name in TEXTS else "images"
 
 
-AnyData = Annotated[
-    Annotated[DataSpec, Tag("images")] | Annotated[TextSpec, Tag("text")], Discriminator(_kind_of_data)
-]
+AnyData = Annotated[Annotated[DataSpec, Tag("images")] | Annotated[TextSpec, Tag("text")], Discriminator(_kind_of_data)]
 
 
 class MlpSpec(Frozen):

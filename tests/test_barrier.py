@@ -60,9 +60,7 @@ def test_fast_reference_and_definition_agree_in_float64(name, group):
 def test_the_reference_in_float32_has_the_rounding_of_the_loss():
     model = trained("cnn1")
     steps = walk(model, "conv1")
-    np.testing.assert_allclose(
-        measured(model, "conv1", steps, "reference"), by_hand(model, "conv1", steps), atol=2e-6
-    )
+    np.testing.assert_allclose(measured(model, "conv1", steps, "reference"), by_hand(model, "conv1", steps), atol=2e-6)
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])

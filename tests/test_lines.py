@@ -51,8 +51,7 @@ def test_permuted_curves_follow_the_definition(name, group):
     curves = permuted_curves(model, permutations, ALPHAS[1:], *batch(), group=group)
     layer, own = list(model.groups()).index(group), plain(model)
     expected = [
-        [loss(mixed(permuted(own, layer, each), own, alpha), *batch()) for alpha in ALPHAS[1:]]
-        for each in permutations
+        [loss(mixed(permuted(own, layer, each), own, alpha), *batch()) for alpha in ALPHAS[1:]] for each in permutations
     ]
     np.testing.assert_allclose(curves, expected, rtol=1e-5)
     np.testing.assert_allclose(curves[:, -1], loss(own, *batch()), rtol=1e-5)

@@ -33,7 +33,9 @@ def shaken(model, seed):
     """Other weights, biases and scales included: none is zero."""
     rng = np.random.default_rng(seed)
     graphdef, weights = split(model)
-    return merge(graphdef, {path: (rng.normal(size=w.shape) / 2).astype(np.float32) for path, w in weights.items()})
+    return merge(
+        graphdef, {path: jnp.asarray(rng.normal(size=w.shape) / 2, jnp.float32) for path, w in weights.items()}
+    )
 
 
 def dense(seed=0, hidden=(UNITS,)):

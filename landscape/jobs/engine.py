@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distributed import Nanny, Scheduler
-from locket import lock_file
+from filelock import FileLock
 
 from landscape.sealed import Unwritable
 from landscape.store import CHECKOUT
@@ -81,7 +81,7 @@ def started(root: Path) -> str:
     folder = root / ".engine"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with lock_file(str(folder / "lock"), timeout=STARTUP):
+        with FileLock(folder / "lock", timeout=STARTUP):
             return address(root) or _start(root, folder)
     except OSError as error:
         raise Unwritable(f"cannot write to {root}: {error.strerror or error}") from error

@@ -19,6 +19,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape import paths
+from landscape.compiler import check_sums
 from landscape.cut import cut_at
 from landscape.expand import named_group
 from landscape.loss import cross_entropy
@@ -46,6 +47,7 @@ def midpoint_barriers(
 
     Raises ValueError for an unknown group or method, or rows that are no permutations of its units.
     """
+    check_sums()
     permutations = np.asarray(permutations)
     table = named_group(model, group)
     graphdef, weights = split(model)

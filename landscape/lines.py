@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from landscape import paths
 from landscape.barrier import node_loss
+from landscape.compiler import check_sums
 from landscape.cut import cut_at
 from landscape.expand import named_group
 from landscape.loss import cross_entropy
@@ -31,6 +32,7 @@ def interpolate(
 
     Running statistics are interpolated like the parameters. Raises ValueError if the shapes differ.
     """
+    check_sums()
     graphdef, start = split(a)
     _, end = split(b)
     shapes = [jax.tree.map(jnp.shape, weights) for weights in (start, end)]
@@ -63,6 +65,7 @@ def permuted_curves(
     group: str,
 ) -> Float[np.ndarray, "n m"]:
     """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut."""
+    check_sums()
     table = named_group(model, group)
     graphdef, weights = split(model)
     alphas = np.asarray(alphas, np.float32)

@@ -13,6 +13,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from landscape.compiler import check_sums
 from landscape.data import Data, Split
 from landscape.keys import host_generator
 from landscape.loss import IGNORED, accuracy, cross_entropy
@@ -51,6 +52,7 @@ def fit(
     Text is masked anew every epoch.
     Raises ValueError for a batch larger than the training data.
     """
+    check_sums()
     examples = len(data.train)
     if training.batch_size > examples:
         raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from landscape.compiler import check_sums
 from landscape.weights import split
 
 Kernel = Callable[..., Float[Array, ""]]  # of graphdef, weights, inputs, targets, reference
@@ -63,5 +64,6 @@ class Score:
 
 
 def _arguments(model: nnx.Module, inputs: Any, targets: Array | None, reference: bool) -> tuple:
+    check_sums()
     graphdef, weights = split(model)
     return graphdef, weights, *jax.tree.map(jnp.asarray, (inputs, targets)), reference

@@ -121,6 +121,7 @@ def base_task(study: Study, seed: int, *, report: Report = silent) -> Outcome:
     barriers = probe.barriers(model, partial(report, f"seed {seed}: barriers of the base, midpoint"))
     clock.lap("barriers")
     curves = probe.curves(model)[None]
+    surface = surfaces(study, seed, probe, [model])
     clock.lap("curves")
 
     part = result.part(
@@ -134,6 +135,7 @@ def base_task(study: Study, seed: int, *, report: Report = silent) -> Outcome:
         width=np.array(probe.width),
         parameters=np.array(parameters(model)),
         seconds=clock.seconds(),
+        **surface,
         **{f"base_{name}": values for name, values in table(history).items() if name != "sotl_e"},
     )
     return Outcome(part, {"start": to_numpy(best.weights)})
@@ -157,6 +159,7 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
             clock.lap("barriers")
     stages = [start, with_weights(start, epoch.weights)]
     curves = np.stack([probe.curves(stage) for stage in stages])
+    surface = surfaces(study, seed, probe, stages)
     clock.lap("curves")
 
     part = result.part(
@@ -169,10 +172,17 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
         width=np.array(probe.width),
         parameters=np.array(parameters(start)),
         seconds=clock.seconds(),
+        **surface,
         **table(history),
     )
     weights = {stage: to_numpy(split(at)[1]) for stage, at in zip(result.STAGES, stages, strict=True)}
     return Outcome(part, weights)
+
+
+def surfaces(study: Study, seed: int, probe: Probe, stages: list[nnx.Module]) -> dict[str, np.ndarray]:
+    """The variable `surface` (stage, y, x): of seed 0 only, since one is looked at and each is many forward passes."""
+    points = study.walk.surface
+    return {"surface": np.stack([probe.surface(stage, points) for stage in stages])} if points and seed == 0 else {}
 
 
 def seeds_task(study: Study, model: int, *outcomes: Outcome, report: Report = silent) -> Outcome:

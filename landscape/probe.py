@@ -16,9 +16,11 @@ from landscape.barrier import midpoint_barriers
 from landscape.data import Data, Split
 from landscape.expand import named_group
 from landscape.lines import path_losses, permuted_curves
+from landscape.plane import corners, grid, shares, three_nodes
 from landscape.result import ALPHAS
 from landscape.study import Study
-from landscape.units import unit_rows
+from landscape.surface import surface_losses
+from landscape.units import take, unit_rows
 from landscape.walk import compose, draw_swaps, nodes
 from landscape.weights import split
 
@@ -74,6 +76,17 @@ class Probe:
         rows = unit_rows(split(model)[1], named_group(model, self.group))
         apart = ((rows[:, None] - rows[None]) ** 2).sum(-1)  # units units
         return np.sqrt([[apart[a, b].sum() for b in self._nodes] for a in self._nodes])
+
+    def surface(self, model: nnx.Module, points: int) -> Float[np.ndarray, "y x"]:
+        """Training loss on the plane through three of the first nodes; NaN where no three of them differ."""
+        distances = self.distances(model)
+        chosen = three_nodes(distances)
+        if chosen is None:
+            return np.full((points, points), np.nan)
+        graphdef, weights = split(model)
+        minima = [take(weights, named_group(model, self.group), self._nodes[node]) for node in chosen]
+        places = corners(distances[np.ix_(chosen, chosen)])
+        return np.asarray(surface_losses(graphdef, minima, shares(places, *grid(places, points)), *self.train))
 
 
 def seed_curves(

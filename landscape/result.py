@@ -76,6 +76,11 @@ VARIABLES = {
         "nats",
         "loss along the line between two separately trained seeds, as trained and after weight matching",
     ),
+    "surface": Variable(
+        ("model", "stage", "surface_y", "surface_x"),
+        "nats",
+        "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `landscape.plane` (Figure 1)",
+    ),
     "parameters": Variable(("model",), "1", "number of trainable parameters", np.int64),
     "width": Variable(("model",), "units", "units in the walked group", np.int64),
     "seconds": Variable(("seed", "model", "phase"), "s", "wall time, compilation included"),
@@ -114,6 +119,8 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "pair_to": ("pair", second),
         "seed_pair": np.arange(max(0, study.seeds - 1)),  # seeds s and s + 1
         "alignment": np.array(ALIGNMENTS),
+        "surface_x": np.arange(study.walk.surface),
+        "surface_y": np.arange(study.walk.surface),
         "phase": np.array(PHASES),
     }
 

@@ -281,6 +281,7 @@ class Walk(Frozen):
     distinct: bool = False  # Algorithm 1's "without replacement": no permutation twice
     checkpoints: Annotated[int, Field(ge=1)] = 12  # at most so many epochs are walked: 0, T, then others
     nodes: Annotated[int, Field(ge=2, le=64)] = 12  # nodes whose pairs all get an interpolation curve
+    surface: Annotated[int, Field(ge=0, le=101)] = 25  # points a side of the plane through three nodes; 0: no plane
 
 
 class Study(Frozen):

@@ -36,6 +36,7 @@ def synthetic(study: Study, rng: np.random.Generator) -> xr.Dataset:
     _fill_training(dataset, growth, rng)
     _fill_walk(dataset, widths, rng)
     _fill_curves(dataset, rng)
+    _fill_surface(dataset, rng)
     dataset["parameters"].values[:] = PARAMETERS_PER_UNIT * widths + 10
     dataset["width"].values[:] = widths
     dataset["seconds"].values[:] = rng.uniform(0.1, 3, dataset["seconds"].shape)
@@ -104,3 +105,11 @@ def _fill_curves(dataset: xr.Dataset, rng: np.random.Generator) -> None:
     dataset["seed_curve"].values[:] = level + rng.uniform(0.2, 1, (*shape[:-2], 1, 1)) * bump + 0.05 * ALPHAS
     dataset["curve"].loc[{"model": "base", "stage": "end"}] = np.nan
     dataset["seed_curve"].loc[{"model": "base", "stage": "end"}] = np.nan
+
+
+def _fill_surface(dataset: xr.Dataset, rng: np.random.Generator) -> None:
+    """A bowl over a level; the base has none at the end."""
+    side = np.linspace(-1, 1, dataset.sizes["surface_x"])
+    steepness = rng.uniform(0.2, 1, (*dataset["surface"].shape[:2], 1, 1))
+    dataset["surface"].values[:] = 0.3 + steepness * (side**2 + side[:, None] ** 2)
+    dataset["surface"].loc[{"model": "base", "stage": "end"}] = np.nan

@@ -11,10 +11,14 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import logsumexp
 
 from landscape import pipeline, result
+from landscape.data import load
 from landscape.keys import Stream, stream_key
 from landscape.pipeline import Outcome, base_task, candidate_task, compute, tasks
+from landscape.plane import corners, grid, shares, three_nodes
+from landscape.probe import measurement_batches
 from landscape.result import ALPHAS, VARIABLES, assemble, study_of
 from landscape.study import Study, validated
 from landscape.walk import compose, nodes
@@ -30,6 +34,7 @@ STUDY = validated(
         "seeds": 2,
     }
 )
+PARTS = ("kernel", "bias")
 PROGRAM = """
 import json, sys
 from landscape.pipeline import compute
@@ -226,3 +231,33 @@ def test_studies_are_frozen():
         STUDY.seeds = 3
     assert isinstance(hash(STUDY), int)
     assert Study.model_validate(STUDY.model_dump()) == STUDY
+
+
+def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, dataset):
+    """θ₁ + b(θ₂ − θ₁) + c(θ₃ − θ₁) in NumPy, with b and c from the distances that the result holds."""
+    weights = {path: array.astype(float) for path, array in outcomes["seed0-candidate1"].weights["end"].items()}
+    at = {"model": STUDY.labels[0], "stage": "end"}
+    apart = dataset["node_distance"].sel(seed=0, **at).values
+    chosen = np.array(three_nodes(apart))
+    places = nodes(compose(dataset["swaps"].sel(seed=0, model=at["model"]).values, 6))[chosen]
+    kernel, bias, out, shift = (weights[f"{layer}.{part}"] for layer in ("hidden1", "head") for part in PARTS)
+    parts = [np.stack([array[..., p] for p in places]) for array in (kernel, bias, out.T)]
+    corner = corners(apart[np.ix_(chosen, chosen)])
+    (inputs, targets), _ = measurement_batches(STUDY, load(STUDY.data))
+    flat = np.asarray(inputs, float).reshape(len(targets), -1)
+
+    def loss(share: np.ndarray) -> float:
+        kernel, bias, out = (np.tensordot(share, part, 1) for part in parts)
+        logits = np.maximum(flat @ kernel + bias, 0) @ out.T + shift
+        return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(logits)), np.asarray(targets)])
+
+    expected = [[loss(share) for share in row] for row in shares(corner, *grid(corner, STUDY.walk.surface))]
+    np.testing.assert_allclose(dataset["surface"].sel(at), expected, rtol=1e-5)
+
+
+def test_only_the_first_seed_has_a_surface_and_none_where_it_is_switched_off(outcomes):
+    assert "surface" in outcomes["seed0-base"].part
+    assert "surface" not in outcomes["seed1-base"].part
+    content = STUDY.model_dump(mode="json")
+    content["walk"]["surface"] = 0
+    assert "surface" not in base_task(validated(content), 0).part

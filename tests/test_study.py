@@ -46,6 +46,7 @@ EDITS = {  # another valid value for every field that affects numbers
     "walk.distinct": True,
     "walk.checkpoints": 7,
     "walk.nodes": 7,
+    "walk.surface": 9,
     "seeds": 7,
 }
 

@@ -17,7 +17,7 @@ import xarray as xr
 from landscape.data.digits import NAME as DIGITS
 from landscape.data.prepared import find
 from landscape.result import ALPHAS, PHASES, SPLITS, STAGES, study_of
-from landscape.study import CnnSpec, DataSpec, MlpSpec, Study
+from landscape.study import CnnSpec, DataSpec, MlpSpec, ModelSpec, Study
 
 BACKWARD = 2  # a backward pass, in forward passes
 
@@ -27,7 +27,7 @@ class Examples(NamedTuple):
 
     shape: tuple[int, ...]
     classes: int
-    count: int
+    labelled: int
 
 
 class Layer(NamedTuple):
@@ -77,7 +77,7 @@ def examples(name: str) -> Examples:
         raise ValueError(f"the shape of the images in {name!r} is not known here") from None
 
 
-def layers(spec: MlpSpec | CnnSpec, sizes: dict[str, int], data: Examples) -> list[Layer]:
+def layers(spec: ModelSpec, sizes: dict[str, int], data: Examples) -> list[Layer]:
     """Every linear layer of the model of this kind with these group sizes, input side first, head last.
 
     Raises ValueError for a model that is no MLP or CNN.
@@ -139,7 +139,7 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
 def training_examples(study: Study) -> int:
     """How many training examples a study uses. Raises ValueError as `examples` does."""
     data: DataSpec = study.data
-    return data.train_size or max(0, examples(data.name).count - data.validation_size)
+    return data.train_size or max(0, examples(data.name).labelled - data.validation_size)
 
 
 def _midpoints(study: Study) -> list[int]:
@@ -164,7 +164,7 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
     spent = reference["seconds"].sum(("seed", "model")).sel(phase=list(PHASES)).values
     if not np.isfinite(spent).all() or spent.sum() <= 0:
         raise ValueError(f"{known.name} does not tell how long it took")
-    trained = float(np.isfinite(reference["base_train_loss"]).sum("base_epoch").mean())
+    trained = float(reference["base_train_loss"].notnull().sum("base_epoch").mean())
     scale = np.array(work(study)) / np.maximum(work(known, trained), 1)
     distance = float(np.mean(multiply_adds(study)) / np.mean(multiply_adds(known)))
     return Estimate(float(seconds * (spent * scale).sum() / spent.sum()), distance)

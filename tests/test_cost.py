@@ -78,7 +78,7 @@ def test_digits_are_described_as_they_load():
     loaded, described = load(DataSpec()), cost.examples("digits")
     assert described.shape == loaded.train.inputs.shape[1:]
     assert described.classes == loaded.classes
-    assert described.count == len(loaded.train) + len(loaded.validation)
+    assert described.labelled == len(loaded.train) + len(loaded.validation)
 
 
 def test_an_unknown_set_is_named():

@@ -60,7 +60,7 @@ def price(study: Study) -> str:
     try:
         work = sum(cost.work(study))
         reference = nearest(study)
-        if reference is None:
+        if reference is None or reference.entry is None:
             return f"{work:.1e} multiply-adds; nothing was computed here yet that would tell how long that takes."
         seconds = float(reference.entry.record["seconds"])
         found = cost.estimate(study, library.whole(reference), seconds)

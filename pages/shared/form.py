@@ -41,7 +41,7 @@ def content() -> dict[str, Any]:
     return {
         "name": f"{data.replace('/', '-')}-{model['kind']}",
         "title": f"{data}, {model['kind'].upper()}, {group} expanded",
-        "data": {"name": data, "train_size": sizes["train"], "validation_size": _validation(found.count)},
+        "data": {"name": data, "train_size": sizes["train"], "validation_size": _validation(found.labelled)},
         "model": model,
         "candidates": [[{"widen": group} | expansion] for expansion in expansions],
         "training": {
@@ -84,7 +84,7 @@ def _network() -> tuple[dict[str, Any], str, list[dict[str, float]]]:
 
 
 def _sizes(data: str) -> dict[str, int]:
-    count = cost.examples(data).count
+    count = cost.examples(data).labelled
     largest = count - _validation(count)
     controls: dict[str, Control] = {
         "train": Number("Training images", 1, largest, min(largest, 10_000)),

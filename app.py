@@ -63,7 +63,17 @@ VIEWS = {
             "one walk. A click on a cell chooses it.",
             (("q", "n"), ("measure", "rank", "grid")),
         ),
-    ]
+    ],
+    "compare": [
+        View(
+            "surface",
+            ":material/terrain:",
+            "How do the valleys widen?",
+            "The training loss of seed 0 on the plane through three permuted copies of one network (the points), which "
+            "compute the same function. One colour scale serves all models: what is darker is lower.",
+            (("moment", "loss_scale", "form"),),
+        ),
+    ],
 }
 
 fresh.reload_once()

@@ -20,6 +20,14 @@ from landscape.figures.interpolation import (
 )
 from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
 from landscape.figures.sensitivity import fine_grid, paper_grid, sensitivity_data, sensitivity_map
+from landscape.figures.surface import (
+    surface_barriers_data,
+    surface_contours,
+    surface_data,
+    surface_models,
+    surface_relief,
+    surface_scale,
+)
 from landscape.figures.trajectories import (
     correlation_trajectories,
     correlation_trajectories_data,
@@ -59,5 +67,11 @@ __all__ = [
     "sensitivity_map",
     "start_pairs",
     "step_pairs",
+    "surface_barriers_data",
+    "surface_contours",
+    "surface_data",
+    "surface_models",
+    "surface_relief",
+    "surface_scale",
     "walk_graph",
 ]

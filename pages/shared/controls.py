@@ -83,7 +83,10 @@ class Switch(NamedTuple):
     default: bool = False
     help: str | None = None
 
-    allowed = "true or false"
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return "true or false"
 
     def accepts(self, text: str) -> bool:
         """Whether a value in a link is one of these."""
@@ -128,7 +131,10 @@ class Text(NamedTuple):
     words: str
     default: str
 
-    allowed = "any text"
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return "any text"
 
     def accepts(self, text: str) -> bool:
         """Whether a value in a link is one of these."""
@@ -193,6 +199,11 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "split": lambda d, v: Choices("Data", ("both", *SPLITS), "both", None, True),
     "all_pairs": lambda d, v: Switch("All pairs", help="Every two nodes, not only neighbours on the walk."),
     "edge": lambda d, v: Choices("Edge shown below", node_pairs(d), "0 – 1", "Or click the middle of an edge."),
+    "moment": lambda d, v: Choices(
+        "Candidates", ("at the expansion", "trained"), "at the expansion", "The base is always the trained φ*.", True
+    ),
+    "loss_scale": lambda d, v: Choices("Colour scale", ("log", "linear"), "log", None, True),
+    "form": lambda d, v: Choices("Drawn as", ("contours", "relief"), "contours", None, True),
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
 }
 
@@ -219,8 +230,14 @@ def chosen(*names: str) -> list[Any]:
 
 
 def checked(name: str, control: Control) -> Any:
-    """The value of a control, from its widget or from the link; a value in the link that is not allowed is named."""
-    for text in st.query_params.get_all(name):
-        if not control.accepts(text):
-            st.warning(f"The link says {name} = {text}; allowed is {control.allowed}. The default stands in.")
+    """The value of a control, from its widget or from the link; a value in the link that is not allowed is named.
+
+    A value chosen for another study gives way to the default where this one does not allow it.
+    """
+    if name in st.session_state and not control.accepts(str(st.session_state[name])):
+        st.session_state[name] = control.default
+    else:
+        for text in st.query_params.get_all(name):
+            if not control.accepts(text):
+                st.warning(f"The link says {name} = {text}; allowed is {control.allowed}. The default stands in.")
     return control.draw(name)

@@ -1,0 +1,186 @@
+"""The loss on the plane through three minima, model beside model on one colour scale (Figure 1)."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+
+from landscape import plane
+from landscape.curves import greatest_barrier
+from landscape.figures.interpolation import pair_index
+from landscape.figures.style import FONT_SIZE, candidate_order, finish, nothing
+from landscape.result import BASE, STAGES
+
+SCALE = "Viridis"
+LEVELS = 16
+TICKS = [digit * 10.0**power for power in range(-8, 5) for digit in (1, 2, 5)]  # nats, on a log scale
+SMALL = 12  # font of the axes in space, which have little room
+MISSING = "This surface is not computed yet."
+
+
+class Patch(NamedTuple):
+    """One model's part of the plane: x (points), y (points) and places (3, 2) are distances, loss (y, x) is in nats."""
+
+    nodes: tuple[int, int, int]
+    places: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    loss: np.ndarray
+    minimum: float
+
+
+def surface_models(dataset: xr.Dataset, stage: str) -> list[str]:
+    """The base and the candidates whose surface is there, from small to great."""
+    return list(_patches(dataset, stage))
+
+
+def patch(dataset: xr.Dataset, model: str, stage: str) -> Patch | None:
+    """The surface of one model of seed 0; the base has one at the start only, which stands for both. None if missing.
+
+    Raises ValueError for an unknown model or stage.
+    """
+    for name, value, known in (("model", model, dataset["model"].values), ("stage", stage, STAGES)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+    at = {"model": model, "stage": STAGES[0] if model == BASE else stage}
+    loss = dataset["surface"].sel(at).values.astype(np.float64)
+    apart = dataset["node_distance"].sel(at | {"seed": 0}).values.astype(np.float64)
+    nodes = None if np.isnan(apart).any() else plane.three_nodes(apart)
+    if loss.size == 0 or np.isnan(loss).any() or nodes is None:
+        return None
+    places = plane.corners(apart[np.ix_(nodes, nodes)])
+    minimum = dataset["curve"].sel(at | {"seed": 0, "split": "train"}).isel(pair=0, alpha=0)
+    return Patch(nodes, places, *plane.grid(places, len(loss)), loss, float(minimum))
+
+
+def surface_data(dataset: xr.Dataset, stage: str) -> pd.DataFrame:
+    """One row a model and grid point: x and y, distances in parameter space, and the loss in nats."""
+    rows = []
+    for model, here in _patches(dataset, stage).items():
+        x, y = np.meshgrid(here.x, here.y)
+        rows.append(pd.DataFrame({"model": model, "x": x.ravel(), "y": y.ravel(), "loss": here.loss.ravel()}))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "x", "y", "loss"])
+
+
+def surface_barriers_data(dataset: xr.Dataset, stage: str) -> pd.DataFrame:
+    """One row a model and side of the triangle: its nodes, its length, and the barrier b along it in nats.
+
+    b is measured on the line itself, at the 25 α of the interpolation curves.
+    """
+    rows = []
+    for model, here in _patches(dataset, stage).items():
+        at = {"model": model, "stage": STAGES[0] if model == BASE else stage}
+        for i, j in combinations(range(3), 2):
+            nodes = here.nodes[i], here.nodes[j]
+            line = dataset["curve"].sel(at | {"seed": 0, "split": "train"}).isel(pair=pair_index(dataset, nodes))
+            barrier = float(greatest_barrier(line.values, dataset["alpha"].values)[0])
+            rows.append((model, *nodes, float(np.linalg.norm(here.places[i] - here.places[j])), barrier))
+    return pd.DataFrame(rows, columns=["model", "from", "to", "distance", "barrier"])
+
+
+def surface_contours(dataset: xr.Dataset, model: str, stage: str, log: bool = True) -> go.Figure:
+    """Contours of one model's surface with its three minima, on the colour scale of all models of the stage."""
+    here = patch(dataset, model, stage)
+    if here is None:
+        return nothing(MISSING)
+    low, high = _limits(dataset, stage, log)
+    step = (high - low) / LEVELS
+    figure = go.Figure()
+    figure.add_contour(
+        x=here.x, y=here.y, z=_scaled(here.loss, log), zmin=low, zmax=high, colorscale=SCALE, showscale=False,
+        contours={"start": low + step, "end": high - step, "size": step}, line={"width": 0.5, "color": "white"},
+        customdata=here.loss, hovertemplate="x = %{x:.3g}, y = %{y:.3g}<br>loss %{customdata:.4g} nats<extra></extra>",
+    )  # fmt: skip
+    corner = np.r_[here.places, here.places[:1]]
+    figure.add_scatter(
+        x=corner[:, 0], y=corner[:, 1], mode="lines+markers", line={"color": "white", "width": 2, "dash": "dot"},
+        marker={"color": "white", "size": 13, "line": {"color": "black", "width": 2}}, text=_told(here),
+        hovertemplate="%{text}<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    finish(figure, "along θ₂ − θ₁ (distance, 1)", "across (distance, 1)", height=310)
+    figure.update_layout(margin={"t": 5})
+    figure.update_yaxes(range=list(here.y[[0, -1]]), scaleanchor="x", constrain="domain", zeroline=False, nticks=6)
+    figure.update_yaxes(constraintoward="top")
+    figure.update_xaxes(range=list(here.x[[0, -1]]), constrain="domain", zeroline=False, nticks=6)
+    return figure
+
+
+def surface_relief(dataset: xr.Dataset, model: str, stage: str, log: bool = True) -> go.Figure:
+    """The same surface in three dimensions: height and colour are the loss, with one height for all models."""
+    here = patch(dataset, model, stage)
+    if here is None:
+        return nothing(MISSING)
+    low, high = _limits(dataset, stage, log)
+    figure = go.Figure()
+    figure.add_surface(
+        x=here.x, y=here.y, z=here.loss, surfacecolor=_scaled(here.loss, log), cmin=low, cmax=high,
+        colorscale=SCALE, showscale=False,
+        hovertemplate="x = %{x:.3g}, y = %{y:.3g}<br>loss %{z:.4g} nats<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter3d(
+        x=here.places[:, 0], y=here.places[:, 1], z=[here.minimum] * 3, mode="markers", text=_told(here)[:3],
+        marker={"color": "#f2545b", "size": 6, "line": {"color": "black", "width": 2}},
+        hovertemplate="%{text}<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    heights: dict[str, Any] = {
+        "type": "log" if log else "linear",
+        "range": [low, high],
+        "title": {"text": "loss (nats)"},
+    }
+    if log:
+        heights |= {"tickvals": _ticks(low, high), "ticktext": _named(_ticks(low, high))}
+    axes = {f"{axis}axis": {"title": {"text": f"{axis} (1)"}, "nticks": 4} for axis in "xy"} | {"zaxis": heights}
+    camera = {"eye": {"x": 1.6, "y": -1.85, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.2}}
+    scene: dict[str, Any] = axes | {"aspectmode": "cube", "camera": camera}
+    return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+def surface_scale(dataset: xr.Dataset, stage: str, log: bool = True) -> go.Figure:
+    """The colour bar that all models of a stage share."""
+    if not _patches(dataset, stage):
+        return nothing(MISSING)
+    low, high = _limits(dataset, stage, log)
+    bar: dict[str, Any] = {
+        "title": {"text": "loss on the training batch (nats)", "side": "top"}, "orientation": "h", "thickness": 16,
+        "len": 1, "y": 0.5, "yanchor": "middle", "tickfont": {"size": FONT_SIZE},
+    }  # fmt: skip
+    if log:
+        ticks = _ticks(low, high)
+        bar |= {"tickvals": np.log10(ticks), "ticktext": _named(ticks)}
+    figure = go.Figure(layout={"height": 90, "margin": {"l": 10, "r": 10, "t": 0, "b": 0}, "font": {"size": FONT_SIZE}})
+    marker = {"color": [low, high], "cmin": low, "cmax": high, "colorscale": SCALE, "colorbar": bar, "showscale": True}
+    figure.add_scatter(x=[None, None], y=[None, None], mode="markers", marker=marker, showlegend=False)
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+
+
+def _patches(dataset: xr.Dataset, stage: str) -> dict[str, Patch]:
+    found = {model: patch(dataset, model, stage) for model in (BASE, *candidate_order(dataset))}
+    return {model: here for model, here in found.items() if here is not None}
+
+
+def _scaled(loss: np.ndarray, log: bool) -> np.ndarray:
+    return np.log10(np.maximum(loss, np.finfo(np.float32).tiny)) if log else loss
+
+
+def _limits(dataset: xr.Dataset, stage: str, log: bool) -> tuple[float, float]:
+    """Least and greatest loss of all models, as they are or as their logarithm."""
+    values = np.concatenate([_scaled(here.loss, log).ravel() for here in _patches(dataset, stage).values()])
+    return float(values.min()), float(values.max())
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    return [tick for tick in TICKS if low <= np.log10(tick) <= high]
+
+
+def _named(ticks: list[float]) -> list[str]:
+    return [f"{tick:g}" for tick in ticks]
+
+
+def _told(here: Patch) -> list[str]:
+    told = [f"node {node}<br>loss {here.minimum:.4g} nats" for node in here.nodes]
+    return [*told, told[0]]

@@ -1,0 +1,62 @@
+"""How the valleys widen: the loss on the plane through three permuted minima, model beside model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from landscape.figures import (
+    surface_barriers_data,
+    surface_contours,
+    surface_data,
+    surface_models,
+    surface_relief,
+    surface_scale,
+)
+from landscape.result import BASE, STAGES
+from pages.shared import library, show
+from pages.shared.controls import chosen
+
+ROW = 3
+COLUMNS = {
+    "from": st.column_config.NumberColumn("from node"),
+    "to": st.column_config.NumberColumn("to node"),
+    "distance": st.column_config.NumberColumn("distance (1)", format="%.3g"),
+    "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.3g"),
+}
+
+dataset = library.dataset()
+moment, scale, form = chosen("moment", "loss_scale", "form")
+stage, log = STAGES[moment == "trained"], scale == "log"
+models = surface_models(dataset, stage)
+draw = surface_relief if form == "relief" else surface_contours
+if not models:
+    st.info("This study has no surface: it is measured for the first seed, where `walk.surface` is not 0.")
+else:
+    barriers = surface_barriers_data(dataset, stage)
+    highest = barriers.groupby("model", sort=False)["barrier"].max()
+    lowest = highest.idxmin()
+    st.markdown(
+        f"Between the three copies of the **base** the loss rises by at most {highest[BASE]:.2g} nats"
+        + (f"; least between those of **{lowest}**, by at most {highest[lowest]:.2g} nats." if lowest != BASE else ".")
+        if BASE in highest
+        else f"The loss rises least between the copies of **{lowest}**: by at most {highest[lowest]:.2g} nats."
+    )
+    st.plotly_chart(surface_scale(dataset, stage, log), key="chart-scale", config=show.CONFIG)
+    for first in range(0, len(models), ROW):
+        for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
+            with column:
+                st.markdown(f"**{model}**: barrier up to {highest[model]:.2g} nats")
+                st.plotly_chart(draw(dataset, model, stage, log), key=f"chart-surface-{model}", config=show.CONFIG)
+    show.table("surface", lambda: surface_data(dataset, stage))
+    with st.expander("Barriers along the three sides"):
+        st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
+        show.table("surface-barriers", lambda: barriers)
+show.definition(
+    r"\mathcal L\left(\theta_1 + x\,e_1 + y\,e_2\right), \qquad e_1 = \frac{\theta_2 - \theta_1}"
+    r"{\lVert\theta_2 - \theta_1\rVert}, \qquad e_2 \propto (\theta_3 - \theta_1) - "
+    r"\left\langle\theta_3 - \theta_1, e_1\right\rangle e_1",
+    "figure 1; Garipov et al., 2018",
+    "θ₁ is the network, θ₂ and θ₃ are the next two different nodes of its permutation walk. x and y are distances in "
+    "parameter space; the loss is the mean cross-entropy on the batch of training data on which barriers are measured, "
+    "for the first seed. The barrier along a side is the greatest of 25 points over the chord.",
+)

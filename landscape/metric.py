@@ -14,6 +14,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from landscape.result import study_of
+from landscape.study import TextSpec
+
 Measure = Literal["accuracy", "negative log loss"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
@@ -80,6 +83,32 @@ def metric_grid(dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int]) -> 
     template = first["barrier"].isel(permutation=0, checkpoint=0, drop=True)
     coords = {**template.coords, "q": list(qs), "n": list(ns)}
     return xr.DataArray(values, coords, ("seed", "candidate", "q", "n"), "metric", dict(METRIC_ATTRIBUTES))
+
+
+def usual_measure(dataset: xr.Dataset) -> Measure:
+    """The paper's A for the data of a result: accuracy for images, −log(validation loss) for text (section 4.1)."""
+    return "negative log loss" if is_text(dataset) else "accuracy"
+
+
+def is_text(dataset: xr.Dataset) -> bool:
+    """Whether the models of a result are language models."""
+    return isinstance(study_of(dataset).data, TextSpec)
+
+
+def perplexity(dataset: xr.Dataset) -> xr.DataArray:
+    """exp(validation loss) of each language model, dims (seed, candidate, epoch), over masked tokens."""
+    return _perplexity(dataset["validation_loss"])
+
+
+def base_perplexity(dataset: xr.Dataset) -> xr.DataArray:
+    """exp(validation loss) of the base φ*, dims (seed)."""
+    chosen = dataset["base_validation_loss"].where(dataset["base_epoch"] == dataset["base_stop"]).max("base_epoch")
+    return _perplexity(chosen)
+
+
+def _perplexity(loss: xr.DataArray) -> xr.DataArray:
+    attrs = {"units": "1", "long_name": "perplexity on masked validation tokens, exp(validation loss)"}
+    return loss.copy(data=np.exp(loss.values.astype(np.float64))).rename("perplexity").assign_attrs(attrs)
 
 
 def performance(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:

@@ -35,6 +35,8 @@ from landscape.figures.trajectories import (
     gain_trajectories_data,
     metric_trajectories,
     metric_trajectories_data,
+    perplexity_trajectories,
+    perplexity_trajectories_data,
 )
 
 __all__ = [
@@ -59,6 +61,8 @@ __all__ = [
     "paper_grid",
     "permutation_graph",
     "permutation_graph_data",
+    "perplexity_trajectories",
+    "perplexity_trajectories_data",
     "rank_comparison",
     "rank_comparison_data",
     "seed_interpolation",

@@ -65,7 +65,7 @@ def barrier_histogram(
         counted = bins[bins["model"] == model]
         _add_steps(figure, counted[counted["high"] > 0], model, hues[model], row)
         captions.append(_caption(model, counted, shares[shares["model"] == model], hues[model], row, log))
-    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, log)
+    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, len(models), log)
     return figure.update_layout(annotations=[*captions, label], shapes=shapes)
 
 
@@ -152,17 +152,18 @@ def _caption(model: str, bins: pd.DataFrame, shares: pd.DataFrame, colour: str, 
     }  # fmt: skip
 
 
-def _thresholds(limits: np.ndarray, log: bool) -> tuple[list[dict], dict]:
-    """A line through all rows at each λ, and their label."""
+def _thresholds(limits: np.ndarray, rows: int, log: bool) -> tuple[list[dict], dict]:
+    """A line through each row, which leaves the captions between them free, at each λ; and their label."""
     single, drawn = len(limits) == 1, limits[limits > 0] if log else limits
     line = {"color": NEUTRAL, "width": 2, "dash": "dash"}
-    across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "yref": "paper", "opacity": 1 if single else 0.35}
+    across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "opacity": 1 if single else 0.35, "line": line}
+    places = [{"yref": f"{_axis(row)} domain"} for row in range(1, rows + 1)]
     told = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
     if drawn.size < limits.size:
         told += " (0 is not on a log axis)"
-    place = drawn.mean() if drawn.size else 1.0
+    middle = drawn.mean() if drawn.size else 1.0
     label = {
-        "text": told, "x": np.log10(place) if log else place, "xref": "x", "y": 1, "yref": "paper",
+        "text": told, "x": np.log10(middle) if log else middle, "xref": "x", "y": 1, "yref": "paper",
         "yanchor": "bottom", "yshift": 20, "showarrow": False,
     }  # fmt: skip
-    return [across | {"x0": limit, "x1": limit, "line": line} for limit in drawn], label
+    return [across | place | {"x0": limit, "x1": limit} for limit in drawn for place in places], label

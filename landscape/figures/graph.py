@@ -82,8 +82,11 @@ def permutation_graph(
     _add_line_legend(figure, frame["threshold"].iloc[0])
     title = "MDS axis {} (distance of parameters)"
     finish(figure, title.format(1), title.format(2), height=580)
-    figure.update_yaxes(scaleanchor="x", zeroline=False)
-    figure.update_xaxes(zeroline=False)
+    figure.update_yaxes(range=_range(frame, "y"), scaleanchor="x", constrain="domain", zeroline=False)
+    figure.update_xaxes(range=_range(frame, "x"), constrain="domain", zeroline=False)
+    figure.update_xaxes(
+        title_standoff=None
+    )  # with one, Plotly sets the title before it shrinks the axis to equal scales
     return figure.update_layout(clickmode="event+select", dragmode="pan")
 
 
@@ -106,6 +109,13 @@ def pair_nodes(dataset: xr.Dataset, pair: int) -> tuple[int, int]:
     if not 0 <= pair < dataset.sizes["pair"]:
         raise ValueError(f"pair must be from 0 to {dataset.sizes['pair'] - 1}; got {pair}")
     return int(dataset["pair_from"][pair]), int(dataset["pair_to"][pair])
+
+
+def _range(frame: pd.DataFrame, axis: str) -> list[float]:
+    """From the least to the greatest place, with room for the nodes."""
+    places = frame[[f"from_{axis}", f"to_{axis}"]].values
+    room = 0.12 * max(np.ptp(places), np.finfo(float).tiny)
+    return [places.min() - room, places.max() + room]
 
 
 def _named(prefix: str, values: dict) -> dict:

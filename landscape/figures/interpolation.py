@@ -14,7 +14,6 @@ from landscape.figures.style import LINE_WIDTH, NEUTRAL, finish, nothing, palett
 from landscape.result import SPLITS
 
 DASHES = {"train": "solid", "validation": "dash"}
-LABELLED = 3  # with more curves than this barriers are not labelled: labels would overlap; hovering shows them
 
 Pair = tuple[int, int]
 
@@ -102,39 +101,42 @@ def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     hues = dict(zip(names, palette(len(names)), strict=True))
     barriers = interpolation_barriers(frame)
     figure = go.Figure()
-    for (name, split), points in frame.groupby(["curve", "split"], sort=False):
-        _add_curve(figure, points, str(name), str(split), hues[name], split == frame["split"].iloc[0])
+    for row in barriers.to_dict("records"):
+        points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
+        _add_curve(figure, points, row, hues[row["curve"]], row["split"] == frame["split"].iloc[0])
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
         top = points[points["alpha"] == row["alpha"]].iloc[0]
-        labelled = len(names) <= LABELLED and row["split"] == frame["split"].iloc[0]
-        _add_barrier(figure, row, top["chord"], top["loss"], hues[row["curve"]], labelled)
+        _add_barrier(figure, row, top["chord"], top["loss"], hues[row["curve"]])
     if frame["split"].nunique() > 1:
         _add_split_legend(figure)
     return finish(figure, x_title, "loss (nats)")
 
 
-def _add_curve(figure: go.Figure, points: pd.DataFrame, name: str, split: str, colour: str, listed: bool) -> None:
+def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, listed: bool) -> None:
+    """The curve over its chord; the legend tells its barrier, where a text beside the curve would cross others."""
+    name, split = barrier["curve"], barrier["split"]
     figure.add_scatter(
         x=points["alpha"], y=points["chord"], mode="lines", line={"color": NEUTRAL, "width": 1, "dash": "dot"},
         legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=points["alpha"], y=points["loss"], mode="lines", name=name, legendgroup=name, showlegend=listed,
+        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=listed,
+        name=f"{name}: b = {barrier['barrier']:.3g} nats",
         line={"color": colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
         hovertemplate=f"{name}, {split}<br>α = %{{x:.3f}}<br>loss %{{y:.5g}} nats<br>chord %{{customdata:.5g}} nats"
         "<extra></extra>",
     )  # fmt: skip
 
 
-def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str, labelled: bool) -> None:
+def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str) -> None:
     """The segment from the chord up to the curve at the α of the sup."""
     told = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
     figure.add_scatter(
-        x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers+text", legendgroup=barrier["curve"],
+        x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers", legendgroup=barrier["curve"],
         line={"color": colour, "width": 1.5, "dash": DASHES[barrier["split"]]},
         marker={"color": colour, "size": 10, "symbol": ["line-ew-open", "triangle-up"], "opacity": 1},
-        text=["", told if labelled else ""], textposition="top center", showlegend=False,
+        showlegend=False,
         hovertemplate=f"{barrier['curve']}, {told} nats<br>b at α = {barrier['alpha']:.3f}<extra></extra>",
     )  # fmt: skip
 

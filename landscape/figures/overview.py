@@ -19,7 +19,7 @@ from landscape.figures.style import (
     symbols,
 )
 from landscape.intervals import metric_interval, over_seeds
-from landscape.metric import Measure, at_ceiling, best_gain, manifold_metric
+from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
 from landscape.rank import METRIC, SYMBOLS, Kind, predictor_correlation, predictors
 
 GAIN = "G*_T"
@@ -31,7 +31,8 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed:
 
     Over all seeds the intervals are bootstrapped over seeds. Of one seed (or a study of one), that of M₀ is
     bootstrapped over permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
-    exists. Unknown counts are missing. Raises ValueError for q or n out of range.
+    exists; `perplexity`, of language models only, is the lowest over epochs, mean over seeds. Unknown counts are
+    missing. Raises ValueError for q or n out of range.
     """
     chosen = dataset if seed is None else dataset.sel(seed=[seed])
     metric = manifold_metric(chosen, q, n).isel(checkpoint=0, drop=True)
@@ -44,6 +45,8 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed:
     columns = {name: pd.array(models[name].values, "Int64") for name in models.data_vars}
     columns |= {f"M0{suffix}": sizes[name].values for name, suffix in _SUFFIXES.items()}
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
+    if is_text(dataset):
+        columns["perplexity"] = perplexity(chosen).min("epoch").mean("seed").values
     columns["at_ceiling"] = at_ceiling(chosen, q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
     frame = pd.DataFrame({"candidate": names} | columns).replace({"width": {-1: pd.NA}, "parameters": {-1: pd.NA}})
     return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
@@ -95,6 +98,8 @@ def rank_comparison(
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
     for name in candidate_order(dataset):
         points = frame[frame["candidate"] == name]
+        if points.empty:
+            continue
         figure.add_scatter(
             x=[order.index(each) for each in points["predictor"]], y=points["rank"], mode="lines+markers", name=name,
             line={"color": hues[name], "width": LINE_WIDTH}, marker={"symbol": marks[name], "size": 15},

@@ -9,6 +9,7 @@ import xarray as xr
 
 from landscape.figures.style import (
     LINE_WIDTH,
+    NEUTRAL,
     SCALE,
     add_ceiling,
     candidate_order,
@@ -20,9 +21,10 @@ from landscape.figures.style import (
     translucent,
 )
 from landscape.intervals import spread
-from landscape.metric import Measure, best_gain, gain, manifold_metric
+from landscape.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, perplexity
 from landscape.rank import SYMBOLS as LETTERS
 from landscape.rank import Kind, trajectory_correlation
+from landscape.result import BASE
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 MARKED = 25  # lines of at most so many points show them
@@ -67,6 +69,27 @@ def metric_trajectories(dataset: xr.Dataset, q: float, n: int, log: bool = False
     figure = _candidate_lines(frame, dataset, "checkpoint", log)
     add_ceiling(figure, q, "y")
     return _finished(figure, frame, "checkpoint", "manifold metric M<sub>t</sub> (%)", log)
+
+
+def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
+    """One row a language model and epoch: mean, std and count of the validation perplexity over seeds.
+
+    The base has one row, at epoch 0, where all candidates start.
+    """
+    base = spread(base_perplexity(dataset))
+    row = {"candidate": BASE, "epoch": 0} | {name: base[name].item() for name in ("mean", "std", "count")}
+    first = pd.DataFrame([row]).dropna(subset="mean")
+    return pd.concat([first, _table(perplexity(dataset), "candidate", "epoch")], ignore_index=True)
+
+
+def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
+    """Validation perplexity of each candidate, mean ± std over seeds, and that of the base as a line; from its data."""
+    frame = perplexity_trajectories_data(dataset)
+    figure = _candidate_lines(frame, dataset, "epoch", log)
+    for row in frame[frame["candidate"] == BASE].itertuples():
+        told = {"text": f"base {row.mean:.4g}", "xanchor": "right"}
+        figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=told)
+    return _finished(figure, frame, "epoch", "perplexity on validation data (1)", log)
 
 
 def correlation_trajectories_data(

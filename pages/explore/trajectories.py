@@ -11,31 +11,41 @@ from landscape.figures import (
     gain_trajectories_data,
     metric_trajectories,
     metric_trajectories_data,
+    perplexity_trajectories,
+    perplexity_trajectories_data,
 )
+from landscape.metric import is_text
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
 dataset = library.dataset()
 q, n, measure, rank, axis = chosen("q", "n", "measure", "rank", "epochs_axis")
 log = axis == "log"
-left, right = st.columns(2)
+left, middle, right = st.columns(3)
 with left:
     st.subheader("Performance gain")
     show.chart(
         gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
         lambda: gain_trajectories_data(dataset, measure),
     )  # fmt: skip
-with right:
+with middle:
     st.subheader("Manifold metric")
     show.chart(
         metric_trajectories(dataset, q, n, log), "metric", "Metric over epochs",
         lambda: metric_trajectories_data(dataset, q, n),
     )  # fmt: skip
-st.subheader("How well each predicts the best gain")
-show.chart(
-    correlation_trajectories(dataset, q, n, measure, rank, log), "correlation", "Rank correlation over epochs",
-    lambda: correlation_trajectories_data(dataset, q, n, measure, rank),
-)  # fmt: skip
+with right:
+    st.subheader("Rank correlation")
+    show.chart(
+        correlation_trajectories(dataset, q, n, measure, rank, log), "correlation", "Rank correlation over epochs",
+        lambda: correlation_trajectories_data(dataset, q, n, measure, rank),
+    )  # fmt: skip
+if is_text(dataset):
+    st.subheader("Perplexity")
+    show.chart(
+        perplexity_trajectories(dataset, log), "perplexity", "Validation perplexity over epochs",
+        lambda: perplexity_trajectories_data(dataset),
+    )  # fmt: skip
 caveats.beside(dataset, q, n)
 show.definition(
     r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"

@@ -13,6 +13,7 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
     """What the page shows of `overview_data` and `rank_comparison_data`: a row a candidate, numbers as text."""
     digits = 1 if measure == "accuracy" else 2
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
+    perplexities = {"perplexity": frame["perplexity"].map("{:.4g}".format)} if "perplexity" in frame else {}
     return pd.DataFrame(
         {
             "candidate": frame["candidate"],
@@ -20,6 +21,7 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
             "parameters": frame["parameters"],
             "M₀ (%)": [interval(row, "M0", 1) for row in frame.to_dict("records")],
             f"G* ({UNITS[measure]})": [interval(row, "best_gain", digits) for row in frame.to_dict("records")],
+            **perplexities,
             "rank by M₀": [_rank(value) for value in by.get("M0", pd.Series(index=by.index)).values],
             "rank by G*": [_rank(value) for value in by.get("G*_T", pd.Series(index=by.index)).values],
         }

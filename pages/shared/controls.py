@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.metric import MEASURES
+from landscape.metric import MEASURES, usual_measure
 from landscape.rank import KINDS
 from landscape.result import BASE, SPLITS, STAGES
 
@@ -178,7 +178,9 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "n": lambda d, v: Range(
         "Permutations n", 1, d.sizes["permutation"], 1, d.sizes["permutation"], "How many steps of the walk count."
     ),
-    "measure": lambda d, v: Choices("Performance", MEASURES, MEASURES[0], "What A and so the gain G measure.", True),
+    "measure": lambda d, v: Choices(
+        "Performance", MEASURES, usual_measure(d), "What A and so the gain G measure.", True
+    ),
     "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], None, True),
     "model": lambda d, v: Choices("Model", texts(d["model"]), BASE),
     "stage": lambda d, v: (

@@ -1,0 +1,315 @@
+"""Figures: their tables against independent computations from the dataset, and laws that every figure keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import xarray as xr
+from scipy import stats
+from synthetic import small_study, synthetic, without
+
+from landscape import figures, plane
+from landscape.figures.layout import scaled_to_plane
+from landscape.figures.style import candidate_order
+from landscape.metric import Measure
+from landscape.study import Study, validated
+
+Q, N, MEASURE = 0.4, 50, "accuracy"
+GREATEST_JSON = 300_000  # bytes
+BACKWARDS = ("hidden1 → 18", "hidden1 → 8", "hidden1 → 12")  # the study lists them out of order
+
+Drawn = Callable[[xr.Dataset], go.Figure]
+DRAWN: dict[str, Drawn] = {
+    "overview": lambda d: figures.overview(d, Q, N, MEASURE),
+    "rank_comparison": lambda d: figures.rank_comparison(d, Q, N, MEASURE),
+    "interpolation": lambda d: figures.interpolation(d, 0, "base", "start", figures.start_pairs(d, 3)),
+    "seed_interpolation": lambda d: figures.seed_interpolation(d, "base", "start", 0),
+    "barrier_histogram": lambda d: figures.barrier_histogram(d, None, 0, Q, N),
+    "barrier_histogram, log": lambda d: figures.barrier_histogram(d, 0, 0, Q, N, log=True),
+    "permutation_graph": lambda d: figures.permutation_graph(d, 0, "base", "start", Q, N, all_pairs=True),
+    "edge_curve": lambda d: figures.edge_curve(d, 0, "base", "start", 0),
+    "gain_trajectories": lambda d: figures.gain_trajectories(d, MEASURE),
+    "metric_trajectories": lambda d: figures.metric_trajectories(d, Q, N, log=True),
+    "correlation_trajectories": lambda d: figures.correlation_trajectories(d, Q, N, MEASURE),
+    "perplexity_trajectories": figures.perplexity_trajectories,
+    "sensitivity_map": lambda d: figures.sensitivity_map(d, *figures.fine_grid(d), MEASURE, current=(Q, N)),
+    "surface_contours": lambda d: figures.surface_contours(d, "base", "start"),
+    "surface_relief": lambda d: figures.surface_relief(d, "base", "start"),
+    "surface_scale": lambda d: figures.surface_scale(d, "start"),
+}
+BY_CANDIDATE = ("overview", "rank_comparison", "gain_trajectories", "metric_trajectories", "perplexity_trajectories")
+UNTRAINED = ("overview", "gain_trajectories", "perplexity_trajectories", "correlation_trajectories", "sensitivity_map")
+
+
+def backwards(**sizes: int) -> Study:
+    """The small study with its candidates out of order."""
+    content = small_study(**sizes).model_dump(mode="json")
+    content["candidates"] = [content["candidates"][i] for i in (2, 0, 1)]
+    return validated(content)
+
+
+@cache
+def whole() -> xr.Dataset:
+    return synthetic(backwards(), np.random.default_rng(0))
+
+
+@cache
+def untrained() -> xr.Dataset:
+    """Expanded and walked, but no candidate was trained."""
+    dataset = whole().copy(deep=True)
+    for name in ("validation_loss", "validation_accuracy", "train_loss", "sotl_e"):
+        dataset[name].values[:] = np.nan
+    return dataset
+
+
+def gains(dataset: xr.Dataset, measure: Measure = MEASURE) -> np.ndarray:
+    """G_t (seed, candidate, epoch), by hand."""
+    seeds = np.arange(dataset.sizes["seed"])
+    stop = dataset["base_stop"].values.astype(int)
+    if measure == "accuracy":
+        base = 100 * dataset["base_validation_accuracy"].values[seeds, stop].astype(float)
+        return 100 * dataset["validation_accuracy"].values.astype(float) - base[:, None, None]
+    base = np.log(dataset["base_validation_loss"].values[seeds, stop].astype(float))
+    return base[:, None, None] - np.log(dataset["validation_loss"].values.astype(float))
+
+
+def metrics(dataset: xr.Dataset, q: float = Q, n: int = N) -> np.ndarray:
+    """M_t in percent (seed, candidate, checkpoint), by hand."""
+    base, walks = dataset["base_barrier"].values[:, :n].astype(float), dataset["barrier"].values[..., :n].astype(float)
+    limits = np.quantile(base, q, axis=1)
+    own = np.mean(base <= limits[:, None], axis=1)
+    return 100 * (np.mean(walks <= limits[:, None, None, None], axis=-1) - own[:, None, None])
+
+
+def taus(scores: np.ndarray, best: np.ndarray) -> np.ndarray:
+    return np.array([stats.kendalltau(x, y).statistic for x, y in zip(scores, best, strict=True)])
+
+
+def by(frame: pd.DataFrame, rows: str, columns: str, values: str = "mean") -> np.ndarray:
+    """A long table as an array, candidates in the order of the study."""
+    table = frame.pivot(index=rows, columns=columns, values=values)
+    return (table.loc[list(BACKWARDS)] if rows == "candidate" else table).values
+
+
+# --- tables
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "negative log loss"])
+def test_overview_tells_mean_metric_and_mean_best_gain(measure):
+    frame = figures.overview_data(whole(), Q, N, measure).set_index("candidate").loc[list(BACKWARDS)]
+    np.testing.assert_allclose(frame["M0"], metrics(whole())[:, :, 0].mean(0))
+    np.testing.assert_allclose(frame["best_gain"], gains(whole(), measure).max(2).mean(0), rtol=1e-9)
+    assert frame["width"].tolist() == [18, 8, 12]
+    assert ((frame["M0_low"] <= frame["M0"]) & (frame["M0"] <= frame["M0_high"])).all()
+
+
+def test_ranks_and_correlations_are_those_of_scipy():
+    frame = figures.rank_comparison_data(whole(), Q, N, MEASURE)
+    scores = {"M0": metrics(whole())[:, :, 0], "G*_T": gains(whole()).max(2)}
+    for name, values in scores.items():
+        rows = frame[frame["predictor"] == name].set_index("candidate").loc[list(BACKWARDS)]
+        np.testing.assert_allclose(rows["score"], values.mean(0))
+        np.testing.assert_allclose(rows["rank"], stats.rankdata(-values.mean(0)))
+    told = frame[frame["predictor"] == "M0"]["correlation"].unique()
+    np.testing.assert_allclose(told, np.mean(taus(scores["M0"], scores["G*_T"])))
+
+
+def test_gain_trajectories_and_their_star():
+    frame = figures.gain_trajectories_data(whole(), MEASURE)
+    expected = gains(whole())
+    np.testing.assert_allclose(by(frame, "candidate", "epoch"), expected.mean(0))
+    np.testing.assert_allclose(by(frame, "candidate", "epoch", "std"), expected.std(0, ddof=1), atol=1e-12)
+    starred = frame[frame["best"]].set_index("candidate")["epoch"]
+    assert starred.loc[list(BACKWARDS)].tolist() == expected.mean(0).argmax(1).tolist()
+
+
+def test_metric_trajectories():
+    frame = figures.metric_trajectories_data(whole(), Q, N)
+    np.testing.assert_allclose(by(frame, "candidate", "checkpoint"), metrics(whole()).mean(0))
+
+
+def test_correlation_trajectories():
+    """τ of M_t and of −SoTL-E with the best gain, from SciPy, epoch by epoch."""
+    frame = figures.correlation_trajectories_data(whole(), Q, N, MEASURE)
+    best, sums = gains(whole()).max(2), -whole()["sotl_e"].values.astype(float)
+    for name, scores in (("M_t", metrics(whole())), ("−SoTL-E", sums)):
+        expected = [taus(scores[:, :, i], best).mean() for i in range(scores.shape[2])]
+        found = frame[frame["predictor"] == name]
+        defined = np.isfinite(expected)
+        np.testing.assert_allclose(found["mean"], np.array(expected)[defined])
+
+
+def test_perplexity_is_the_exponential_of_the_loss():
+    frame = figures.perplexity_trajectories_data(whole())
+    loss = whole()["validation_loss"].values.astype(float)
+    candidates = frame[frame["candidate"] != "base"]
+    np.testing.assert_allclose(by(candidates, "candidate", "epoch"), np.exp(loss).mean(0), rtol=1e-6)
+    stop = int(whole()["base_stop"].values[0])
+    base = np.exp(whole()["base_validation_loss"].values[:, stop].astype(float)).mean()
+    assert frame[frame["candidate"] == "base"]["mean"].item() == pytest.approx(base)
+
+
+def test_sensitivity_equals_the_metric_at_every_q_and_n():
+    frame = figures.sensitivity_data(whole(), [0.1, 0.4], [20, 60], MEASURE)
+    best = gains(whole()).max(2)
+    for row in frame.itertuples():
+        expected = taus(metrics(whole(), row.q, row.n)[:, :, 0], best)
+        assert row.mean == pytest.approx(np.nanmean(expected))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_every_barrier_falls_into_one_bin(log):
+    frame = figures.barrier_histogram_data(whole(), None, 0, Q, N, log=log)
+    counts = frame.groupby("model")["count"].sum()
+    assert (counts == N * whole().sizes["seed"]).all()
+    walked = whole()["base_barrier"].values[:, :N].astype(float)
+    base = frame[frame["model"] == "base"]
+    for row in base.iloc[1::7].itertuples():
+        assert row.count == np.sum((walked >= row.low) & (walked < row.high))
+
+
+def test_shares_are_those_under_the_quantile():
+    frame = figures.barrier_shares_data(whole(), None, 0, Q, N)
+    walks, base = whole()["barrier"].values[:, :, 0, :N], whole()["base_barrier"].values[:, :N]
+    for row in frame[frame["model"] != "base"].itertuples():
+        limit = np.quantile(base[row.seed].astype(float), Q)
+        edges = np.sum(walks[row.seed, BACKWARDS.index(row.model)] <= limit)
+        assert row.share == pytest.approx(edges / N)
+        found = stats.binomtest(int(edges), N).proportion_ci(0.95)
+        assert (row.low, row.high) == pytest.approx((found.low, found.high))
+
+
+def test_interpolation_barriers_are_the_height_over_the_chord():
+    pairs = [(0, 1), (1, 3)]
+    frame = figures.interpolation_data(whole(), 1, "base", "start", pairs)
+    told = figures.interpolation_barriers(frame).set_index(["curve", "split"])
+    for pair, index in zip(pairs, (0, 5), strict=True):  # 01 02 03 04 12 13
+        curve = whole()["curve"].sel(seed=1, model="base", stage="start", split="train").values[index].astype(float)
+        row = told.loc[(f"node {pair[0]} – {pair[1]}", "train")]
+        chord = np.linspace(curve[0], curve[-1], 25)
+        assert row["barrier"] == pytest.approx(np.max(curve - chord))
+        assert row["midpoint_barrier"] == pytest.approx(curve[12] - chord[12])
+
+
+def test_the_graph_has_the_edges_under_the_threshold():
+    frame = figures.permutation_graph_data(whole(), 2, BACKWARDS[0], "start", Q, N)
+    barriers = whole()["barrier"].sel(seed=2, candidate=BACKWARDS[0]).values[0, :4]
+    limit = np.quantile(whole()["base_barrier"].values[2, :N].astype(float), Q)
+    np.testing.assert_allclose(frame["barrier"], barriers)
+    np.testing.assert_array_equal(frame["present"], barriers <= limit)
+    graph = figures.walk_graph(whole(), 2, BACKWARDS[0], "start", Q, N, all_pairs=True)
+    assert graph.number_of_edges() == 10
+    assert isinstance(graph, nx.Graph)
+
+
+def test_places_in_the_plane_keep_distances_that_fit_there():
+    points = np.random.default_rng(0).normal(size=(6, 2))
+    apart = np.linalg.norm(points[:, None] - points, axis=-1)
+    placed = scaled_to_plane(apart)
+    np.testing.assert_allclose(np.linalg.norm(placed[:, None] - placed, axis=-1), apart, atol=1e-9)
+
+
+def test_surface_data_are_the_stored_losses_at_their_places():
+    frame = figures.surface_data(whole(), "end")
+    for model, stage in ((BACKWARDS[0], "end"), ("base", "start")):
+        rows = frame[frame["model"] == model]
+        np.testing.assert_allclose(rows["loss"], whole()["surface"].sel(model=model, stage=stage).values.ravel())
+        apart = whole()["node_distance"].sel(seed=0, model=model, stage=stage).values[:3, :3]
+        x, y = plane.grid(plane.corners(apart), whole().sizes["surface_x"])
+        np.testing.assert_allclose(rows["x"].unique(), x)
+        np.testing.assert_allclose(rows["y"].unique(), y)
+
+
+def test_surface_barriers_and_sides_are_those_of_the_curves():
+    frame = figures.surface_barriers_data(whole(), "start")
+    at = {"seed": 0, "model": "base", "stage": "start"}
+    first = frame[frame["model"] == "base"].iloc[0]
+    curve = whole()["curve"].sel(at | {"split": "train"}).values[0].astype(float)
+    assert first["barrier"] == pytest.approx(np.max(curve - np.linspace(curve[0], curve[-1], 25)))
+    assert first["distance"] == pytest.approx(float(whole()["node_distance"].sel(at).values[0, 1]))
+    assert frame.groupby("model").size().tolist() == [3] * 4
+
+
+def test_all_surfaces_share_one_colour_scale():
+    models = figures.surface_models(whole(), "end")
+    assert models == ["base", *candidate_order(whole())]
+    drawn = [figures.surface_contours(whole(), model, "end", log=False).data[0] for model in models]
+    values = figures.surface_data(whole(), "end")["loss"]
+    assert {(each.zmin, each.zmax) for each in drawn} == {(values.min(), values.max())}
+
+
+# --- laws of every figure
+
+
+def axis_titles(figure: go.Figure) -> list[str]:
+    if "scene" in figure.layout and figure.layout.scene.xaxis.title.text:
+        return [figure.layout.scene[axis].title.text for axis in ("xaxis", "yaxis", "zaxis")]
+    if figure.layout.xaxis.visible is False:
+        return [figure.data[0].marker.colorbar.title.text]
+    axes = [figure.layout[name] for name in figure.layout if name.startswith(("xaxis", "yaxis"))]
+    return [axis.title.text for axis in axes if axis.title.text]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_axes_tell_their_units(name):
+    titles = axis_titles(DRAWN[name](whole()))
+    assert titles
+    unitless = ("α (", "ranked by", "rank (", "MDS axis", "along θ", "across")
+    for title in titles:
+        assert title.endswith(")") or "(nats)" in title or title.startswith(unitless), title
+
+
+@pytest.mark.parametrize("name", BY_CANDIDATE)
+def test_every_candidate_has_one_entry_in_the_legend_from_small_to_great(name):
+    listed = [trace.name for trace in DRAWN[name](whole()).data if trace.showlegend is not False]
+    assert listed == ["hidden1 → 8", "hidden1 → 12", "hidden1 → 18"]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("missing", [{"candidate": BACKWARDS[0]}, {"seed": 0}, {"candidate": BACKWARDS[1], "seed": 1}])
+def test_a_partial_result_is_drawn_as_far_as_it_is(name, missing):
+    figure = DRAWN[name](without(whole(), **missing))
+    assert figure.to_json()
+    gone = missing.get("candidate") if "seed" not in missing else None
+    assert gone is None or gone not in {trace.name for trace in figure.data}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_one_seed_is_enough(name):
+    dataset = synthetic(backwards(seeds=1), np.random.default_rng(1))
+    if name == "seed_interpolation":
+        assert dataset.sizes["seed_pair"] == 0
+    else:
+        assert DRAWN[name](dataset).data
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_without_training_a_figure_says_so_or_shows_what_there_is(name):
+    figure = DRAWN[name](untrained())
+    if name in UNTRAINED and name != "correlation_trajectories":
+        assert name == "perplexity_trajectories" or not figure.data
+        assert figure.layout.annotations[0].text
+    elif name not in UNTRAINED:
+        assert figure.data
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_stay_small(name, large):
+    assert len(DRAWN[name](large).to_json()) < GREATEST_JSON
+
+
+@pytest.fixture(scope="module")
+def large() -> xr.Dataset:
+    """10 seeds, 6 candidates, 20 epochs, 1000 permutations."""
+    content = small_study().model_dump(mode="json")
+    content["candidates"] = [[{"widen": "hidden1", "size": size}] for size in (7, 8, 10, 12, 18, 24)]
+    content["training"]["epochs"] = 20
+    content["walk"] |= {"permutations": 1000, "checkpoints": 20, "nodes": 12}
+    content["seeds"] = 10
+    return synthetic(validated(content), np.random.default_rng(2))

@@ -61,7 +61,7 @@ VIEWS = {
             "How much do q and n matter?",
             "Rank correlation of M₀ with the best gain, for every quantile q and number of permutations n, all from "
             "one walk. A click on a cell chooses it.",
-            (("q", "n"), ("measure", "rank", "grid")),
+            (("q", "n"), ("measure", "rank", "grid"), ("also",)),
         ),
     ],
     "compare": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+import xarray as xr
 
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.intervals import over_seeds
@@ -11,13 +12,29 @@ from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
 dataset = library.dataset()
-q, n, measure, rank, grid = chosen("q", "n", "measure", "rank", "grid")
-qs, ns = (fine_grid if grid == "fine" else paper_grid)(dataset)
-here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")))
-if (count := int(here["count"])) > 0:
-    told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, mean of {count} seeds"
-    st.markdown(
-        told + (f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}." if count > 1 else ".")
+q, n, measure, rank, grid, also = chosen("q", "n", "measure", "rank", "grid", "also")
+
+
+def told(dataset: xr.Dataset, n: int) -> str:
+    """The correlation at the current q and n, in words."""
+    here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")))
+    if (count := int(here["count"])) == 0:
+        return ""
+    interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if count > 1 else ""
+    return f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, mean of {count} seeds{interval}."
+
+
+def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
+    """One study's map; a click on that of the chosen one sets q and n."""
+    qs, ns = (fine_grid if grid == "fine" else paper_grid)(dataset)
+    whole = min(n, dataset.sizes["permutation"])
+    st.markdown(told(dataset, whole))
+    show.chart(
+        sensitivity_map(dataset, qs, ns, measure, rank, (q, whole)),
+        "sensitivity" if first else f"sensitivity-{label}",
+        f"Heat map of the rank correlation over q and n, {label}",
+        lambda: sensitivity_data(dataset, qs, ns, measure, rank),
+        **({"on_select": choose, "selection_mode": "points"} if first else {}),
     )
 
 
@@ -29,14 +46,13 @@ def choose() -> None:
         st.session_state["q"], st.session_state["n"] = round(float(q), 4), int(n)
 
 
-show.chart(
-    sensitivity_map(dataset, qs, ns, measure, rank, (q, n)),
-    "sensitivity",
-    "Heat map of the rank correlation over q and n",
-    lambda: sensitivity_data(dataset, qs, ns, measure, rank),
-    on_select=choose,
-    selection_mode="points",
-)
+studies = library.beside(also or [])
+columns = st.columns(2) if len(studies) > 1 else [st.container()]
+for i, (label, each) in enumerate(studies.items()):
+    with columns[i % len(columns)]:
+        if len(studies) > 1:
+            st.subheader(label)
+        draw(label, each, i == 0)
 caveats.beside(dataset, q, n)
 show.definition(
     r"\tau\left(M_0(q, n), G^*_T\right), \qquad \lambda = B^*_q[1 : n]",

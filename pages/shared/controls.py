@@ -15,6 +15,7 @@ import xarray as xr
 from landscape.metric import MEASURES, usual_measure
 from landscape.rank import KINDS
 from landscape.result import BASE, SPLITS, STAGES
+from pages.shared import library
 
 
 class Range(NamedTuple):
@@ -145,7 +146,33 @@ class Text(NamedTuple):
         return st.text_input(self.words, self.default, key=name, bind="query-params")
 
 
-Control = Range | Choices | Switch | Number | Text
+class Several(NamedTuple):
+    """Any of several, none at first; a link names each."""
+
+    words: str
+    options: Sequence[str]
+    help: str | None = None
+    most: int = 3
+
+    default: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return f"up to {self.most} of " + ", ".join(self.options)
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is one of these."""
+        return text in ("", *self.options)
+
+    def draw(self, name: str) -> list[str]:
+        """The widget."""
+        return st.multiselect(
+            self.words, self.options, key=name, help=self.help, max_selections=self.most, bind="query-params"
+        )
+
+
+Control = Range | Choices | Switch | Number | Text | Several
 
 
 COPIES, STEPS, SEEDS = "permuted copies", "steps of the walk", "trained seeds"
@@ -169,6 +196,12 @@ def node_pairs(dataset: xr.Dataset) -> list[str]:
 def lines(dataset: xr.Dataset) -> list[str]:
     """Between what a result has curves."""
     return [COPIES, STEPS, *([SEEDS] if dataset.sizes["seed_pair"] else [])]
+
+
+def stored() -> list[str]:
+    """The labels of the stored studies but for the chosen one."""
+    found, chosen = library.choices()[0], st.session_state.get("study")
+    return [label for label, choice in found.items() if choice.entry and label != chosen]
 
 
 Values = dict[str, Any]
@@ -206,6 +239,9 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     ),
     "loss_scale": lambda d, v: Choices("Colour scale", ("log", "linear"), "log", None, True),
     "form": lambda d, v: Choices("Drawn as", ("contours", "relief"), "contours", None, True),
+    "also": lambda d, v: (
+        Several("Further studies", others, "Stored studies, shown beside this one.") if (others := stored()) else None
+    ),
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
 }
 
@@ -236,7 +272,8 @@ def checked(name: str, control: Control) -> Any:
 
     A value chosen for another study gives way to the default where this one does not allow it.
     """
-    if name in st.session_state and not control.accepts(str(st.session_state[name])):
+    held = st.session_state.get(name, [])
+    if not all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held])):
         st.session_state[name] = control.default
     else:
         for text in st.query_params.get_all(name):

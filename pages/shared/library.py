@@ -81,6 +81,13 @@ def dataset() -> xr.Dataset:
     return found
 
 
+def beside(labels: list[str]) -> dict[str, xr.Dataset]:
+    """The result to draw and those of further studies, by label; what is damaged is reported and left out."""
+    found = choices()[0]
+    further = {label: opened(found[label]).dataset for label in labels}
+    return {chosen().label: dataset()} | {label: each for label, each in further.items() if each is not None}
+
+
 def arrived(study: Study) -> int:
     """How many parts of an unfinished result are kept."""
     return len(folders(Store().parts(study).folder))

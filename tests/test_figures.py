@@ -313,3 +313,13 @@ def large() -> xr.Dataset:
     content["walk"] |= {"permutations": 1000, "checkpoints": 20, "nodes": 12}
     content["seeds"] = 10
     return synthetic(validated(content), np.random.default_rng(2))
+
+
+def test_a_narrow_log_scale_still_has_ticks():
+    """Losses of a language model may differ in the fifth digit only, between any two round numbers."""
+    dataset = whole().copy(deep=True)
+    dataset["surface"].values[:] = 6.1 + 1e-4 * (dataset["surface"].values - 0.3)
+    bar = figures.surface_scale(dataset, "start", log=True).data[0].marker.colorbar
+    assert len(bar.tickvals) == 4
+    assert len(set(bar.ticktext)) == 4
+    np.testing.assert_allclose(10.0 ** np.array(bar.tickvals), np.array(bar.ticktext, float), rtol=1e-6)

@@ -119,7 +119,7 @@ def _rows(count: int, log: bool) -> dict:
     }
     axes[f"yaxis{(count + 1) // 2}"]["title"] = {"text": "count (edges)"}
     zeros = "<br><sup>exact zeros are counted beside each name</sup>" if log else ""
-    kind = {"type": "log", "exponentformat": "power"} if log else {"type": "linear"}
+    kind = {"type": "log" if log else "linear", "exponentformat": "power"}
     x = {"anchor": _axis(count), "title": {"text": f"midpoint barrier b̂ (nats){zeros}"}, "automargin": True}
     frame = {"height": 120 + ROW_HEIGHT * count, "margin": {"l": 10, "r": 10, "t": 54, "b": 10}, "showlegend": False}
     return frame | axes | {"xaxis": x | kind, "font": {"size": FONT_SIZE}, "hoverlabel": {"font": {"size": FONT_SIZE}}}

@@ -141,7 +141,7 @@ def _add_middles(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> Non
             "symbol": np.where(frame["present"], "circle", "circle-open").tolist(),
             "colorbar": {
                 "title": {"text": "midpoint barrier b̂ (nats)", "side": "top"}, "orientation": "h",
-                "thickness": 14, "y": 1, "yanchor": "bottom", "len": 0.9,
+                "thickness": 14, "y": 1, "yanchor": "bottom", "len": 0.9, "exponentformat": "power",
             },
         },
         text=[_told(row) for row in frame.to_dict("records")], hovertemplate="%{text}<extra></extra>",

@@ -87,8 +87,8 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure
         xaxis_title={"text": x, "standoff": 8},
         yaxis_title={"text": y, "standoff": 8},
     )  # fmt: skip
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    figure.update_xaxes(automargin=True, exponentformat="power")  # by default Plotly writes 5µ for 5e-6
+    figure.update_yaxes(automargin=True, exponentformat="power")
     return figure
 
 

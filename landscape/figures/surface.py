@@ -169,16 +169,19 @@ def _scaled(loss: np.ndarray, log: bool) -> np.ndarray:
 
 def _limits(dataset: xr.Dataset, stage: str, log: bool) -> tuple[float, float]:
     """Least and greatest loss of all models, as they are or as their logarithm."""
-    values = np.concatenate([_scaled(here.loss, log).ravel() for here in _patches(dataset, stage).values()])
-    return float(values.min()), float(values.max())
+    first, chosen = (dataset["surface"].sel(stage=each).values.astype(np.float64) for each in (STAGES[0], stage))
+    values = _scaled(np.concatenate([first[:1], chosen[1:]]), log)  # the base stands first, and has the start only
+    return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    return [tick for tick in TICKS if low <= np.log10(tick) <= high]
+    """Round losses between two logarithms; where fewer than two are, four evenly spaced ones."""
+    round_ones = [tick for tick in TICKS if low <= np.log10(tick) <= high]
+    return round_ones if len(round_ones) > 1 else np.logspace(low, high, 4).tolist()
 
 
 def _named(ticks: list[float]) -> list[str]:
-    return [f"{tick:g}" for tick in ticks]
+    return [f"{tick:.7g}" for tick in ticks]
 
 
 def _told(here: Patch) -> list[str]:

@@ -52,6 +52,7 @@ show.definition(
     r" \tau\left(M_t, G^*_T\right) \text{ over candidates}",
     "sections 4.1 and 4.3, figure 3",
     "t counts epochs after the expansion. SoTL-E is the sum of the epoch's training losses; its correlation has the "
-    "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is "
-    "not defined. A is validation accuracy in percent, or −log(validation loss), as the paper has it for language models; their perplexity is exp(validation loss) over masked tokens.",
+    "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is not defined. "
+    "A is validation accuracy in percent, or −log(validation loss), as the paper has it for language models; their "
+    "perplexity is exp(validation loss) over masked tokens.",
 )

@@ -6,19 +6,43 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 from streamlit.testing.v1 import AppTest
+from synthetic import small_study, synthetic, without
+
+from landscape.result import study_of
+from landscape.store import Store
+from landscape.study import SCHEMA
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(path.name for path in (ROOT / "pages" / "explore").glob("*.py"))
+PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
+STUDY = "pages/explore/study.py"
 
 
-def opened(page: str = "study.py", **parameters: str) -> AppTest:
+def opened(page: str = STUDY, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in parameters.items():
         app.query_params[name] = value
     app.run()
-    return app if page == "study.py" else app.switch_page(f"pages/explore/{page}").run()
+    return app if page == STUDY else app.switch_page(page).run()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty cache folder, which the app uses."""
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path))
+    return Store(tmp_path)
+
+
+def store_synthetic(store: Store, dataset: xr.Dataset) -> str:
+    """Put a made-up result in the cache; the label that the app lists it under."""
+    study = study_of(dataset)
+    record = {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+    made = {"schema": SCHEMA, "device": "none", "seconds": 1.0, "computed": "2000-01-01T00:00:00+00:00", "versions": {}}
+    store.write(dataset, record | made)
+    return f"{study.name}-{study.key[:6]}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -29,12 +53,34 @@ def test_page_renders_and_says_what_it_shows(page):
     assert app.get("plotly_chart")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "interpolation.py"])  # it has no q
+@pytest.mark.parametrize("page", PAGES)
 def test_a_slider_moves_the_page(page):
     app = opened(page)
+    if not any(slider.key == "q" for slider in app.slider):
+        pytest.skip("this page has no q")
     app.slider(key="q").set_value(0.1).run()
     assert not app.exception
     assert app.slider(key="q").value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
+    study = small_study(seeds=seeds)
+    dataset = without(synthetic(study, np.random.default_rng(0)), candidate=study.labels[-1])
+    app = opened(page, study=store_synthetic(own_cache, dataset))
+    assert not app.exception
+    assert app.selectbox(key="study").value.startswith("synthetic")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_smaller_study_takes_over_what_it_allows(page, own_cache):
+    """Going from 1000 permutations and 10 seeds to 60 and 4, with a seed and a checkpoint that only the first has."""
+    label = store_synthetic(own_cache, synthetic(small_study(), np.random.default_rng(0)))
+    app = opened(page, seed="9", checkpoint="80", q="0.2")
+    app.selectbox(key="study").set_value(label).run()
+    assert not app.exception
+    assert not [warning for warning in app.warning if "link" in warning.value]
 
 
 @pytest.mark.parametrize(("name", "value"), [("q", "7"), ("n", "100000"), ("study", "no-such"), ("n", "many")])

@@ -6,6 +6,7 @@ so whoever listens from the middle on knows as much as whoever listened from the
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -71,6 +72,11 @@ class Report(NamedTuple):
     fraction: float
 
 
+def spoken(task: str) -> str:
+    """The name of a task in words: `seed0-candidate2` is "seed 0, candidate 2"."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", task).replace("-", ", ")
+
+
 class Meter:
     """The `report` of one task: makes a `Report` of every call and sends one a period; `send` may raise to cancel.
 
@@ -78,7 +84,7 @@ class Meter:
     """
 
     def __init__(self, study: str, attempt: int, task: str, weight: float, send: Callable[[Report], None]):
-        self._report = Report(study, attempt, task, weight, f"{task}: starting", 0.0)
+        self._report = Report(study, attempt, task, weight, f"{spoken(task)}: starting", 0.0)
         self._send, self._sent = send, time.monotonic()
         self._things: dict[str, float] = {}
         send(self._report)
@@ -92,7 +98,7 @@ class Meter:
 
     def end(self) -> None:
         """Report that all is done."""
-        self._send(self._report._replace(stage=f"{self._report.task}: finished", fraction=1.0))
+        self._send(self._report._replace(stage=f"{spoken(self._report.task)}: finished", fraction=1.0))
 
 
 class Tally:
@@ -157,5 +163,9 @@ class Tally:
         if running := [report for report in reports if report.fraction < 1]:
             return running[-1].stage + (f", and {len(running) - 1} more" if len(running) > 1 else "")
         if self._news and self._news.finished:
-            return "writing the result" if self._news.done == self._news.total else f"{self._news.finished}: finished"
+            return (
+                "writing the result"
+                if self._news.done == self._news.total
+                else f"{spoken(self._news.finished)}: finished"
+            )
         return "waiting to start"

@@ -274,7 +274,7 @@ def checked(name: str, control: Control) -> Any:
     """
     held = st.session_state.get(name, [])
     if not all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held])):
-        st.session_state[name] = control.default
+        del st.session_state[name]
     else:
         for text in st.query_params.get_all(name):
             if not control.accepts(text):

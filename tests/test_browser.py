@@ -1,0 +1,182 @@
+"""The app in a real Chromium, served by a server of its own: what only a browser can show."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from landscape.jobs import engine
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+ROOT = Path(__file__).parents[1]
+PAGES = [path.stem for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared"]
+WAIT = 30_000  # milliseconds for a page to be drawn, on a busy machine
+
+
+@contextmanager
+def server(cache: Path) -> Iterator[str]:
+    """A fresh server of the app on a free port: its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    environment = os.environ | {"LANDSCAPE_CACHE": str(cache)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urlopen(f"{address}/_stcore/health", timeout=5).close()
+                break
+            except URLError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def address(cache) -> Iterator[str]:
+    with server(cache) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as run:
+        browser = run.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def settled(tab) -> None:
+    """Wait until a page has drawn its figures and the server has nothing more to say."""
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
+    playwright.expect(tab.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=WAIT)
+
+
+def healthy(tab) -> None:
+    assert tab.get_by_test_id("stException").all_inner_texts() == []
+
+
+def slide(tab, label: str, steps: int) -> None:
+    """Move a slider by keys."""
+    handle = tab.get_by_test_id("stSlider").filter(has_text=label).get_by_role("slider")
+    handle.focus()
+    for _ in range(abs(steps)):
+        tab.keyboard.press("ArrowLeft" if steps < 0 else "ArrowRight")
+    settled(tab)
+
+
+def test_a_walk_through_the_app(address, tab):
+    tab.goto(address)
+    settled(tab)
+    playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("Which expansion pays?")
+    links = tab.get_by_test_id("stSidebarNavLink")
+    assert links.count() == len(PAGES)
+    for i in range(1, links.count()):
+        before = tab.url
+        links.nth(i).click()
+        playwright.expect(tab).not_to_have_url(before, timeout=WAIT)
+        settled(tab)
+        healthy(tab)
+    tab.go_back()
+    tab.go_back()
+    settled(tab)
+    healthy(tab)
+
+
+def test_back_keeps_what_was_chosen(address, tab):
+    tab.goto(f"{address}/barriers")
+    settled(tab)
+    slide(tab, "Quantile q", -20)
+    playwright.expect(tab).to_have_url(re.compile("q=0.2"), timeout=WAIT)
+    tab.get_by_test_id("stSidebarNavLink").filter(has_text="Sensitivity").click()
+    playwright.expect(tab).to_have_url(re.compile("/sensitivity"), timeout=WAIT)
+    settled(tab)
+    tab.go_back()
+    playwright.expect(tab).to_have_url(re.compile("/barriers.*q=0.2"), timeout=WAIT)
+    settled(tab)
+    healthy(tab)
+
+
+def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):
+    with server(tmp_path) as fresh:
+        tab.goto(f"{fresh}/barriers?q=0.25&scale=log")
+        playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("How high are the barriers?", timeout=WAIT)
+        settled(tab)
+        healthy(tab)
+        slider = tab.get_by_test_id("stSlider").filter(has_text="Quantile q").get_by_role("slider")
+        playwright.expect(slider).to_have_value("0.25", timeout=WAIT)
+        assert tab.get_by_text("Page not found").count() == 0
+
+
+@pytest.mark.parametrize("query", ["q=2", "n=99999", "seed=abc", "study=unknown"])
+def test_a_value_that_is_not_allowed_is_named(address, tab, query):
+    tab.goto(f"{address}/graph?{query}")
+    settled(tab)
+    healthy(tab)
+    playwright.expect(tab.get_by_test_id("stAlert").first).to_contain_text(query.split("=")[1], timeout=WAIT)
+
+
+def test_nothing_is_wider_than_a_telephone(address, browser):
+    context = browser.new_context(viewport={"width": 400, "height": 800})
+    tab = context.new_page()
+    for page in PAGES:
+        tab.goto(f"{address}/{'' if page == 'study' else page}")
+        settled(tab)
+        wide = tab.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth")
+        assert wide <= 400, f"{page} is {wide} pixels wide"
+    context.close()
+
+
+def test_a_study_is_started_cancelled_and_finished(address, cache, tab):
+    tab.goto(f"{address}/?n=500&seeds=1&epochs=4&base_epochs=10&permutations=100&expand=8")
+    settled(tab)
+    tab.get_by_role("button", name="Start digits-mlp").click()
+    cancel = tab.get_by_role("button", name="Cancel")
+    playwright.expect(cancel).to_be_visible(timeout=WAIT)
+    cancel.click()
+    playwright.expect(tab.get_by_text("The computation was cancelled")).to_be_visible(timeout=WAIT)
+    tab.get_by_role("button", name=re.compile("^(Start|Go on)$")).first.click()
+    playwright.expect(tab.get_by_text(re.compile("^Computed on"))).to_be_visible(timeout=2 * WAIT)
+    settled(tab)
+    healthy(tab)
+    slider = tab.get_by_test_id("stSlider").filter(has_text="Permutations n").get_by_role("slider")
+    assert float(slider.input_value()) <= 100
+    assert engine.address(cache), "the engine stays for the next study"

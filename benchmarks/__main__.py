@@ -1,0 +1,30 @@
+"""`python -m benchmarks NAME [--json] [--quick]`: run one benchmark and print its table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import import_module
+from pathlib import Path
+
+from landscape.terminal import table
+
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+
+
+def main() -> None:
+    """A benchmark's `run(quick)` returns its rows, each a dictionary from column to value."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--json", action="store_true", help="print a JSON list of the rows")
+    parser.add_argument("--quick", action="store_true", help="sizes for a test, which say nothing about speed")
+    options = parser.parse_args()
+    rows = import_module(f"benchmarks.{options.name}").run(options.quick)
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        print(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
+
+
+if __name__ == "__main__":
+    main()

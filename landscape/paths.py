@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
@@ -115,6 +116,23 @@ def chunk_size(shared: Common, k: int) -> int:
     return max(1, min(128, CHUNK_BYTES // one))
 
 
+def _picked(x: Array, index: Array) -> Array:
+    """x[..., index], as a product with a 0/1 matrix: on a CPU several times faster than picking from the last axis."""
+    return _product(x, jax.nn.one_hot(index, x.shape[-1], axis=0, dtype=x.dtype))
+
+
+def _mixed(x: Array, first: Array, second: Array, alpha: Array) -> Array:
+    """(1 − α) x[..., first] + α x[..., second]."""
+    units = x.shape[-1]
+    chosen = [jax.nn.one_hot(index, units, axis=0, dtype=x.dtype) for index in (first, second)]
+    return _product(x, (1 - alpha) * chosen[0] + alpha * chosen[1])
+
+
+def _product(x: Array, matrix: Array) -> Array:
+    """In full precision, which accelerators do not use by default."""
+    return jnp.matmul(x, matrix, precision="highest")
+
+
 @partial(jax.jit, static_argnames=("graphdef", "group"))
 def _changes(
     graphdef: nnx.GraphDef,
@@ -130,8 +148,8 @@ def _changes(
 
     def change(point: tuple[Moves, Array]) -> Array:
         move, alpha = point
-        s = cut.activation((1 - alpha) * shared.z[..., move.unit] + alpha * shared.z[..., move.source])  # b ... k
-        delta = (1 - alpha) * s + alpha * s[..., move.back] - shared.h[..., move.unit]
+        s = cut.activation(_mixed(shared.z, move.unit, move.source, alpha))  # b ... k
+        delta = _mixed(s, np.arange(len(move.unit)), move.back, alpha) - _picked(shared.h, move.unit)
         y = shared.y + cut.linear(delta * move.moved, cut.kernel[..., move.unit, :])
         moved = cut.after(y, shared.carry) - shared.logits
         return loss_change(shared.probabilities, moved, targets)

@@ -28,6 +28,8 @@ from landscape.cut import Cut
 from landscape.loss import loss_change
 from landscape.weights import Weights, merge
 
+Index = Int[Array | np.ndarray, " k"]
+
 CHUNK_BYTES = 256 * 2**20  # activations of the points evaluated together
 
 
@@ -116,12 +118,12 @@ def chunk_size(shared: Common, k: int) -> int:
     return max(1, min(128, CHUNK_BYTES // one))
 
 
-def _picked(x: Array, index: Array) -> Array:
+def _picked(x: Array, index: Index) -> Array:
     """x[..., index], as a product with a 0/1 matrix: on a CPU several times faster than picking from the last axis."""
     return _product(x, jax.nn.one_hot(index, x.shape[-1], axis=0, dtype=x.dtype))
 
 
-def _mixed(x: Array, first: Array, second: Array, alpha: Array) -> Array:
+def _mixed(x: Array, first: Index, second: Index, alpha: Array) -> Array:
     """(1 − α) x[..., first] + α x[..., second]."""
     units = x.shape[-1]
     chosen = [jax.nn.one_hot(index, units, axis=0, dtype=x.dtype) for index in (first, second)]

@@ -55,6 +55,7 @@ class Work(NamedTuple):
     train: float
     barriers: float
     curves: float
+    proxies: float
 
 
 class Estimate(NamedTuple):

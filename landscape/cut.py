@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Array
 
+from landscape.statistics import is_reestimated
+
 
 class Cut(NamedTuple):
     """The stages around one group of l units.
@@ -37,4 +39,4 @@ class Cut(NamedTuple):
 
 def cut_at(model: Any, group: str) -> Cut | None:
     """A model opened at one of its groups; None where it has no exact fast form, at this group or at all."""
-    return model.cut(group) if hasattr(model, "cut") else None
+    return model.cut(group) if hasattr(model, "cut") and not is_reestimated(model) else None

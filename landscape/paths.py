@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
 from landscape.loss import loss_change
-from landscape.weights import Weights, merge
+from landscape.weights import Weights, evaluating
 
 Index = Int[Array | np.ndarray, " k"]
 
@@ -56,9 +56,7 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
-    model = merge(graphdef, weights)
-    model.eval()
-    return model.cut(group)
+    return evaluating(graphdef, weights).cut(group)
 
 
 class Moves(NamedTuple):

@@ -26,7 +26,7 @@ from landscape.expand import expand
 from landscape.keys import Stream, stream_key
 from landscape.models import build
 from landscape.probe import Probe, measurement_batches, seed_curves
-from landscape.proxies import parameters
+from landscape.proxies import Measurement, parameters, timed_scores
 from landscape.study import DataSpec, Study, TextSpec
 from landscape.train import Epoch, early_stopped, fit
 from landscape.weights import Weights, merge, split
@@ -86,18 +86,21 @@ def examples(spec: DataSpec) -> Data:
     return load(spec)
 
 
-def initial(study: Study, seed: int) -> nnx.Module:
-    """The untrained base of a seed."""
+def initial(study: Study, seed: int, model: int = 0) -> nnx.Module:
+    """The untrained base of a seed, or the untrained network of a candidate's sizes."""
     data = examples(study.data)
+    spec = study.model.resized(study.group_sizes()[model])
     inputs = data.train.inputs
     shape = (inputs["tokens"] if isinstance(study.data, TextSpec) else inputs).shape[1:]
-    return build(study.model, shape, data.classes, nnx.Rngs(stream_key(seed, Stream.INIT, 0)))
+    return build(spec, shape, data.classes, nnx.Rngs(stream_key(seed, Stream.INIT, model)))
 
 
 def expanded(study: Study, seed: int, model: int, base: nnx.Module) -> nnx.Module:
-    """A candidate at the moment of its expansion (θ⁰); model 0 is the base itself."""
+    """A candidate at the moment of its expansion, or drawn anew (θ⁰); model 0 is the base itself."""
     if model == 0:
         return base
+    if study.expansion.start == "random":
+        return initial(study, seed, model)
     return expand(base, study.candidates[model - 1], study.expansion, stream_key(seed, Stream.EXPAND, model))
 
 
@@ -146,6 +149,8 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
     clock, name = Clock(), study.labels[model - 1]
     start = expanded(study, seed, model, with_weights(initial(study, seed), base.weights["start"]))
     probe = Probe(study, start, stream_key(seed, Stream.WALK, model), *measurement_batches(study, examples(study.data)))
+    scores = timed_scores(start, *probe.train)
+    clock.lap("proxies")
     history, barriers = [], []
     training = study.training
     doing = partial(report, f"seed {seed}: {name}, epoch")
@@ -155,7 +160,11 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
         history.append(epoch._replace(weights={}))
         if epoch.epoch in study.checkpoints:
             doing_barriers = partial(report, f"seed {seed}: {name}, barriers at epoch {epoch.epoch}, midpoint")
-            barriers.append(probe.barriers(with_weights(start, epoch.weights), doing_barriers))
+            if epoch.epoch == 0:
+                walked = probe.timed_barriers(start, doing_barriers)
+                barriers.append(walked.barriers)
+            else:
+                barriers.append(probe.barriers(with_weights(start, epoch.weights), doing_barriers))
             clock.lap("barriers")
     stages = [start, with_weights(start, epoch.weights)]
     curves = np.stack([probe.curves(stage) for stage in stages])
@@ -171,6 +180,11 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
         swaps=probe.swaps,
         width=np.array(probe.width),
         parameters=np.array(parameters(start)),
+        proxy=of_scores(scores, "value"),
+        proxy_seconds=of_scores(scores, "seconds"),
+        proxy_compile_seconds=of_scores(scores, "compile_seconds"),
+        walk_seconds=np.array(walked.seconds),
+        walk_compile_seconds=np.array(walked.compile_seconds),
         seconds=clock.seconds(),
         **surface,
         **table(history),
@@ -209,6 +223,11 @@ def table(history: Iterable[Epoch]) -> dict[str, np.ndarray]:
     rows = list(history)
     names = ("train_loss", "sotl_e", "validation_loss", "validation_accuracy")
     return {name: np.array([getattr(row, name) for row in rows]) for name in names}
+
+
+def of_scores(scores: Mapping[str, Measurement], field: str) -> np.ndarray:
+    """One field of the proxies' measurements, in the order of `result.PROXIES`."""
+    return np.array([getattr(scores[name], field) for name in result.PROXIES])
 
 
 def to_numpy(weights: Weights) -> dict[str, np.ndarray]:

@@ -17,7 +17,9 @@ from landscape.data import Data, Split
 from landscape.expand import named_group
 from landscape.lines import path_losses, permuted_curves
 from landscape.plane import corners, grid, shares, three_nodes
+from landscape.proxies import Walked, timed_walk
 from landscape.result import ALPHAS
+from landscape.statistics import reestimated
 from landscape.study import Study
 from landscape.surface import surface_losses
 from landscape.units import take, unit_rows
@@ -48,6 +50,7 @@ class Probe:
 
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
+        self._evaluated = reestimated if study.walk.statistics == "re-estimated" else lambda model: model
         self.width = named_group(model, self.group).size(split(model)[1])
         self.swaps = draw_swaps(key, study.walk.permutations, self.width, distinct=study.walk.distinct)
         self.permutations = compose(self.swaps, self.width)
@@ -57,7 +60,13 @@ class Probe:
 
     def barriers(self, model: nnx.Module, report: Callable[[int, int], None]) -> Float[np.ndarray, " n"]:
         """b̂ of every step of the walk, on the training batch."""
-        return midpoint_barriers(model, self.permutations, *self.train, group=self.group, report=report)
+        return midpoint_barriers(
+            self._evaluated(model), self.permutations, *self.train, group=self.group, report=report
+        )
+
+    def timed_barriers(self, model: nnx.Module, report: Callable[[int, int], None]) -> Walked:
+        """The same with wall times."""
+        return timed_walk(self._evaluated(model), self.permutations, *self.train, group=self.group, report=report)
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss between every two of the first nodes, on the training and the validation batch.
@@ -65,6 +74,7 @@ class Probe:
         The line from node i to node j is the line from θ to P(θ, ρ), both permuted by node i, so it has the
         losses of the latter.
         """
+        model = self._evaluated(model)
         first, second = (self._nodes[side] for side in self._pairs)
         relative = np.empty_like(first)
         np.put_along_axis(relative, first, second, axis=1)
@@ -83,7 +93,7 @@ class Probe:
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        graphdef, weights = split(model)
+        graphdef, weights = split(self._evaluated(model))
         minima = [take(weights, named_group(model, self.group), self._nodes[node]) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
         return np.asarray(surface_losses(graphdef, minima, shares(places, *grid(places, points)), *self.train))

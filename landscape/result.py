@@ -81,6 +81,17 @@ VARIABLES = {
         "nats",
         "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `landscape.plane` (Figure 1)",
     ),
+    "proxy": Variable(
+        ("seed", "candidate", "predictor"), "1", "zero-cost proxy of the candidate right after its expansion (A.2.3)"
+    ),
+    "proxy_seconds": Variable(("seed", "candidate", "predictor"), "s", "wall time of a proxy, compilation apart"),
+    "proxy_compile_seconds": Variable(
+        ("seed", "candidate", "predictor"), "s", "what compiling a proxy added; about 0 where its program was at hand"
+    ),
+    "walk_seconds": Variable(
+        ("seed", "candidate"), "s", "wall time of the walk right after the expansion, compilation apart"
+    ),
+    "walk_compile_seconds": Variable(("seed", "candidate"), "s", "what compiling the walk added"),
     "parameters": Variable(("model",), "1", "number of trainable parameters", np.int64),
     "width": Variable(("model",), "units", "units in the walked group", np.int64),
     "seconds": Variable(("seed", "model", "phase"), "s", "wall time, compilation included"),
@@ -88,7 +99,8 @@ VARIABLES = {
 
 STAGES = ("start", "end")  # φ* or θ⁰; θ^T. The base has a start only
 SPLITS = ("train", "validation")
-PHASES = ("train", "barriers", "curves")
+PHASES = ("train", "barriers", "curves", "proxies")
+PROXIES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # keys of `landscape.proxies.PREDICTORS`
 ALIGNMENTS = ("as trained", "aligned")
 
 
@@ -122,6 +134,7 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "surface_x": np.arange(study.walk.surface),
         "surface_y": np.arange(study.walk.surface),
         "phase": np.array(PHASES),
+        "predictor": np.array(PROXIES),
     }
 
 

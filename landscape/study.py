@@ -10,9 +10,12 @@ import hashlib
 import json
 import math
 import tomllib
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
@@ -28,8 +31,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-SCHEMA = 1  # raise it whenever the same specification would give other numbers
+SCHEMA = 2  # raise it whenever the same specification would give other numbers
 
+TEXTS_OF_STUDY = {"name", "title", "description", "reproduces"}  # no number depends on them
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
 
@@ -91,6 +95,11 @@ class MlpSpec(Frozen):
         """Units of each group, input side first."""
         return {f"hidden{i}": size for i, size in enumerate(self.hidden, 1)}
 
+    def resized(self, sizes: dict[str, int]) -> MlpSpec:
+        """The same kind of model with these group sizes. Raises ValueError for inserted layers."""
+        _no_insertion(self, sizes)
+        return self.model_copy(update={"hidden": tuple(sizes.values())})
+
 
 class CnnSpec(Frozen):
     """3×3 convolutions, 2×2 max-pooling after the last, dense layers (Table 2).
@@ -107,6 +116,12 @@ class CnnSpec(Frozen):
         convs = {f"conv{i}": size for i, size in enumerate(self.channels, 1)}
         return convs | {f"dense{i}": size for i, size in enumerate(self.dense, 1)}
 
+    def resized(self, sizes: dict[str, int]) -> CnnSpec:
+        """The same kind of model with these group sizes. Raises ValueError for inserted layers."""
+        _no_insertion(self, sizes)
+        widths, convs = tuple(sizes.values()), len(self.channels)
+        return self.model_copy(update={"channels": widths[:convs], "dense": widths[convs:]})
+
 
 class ResNetSpec(Frozen):
     """ResNet18 with BatchNorm and a 3×3 stem; its four stages have `width`, 2, 4 and 8 times as many channels.
@@ -122,6 +137,14 @@ class ResNetSpec(Frozen):
         """Units of each group: every stage, followed by its blocks."""
         names = [(i, f"stage{i}{inside}") for i in range(1, 5) for inside in ("", "_block1", "_block2")]
         return {name: self.width * 2 ** (i - 1) for i, name in names}
+
+    def resized(self, sizes: dict[str, int]) -> ResNetSpec:
+        """The same kind of model with these group sizes. Raises ValueError for inserted blocks and mixed widths."""
+        _no_insertion(self, sizes)
+        other = self.model_copy(update={"width": sizes["stage1"]})
+        if other.group_sizes() != sizes:
+            raise ValueError("a ResNet from random weights needs all widths multiplied alike, as by widen = '*'")
+        return other
 
 
 class BertSpec(Frozen):
@@ -158,6 +181,19 @@ class BertSpec(Frozen):
         for i, width in enumerate(self.ffn, 1):
             sizes |= {f"ffn{i}": width, f"heads{i}": self.heads, f"query_key{i}": features, f"value{i}": features}
         return sizes
+
+    def resized(self, sizes: dict[str, int]) -> BertSpec:
+        """The same kind of model with these group sizes. Raises ValueError for inserted blocks and more heads."""
+        _no_insertion(self, sizes)
+        other = self.model_copy(update={"ffn": tuple(sizes[f"ffn{i}"] for i in range(1, self.layers + 1))})
+        if other.group_sizes() != sizes:
+            raise ValueError("a BERT from random weights can be wider in its FFNs only")
+        return other
+
+
+def _no_insertion(spec: MlpSpec | CnnSpec | ResNetSpec | BertSpec, sizes: dict[str, int]) -> None:
+    if inserted := [name for name in sizes if name not in spec.group_sizes()]:
+        raise ValueError(f"{inserted[0]} is inserted as the identity; from random weights candidates can be wider only")
 
 
 ModelSpec = Annotated[MlpSpec | CnnSpec | ResNetSpec | BertSpec, Field(discriminator="kind")]
@@ -265,19 +301,26 @@ class Expansion(Frozen):
 
     `unequal` shares are drawn uniformly from the simplex: exactly function-preserving, and the copies
     receive different gradients. `equal` shares need `noise` (relative to the weights' standard deviation)
-    to tell copies apart, and preserve the function up to it.
+    to tell copies apart, and preserve the function up to it. A `random` start takes the candidate's sizes only:
+    it is trained from weights drawn anew (A.2.7), and θ⁰ is untrained.
     """
 
+    start: Literal["expanded", "random"] = "expanded"
     shares: Literal["unequal", "equal"] = "unequal"
     noise: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Walk(Frozen):
-    """The permutation walk (Algorithm 1, A.2.1) and the batch on which its barriers are measured."""
+    """The permutation walk (Algorithm 1, A.2.1) and the batch on which its barriers are measured.
+
+    `statistics` are those of BatchNorm between two networks: interpolated as all other weights are, or estimated
+    again on the batch, for the two networks as well.
+    """
 
     group: str
     permutations: Annotated[int, Field(ge=1)] = 1000
     batch_size: Annotated[int, Field(ge=1)] = 512
+    statistics: Literal["interpolated", "re-estimated"] = "interpolated"
     distinct: bool = False  # Algorithm 1's "without replacement": no permutation twice
     checkpoints: Annotated[int, Field(ge=1)] = 12  # at most so many epochs are walked: 0, T, then others
     nodes: Annotated[int, Field(ge=2, le=64)] = 12  # nodes whose pairs all get an interpolation curve
@@ -287,12 +330,14 @@ class Walk(Frozen):
 class Study(Frozen):
     """One question to the explorer, complete and reproducible.
 
-    `key` is a hash of everything that affects numbers: not of `name`, `title` and `description`.
+    `key` is a hash of everything that affects numbers: not of the texts, which are the first four fields.
+    `reproduces` names figures and tables of the paper.
     """
 
     name: str
     title: str = ""
     description: str = ""
+    reproduces: str = ""
     data: AnyData = DataSpec()
     model: ModelSpec
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
@@ -312,6 +357,9 @@ class Study(Frozen):
         labels = self.labels
         if twice := sorted({name for name in labels if labels.count(name) > 1}):
             raise ValueError(f"candidate given twice: {', '.join(twice)}")
+        if self.expansion.start == "random":
+            for expanded in sizes[1:]:
+                self.model.resized(expanded)
         return self
 
     def group_sizes(self) -> list[dict[str, int]]:
@@ -342,7 +390,7 @@ class Study(Frozen):
     @property
     def key(self) -> str:
         """16 hexadecimal digits: SHA-256 of the canonical JSON form and the schema version."""
-        content = self.model_dump(mode="json", exclude={"name", "title", "description"})
+        content = self.model_dump(mode="json", exclude=TEXTS_OF_STUDY)
         canonical = json.dumps({"schema": SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -354,8 +402,13 @@ class Study(Frozen):
         train_size: int | None = None,
         permutations: int | None = None,
     ) -> Study:
-        """The same question at another size; `None` keeps what is. Raises ValueError for a size out of range."""
+        """The same question at another size; `None` keeps what is. Raises ValueError for a size out of range.
+
+        The base too trains for at most `epochs`.
+        """
         content = self.model_dump(mode="json")
+        if epochs is not None:
+            content["training"]["base_epochs"] = min(content["training"]["base_epochs"], max(epochs, 1))
         overrides = [
             (content, "seeds", seeds),
             (content["training"], "epochs", epochs),
@@ -400,20 +453,49 @@ def from_toml(path: str | Path) -> Study:
     """Read a study from a TOML file. Raises ValueError naming the file and the fault."""
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from None
-    try:
-        return validated({"name": path.stem} | content)
+        return validated({"name": path.stem} | _parsed(path))
     except ValueError as error:
         raise ValueError(f"{path}:\n{error}") from None
 
 
-def presets() -> dict[str, Study]:
-    """The studies that ship with the package, by name."""
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a TOML file: {error}") from None
+
+
+LAPTOP, PAPER = "laptop", "paper"  # the scales of a preset
+
+
+@cache
+def presets() -> Mapping[str, Study]:
+    """The studies that ship with the package, by name.
+
+    A file `NAME.toml` with a table `[laptop]` holds two: NAME, at a scale for a laptop, which is the file with
+    that table laid over it, and NAME-paper, which is the file without it.
+    """
     folder = resources.files("landscape") / "presets"
     files = sorted(Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml"))
-    return {study.name: study for study in map(from_toml, files)}
+    return MappingProxyType({study.name: study for file in files for study in _scales(file)})
+
+
+def _scales(path: Path) -> list[Study]:
+    content = {"name": path.stem} | _parsed(path)
+    laptop = content.pop(LAPTOP, None)
+    if laptop is None:
+        return [validated(content)]
+    whole = content | {"name": f"{path.stem}-{PAPER}", "title": f"{content['title']}, at the paper's scale"}
+    return [validated(_laid_over(content, laptop)), validated(whole)]
+
+
+def _laid_over(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged; other values, lists too, replace what was there."""
+    merged = dict(content)
+    for key, value in other.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both_tables else value
+    return merged
 
 
 def preset(name: str) -> Study:

@@ -49,8 +49,23 @@ def trainable(model: nnx.Module) -> frozenset[str]:
     return frozenset(flatten_dict(parameters, sep="."))
 
 
-def logits(graphdef: nnx.GraphDef, weights: Weights, inputs: Any) -> jax.Array:
-    """The network's outputs in evaluation mode."""
+def evaluating(graphdef: nnx.GraphDef, weights: Mapping[str, jax.Array | np.ndarray]) -> Any:
+    """The module in evaluation mode; BatchNorm reads the batch's statistics where `landscape.statistics` says so."""
     model = merge(graphdef, weights)
     model.eval()
-    return model(inputs)
+    for layer in batch_norms(model):
+        layer.use_running_average = not getattr(layer, REESTIMATED, False)
+    return model
+
+
+REESTIMATED = "reestimated"  # attribute of a BatchNorm layer
+
+
+def batch_norms(model: nnx.Module) -> list[nnx.BatchNorm]:
+    """The BatchNorm layers of a network."""
+    return [layer for _, layer in nnx.iter_modules(model) if isinstance(layer, nnx.BatchNorm)]
+
+
+def logits(graphdef: nnx.GraphDef, weights: Weights, inputs: Any) -> jax.Array:
+    """The network's outputs in evaluation mode."""
+    return evaluating(graphdef, weights)(inputs)

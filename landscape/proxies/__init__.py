@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from landscape.proxies._grad_norm import grad_norm
     from landscape.proxies._grasp import grasp
     from landscape.proxies._jacov import jacov
-    from landscape.proxies._measure import Measurement, measure
+    from landscape.proxies._measure import Measurement, Walked, measure, timed_scores, timed_walk
     from landscape.proxies._network import TokenModel
     from landscape.proxies._parameters import parameters
     from landscape.proxies._snip import snip
@@ -26,6 +26,7 @@ __all__ = [
     "Measurement",
     "Predictor",
     "TokenModel",
+    "Walked",
     "grad_norm",
     "grasp",
     "jacov",
@@ -33,9 +34,17 @@ __all__ = [
     "parameters",
     "snip",
     "synflow",
+    "timed_scores",
+    "timed_walk",
 ]
 
-_HOMES = {"Measurement": "_measure", "TokenModel": "_network"}
+_HOMES = {
+    "Measurement": "_measure",
+    "TokenModel": "_network",
+    "Walked": "_measure",
+    "timed_scores": "_measure",
+    "timed_walk": "_measure",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from flax import nnx
@@ -47,31 +48,56 @@ def measure(
     Raises ValueError for permutations without a group, fewer base barriers than permutations, and wherever
     the predictors do.
     """
-    measured = {name: score.timed(model, inputs, targets, reference=reference) for name, score in SCORES.items()}
+    measured = timed_scores(model, inputs, targets, reference=reference)
     start = time.perf_counter()
     count = parameters(model)
     measured["parameters"] = Measurement(count, time.perf_counter() - start, 0.0)
     if permutations is not None:
         if group is None:
             raise ValueError("permutations need the unit group that they permute; got group=None")
-        barriers, *times = _timed_walk(model, np.asarray(permutations), inputs, targets, group, method)
-        measured["manifold_metric"] = Measurement(_metric(barriers, base_barriers, q), *times)
+        walked = timed_walk(model, np.asarray(permutations), inputs, targets, group=group, method=method)
+        value = _metric(walked.barriers, base_barriers, q)
+        measured["manifold_metric"] = Measurement(value, walked.seconds, walked.compile_seconds)
     return measured
 
 
-def _timed_walk(
-    model: nnx.Module, permutations: np.ndarray, inputs: Any, targets: Array, group: str, method: Method
-) -> tuple[np.ndarray, float, float]:
-    """The barriers, seconds of the whole warm walk, and what its first step took more when it ran first.
+def timed_scores(
+    model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False
+) -> dict[str, Measurement]:
+    """The five zero-cost proxies, with their times. Raises ValueError as they do."""
+    return {name: score.timed(model, inputs, targets, reference=reference) for name, score in SCORES.items()}
 
-    One step runs the same programs as n, so that the whole walk runs once only.
+
+class Walked(NamedTuple):
+    """b̂ of every step, in nats; wall time of the whole walk without compiling, and what compiling added."""
+
+    barriers: Float[np.ndarray, " n"]
+    seconds: float
+    compile_seconds: float
+
+
+def timed_walk(
+    model: nnx.Module,
+    permutations: Int[np.ndarray, "n units"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    *,
+    group: str,
+    method: Method = "fast",
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Walked:
+    """`landscape.midpoint_barriers` and its time. Raises ValueError as it does.
+
+    One step runs the same programs as n: what it takes more when it runs first is compiling, and the whole walk
+    runs once only.
     """
     laps = [time.perf_counter()]
     for steps in (permutations[:1], permutations[:1], permutations):
-        barriers = midpoint_barriers(model, steps, inputs, targets, group=group, method=method)
+        hear = report if steps is permutations else (lambda done, total: None)
+        barriers = midpoint_barriers(model, steps, inputs, targets, group=group, method=method, report=hear)
         laps.append(time.perf_counter())
     cold, warm, whole = np.diff(laps)
-    return barriers, float(whole), max(0.0, float(cold - warm))
+    return Walked(barriers, float(whole), max(0.0, float(cold - warm)))
 
 
 def _metric(barriers: np.ndarray, base_barriers: np.ndarray | None, q: float) -> float:

@@ -473,7 +473,7 @@ def presets() -> Mapping[str, Study]:
     """The studies that ship with the package, by name.
 
     A file `NAME.toml` with a table `[laptop]` holds two: NAME, at a scale for a laptop, which is the file with
-    that table laid over it, and NAME-paper, which is the file without it.
+    that table laid over it, and NAME-paper, which is the file without it. `extends = OTHER` starts from another file.
     """
     folder = resources.files("landscape") / "presets"
     files = sorted(Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml"))
@@ -481,12 +481,19 @@ def presets() -> Mapping[str, Study]:
 
 
 def _scales(path: Path) -> list[Study]:
-    content = {"name": path.stem} | _parsed(path)
+    content = {"name": path.stem} | _extended(path)
     laptop = content.pop(LAPTOP, None)
     if laptop is None:
         return [validated(content)]
     whole = content | {"name": f"{path.stem}-{PAPER}", "title": f"{content['title']}, at the paper's scale"}
     return [validated(_laid_over(content, laptop)), validated(whole)]
+
+
+def _extended(path: Path) -> dict[str, Any]:
+    """The content of a preset's file, laid over that of the file that it `extends`."""
+    content = _parsed(path)
+    other = content.pop("extends", None)
+    return content if other is None else _laid_over(_extended(path.with_stem(other)), content)
 
 
 def _laid_over(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,14 @@ VIEWS = {
     ],
     "compare": [
         View(
+            "predictors",
+            ":material/leaderboard:",
+            "What predicts the gain?",
+            "Rank correlation with the best gain G*, of what can be known before training, and of SoTL-E after one "
+            "epoch. The parameter count is the trivial predictor: who does not beat it says nothing new.",
+            (("q", "n"), ("measure", "rank"), ("also",)),
+        ),
+        View(
             "surface",
             ":material/terrain:",
             "How do the valleys widen?",

@@ -1,52 +1,27 @@
 """What a study will cost, before it starts: parameters and multiply-adds from its specification alone.
 
 Seconds come from a result that has been computed: the multiply-adds of each phase, in proportion. Needs NumPy
-only. What does not grow with multiply-adds, as compilation, is part of the proportion: an estimate from a much
-smaller study is too high.
+only. What does not grow with multiply-adds, as compilation of training, is part of the proportion: an estimate
+from a much smaller study is too high.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from landscape.data.digits import NAME as DIGITS
-from landscape.data.prepared import find
-from landscape.result import ALPHAS, PHASES, SPLITS, STAGES, study_of
-from landscape.study import CnnSpec, DataSpec, MlpSpec, ModelSpec, Study
+from landscape.layers import consumer, described, examples, layers
+from landscape.result import ALPHAS, PHASES, PROXIES, SPLITS, STAGES, study_of
+from landscape.study import Study
+
+__all__ = ["Estimate", "Work", "estimate", "examples", "multiply_adds", "nearest", "parameters", "work"]
 
 BACKWARD = 2  # a backward pass, in forward passes
-
-
-class Examples(NamedTuple):
-    """Shape of one input, number of classes, and how many labelled examples a set has."""
-
-    shape: tuple[int, ...]
-    classes: int
-    labelled: int
-
-
-class Layer(NamedTuple):
-    """`places` dot products of length `fan_in` for each of `units` units."""
-
-    name: str
-    units: int
-    fan_in: int
-    places: int
-
-    @property
-    def multiply_adds(self) -> int:
-        """Of one example."""
-        return self.units * self.fan_in * self.places
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases."""
-        return self.units * (self.fan_in + 1)
+PROXY_PASSES = 2 * len(PROXIES) * (1 + BACKWARD)  # each runs twice, the first time to compile
 
 
 class Work(NamedTuple):
@@ -65,55 +40,15 @@ class Estimate(NamedTuple):
     distance: float
 
 
-def examples(name: str) -> Examples:
-    """What the examples of a set look like, without loading it. Raises ValueError for one that is not here."""
-    if name == DIGITS:
-        return Examples((8, 8, 1), 10, 1797)
-    prepared = find(name)
-    try:
-        image, label = (prepared.features[key] for key in ("image", "label"))  # type: ignore[union-attr]
-        shape = tuple(int(size) for size in image["image"]["shape"]["dimensions"])
-        return Examples(shape, int(label["classLabel"]["numClasses"]), prepared.sizes["train"])  # type: ignore[union-attr]
-    except (AttributeError, KeyError, ValueError):
-        raise ValueError(f"the shape of the images in {name!r} is not known here") from None
-
-
-def layers(spec: ModelSpec, sizes: dict[str, int], data: Examples) -> list[Layer]:
-    """Every linear layer of the model of this kind with these group sizes, input side first, head last.
-
-    Raises ValueError for a model that is no MLP or CNN.
-    """
-    if not isinstance(spec, MlpSpec | CnnSpec):
-        raise ValueError(f"the multiply-adds of {spec.kind} are not counted; those of mlp and cnn are")
-    names = sorted(sizes, key=_place)
-    convs = [name for name in names if name.startswith("conv")] if isinstance(spec, CnnSpec) else []
-    features = math.prod(data.shape)
-    found = []
-    if convs:
-        height, width, depth = data.shape
-        widths = [depth, *(sizes[name] for name in convs)]
-        found = [Layer(name, b, 9 * a, height * width) for name, (a, b) in zip(convs, pairwise(widths), strict=True)]
-        features = (height // 2) * (width // 2) * widths[-1]
-    dense = [name for name in names if name not in convs]
-    widths = [features, *(sizes[name] for name in dense), data.classes]
-    return found + [Layer(name, b, a, 1) for name, (a, b) in zip([*dense, "head"], pairwise(widths), strict=True)]
-
-
-def _place(name: str) -> tuple[str, list[int]]:
-    """Where a layer stands: convolutions, then dense ones; an inserted `conv2_1` right behind `conv2`."""
-    kind = name.rstrip("0123456789_")
-    return kind, [int(number) for number in name.removeprefix(kind).split("_")]
-
-
 def parameters(study: Study) -> list[int]:
     """Trainable parameters of the base and of each candidate. Raises ValueError as `examples` does."""
-    data = examples(study.data.name)
+    data = described(study.data)
     return [sum(layer.parameters for layer in layers(study.model, sizes, data)) for sizes in study.group_sizes()]
 
 
 def multiply_adds(study: Study) -> list[int]:
     """Of one example in one forward pass, for the base and each candidate. Raises ValueError as `examples` does."""
-    data = examples(study.data.name)
+    data = described(study.data)
     return [sum(layer.multiply_adds for layer in layers(study.model, sizes, data)) for sizes in study.group_sizes()]
 
 
@@ -132,24 +67,36 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     barriers = study.walk.permutations * study.walk.batch_size * sum(each * times for each, times in walked)
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
     stages = [1, *[len(STAGES)] * len(study.candidates)]
-    paths = pairs * len(ALPHAS) * len(SPLITS) * study.walk.batch_size
-    curves = paths * sum(each * times for each, times in zip(forward, stages, strict=True))
-    return Work(*(float(study.seeds * part) for part in (train, barriers, curves)))
+    batch = study.walk.batch_size
+    paths = pairs * len(ALPHAS) * len(SPLITS) * batch
+    curves = study.seeds * paths * sum(each * times for each, times in zip(forward, stages, strict=True))
+    planes = study.walk.surface**2 * batch * sum(each * times for each, times in zip(forward, stages, strict=True))
+    proxies = PROXY_PASSES * batch * sum(forward[1:])
+    return Work(
+        *(float(part) for part in (study.seeds * train, study.seeds * barriers, curves + planes, study.seeds * proxies))
+    )
 
 
 def training_examples(study: Study) -> int:
-    """How many training examples a study uses. Raises ValueError as `examples` does."""
-    data: DataSpec = study.data
-    return data.train_size or max(0, examples(data.name).labelled - data.validation_size)
+    """How many training examples a study uses. Raises ValueError where that is known only once they are loaded."""
+    found = study.data.train_size or described(study.data).labelled - study.data.validation_size
+    if found <= 0:
+        raise ValueError(f"how many training examples {study.data.name} gives is not known before it is loaded")
+    return found
 
 
 def _midpoints(study: Study) -> list[int]:
-    """Multiply-adds of one example at one midpoint, by the fast form: what follows the walked group."""
-    data, group = examples(study.data.name), study.walk.group
+    """Multiply-adds of one example at one midpoint: what follows the walked group, or where there is no fast form
+    the network twice."""
+    data, group = described(study.data), study.walk.group
     found = []
     for sizes in study.group_sizes():
         chain = layers(study.model, sizes, data)
-        first, *rest = chain[[layer.name for layer in chain].index(group) + 1 :]
+        reader = consumer(group, chain) if study.walk.statistics == "interpolated" else None
+        if reader is None:
+            found.append(2 * sum(layer.multiply_adds for layer in chain))
+            continue
+        first, *rest = chain[[layer.name for layer in chain].index(reader) :]
         moved = min(1.0, 2 * math.ceil(math.log2(sizes[group])) / sizes[group])
         found.append(round(first.multiply_adds * moved) + sum(layer.multiply_adds for layer in rest))
     return found
@@ -158,14 +105,38 @@ def _midpoints(study: Study) -> list[int]:
 def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
     """Wall time of a study in proportion to a result that took `seconds`, phase by phase.
 
-    Training of the base counts in full, though early stopping may end it sooner. Raises ValueError as
-    `examples` does, or for a reference whose times are missing.
+    Compiling the proxies counts once. Training of the base counts in full, though early stopping may end it
+    sooner. Raises ValueError as `examples` does, or for a reference whose times are missing.
     """
     known = study_of(reference)
-    spent = reference["seconds"].sum(("seed", "model")).sel(phase=list(PHASES)).values
+    spent = reference["seconds"].sum(("seed", "model"), skipna=False).sel(phase=list(PHASES[:-1])).values
+    proxies = np.nansum(reference["proxy_seconds"].values) * 2
+    compiled = np.nansum(reference["proxy_compile_seconds"].values)
+    spent = np.array([*spent, proxies])
     if not np.isfinite(spent).all() or spent.sum() <= 0:
         raise ValueError(f"{known.name} does not tell how long it took")
     trained = float(reference["base_train_loss"].notnull().sum("base_epoch").mean())
     scale = np.array(work(study)) / np.maximum(work(known, trained), 1)
     distance = float(np.mean(multiply_adds(study)) / np.mean(multiply_adds(known)))
-    return Estimate(float(seconds * (spent * scale).sum() / spent.sum()), distance)
+    share = seconds / (spent.sum() + compiled)
+    return Estimate(float(share * ((spent * scale).sum() + compiled)), distance)
+
+
+def nearest(study: Study, others: Iterable[Study]) -> Study | None:
+    """The study whose networks are nearest in kind, then in size; those that cannot be counted are passed over.
+
+    Raises ValueError as `examples` does for the study itself.
+    """
+    size = math.log(sum(multiply_adds(study)))
+
+    def distance(other: Study) -> tuple[bool, float]:
+        return other.model.kind != study.model.kind, abs(math.log(sum(multiply_adds(other))) - size)
+
+    return min(filter(_countable, others), key=distance, default=None)
+
+
+def _countable(study: Study) -> bool:
+    try:
+        return bool(multiply_adds(study))
+    except ValueError:
+        return False

@@ -149,7 +149,7 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
     clock, name = Clock(), study.labels[model - 1]
     start = expanded(study, seed, model, with_weights(initial(study, seed), base.weights["start"]))
     probe = Probe(study, start, stream_key(seed, Stream.WALK, model), *measurement_batches(study, examples(study.data)))
-    scores = timed_scores(start, *probe.train)
+    scores = timed_scores(start, probe.train.inputs, probe.train.targets)
     clock.lap("proxies")
     history, barriers = [], []
     training = study.training

@@ -13,12 +13,14 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from landscape.metric import Measure, best_gain, manifold_metric, metric_grid
+from landscape.proxies import PREDICTORS, Predictor
 
 Kind = Literal["kendall", "spearman", "pearson"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SYMBOLS: dict[Kind, str] = {"kendall": "τ", "spearman": "ρ", "pearson": "r"}
 
-METRIC, PARAMETERS = "M0", "parameters"  # the predictors that every result has
+METRIC, PARAMETERS, SOTL_E = "M0", "parameters", "sotl_e"  # the predictors that are not in the variable `proxy`
+TIE = 1e-5  # relative: scores that exact widening cannot change differ by rounding below it
 
 
 def correlation(x: ArrayLike, y: ArrayLike, kind: Kind = "kendall") -> np.ndarray:
@@ -83,21 +85,48 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def predictors(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
-    """What each predictor says of each candidate before training, dims (predictor, seed, candidate).
+    """What each predictor promises of each candidate, dims (predictor, seed, candidate): the more, the greater.
 
-    The manifold metric M₀ in percent, the parameter count, and the scores in the variable `proxy` (seed,
-    candidate, predictor) where a result has them. Raises ValueError for q or n out of range.
+    M₀ in percent, the parameter count, the zero-cost proxies right after the expansion, and −SoTL-E of the first
+    epoch, which needs that epoch of training. Proxies that exact widening cannot change are equal where they
+    differ by rounding. Raises ValueError for q or n out of range.
     """
     metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
     counts = dataset["parameters"].sel(model=dataset["candidate"].values).values.astype(np.float64)
     counts = np.where(counts < 0, np.nan, counts)
-    rows = [metric.values, np.broadcast_to(counts, metric.shape)]
-    names = [METRIC, PARAMETERS]
-    if "proxy" in dataset:
-        rows += list(dataset["proxy"].transpose("predictor", "seed", "candidate").values)
-        names += dataset["predictor"].values.tolist()
-    coords = {"predictor": names, "seed": dataset["seed"], "candidate": dataset["candidate"]}
-    return xr.DataArray(np.stack(rows), coords, ("predictor", "seed", "candidate"), "score")
+    rows = {METRIC: metric.values, PARAMETERS: np.broadcast_to(counts, metric.shape)}
+    for name in dataset["predictor"].values.tolist():
+        scores = dataset["proxy"].sel(predictor=name).transpose("seed", "candidate").values.astype(np.float64)
+        rows[name] = scores if described(name).sees_width else settled(scores)
+    rows[SOTL_E] = _first_epoch(dataset)
+    coords = {"predictor": list(rows), "seed": dataset["seed"], "candidate": dataset["candidate"]}
+    return xr.DataArray(np.stack(list(rows.values())), coords, ("predictor", "seed", "candidate"), "score")
+
+
+def described(predictor: str) -> Predictor:
+    """What is known of a predictor by its name in `predictors`."""
+    return PREDICTORS["manifold_metric" if predictor == METRIC else predictor]
+
+
+def _first_epoch(dataset: xr.Dataset) -> np.ndarray:
+    """−SoTL-E of the first epoch after the expansion; NaN where there was no training."""
+    losses = dataset["sotl_e"].transpose("epoch", "seed", "candidate").values
+    return -losses[1].astype(np.float64) if len(losses) > 1 else np.full(losses.shape[1:], np.nan)
+
+
+def settled(scores: ArrayLike, tolerance: float = TIE) -> np.ndarray:
+    """The scores with those equal, over the last axis, that neighbours in size tell apart by rounding only.
+
+    Runs of sorted values whose steps are at most `tolerance` of their size become their first value.
+    """
+    scores = np.asarray(scores, np.float64)
+    order = np.argsort(scores, -1)
+    ordered = np.take_along_axis(scores, order, -1)
+    size = np.maximum(np.abs(ordered[..., 1:]), np.abs(ordered[..., :-1]))
+    rises = ~(np.diff(ordered) <= tolerance * size)  # also where a value is missing
+    starts = np.concatenate([np.ones((*scores.shape[:-1], 1), bool), rises], -1)
+    first = np.maximum.accumulate(np.where(starts, np.arange(scores.shape[-1]), 0), -1)
+    return np.take_along_axis(np.take_along_axis(ordered, first, -1), np.argsort(order, -1), -1)
 
 
 def predictor_correlation(

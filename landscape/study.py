@@ -357,6 +357,8 @@ class Study(Frozen):
         labels = self.labels
         if twice := sorted({name for name in labels if labels.count(name) > 1}):
             raise ValueError(f"candidate given twice: {', '.join(twice)}")
+        if self.walk.statistics == "re-estimated" and not isinstance(self.model, ResNetSpec):
+            raise ValueError(f"walk.statistics = 're-estimated' is of BatchNorm; {self.model.kind} has none")
         if self.expansion.start == "random":
             for expanded in sizes[1:]:
                 self.model.resized(expanded)

@@ -37,6 +37,7 @@ def synthetic(study: Study, rng: np.random.Generator) -> xr.Dataset:
     _fill_walk(dataset, widths, rng)
     _fill_curves(dataset, rng)
     _fill_surface(dataset, rng)
+    _fill_predictors(dataset, growth, rng)
     dataset["parameters"].values[:] = PARAMETERS_PER_UNIT * widths + 10
     dataset["width"].values[:] = widths
     dataset["seconds"].values[:] = rng.uniform(0.1, 3, dataset["seconds"].shape)
@@ -113,3 +114,13 @@ def _fill_surface(dataset: xr.Dataset, rng: np.random.Generator) -> None:
     steepness = rng.uniform(0.2, 1, (*dataset["surface"].shape[:2], 1, 1))
     dataset["surface"].values[:] = 0.3 + steepness * (side**2 + side[:, None] ** 2)
     dataset["surface"].loc[{"model": "base", "stage": "end"}] = np.nan
+
+
+def _fill_predictors(dataset: xr.Dataset, growth: np.ndarray, rng: np.random.Generator) -> None:
+    """GradNorm grows with the width, SNIP is equal up to rounding, the others are noise; all take their time."""
+    scores = dataset["proxy"]
+    scores.values[:] = rng.uniform(0.5, 2, scores.shape)
+    scores.loc[{"predictor": "grad_norm"}] = growth * rng.uniform(0.9, 1.1, (dataset.sizes["seed"], len(growth)))
+    scores.loc[{"predictor": "snip"}] = 3 + 1e-6 * rng.uniform(size=(dataset.sizes["seed"], len(growth)))
+    for name in ("proxy_seconds", "proxy_compile_seconds", "walk_seconds", "walk_compile_seconds"):
+        dataset[name].values[:] = rng.uniform(0.1, 2, dataset[name].shape)

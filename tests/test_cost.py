@@ -13,8 +13,9 @@ import pytest
 from flax import nnx
 from synthetic import small_study, synthetic
 
-from landscape import cost
-from landscape.study import Study, validated
+from landscape import cost, layers
+from landscape.data.masking import slots
+from landscape.study import Study, TextSpec, preset, presets, validated
 
 SHAPE = (8, 8, 1)
 
@@ -36,6 +37,16 @@ STUDIES = [
         "conv1",
     ),
     study_of_kind({"kind": "cnn", "channels": [4], "dense": []}, [[{"widen": "conv1", "size": 6}]], "conv1"),
+    study_of_kind(
+        {"kind": "resnet18", "width": 4},
+        [[{"widen": "*", "factor": 1.5}], [{"widen": "stage2_block1", "size": 9}, {"deepen": "stage3"}]],
+        "stage1",
+    ),
+    study_of_kind(
+        {"kind": "bert", "hidden": 8, "heads": 2, "ffn": [6, 7]},
+        [[{"widen": "ffn*", "factor": 2}], [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}]],
+        "ffn1",
+    ).model_copy(update={"data": TextSpec(name="python-docs", sequence_length=20, vocabulary=300, train_size=8)}),
 ]
 
 
@@ -43,7 +54,8 @@ def networks(study: Study) -> list[nnx.Module]:
     from landscape.expand import expand
     from landscape.models import build
 
-    base = build(study.model, SHAPE, 10, nnx.Rngs(0))
+    described = layers.described(study.data)
+    base = build(study.model, described.shape, described.classes, nnx.Rngs(0))
     key = jax.random.key(0)
     return [base, *(expand(base, candidate, study.expansion, key) for candidate in study.candidates)]
 
@@ -62,11 +74,20 @@ def products(jaxpr) -> int:
     return total
 
 
+def one_input(study: Study):
+    if isinstance(study.data, TextSpec):
+        length = study.data.sequence_length
+        return {"tokens": jnp.zeros((1, length), int), "positions": jnp.zeros((1, slots(length)), int)}
+    return jnp.zeros((1, *SHAPE))
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: ", ".join(study.labels))
 def test_counts_are_those_of_the_networks(study: Study):
     found = networks(study)
     weights = [sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))) for model in found]
-    programs = [jax.make_jaxpr(model)(jnp.zeros((1, *SHAPE))) for model in found]
+    for model in found:
+        model.eval()
+    programs = [jax.make_jaxpr(model)(one_input(study)) for model in found]
     assert cost.parameters(study) == weights
     assert cost.multiply_adds(study) == [products(program.jaxpr) for program in programs]
 
@@ -93,10 +114,28 @@ def test_the_estimate_of_the_reference_itself_is_its_time():
     assert found == pytest.approx((12.5, 1.0), rel=0.2)
 
 
+def test_every_preset_that_says_how_much_it_trains_on_can_be_priced():
+    for name, study in presets().items():
+        if study.data.train_size is not None:
+            assert min(cost.work(study)) > 0, name
+
+
+def test_the_nearest_study_is_of_the_same_kind_then_of_a_near_size():
+    names = ("digits-mlp", "mlp-cifar10", "cnn-cifar10", "tinybert")
+    others = [preset(name) for name in names]
+    for name, expected in (
+        ("cnn-cifar100", "cnn-cifar10"),
+        ("minibert", "tinybert"),
+        ("mlp-cifar10-paper", "mlp-cifar10"),
+    ):
+        assert cost.nearest(preset(name), others).name == expected
+    assert cost.nearest(preset("tinybert"), []) is None
+
+
 def test_work_grows_in_proportion_to_what_is_repeated():
     study = small_study()
-    seeds = cost.work(study.scaled(seeds=8))
-    assert seeds == pytest.approx([2 * part for part in cost.work(study)])
+    flat = study.model_copy(update={"walk": study.walk.model_copy(update={"surface": 0})})
+    assert cost.work(flat.scaled(seeds=8)) == pytest.approx([2 * part for part in cost.work(flat)])
     twice = cost.work(study.scaled(permutations=120))
     assert (twice.train, twice.barriers) == pytest.approx((cost.work(study).train, 2 * cost.work(study).barriers))
 

@@ -120,6 +120,45 @@ def test_ranks_and_correlations_are_those_of_scipy():
     np.testing.assert_allclose(told, np.mean(taus(scores["M0"], scores["G*_T"])))
 
 
+@pytest.mark.parametrize("kind", ["kendall", "spearman", "pearson"])
+def test_predictor_ranks_are_those_of_scipy(kind):
+    frame = figures.predictor_ranks_data({"one": whole(), "two": whole()}, Q, N, MEASURE)
+    assert frame["study"].unique().tolist() == ["one", "two"]
+    rows = frame[(frame["study"] == "two") & (frame["kind"] == kind)].set_index("predictor")
+    scipy = {"kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr}[kind]
+    scores = whole()["proxy"].sel(predictor="grad_norm").values.astype(float)
+    pairs = zip(scores, gains(whole()).max(2), strict=True)
+    np.testing.assert_allclose(rows.loc["grad_norm", "mean"], np.mean([scipy(x, y)[0] for x, y in pairs]))
+    assert np.isnan(rows.loc["snip", "mean"])  # equal but for rounding
+
+
+def test_predictor_bars_stand_for_the_chosen_kind():
+    figure = figures.predictor_ranks({"one": whole()}, Q, N, MEASURE, "spearman")
+    frame = figures.predictor_ranks_data({"one": whole()}, Q, N, MEASURE)
+    rows = frame[(frame["kind"] == "spearman") & frame["mean"].notna()]
+    np.testing.assert_allclose(figure.data[0].y, rows["mean"])
+    assert list(figure.data[0].x) == [figures.heading(name) for name in rows["predictor"]]
+
+
+def test_predictor_scores_have_a_panel_each_and_a_point_a_seed_and_candidate():
+    frame = figures.predictor_scores_data(whole(), Q, N, MEASURE)
+    assert frame.groupby("predictor").size().tolist() == [whole().sizes["seed"] * 3] * 8
+    figure = figures.predictor_scores(whole(), Q, N, MEASURE)
+    assert len({trace.xaxis for trace in figure.data}) == 8
+    assert sum(len(trace.x) for trace in figure.data) == len(frame)
+
+
+def test_predictor_costs_are_medians_over_seeds_of_the_greatest_candidate():
+    frame = figures.predictor_cost_data(whole()).set_index("predictor")
+    at = whole().sel(candidate="hidden1 → 18")
+    assert (frame["candidate"] == "hidden1 → 18").all()
+    np.testing.assert_allclose(frame.loc["M0", "seconds"], np.median(at["walk_seconds"]))
+    np.testing.assert_allclose(
+        frame.loc["jacov", "compile_seconds"], at["proxy_compile_seconds"].sel(predictor="jacov").max()
+    )
+    assert frame.loc["M0", "backward_passes"] == "0"
+
+
 def test_gain_trajectories_and_their_star():
     frame = figures.gain_trajectories_data(whole(), MEASURE)
     expected = gains(whole())

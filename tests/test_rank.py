@@ -15,6 +15,7 @@ from scipy import stats
 from synthetic import small_study, synthetic, without
 
 from landscape import metric, rank
+from landscape.result import PROXIES
 
 SCIPY = {"kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr}
 TIED = st.integers(-3, 3).map(float)
@@ -73,20 +74,38 @@ def test_an_unknown_kind_is_named() -> None:
         rank.correlation([1, 2], [1, 2], "cosine")
 
 
-def test_predictors_are_the_metric_and_the_parameters(dataset: xr.Dataset) -> None:
+def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
     scores = rank.predictors(dataset, 0.4, 50)
+    assert scores["predictor"].values.tolist() == ["M0", "parameters", *PROXIES, "sotl_e"]
     start = metric.manifold_metric(dataset, 0.4, 50).isel(checkpoint=0)
     assert_array_equal(scores.sel(predictor="M0"), start)
     assert_array_equal(scores.sel(predictor="parameters").isel(seed=0), dataset["parameters"][1:])
+    assert_array_equal(scores.sel(predictor="grad_norm"), dataset["proxy"].sel(predictor="grad_norm"))
+    assert_array_equal(scores.sel(predictor="sotl_e"), -dataset["sotl_e"].sel(epoch=1))
 
 
-def test_further_predictors_of_a_result_join(dataset: xr.Dataset) -> None:
-    values = np.random.default_rng(1).normal(size=(4, 3, 2))
-    more = dataset.assign(proxy=(("seed", "candidate", "predictor"), values))
-    more = more.assign_coords(predictor=["snip", "synflow"])
-    scores = rank.predictors(more, 0.4, 50)
-    assert scores["predictor"].values.tolist() == ["M0", "parameters", "snip", "synflow"]
-    assert_array_equal(scores.sel(predictor="synflow"), values[..., 1])
+def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.Dataset) -> None:
+    assert dataset["proxy"].sel(predictor="snip").std("candidate").min() > 0
+    assert (rank.predictors(dataset, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
+    found = rank.predictor_correlation(dataset, 0.4, 50, "accuracy")
+    assert found.sel(predictor="snip").isnull().all()
+    assert found.sel(predictor="grad_norm").notnull().all()
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([3.0, 1.0, 2.0], [3.0, 1.0, 2.0]),
+        ([1.000005, 1.0, 2.0], [1.0, 1.0, 2.0]),
+        ([-5.0, -5.00001, 7.0], [-5.00001, -5.00001, 7.0]),
+        ([1.0, np.nan, 1.000001], [1.0, np.nan, 1.0]),
+        ([0.0, 0.0], [0.0, 0.0]),
+        ([4.0], [4.0]),
+    ],
+)
+def test_settled_scores(scores: list[float], expected: list[float]) -> None:
+    assert_array_equal(rank.settled(scores), expected)
+    assert_array_equal(rank.settled([scores, scores]), [expected, expected])
 
 
 def test_unknown_parameter_counts_are_missing(dataset: xr.Dataset) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -19,7 +20,7 @@ CONTENT = {
     "candidates": [[{"widen": "hidden1", "size": 8}], [{"widen": "hidden*", "factor": 1.5}, {"deepen": "hidden2"}]],
     "walk": {"group": "hidden1"},
 }
-NAMES = ("name", "title", "description")
+NAMES = {"name", "title", "description", "reproduces"}
 EDITS = {  # another valid value for every field that affects numbers
     "data.name": "cifar10",
     "data.train_size": 100,
@@ -27,6 +28,7 @@ EDITS = {  # another valid value for every field that affects numbers
     "data.seed": 5,
     "model.hidden": [6, 6],
     "candidates": [[{"widen": "hidden1", "size": 9}]],
+    "expansion.start": "random",
     "expansion.shares": "equal",
     "expansion.noise": 0.5,
     "training.optimizer": "adam",
@@ -69,18 +71,19 @@ def leaves(content: dict, prefix: str = "") -> set[str]:
 
 
 def test_the_edits_cover_every_field():
-    assert leaves(edited({}).model_dump(mode="json")) == {*EDITS, *NAMES, "model.kind"}
+    assert leaves(edited({}).model_dump(mode="json")) == {*EDITS, *NAMES, "model.kind", "walk.statistics"}
 
 
 @given(st.sets(st.sampled_from(sorted(EDITS))), st.sets(st.sampled_from(sorted(EDITS))))
 def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
-    first, second = (edited({path: EDITS[path] for path in paths}) for paths in (some, others))
+    wider = {"candidates": [[{"widen": "hidden1", "size": 8}]]}  # an inserted layer cannot be drawn anew
+    first, second = (edited(wider | {path: EDITS[path] for path in paths}) for paths in (some, others))
     assert (first.key == second.key) == (some == others)
 
 
-@given(st.text(), st.text(), st.text())
-def test_the_key_ignores_what_a_study_is_called(name, title, description):
-    renamed = edited({"name": name, "title": title, "description": description})
+@given(st.text(), st.text(), st.text(), st.text())
+def test_the_key_ignores_what_a_study_is_called(name, title, description, reproduces):
+    renamed = edited({"name": name, "title": title, "description": description, "reproduces": reproduces})
     assert renamed.key == edited({}).key
 
 
@@ -89,6 +92,45 @@ def test_the_key_ignores_the_order_and_the_form_of_what_is_written():
     assert validated(backwards).key == edited({}).key
     assert edited({"training.weight_decay": 0}).key == edited({"training.weight_decay": 0.0}).key
     assert edited({"seeds": 10}).key == edited({}).key  # the default, written out
+
+
+def test_statistics_are_part_of_the_key_and_need_a_network_that_has_them():
+    sizes = {"candidates": [[{"widen": "*", "factor": 2}]], "walk.group": "stage1", "model": {"kind": "resnet18"}}
+    assert edited(sizes).key != edited(sizes | {"walk.statistics": "re-estimated"}).key
+    with pytest.raises(ValueError, match="re-estimated.*mlp has none"):
+        edited({"walk.statistics": "re-estimated"})
+
+
+@pytest.mark.parametrize(
+    ("model", "candidate", "said"),
+    [
+        ({"kind": "mlp", "hidden": [6]}, [{"deepen": "hidden1"}], "hidden1_1 is inserted"),
+        ({"kind": "resnet18", "width": 8}, [{"widen": "stage1*", "factor": 2}], "widths multiplied alike"),
+        ({"kind": "bert"}, [{"widen": "heads1", "size": 4}], "wider in its FFNs only"),
+    ],
+)
+def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
+    group = {"mlp": "hidden1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
+    content = {"name": "anew", "model": model, "candidates": [candidate], "walk": {"group": group}}
+    validated(content)
+    with pytest.raises(ValueError, match=said):
+        validated(content | {"expansion": {"start": "random"}})
+
+
+@pytest.mark.parametrize(
+    ("model", "candidate"),
+    [
+        ({"kind": "mlp", "hidden": [6, 5]}, [{"widen": "hidden2", "size": 9}]),
+        ({"kind": "cnn", "channels": [6, 5], "dense": [7]}, [{"widen": "conv*", "factor": 2}]),
+        ({"kind": "resnet18", "width": 8}, [{"widen": "*", "factor": 1.5}]),
+        ({"kind": "bert"}, [{"widen": "ffn*", "factor": 3}]),
+    ],
+)
+def test_a_resized_model_has_the_sizes_of_its_candidate(model, candidate):
+    group = {"mlp": "hidden1", "cnn": "conv1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
+    study = validated({"name": "anew", "model": model, "candidates": [candidate], "walk": {"group": group}})
+    for sizes in study.group_sizes():
+        assert study.model.resized(sizes).group_sizes() == sizes
 
 
 def test_the_kind_of_model_and_the_schema_are_part_of_the_key(monkeypatch):
@@ -270,6 +312,26 @@ def test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles):
     with pytest.raises(ValueError) as caught:
         from_toml(path)
     assert [needle for needle in [str(path), *needles] if needle not in str(caught.value)] == []
+
+
+def test_a_preset_has_two_scales_and_may_extend_another():
+    paper, laptop, adam = (preset(name) for name in ("cnn-cifar10-paper", "cnn-cifar10", "cnn-cifar10-adam-paper"))
+    assert (paper.data.train_size, paper.training.epochs, paper.walk.permutations, paper.seeds) == (
+        40000,
+        500,
+        1000,
+        10,
+    )
+    assert [sizes["conv1"] for sizes in paper.group_sizes()] == [8, 10, 12, 16, 24, 32]
+    assert laptop.candidates == paper.candidates and laptop.data.train_size < paper.data.train_size
+    assert (adam.training.optimizer, adam.training.weight_decay) == ("adam", 0)
+    assert adam.training.model_copy(update={"optimizer": "adamw", "weight_decay": 1e-4}) == paper.training
+
+
+def test_every_figure_and_table_of_results_has_a_preset():
+    told = " ".join(study.reproduces for study in presets().values())
+    numbers = {int(number) for number in re.findall(r"\d+", told)}
+    assert numbers == {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 
 
 def test_every_preset_is_valid_and_found_by_its_name():

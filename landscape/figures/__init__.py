@@ -19,6 +19,14 @@ from landscape.figures.interpolation import (
     step_pairs,
 )
 from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
+from landscape.figures.predictors import (
+    heading,
+    predictor_cost_data,
+    predictor_ranks,
+    predictor_ranks_data,
+    predictor_scores,
+    predictor_scores_data,
+)
 from landscape.figures.sensitivity import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.figures.surface import (
     surface_barriers_data,
@@ -50,6 +58,7 @@ __all__ = [
     "fine_grid",
     "gain_trajectories",
     "gain_trajectories_data",
+    "heading",
     "interpolation",
     "interpolation_barriers",
     "interpolation_data",
@@ -63,6 +72,11 @@ __all__ = [
     "permutation_graph_data",
     "perplexity_trajectories",
     "perplexity_trajectories_data",
+    "predictor_cost_data",
+    "predictor_ranks",
+    "predictor_ranks_data",
+    "predictor_scores",
+    "predictor_scores_data",
     "rank_comparison",
     "rank_comparison_data",
     "seed_interpolation",

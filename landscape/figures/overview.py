@@ -20,7 +20,7 @@ from landscape.figures.style import (
 )
 from landscape.intervals import metric_interval, over_seeds
 from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
-from landscape.rank import METRIC, SYMBOLS, Kind, predictor_correlation, predictors
+from landscape.rank import METRIC, PARAMETERS, SYMBOLS, Kind, predictor_correlation, predictors
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -71,14 +71,17 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int 
 def rank_comparison_data(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", seed: int | None = None
 ) -> pd.DataFrame:
-    """One row a predictor and candidate: its score, its rank (1 is the greatest, ties averaged), and the
-    predictor's correlation with G*_T with std over seeds. G*_T itself is the last predictor.
+    """One row a candidate and predictor, M₀ or the parameter count: its score and its rank.
+
+    Rank 1 is the greatest, ties are averaged; beside them the predictor's correlation with G*_T, with std over
+    seeds. G*_T itself is the last predictor.
 
     Scores and ranks are of the mean over seeds. Candidates without a score have no row.
     """
     chosen = dataset if seed is None else dataset.sel(seed=[seed])
     best = best_gain(chosen, measure).drop_attrs().expand_dims(predictor=[GAIN])
-    scores = xr.concat([predictors(chosen, q, n), best], "predictor").mean("seed").transpose("predictor", "candidate")
+    told = predictors(chosen, q, n).sel(predictor=[METRIC, PARAMETERS])
+    scores = xr.concat([told, best], "predictor").mean("seed").transpose("predictor", "candidate")
     found = over_seeds(predictor_correlation(chosen, q, n, measure, kind))
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()

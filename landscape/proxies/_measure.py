@@ -62,7 +62,7 @@ def measure(
 
 
 def timed_scores(
-    model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False
+    model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"], *, reference: bool = False
 ) -> dict[str, Measurement]:
     """The five zero-cost proxies, with their times. Raises ValueError as they do."""
     return {name: score.timed(model, inputs, targets, reference=reference) for name, score in SCORES.items()}

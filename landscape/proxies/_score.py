@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -42,7 +43,9 @@ class Score:
         with self._precision():
             return float(self.jitted(*arguments))
 
-    def timed(self, model: nnx.Module, inputs: Any, targets: Array, *, reference: bool = False) -> Measurement:
+    def timed(
+        self, model: nnx.Module, inputs: Any, targets: Array | np.ndarray, *, reference: bool = False
+    ) -> Measurement:
         """The value with the time of a warm run, and what the run before it took more: to trace and compile.
 
         Networks of equal structure share a program, so that a second one costs next to nothing to compile.
@@ -64,7 +67,7 @@ class Score:
             yield
 
 
-def _arguments(model: nnx.Module, inputs: Any, targets: Array | None, reference: bool) -> tuple:
+def _arguments(model: nnx.Module, inputs: Any, targets: Array | np.ndarray | None, reference: bool) -> tuple:
     check_sums()
     graphdef, weights = split(model)
     return graphdef, weights, *jax.tree.map(jnp.asarray, (inputs, targets)), reference

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
 from landscape import cost
@@ -47,7 +45,7 @@ def own() -> None:
 
 
 def growth(study: Study) -> str:
-    """Parameters and multiply-adds of base and candidates, in words."""
+    """Parameters and multiply-adds of base and candidates, in words. Raises ValueError as `cost` does."""
     counts, products = cost.parameters(study), cost.multiply_adds(study)
     return (
         f"The base has {counts[0]:,} parameters and {products[0]:,} multiply-adds an image, "
@@ -77,23 +75,10 @@ def price(study: Study) -> str:
 
 
 def nearest(study: Study) -> library.Choice | None:
-    """The computed study whose networks are nearest in kind, then in size. Raises ValueError as `cost` does."""
-    size = math.log(sum(cost.multiply_adds(study)))
-
-    def distance(choice: library.Choice) -> tuple[bool, float]:
-        other = math.log(sum(cost.multiply_adds(choice.study)))
-        return choice.study.model.kind != study.model.kind, abs(other - size)
-
-    stored = [choice for choice in library.choices()[0].values() if choice.entry and countable(choice.study)]
-    return min(stored, key=distance, default=None)
-
-
-def countable(study: Study) -> bool:
-    """Whether the multiply-adds of a study are known here."""
-    try:
-        return bool(cost.multiply_adds(study))
-    except ValueError:
-        return False
+    """The computed study that tells most of what this one costs. Raises ValueError as `cost` does."""
+    stored = {choice.study.key: choice for choice in library.choices()[0].values() if choice.entry}
+    found = cost.nearest(study, (choice.study for choice in stored.values()))
+    return stored[found.key] if found else None
 
 
 def record() -> None:

@@ -42,14 +42,8 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
 
 def label(study: Study) -> str:
     """The name of a study in lists and links: the same on every server and at every time."""
-    preset = presets_once().get(study.name)
+    preset = presets().get(study.name)
     return study.name if preset and preset.key == study.key else f"{study.name}-{study.key[:6]}"
-
-
-@st.cache_resource
-def presets_once() -> dict[str, Study]:
-    """The presets, read once a server."""
-    return presets()
 
 
 @st.cache_resource

@@ -1,0 +1,151 @@
+"""Predictors against each other: how well each ranks the candidates, and what it costs (Figures 2 and 7, Table 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import xarray as xr
+from plotly.subplots import make_subplots
+
+from landscape.figures.style import (
+    NEUTRAL,
+    candidate_order,
+    colours,
+    finish,
+    gain_title,
+    nothing,
+    palette,
+    symbols,
+)
+from landscape.intervals import over_seeds
+from landscape.metric import Measure, best_gain
+from landscape.rank import KINDS, METRIC, SOTL_E, SYMBOLS, Kind, described, predictor_correlation, predictors
+
+COLUMNS = 4  # panels in a row
+
+
+def heading(predictor: str) -> str:
+    """The name of a predictor on an axis."""
+    if predictor == METRIC:
+        return "M<sub>0</sub>"
+    return "−SoTL-E, epoch 1" if predictor == SOTL_E else described(predictor).name
+
+
+def predictor_ranks_data(datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure) -> pd.DataFrame:
+    """One row a study, predictor and kind of correlation with G*_T: mean, std, 95 % interval and count over seeds.
+
+    A smaller study takes all of its permutations where it has fewer than n. Raises ValueError for q out of range.
+    """
+    frames = []
+    for label, dataset in datasets.items():
+        whole = min(n, dataset.sizes["permutation"])
+        for kind in KINDS:
+            found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind))
+            frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
+    frame = pd.concat(frames, ignore_index=True)
+    first = ["study", "predictor", "kind", "q", "n"]
+    return frame[first + [name for name in frame.columns if name not in first]]
+
+
+def predictor_ranks(
+    datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure, kind: Kind = "kendall"
+) -> go.Figure:
+    """A bar a predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
+    frame = predictor_ranks_data(datasets, q, n, measure)
+    frame = frame[(frame["kind"] == kind) & frame["mean"].notna()]
+    if frame.empty:
+        return nothing("No rank correlation yet: it needs two trained candidates of one seed.")
+    figure, several = go.Figure(), len(datasets) > 1
+    for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
+        order = rows["predictor"].tolist()
+        hues = hue if several else [hue if name == METRIC else NEUTRAL for name in order]
+        figure.add_bar(
+            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker={"color": hues},
+            showlegend=several, customdata=rows[["std", "low", "high", "count"]],
+            error_y={
+                "type": "data", "symmetric": False, "array": rows["high"] - rows["mean"],
+                "arrayminus": rows["mean"] - rows["low"], "thickness": 1.5,
+            },
+            hovertemplate=f"%{{x}}, {label}<br>{SYMBOLS[kind]} = %{{y:.3f}} ± %{{customdata[0]:.2f}}, "
+            "95 % interval [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>%{customdata[3]} seeds<extra></extra>",
+        )  # fmt: skip
+    finish(figure, "predictor", f"{SYMBOLS[kind]} with G*<sub>T</sub> (1)", height=460)
+    figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
+    return figure
+
+
+def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
+    """One row a predictor, seed and candidate: what it promises, and the best gain G*_T."""
+    scores = predictors(dataset, q, n)
+    best = best_gain(dataset, measure).drop_attrs().rename("best_gain")
+    both = xr.merge([scores, best], join="exact")
+    return both.to_dataframe(["predictor", "seed", "candidate"]).reset_index().dropna(ignore_index=True)
+
+
+def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
+    """G*_T against each predictor, a panel each, a point a seed and candidate; from `predictor_scores_data`."""
+    frame = predictor_scores_data(dataset, q, n, measure)
+    if frame.empty:
+        return nothing("No candidate is trained yet.")
+    order = list(dict.fromkeys(frame["predictor"]))
+    rows = -(-len(order) // COLUMNS)
+    titles = [f"{heading(name)}{' (log)' if described(name).log else ''}" for name in order]
+    figure = make_subplots(rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows)
+    hues, marks = colours(dataset), symbols(dataset)
+    for i, name in enumerate(order):
+        place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        for candidate in candidate_order(dataset):
+            points = frame[(frame["predictor"] == name) & (frame["candidate"] == candidate)]
+            figure.add_scatter(
+                x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
+                showlegend=i == 0, customdata=points["seed"],
+                marker={"color": hues[candidate], "symbol": marks[candidate], "size": 9}, **place,
+                hovertemplate=f"{candidate}, seed %{{customdata}}<br>{heading(name)} %{{x:.5g}}<br>"
+                "G*<sub>T</sub> %{y:.4g}<extra></extra>",
+            )  # fmt: skip
+        figure.update_xaxes(type="log" if described(name).log else "linear", nticks=4, **place)
+    finish(figure, "", "", height=280 * rows + 60)
+    figure.update_xaxes(title=None)
+    figure.update_yaxes(title=None)
+    figure.update_yaxes(title={"text": gain_title(measure, "G*<sub>T</sub>")}, col=1)
+    return figure
+
+
+def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
+    """One row a predictor: what it computes, and its seconds on the greatest candidate (Table 4).
+
+    seconds: median over seeds, compilation apart; compile_seconds: the most that a seed spent on it. SoTL-E costs
+    an epoch of training, compilation included. Missing where nothing has been measured.
+    """
+    greatest = candidate_order(dataset)[-1]
+    at = dataset.sel(candidate=greatest)
+    seconds = {METRIC: (at["walk_seconds"].values, at["walk_compile_seconds"].values)}
+    for name in dataset["predictor"].values.tolist():
+        one = at.sel(predictor=name)
+        seconds[name] = (one["proxy_seconds"].values, one["proxy_compile_seconds"].values)
+    trained = dataset["seconds"].sel(model=greatest, phase="train").values
+    epochs = at["train_loss"].notnull().sum("epoch").values
+    seconds[SOTL_E] = (
+        np.divide(trained, epochs, out=np.full(len(trained), np.nan), where=epochs > 0),
+        np.array([np.nan]),
+    )
+    return pd.DataFrame([_cost(name, greatest, *each) for name, each in seconds.items()])
+
+
+def _cost(predictor: str, candidate: str, seconds: np.ndarray, compiling: np.ndarray) -> dict[str, object]:
+    known = described(predictor)
+    return {
+        "predictor": predictor,
+        "name": known.name,
+        "candidate": candidate,
+        "forward_passes": known.forward,
+        "backward_passes": known.backward,
+        "gradients_of": known.differentiates,
+        "needs_data": known.data,
+        "needs_training": known.training,
+        "seconds": float(np.nanmedian(seconds)) if np.isfinite(seconds).any() else np.nan,
+        "compile_seconds": float(np.nanmax(compiling)) if np.isfinite(compiling).any() else np.nan,
+    }

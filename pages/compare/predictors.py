@@ -1,0 +1,106 @@
+"""What predicts the gain: every predictor's rank correlation with it, beside the trivial one, and its cost."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from landscape.figures import (
+    heading,
+    predictor_cost_data,
+    predictor_ranks,
+    predictor_ranks_data,
+    predictor_scores,
+    predictor_scores_data,
+)
+from landscape.proxies import PREDICTORS
+from landscape.rank import METRIC, PARAMETERS, SYMBOLS
+from pages.shared import caveats, library, show
+from pages.shared.controls import chosen
+
+dataset = library.dataset()
+q, n, measure, rank, also = chosen("q", "n", "measure", "rank", "also")
+studies = library.beside(also or [])
+ranks = predictor_ranks_data(studies, q, n, measure)
+costs = predictor_cost_data(dataset)
+
+
+def answer(rows: pd.DataFrame) -> str:
+    """Which predictors rank the candidates of one study better than M₀ does, and whether any beats the count."""
+    known = rows.dropna(subset="mean").set_index("predictor")
+    if METRIC not in known.index:
+        return "No rank correlation yet: it needs two trained candidates of one seed."
+    told = {name: f"{known.loc[name, 'mean']:.2f}".replace("-", "−") for name in known.index}
+    better = [plain(name) for name in known.index if known.loc[name, "mean"] > known.loc[METRIC, "mean"]]
+    silent = [plain(name) for name in rows["predictor"] if name not in known.index]
+    parts = [f"M₀ reaches {SYMBOLS[rank]} = **{told[METRIC]}**"]
+    if PARAMETERS in told:
+        parts.append(f"the parameter count, which costs nothing, **{told[PARAMETERS]}**")
+    words = "; ".join(parts) + f". Higher than M₀: {', '.join(better) if better else 'none'}."
+    return words + (f" Without a rank, being equal for all candidates: {', '.join(silent)}." if silent else "")
+
+
+def plain(predictor: str) -> str:
+    """A heading without markup."""
+    return heading(predictor).replace("<sub>0</sub>", "₀")
+
+
+def speed(costs: pd.DataFrame) -> str:
+    """The paper's claim on speed, against what was measured."""
+    seconds = costs.set_index("predictor")["seconds"].dropna()
+    if METRIC not in seconds.index or len(seconds) < 2:
+        return "No times yet."
+    proxies = seconds.drop([METRIC, "sotl_e"], errors="ignore")
+    faster = [PREDICTORS[name].name for name in proxies.index if proxies[name] < seconds[METRIC]]
+    told = f"The walk took {seconds[METRIC]:.3g} s, the proxies {proxies.min():.2g} to {proxies.max():.2g} s."
+    if not faster:
+        return f"{told} M₀ is the fastest here, as the paper says (A.2.3)."
+    return f"{told} The paper says that M₀ is faster than every baseline (A.2.3); here {', '.join(faster)} cost less."
+
+
+for label in studies:
+    rows = ranks[(ranks["study"] == label) & (ranks["kind"] == rank)]
+    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(rows))
+show.chart(
+    predictor_ranks(studies, q, n, measure, rank),
+    "predictors",
+    f"Bars of the {rank} correlation of each predictor with the best gain",
+    lambda: ranks,
+)
+caveats.beside(dataset, q, n)
+st.subheader("What each promises, and what came")
+show.chart(
+    predictor_scores(dataset, q, n, measure),
+    "scores",
+    "Best gain against each predictor, a panel each",
+    lambda: predictor_scores_data(dataset, q, n, measure),
+)
+st.subheader("What each costs")
+device = dataset.attrs.get("device", "")
+st.markdown(f"{speed(costs)} On {costs['candidate'].iloc[0]}, the greatest candidate{f'; {device}' if device else ''}.")
+st.dataframe(
+    costs.drop(columns=["predictor", "candidate"]),
+    hide_index=True,
+    column_config={
+        "name": "predictor",
+        "forward_passes": "forward passes",
+        "backward_passes": "backward passes",
+        "gradients_of": "gradients of",
+        "needs_data": "data",
+        "needs_training": "training",
+        "seconds": st.column_config.NumberColumn("time (s)", format="%.3g"),
+        "compile_seconds": st.column_config.NumberColumn("compiling, once (s)", format="%.2g"),
+    },
+)
+show.table("costs", lambda: costs)
+with st.expander("Definitions of the predictors (A.2.3)"):
+    for predictor in PREDICTORS.values():
+        st.markdown(f"**{predictor.name}** ({predictor.reference}). {predictor.note}")
+        st.latex(predictor.definition)
+show.definition(
+    r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}",
+    "section 4.1, figures 2 and 7, table 4",
+    "Mean over seeds with a bootstrap interval of 95 %. τ is Kendall's τ_b: ties, as at the ceiling of M₀ or where "
+    "exact widening leaves a score as it is, count neither way. n is the number of permutations, s of training steps "
+    "an epoch.",
+)

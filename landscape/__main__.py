@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         description="Predict whether widening or deepening a network pays, from the manifold of its connected minima.",
     )
     commands_of = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_list, _run, _show, _export, _gallery, _engine):
+    for add in (_list, _run, _show, _export, _report, _data, _gallery, _engine):
         command = add(commands_of)
         command.add_argument("--cache", metavar="DIR", help="the folder of stored results (default: cache/)")
     return top
@@ -57,7 +57,12 @@ def _command(commands_of: Commands, name: str, run: object, text: str) -> argpar
 
 
 def _list(commands_of: Commands) -> argparse.ArgumentParser:
-    command = _command(commands_of, "list", commands.list_studies, "list the presets and every stored result")
+    command = _command(
+        commands_of,
+        "list",
+        commands.list_studies,
+        "list the presets and every stored result: what it reproduces, and how long it took or would take here",
+    )
     command.add_argument("--json", action="store_true", help="print a JSON list")
     return command
 
@@ -67,7 +72,9 @@ def _run(commands_of: Commands) -> argparse.ArgumentParser:
     command = _command(commands_of, "run", commands.run, text)
     command.add_argument("name", metavar="NAME", help=PRESET)
     command.add_argument("--seeds", type=int, metavar="N", help="how many times everything is repeated")
-    command.add_argument("--epochs", type=int, metavar="N", help="epochs of training after the expansion")
+    command.add_argument(
+        "--epochs", type=int, metavar="N", help="most epochs of training: of the base, and after the expansion"
+    )
     command.add_argument("--train-size", type=int, metavar="N", help="how many training examples are used")
     command.add_argument("--permutations", type=int, metavar="N", help="steps of each walk")
     command.add_argument(
@@ -92,6 +99,22 @@ def _export(commands_of: Commands) -> argparse.ArgumentParser:
     command.add_argument("name", metavar="NAME", help=STORED)
     command.add_argument("-o", "--output", required=True, metavar="FILE", help="a file that ends in .nc or .csv")
     _add_metric_options(command)
+    return command
+
+
+def _report(commands_of: Commands) -> argparse.ArgumentParser:
+    text = "write a stored result as one HTML page with its tables and figures, which opens anywhere"
+    command = _command(commands_of, "report", commands.report, text)
+    command.add_argument("name", metavar="NAME", help=STORED)
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help="a file that ends in .html")
+    _add_metric_options(command)
+    return command
+
+
+def _data(commands_of: Commands) -> argparse.ArgumentParser:
+    text = "prepare a data set of tensorflow-datasets, or say what is missing; without a name, list those that are here"
+    command = _command(commands_of, "data", commands.data, text)
+    command.add_argument("name", metavar="NAME", nargs="?", help="as cifar10, wikitext-2, or any image set by name")
     return command
 
 

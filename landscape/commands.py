@@ -10,11 +10,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landscape.store import Entry, Store
-from landscape.study import Study, from_toml, preset, presets
+from landscape.study import Study, from_toml, preset, presets, validated
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,21 +31,46 @@ class ComputationError(RuntimeError):
 
 
 def list_studies(options: argparse.Namespace) -> int:
-    """Presets and stored results, by name; damaged entries on stderr."""
+    """Presets and stored results, by name, with the time that they took or would take; damaged entries on stderr."""
     from landscape.terminal import table
 
     listing = Store(options.cache).entries()
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
+    prices = Prices(listing.entries)
     known = {entry.key for entry in listing.entries}
     rows = [_listed(entry.record, entry) for entry in listing.entries]
-    rows += [_listed(_described(study)) for study in presets().values() if study.key not in known]
+    absent = [study for study in presets().values() if study.key not in known]
+    rows += [_listed(_described(study)) | {"estimated_seconds": prices.of(study)} for study in absent]
     rows.sort(key=lambda row: (row["name"], row["state"], row["key"]))
-    if options.json:
-        _print_json(rows)
-    else:
-        print(table(list(rows[0]), [["" if value is None else value for value in row.values()] for row in rows]))
+    print(json.dumps(rows, ensure_ascii=False, indent=1) if options.json else table(LISTED, list(map(_shown, rows))))
     return 0
+
+
+LISTED = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
+
+
+class Prices:
+    """Estimated seconds of studies, from the stored result that is nearest to each."""
+
+    def __init__(self, entries: Sequence[Entry]):
+        from landscape import netcdf
+
+        self._known = {validated(entry.record["study"]): entry for entry in entries}
+        self._read = cache(netcdf.read)
+
+    def of(self, study: Study) -> float | None:
+        """None where nothing is stored that tells, or the study cannot be counted before its data are loaded."""
+        from landscape import cost
+
+        try:
+            reference = cost.nearest(study, self._known)
+            if reference is None:
+                return None
+            entry = self._known[reference]
+            return cost.estimate(study, self._read(entry.path), float(entry.record["seconds"])).seconds
+        except ValueError:
+            return None
 
 
 def _described(study: Study) -> dict[str, Any]:
@@ -59,10 +86,22 @@ def _listed(record: dict[str, Any], entry: Entry | None = None) -> dict[str, Any
         "seeds": study["seeds"],
         "epochs": study["training"]["epochs"],
         "permutations": study["walk"]["permutations"],
+        "reproduces": study["reproduces"],
+        "seconds": record.get("seconds"),
+        "estimated_seconds": None,
         "computed": record.get("computed"),
         "device": record.get("device"),
         "title": record["title"],
     }
+
+
+def _shown(row: dict[str, Any]) -> list[object]:
+    """A row of the table: the time that a result took, or about how long the study would take here."""
+    from landscape.terminal import duration
+
+    took, would = row["seconds"], row["estimated_seconds"]
+    time = duration(took) if took is not None else "?" if would is None else f"about {duration(would)}"
+    return [time if name == "time" else row[name] for name in LISTED]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -143,22 +182,53 @@ def export(options: argparse.Namespace) -> int:
     from landscape import netcdf
     from landscape.summary import long_table
 
-    target = Path(options.output)
-    if target.suffix not in (".nc", ".csv"):
-        raise ValueError(f"the file to export to must end in .nc or .csv; got {options.output!r}")
+    target = _target(options.output, ".nc", ".csv")
     dataset = _opened(options.name, Store(options.cache))
     if target.suffix == ".nc":
         content = netcdf.encode(dataset)
     else:
         content = long_table(dataset, options.q, options.n).to_csv().encode()
+    _write(target, content)
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """A stored result as one HTML page, for people without this program."""
+    target = _target(options.output, ".html")
+    dataset = _opened(options.name, Store(options.cache))
+    from landscape.report import report
+
+    _write(target, report(dataset, options.q, options.n).encode())
+    return 0
+
+
+def _target(path: str, *suffixes: str) -> Path:
+    if Path(path).suffix not in suffixes:
+        raise ValueError(f"the file to write must end in {' or '.join(suffixes)}; got {path!r}")
+    return Path(path)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and print its path. Raises ValueError."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ValueError(f"cannot write {options.output}: {error.strerror}") from None
+        raise ValueError(f"cannot write {target}: {error.strerror}") from None
     print(target)
+
+
+def data(options: argparse.Namespace) -> int:
+    """Prepare a data set, or say what is missing; without a name, tell which are here."""
+    from landscape.data import available, prepare, status
+
+    if options.name is None:
+        for name in available():
+            print(status(name).text)
+        return 0
+    print(prepare(options.name))
     return 0
 
 

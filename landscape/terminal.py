@@ -60,11 +60,13 @@ def interval(estimate: dict[str, float | None], digits: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, minutes and seconds, or hours and minutes."""
+    """Seconds, minutes and seconds, hours and minutes, or days."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min" if whole < 2 * 86400 else f"{whole / 86400:,.0f} days"
 
 
 class ProgressLine:

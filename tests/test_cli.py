@@ -22,6 +22,7 @@ from landscape.__main__ import main
 from landscape.jobs import compute
 from landscape.store import Store
 from landscape.study import from_toml, preset
+from landscape.terminal import interval
 
 TOML = """
 candidates = [[{ widen = "hidden1", size = 6 }], [{ widen = "hidden1", size = 9 }]]
@@ -294,3 +295,56 @@ def test_failure_on_a_scheduler(
     monkeypatch.setattr(compute, "tasks", fail)
     assert main(["run", computed.file, "--scheduler", address, "--cache", str(tmp_path)]) == 1
     assert "tiny failed: MemoryError: too large" in capsys.readouterr().err
+
+
+def test_list_says_what_a_preset_reproduces_and_what_it_would_take(
+    computed: Computed, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["list", "--json", "--cache", computed.cache]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert "figure 1" in rows["mlp-cifar10"]["reproduces"]
+    assert rows["mlp-cifar10-paper"]["estimated_seconds"] > rows["mlp-cifar10"]["estimated_seconds"] > 0
+    assert rows["tiny"]["seconds"] > 0 and rows["tiny"]["estimated_seconds"] is None
+    assert rows["tinybert-paper"]["estimated_seconds"] is None  # how many sequences there are is known to no one yet
+
+
+def test_list_works_without_any_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "GALLERY", tmp_path / "none")
+    assert main(["list", "--cache", str(tmp_path)]) == 0
+    assert "cnn-cifar10-paper" in capsys.readouterr().out
+
+
+def test_report_is_one_page_with_the_numbers_that_show_prints(
+    computed: Computed, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    target = tmp_path / "report.html"
+    assert main(["report", "tiny", "-o", str(target), "--q", "0.3", "--cache", computed.cache]) == 0
+    capsys.readouterr()
+    assert main(["show", "tiny", "--q", "0.3", "--json", "--cache", computed.cache]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    page = target.read_text(encoding="utf-8")
+    assert all(f"<td>{each['parameters']}</td>" in page for each in shown["candidates"])
+    assert all(interval(each["M0"], 1) in page for each in shown["candidates"])
+    assert shown["key"] in page and page.count("Plotly.newPlot(") >= 5
+    outside = re.findall(r"""(?:src|href)=["']?https?:""", page.split("</script>", 1)[1])
+    assert not outside  # it opens without a network
+
+
+@pytest.mark.parametrize("output", ["report.pdf", "report"])
+def test_a_report_is_html(computed: Computed, tmp_path: Path, capsys: pytest.CaptureFixture, output: str) -> None:
+    assert main(["report", "tiny", "-o", str(tmp_path / output), "--cache", computed.cache]) == 2
+    assert ".html" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_data_tells_what_is_here_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert main(["data"]) == 0
+    assert "digits: 1,797 images" in capsys.readouterr().out
+    assert main(["data", "digits"]) == 0
+    for name, said in (("wikitext-103", str(tmp_path)), ("no-such-set", "no data set 'no-such-set'")):
+        assert main(["data", name]) == 2
+        assert said in capsys.readouterr().err

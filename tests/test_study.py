@@ -97,7 +97,7 @@ def test_the_key_ignores_the_order_and_the_form_of_what_is_written():
 def test_statistics_are_part_of_the_key_and_need_a_network_that_has_them():
     sizes = {"candidates": [[{"widen": "*", "factor": 2}]], "walk.group": "stage1", "model": {"kind": "resnet18"}}
     assert edited(sizes).key != edited(sizes | {"walk.statistics": "re-estimated"}).key
-    with pytest.raises(ValueError, match="re-estimated.*mlp has none"):
+    with pytest.raises(ValueError, match=r"re-estimated.*mlp has none"):
         edited({"walk.statistics": "re-estimated"})
 
 

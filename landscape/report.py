@@ -45,8 +45,8 @@ DEFINITIONS = (
     "Malviya et al., arXiv 2405.15895. The midpoint barrier of a step of a permutation walk is "
     "b̂ = |L(½θ₁ + ½θ₂) − ½(L(θ₁) + L(θ₂))|, on one batch of training data; m(θ, λ, n) is the share of the first n "
     "steps with b̂ ≤ λ (Algorithm 1). λ is the q-quantile of the base's own barriers. M_t = m of the candidate, t "
-    "epochs after its expansion, less m of the base (equation 2); M₀ needs no training. G* is the greatest gain in validation "
-    "performance over the base. Intervals hold 95 %, bootstrapped over seeds."
+    "epochs after its expansion, less m of the base (equation 2); M₀ needs no training. G* is the greatest gain in "
+    "validation performance over the base. Intervals hold 95 %, bootstrapped over seeds."
 )
 
 

@@ -97,6 +97,7 @@ VARIABLES = {
     "seconds": Variable(("seed", "model", "phase"), "s", "wall time, compilation included"),
 }
 
+TIMES = tuple(name for name, variable in VARIABLES.items() if variable.units == "s")  # they differ from run to run
 STAGES = ("start", "end")  # φ* or θ⁰; θ^T. The base has a start only
 SPLITS = ("train", "validation")
 PHASES = ("train", "barriers", "curves", "proxies")

@@ -20,6 +20,7 @@ from distributed import LocalCluster
 from landscape import best_gain, gain, manifold_metric, store
 from landscape.__main__ import main
 from landscape.jobs import compute
+from landscape.result import TIMES
 from landscape.store import Store
 from landscape.study import from_toml, preset
 from landscape.terminal import interval
@@ -94,7 +95,7 @@ def test_progress_is_on_stderr_and_reaches_the_end(computed: Computed) -> None:
 
 
 def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
-    first, second = (dataset_of(computed, which).drop_vars("seconds") for which in range(2))
+    first, second = (dataset_of(computed, which).drop_vars(TIMES) for which in range(2))
     xr.testing.assert_identical(first, second)
 
 
@@ -176,7 +177,7 @@ def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Comput
 
 
 ERRORS = {
-    "run nope": "unknown study 'nope'; there are: digits-mlp",
+    "run nope": "unknown study 'nope'; there are: .*digits-mlp",
     "run nope.toml": "nope.toml: No such file",
     "run BAD": "walk: unknown key .grop.",
     "run MALFORMED": "not a TOML file",
@@ -196,7 +197,7 @@ ERRORS = {
     "export tiny -o study.xlsx": "must end in .nc or .csv; got 'study.xlsx'",
     "export tiny -o nowhere/study.nc": "cannot write nowhere/study.nc: No such file",
     "export nope -o study.nc": "'nope' names no result",
-    "gallery nope": "unknown study 'nope'; there are: digits-mlp",
+    "gallery nope": "unknown study 'nope'; there are: .*digits-mlp",
 }
 
 

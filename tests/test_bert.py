@@ -1,0 +1,203 @@
+"""BERT against a NumPy network, and its symmetries and expansions with trained weights."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import erf, softmax
+
+from landscape.barrier import midpoint_barriers
+from landscape.cut import cut_at
+from landscape.data import Data
+from landscape.data.masking import mask, slots
+from landscape.expand import deepen, expand, widen
+from landscape.models import build
+from landscape.models.bert import EPSILON, Bert
+from landscape.proxies import grad_norm, grasp, jacov, snip, synflow
+from landscape.study import BertSpec, Deepen, Expansion, Training, Widen
+from landscape.train import fit
+from landscape.units import take
+from landscape.walk import compose, draw_swaps, permute
+from landscape.weights import logits, merge, split
+
+SPEC = BertSpec(kind="bert", layers=2, hidden=12, heads=3, ffn=(10, 9))
+LENGTH, VOCABULARY = 20, 40
+GROUPS = list(SPEC.group_sizes())
+PERMUTED = [name for name, size in SPEC.group_sizes().items() if size > 1]
+KEY = jax.random.key(3)
+
+
+@cache
+def data() -> Data:
+    """Sequences in which a token tells much of the next one."""
+    rng = np.random.default_rng(0)
+    tokens = (rng.integers(5, VOCABULARY, (64, 1)) + np.cumsum(rng.integers(1, 3, (64, LENGTH)), 1)) % 35 + 5
+    examples = mask(tokens.astype(np.int32), rng, VOCABULARY)
+    return Data(examples, examples, VOCABULARY)
+
+
+@cache
+def bert() -> Bert:
+    """Trained until no weight is what it was drawn as."""
+    model = build(SPEC, (LENGTH,), VOCABULARY, nnx.Rngs(0))
+    training = Training(learning_rate=1e-2, batch_size=16)
+    *_, last = fit(model, data(), training, 10, KEY)
+    assert last.train_loss < 3.4 < np.log(VOCABULARY)
+    return merge(split(model)[0], last.weights)
+
+
+def batch() -> tuple[dict[str, np.ndarray], np.ndarray]:
+    train = data().train
+    return {name: array[:8] for name, array in train.inputs.items()}, train.targets[:8]
+
+
+def outputs(model: nnx.Module, inputs: dict[str, np.ndarray] | None = None) -> np.ndarray:
+    return np.asarray(logits(*split(model), batch()[0] if inputs is None else inputs))
+
+
+def assert_same_function(model: nnx.Module, other: nnx.Module) -> None:
+    expected = outputs(model)
+    assert_allclose(outputs(other), expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+def numpy_bert(w: dict[str, np.ndarray], tokens: np.ndarray, heads: int) -> np.ndarray:
+    """Logits of every token of one sequence, in float64, a head after the other."""
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ w[f"{name}.kernel"] + w[f"{name}.bias"]
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + EPSILON) * w[f"{name}.scale"] + w[
+            f"{name}.bias"
+        ]
+
+    def gelu(x: np.ndarray) -> np.ndarray:
+        return x * (1 + erf(x / np.sqrt(2))) / 2
+
+    x = norm(w["tokens.embedding"][tokens] + w["places.embedding"][: len(tokens)], "norm")
+    for block in ("block1", "block2"):
+        q, k, v = (np.split(dense(x, f"{block}.{part}"), heads, 1) for part in ("query", "key", "value"))
+        mixed = [softmax(q[a] @ k[a].T / np.sqrt(q[a].shape[1]), 1) @ v[a] for a in range(heads)]
+        x = norm(x + dense(np.concatenate(mixed, 1), f"{block}.output"), f"{block}.attention_norm")
+        x = norm(x + dense(gelu(dense(x, f"{block}.up")), f"{block}.down"), f"{block}.norm")
+    return norm(gelu(dense(x, "head")), "head_norm") @ w["tokens.embedding"].T + w["bias"]
+
+
+def test_logits_are_those_of_a_numpy_network():
+    inputs, _ = batch()
+    weights = {path: np.asarray(array, np.float64) for path, array in split(bert())[1].items()}
+    found = outputs(bert())
+    assert found.shape == (8, slots(LENGTH), VOCABULARY)
+    for row, (tokens, positions) in enumerate(zip(inputs["tokens"], inputs["positions"], strict=True)):
+        expected = numpy_bert(weights, tokens, SPEC.heads)
+        assert_allclose(found[row], expected[positions], atol=1e-4)
+
+
+def test_the_head_on_masked_positions_picks_from_all_positions():
+    inputs, _ = batch()
+    everywhere = inputs | {"positions": np.tile(np.arange(LENGTH, dtype=np.int32), (8, 1))}
+    picked = np.take_along_axis(outputs(bert(), everywhere), inputs["positions"][..., None], 1)
+    assert_allclose(outputs(bert()), picked, atol=1e-5)
+
+
+def test_the_network_is_its_head_on_its_embeddings():
+    inputs, _ = batch()
+    model = bert()
+    assert_array_equal(model.from_embeddings(model.embed(inputs), inputs), model(inputs))
+
+
+@pytest.mark.parametrize("group", PERMUTED)
+def test_permutations_preserve_the_logits(group: str):
+    size = SPEC.group_sizes()[group]
+    moved = permute(bert(), group, np.roll(np.arange(size), 1))
+    changed = [p for p, array in split(moved)[1].items() if not np.array_equal(array, split(bert())[1][p])]
+    assert len(changed) >= 3
+    assert_same_function(bert(), moved)
+
+
+@pytest.mark.parametrize(("group", "size"), [("ffn1", 17), ("ffn2", 30), ("heads1", 5), ("heads2", 4)])
+@pytest.mark.parametrize("shares", ["unequal", "equal"])
+def test_widening_preserves_the_logits(group: str, size: int, shares: Any):
+    wider = widen(bert(), group, size, KEY, shares=shares)
+    assert wider.groups()[group].size(split(wider)[1]) == size
+    assert_same_function(bert(), wider)
+
+
+@pytest.mark.parametrize("group", ["query_key1", "value2"])
+def test_features_within_heads_cannot_be_widened(group: str):
+    with pytest.raises(ValueError, match=f"{group} cannot be widened"):
+        widen(bert(), group, 9, KEY)
+
+
+@pytest.mark.parametrize("after", ["ffn1", "ffn2"])
+def test_a_new_block_preserves_the_logits(after: str):
+    deeper = deepen(bert(), after)
+    assert f"{after}_1" in deeper.groups()
+    assert_same_function(bert(), deeper)
+
+
+def test_steps_compose():
+    steps = (Widen(widen="ffn*", factor=1.5), Deepen(deepen="ffn1", layers=2), Widen(widen="ffn1_1", size=21))
+    model = expand(bert(), steps, Expansion(), KEY)
+    sizes = {name: group.size(split(model)[1]) for name, group in model.groups().items()}
+    assert [sizes[name] for name in ("ffn1", "ffn1_1", "ffn1_2", "ffn2")] == [15, 21, 15, 14]
+    assert_same_function(bert(), model)
+
+
+@pytest.mark.parametrize("after", ["heads1", "ffn3"])
+def test_a_block_goes_behind_an_ffn(after: str):
+    with pytest.raises(ValueError, match="ffn1, ffn2"):
+        deepen(bert(), after)
+
+
+@pytest.mark.parametrize("group", ["ffn1", "ffn2"])
+def test_fast_barriers_are_those_of_the_definition(group: str):
+    """Some targets are padding, which does not count."""
+    inputs, targets = batch()
+    targets = np.where(np.arange(8)[:, None] % 3 == 0, np.where(np.arange(targets.shape[1]) == 0, -1, targets), targets)
+    size = SPEC.group_sizes()[group]
+    permutations = compose(draw_swaps(KEY, 12, size), size)
+    fast, reference = (
+        midpoint_barriers(bert(), permutations, inputs, targets, group=group, method=method)
+        for method in ("fast", "reference")
+    )
+    assert_allclose(fast, reference, atol=2e-6)
+    assert fast.max() > 1e-5
+
+
+@pytest.mark.parametrize("group", ["heads1", "query_key1", "value1"])
+def test_attention_has_no_fast_form_and_its_barriers_follow_the_definition(group: str):
+    assert cut_at(bert(), group) is None
+    inputs, targets = batch()
+    size = SPEC.group_sizes()[group]
+    permutation = np.roll(np.arange(size), 1)[None]
+    found = midpoint_barriers(bert(), permutation, inputs, targets, group=group)
+    graphdef, weights = split(bert())
+    other = take(weights, bert().groups()[group], permutation[0])
+    middle = {path: (weights[path] + other[path]) / 2 for path in weights}
+    losses = [mean_loss(outputs(merge(graphdef, at)), targets) for at in (weights, other, middle)]
+    assert_allclose(found, abs(losses[2] - (losses[0] + losses[1]) / 2), atol=2e-6)
+
+
+def mean_loss(values: np.ndarray, targets: np.ndarray) -> float:
+    """Mean cross-entropy of the targets that count, in float64."""
+    values = values.astype(np.float64)
+    logs = (
+        values
+        - np.log(np.exp(values - values.max(-1, keepdims=True)).sum(-1, keepdims=True))
+        - values.max(-1, keepdims=True)
+    )
+    chosen = np.take_along_axis(logs, np.maximum(targets, 0)[..., None], -1)[..., 0]
+    return -chosen[targets >= 0].mean()
+
+
+def test_every_proxy_is_defined():
+    inputs, targets = batch()
+    scores = [proxy(bert(), inputs, targets) for proxy in (grad_norm, snip, grasp, synflow, jacov)]
+    assert np.isfinite(scores).all() and scores[0] > 0 and scores[3] > 0

@@ -18,7 +18,17 @@ from landscape.layers import consumer, described, examples, layers
 from landscape.result import ALPHAS, PHASES, PROXIES, SPLITS, STAGES, study_of
 from landscape.study import Study
 
-__all__ = ["Estimate", "Work", "estimate", "examples", "multiply_adds", "nearest", "parameters", "work"]
+__all__ = [
+    "Estimate",
+    "Work",
+    "estimate",
+    "examples",
+    "midpoint_multiply_adds",
+    "multiply_adds",
+    "nearest",
+    "parameters",
+    "work",
+]
 
 BACKWARD = 2  # a backward pass, in forward passes
 PROXY_PASSES = 2 * len(PROXIES) * (1 + BACKWARD)  # each runs twice, the first time to compile
@@ -63,7 +73,7 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
     train = sum(each * epoch * times for each, times in zip(forward, trained, strict=True))
     walks = [1, *[len(study.checkpoints)] * len(study.candidates)]
-    walked = zip(_midpoints(study), walks, strict=True)
+    walked = zip(midpoint_multiply_adds(study), walks, strict=True)
     barriers = study.walk.permutations * study.walk.batch_size * sum(each * times for each, times in walked)
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
     stages = [1, *[len(STAGES)] * len(study.candidates)]
@@ -85,16 +95,17 @@ def training_examples(study: Study) -> int:
     return found
 
 
-def _midpoints(study: Study) -> list[int]:
-    """Multiply-adds of one example at one midpoint: what follows the walked group, or where there is no fast form
-    the network twice."""
+def midpoint_multiply_adds(study: Study) -> list[int]:
+    """Of one example at one midpoint, for the base and each candidate: what follows the walked group, its reader on
+    the moved units only; or where there is no fast form, the network. Raises ValueError as `examples` does.
+    """
     data, group = described(study.data), study.walk.group
     found = []
     for sizes in study.group_sizes():
         chain = layers(study.model, sizes, data)
         reader = consumer(group, chain) if study.walk.statistics == "interpolated" else None
         if reader is None:
-            found.append(2 * sum(layer.multiply_adds for layer in chain))
+            found.append(sum(layer.multiply_adds for layer in chain))
             continue
         first, *rest = chain[[layer.name for layer in chain].index(reader) :]
         moved = min(1.0, 2 * math.ceil(math.log2(sizes[group])) / sizes[group])

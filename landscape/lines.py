@@ -16,7 +16,6 @@ from landscape.barrier import node_loss
 from landscape.compiler import check_sums
 from landscape.cut import cut_at
 from landscape.expand import named_group
-from landscape.loss import cross_entropy
 from landscape.units import take
 from landscape.weights import Weights, split
 
@@ -72,6 +71,5 @@ def permuted_curves(
     if cut_at(model, group) is None:
         copies = (take(weights, table, permutation) for permutation in permutations)
         return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
-    shared = paths.common(graphdef, weights, group, inputs)
-    changes = paths.loss_changes(graphdef, weights, group, shared, permutations, alphas, targets)
-    return changes + np.asarray(cross_entropy(shared.logits, jnp.asarray(targets)))
+    changes = paths.loss_changes(graphdef, weights, group, inputs, permutations, alphas, targets)
+    return changes + np.asarray(node_loss(graphdef, weights, inputs, jnp.asarray(targets)))

@@ -25,10 +25,17 @@ def loss_change(
     Evaluated as log(1 + Σ probabilities·(exp(change) − 1)) − change of the target, so that a change far below
     the rounding of the loss itself keeps its digits.
     """
+    return summed_loss_change(probabilities, change, targets) / jnp.sum(targets != IGNORED)
+
+
+def summed_loss_change(
+    probabilities: Float[Array, "*b k"], change: Float[Array, "*b k"], targets: Int[Array, "*b"]
+) -> Float[Array, ""]:
+    """`loss_change` summed over the counted targets, so that parts of a batch add up."""
     counted, targets = targets != IGNORED, jnp.maximum(targets, 0)
     grown = jnp.sum(probabilities * jnp.expm1(change), axis=-1)
     chosen = jnp.take_along_axis(change, targets[..., None], axis=-1)[..., 0]
-    return jnp.sum(jnp.log1p(grown) - chosen, where=counted) / jnp.sum(counted)
+    return jnp.sum(jnp.log1p(grown) - chosen, where=counted)
 
 
 def accuracy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:

@@ -14,8 +14,9 @@ the walk. Everything before the group, and the whole next layer on h, are common
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -25,12 +26,15 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import loss_change
+from landscape.loss import IGNORED, summed_loss_change
 from landscape.weights import Weights, evaluating
 
 Index = Int[Array | np.ndarray, " k"]
 
 CHUNK_BYTES = 256 * 2**20  # activations of the points evaluated together
+SLICE_BYTES = 8 * 2**20  # activations of a slice of the batch, on a CPU
+MINIMUM_SLICE = 16  # examples
+ONE_BY_ONE = 16  # points of a call that evaluates them in turn
 
 
 class Common(NamedTuple):
@@ -89,30 +93,69 @@ def loss_changes(
     graphdef: nnx.GraphDef,
     weights: Weights,
     group: str,
-    shared: Common,
+    inputs: Any,
     permutations: Int[np.ndarray, "n units"],
     alphas: Float[np.ndarray, " m"],
     targets: Array | np.ndarray,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[np.ndarray, "n m"]:
-    """L((1−α)θ + αP(θ, π)) − L(θ) in nats, for every permutation and α; memory does not grow with n."""
-    n, m = len(permutations), len(alphas)
+    """L((1−α)θ + αP(θ, π)) − L(θ) in nats, for every permutation and α; memory does not grow with n.
+
+    The batch is taken a slice after the other where its activations would not stay in the processor's cache, and
+    the slices are summed in float64.
+    """
+    n, m, targets = len(permutations), len(alphas), np.asarray(targets)
     every = moves(permutations)
-    chunk = chunk_size(shared, every.unit.shape[1])
-    changes = []
-    for start in range(0, n * m, chunk):
-        row, column = np.divmod(np.arange(start, start + chunk).clip(max=n * m - 1), m)  # one shape: the last repeats
-        some = Moves(*(field[row] for field in every))
-        points = _changes(graphdef, weights, group, shared, some, np.asarray(alphas, np.float32)[column], targets)
-        changes.append(np.asarray(points))
-        report(min(start + chunk, n * m), n * m)
-    return np.concatenate(changes)[: n * m].reshape(n, m)
+    whole = common(graphdef, weights, group, inputs)
+    slices = list(_slices(inputs, targets, slice_size(whole)))
+    chunk = chunk_size(whole, every.unit.shape[1])
+    starts = range(0, n * m, chunk)
+    total = np.zeros(len(starts) * chunk)
+    for i, (some_inputs, some_targets) in enumerate(slices):
+        shared = whole if len(slices) == 1 else common(graphdef, weights, group, some_inputs)
+        for start in starts:
+            row, column = np.divmod(np.arange(start, start + chunk).clip(max=n * m - 1), m)  # the last repeats
+            some = Moves(*(field[row] for field in every))
+            points = np.asarray(alphas, np.float32)[column]
+            total[start : start + chunk] += _changes(graphdef, weights, group, shared, some, points, some_targets)
+            report(min((i * len(starts) * chunk + start + chunk) // len(slices), n * m), n * m)
+    return (total[: n * m] / np.sum(targets != IGNORED)).reshape(n, m)
 
 
-def chunk_size(shared: Common, k: int) -> int:
-    """How many points to evaluate together: 1 to 128, within `CHUNK_BYTES`."""
-    units = shared.h.shape[-1]
-    one = 3 * ((shared.z.nbytes + shared.h.nbytes) * k // units + shared.y.nbytes + shared.logits.nbytes)
+def slice_size(whole: Common) -> int:
+    """Examples in a slice of the batch, from what the network keeps of the whole batch.
+
+    A processor's cache holds `SLICE_BYTES`; an accelerator has none that matters, and takes the batch whole. So
+    do layers whose moved units are gathered by `vmap`: a slice would be multiplied by the number of points anyway.
+    """
+    examples = whole.logits.shape[0]
+    if jax.default_backend() != "cpu" or not _convolves(whole):
+        return examples
+    one = (whole.z.nbytes + whole.h.nbytes + whole.y.nbytes) // examples
+    return min(examples, 2 ** int(math.log2(max(SLICE_BYTES // one, MINIMUM_SLICE))))
+
+
+def _convolves(whole: Common) -> bool:
+    """Whether the next layer is a convolution, over pixels that are still there."""
+    return whole.y.ndim == 4
+
+
+def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
+    """Parts of the batch of equal size; the last is filled up with examples that do not count."""
+    examples = len(targets)
+    for start in range(0, examples, size):
+        rows = np.arange(start, start + size)
+        places = rows.clip(max=examples - 1)
+        there = (rows < examples).reshape(-1, *[1] * (targets.ndim - 1))
+        yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
+
+
+def chunk_size(whole: Common, k: int) -> int:
+    """How many points one call evaluates: 1 to 128, within `CHUNK_BYTES` where they are evaluated together."""
+    if _convolves(whole):
+        return ONE_BY_ONE
+    units = whole.h.shape[-1]
+    one = 3 * ((whole.z.nbytes + whole.h.nbytes) * k // units + whole.y.nbytes + whole.logits.nbytes)
     return max(1, min(128, CHUNK_BYTES // one))
 
 
@@ -143,7 +186,7 @@ def _changes(
     alphas: Float[Array, " n"],
     targets: Array,
 ) -> Float[Array, " n"]:
-    """One point a row of `moves` and of `alphas`."""
+    """One point a row of `moves` and of `alphas`; summed over the targets."""
     cut = _cut(graphdef, weights, group)
 
     def change(point: tuple[Moves, Array]) -> Array:
@@ -152,7 +195,7 @@ def _changes(
         delta = _mixed(s, np.arange(len(move.unit)), move.back, alpha) - _picked(shared.h, move.unit)
         y = shared.y + cut.linear(delta * move.moved, cut.kernel[..., move.unit, :])
         moved = cut.after(y, shared.carry) - shared.logits
-        return loss_change(shared.probabilities, moved, targets)
+        return summed_loss_change(shared.probabilities, moved, targets)
 
     # a batch of convolutions with different kernels would become one slow grouped convolution
     each = jax.lax.map if cut.kernel.ndim == 4 else lambda f, xs: jax.vmap(f)(xs)

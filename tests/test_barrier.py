@@ -131,6 +131,24 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     assert paths.chunk_size(shared, 6) == 1
 
 
+@pytest.mark.parametrize("examples", [16, 21, 40])
+def test_slices_of_the_batch_add_up(monkeypatch, examples):
+    """Also where the last one has to be filled up, and where some targets do not count."""
+    model = trained("cnn2")
+    inputs, targets = (np.asarray(each)[:examples] for each in batch())
+    targets = np.where(np.arange(examples) % 5 == 0, -1, targets)
+    steps = walk(model, "conv1", 12)
+    whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
+    monkeypatch.setattr(paths, "SLICE_BYTES", 1)
+    graphdef, weights = split(model)
+    assert paths.slice_size(paths.common(graphdef, weights, "conv1", inputs)) == paths.MINIMUM_SLICE
+    np.testing.assert_allclose(
+        midpoint_barriers(model, steps, inputs, targets, group="conv1"), whole, rtol=1e-4, atol=1e-7
+    )
+    reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
+    np.testing.assert_allclose(whole, reference, atol=2e-6)
+
+
 def test_a_model_without_a_cut_follows_the_definition(monkeypatch):
     model = trained("mlp2")
     steps = walk(model, "hidden1")

@@ -262,14 +262,14 @@ def test_fast_equals_reference(group):
     np.testing.assert_allclose(fast, expected, rtol=1e-5, atol=1e-5 * np.median(expected))
 
 
-def test_a_stage_is_measured_by_the_reference():
+def test_a_stage_is_measured_by_its_networks():
     model, group = resnet(), "stage1"
     steps = walk(model, group, 2)
     fast, reference = (
         midpoint_barriers(model, steps, images(), targets(), group=group, method=method)
         for method in ("fast", "reference")
     )
-    np.testing.assert_array_equal(fast, reference)
+    np.testing.assert_allclose(fast, reference, atol=2e-6)
     curve = permuted_curves(model, steps[:1], np.array([0, 0.5, 1]), images(), targets(), group=group)[0]
     assert curve[0] == pytest.approx(curve[2], abs=1e-5)
     assert abs(curve[1] - curve[0]) == pytest.approx(reference[0], abs=2e-6)

@@ -1,0 +1,107 @@
+"""A training step of each form, beside PyTorch's: same sizes, same batch, the same optimiser.
+
+Forms: the jitted step in a Python loop, and the same step inside a loop primitive (`scan`), of which
+`landscape.train` takes one by the rule written there. PyTorch runs where it is installed, in channels_last.
+Times are medians of a step without compilation.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from benchmarks.barriers import _shown
+from landscape import train
+from landscape.data import Split
+from landscape.models import build
+from landscape.study import CnnSpec, MlpSpec, Training
+from landscape.weights import split, trainable
+
+STEPS = 8
+MODELS: dict[str, MlpSpec | CnnSpec] = {
+    "MLP 3072–20–10": MlpSpec(kind="mlp", hidden=(20,)),
+    "CNN (CIFAR-10) l=8": CnnSpec(kind="cnn", channels=(8, 32)),
+    "CNN (CIFAR-10) l=32": CnnSpec(kind="cnn", channels=(32, 32)),
+}
+
+
+def run(quick: bool) -> list[dict[str, Any]]:
+    """One row a model."""
+    names = list(MODELS)[:2] if quick else list(MODELS)
+    return [_measured(name, 16 if quick else 512, 2 if quick else STEPS) for name in names]
+
+
+def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(2 * batch, 32, 32, 3)).astype(np.float32)
+    examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
+    model = build(MODELS[name], (32, 32, 3), 10, nnx.Rngs(0))
+    graphdef, weights = split(model)
+    plan = train.Plan(Training(batch_size=batch), steps, trainable(model))
+    state = plan.optimizer().init(plan.parameters(weights))
+    order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
+
+    def jitted(loop: Callable[..., Any]) -> Callable[[], Any]:
+        return lambda: jax.block_until_ready(loop(graphdef, plan, weights, state, examples, order))
+
+    forms = {"Python loop": jitted(train._python_loop), "scan": jitted(train._scan)}
+    seconds = {form: _median(run, steps) for form, run in forms.items()}
+    chosen = _median(jitted(train.run_epoch), steps)
+    torch = _torch(MODELS[name], inputs, np.asarray(examples.targets), order) if find_spec("torch") else None
+    return {
+        "model": name,
+        "batch": batch,
+        "chosen (ms)": _shown(1e3 * chosen),
+        **{f"{form} (ms)": _shown(1e3 * each) for form, each in seconds.items()},
+        "PyTorch (ms)": None if torch is None else _shown(1e3 * torch),
+        "of PyTorch's time": None if torch is None else _shown(chosen / torch),
+    }
+
+
+def _median(run: Callable[[], Any], steps: int, repeats: int = 3) -> float:
+    """Median seconds of a step over runs of so many, after a first run, which compiles."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) / steps)
+    return statistics.median(times[1:])
+
+
+def _torch(spec: MlpSpec | CnnSpec, inputs: np.ndarray, targets: np.ndarray, order: np.ndarray) -> float:
+    """Seconds of a step of the same network."""
+    import torch
+    from torch import nn
+
+    layers: list[Any] = []
+    if isinstance(spec, CnnSpec):
+        for before, width in zip((3, *spec.channels), spec.channels, strict=False):
+            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
+        features = 16 * 16 * spec.channels[-1]
+        layers += [nn.MaxPool2d(2), nn.Flatten(), nn.Linear(features, spec.dense[0]), nn.ReLU()]
+        layers += [nn.Linear(spec.dense[0], 10)]
+    else:
+        layers = [nn.Flatten(), nn.Linear(3072, spec.hidden[0]), nn.ReLU(), nn.Linear(spec.hidden[0], 10)]
+    network: Any = nn.Sequential(*layers)
+    network.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4)
+    images = torch.from_numpy(inputs.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(targets.astype(np.int64))
+
+    def epoch() -> None:
+        for rows in order:
+            some = torch.from_numpy(rows.astype(np.int64))
+            batch = images[some].contiguous(memory_format=torch.channels_last)
+            loss = nn.functional.cross_entropy(network(batch), labels[some])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return _median(epoch, len(order))

@@ -24,7 +24,7 @@ from landscape.models import build
 from landscape.study import CnnSpec, MlpSpec, Training
 from landscape.weights import split, trainable
 
-STEPS = 8
+STEPS = 4
 MODELS: dict[str, MlpSpec | CnnSpec] = {
     "MLP 3072–20–10": MlpSpec(kind="mlp", hidden=(20,)),
     "CNN (CIFAR-10) l=8": CnnSpec(kind="cnn", channels=(8, 32)),
@@ -48,24 +48,24 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     state = plan.optimizer().init(plan.parameters(weights))
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
 
-    def jitted(loop: Callable[..., Any]) -> Callable[[], Any]:
-        return lambda: jax.block_until_ready(loop(graphdef, plan, weights, state, examples, order))
+    def seconds(loop: Callable[..., Any], steps: int) -> float:
+        rows = order[:steps]
+        return _median(lambda: jax.block_until_ready(loop(graphdef, plan, weights, state, examples, rows)), steps)
 
-    forms = {"Python loop": jitted(train._python_loop), "scan": jitted(train._scan)}
-    seconds = {form: _median(run, steps) for form, run in forms.items()}
-    chosen = _median(jitted(train.run_epoch), steps)
+    chosen = seconds(train.run_epoch, steps)
+    forms = {"Python loop": seconds(train._python_loop, steps), "scan": seconds(train._scan, 2)}
     torch = _torch(MODELS[name], inputs, np.asarray(examples.targets), order) if find_spec("torch") else None
     return {
         "model": name,
         "batch": batch,
         "chosen (ms)": _shown(1e3 * chosen),
-        **{f"{form} (ms)": _shown(1e3 * each) for form, each in seconds.items()},
+        **{f"{form} (ms)": _shown(1e3 * each) for form, each in forms.items()},
         "PyTorch (ms)": None if torch is None else _shown(1e3 * torch),
         "of PyTorch's time": None if torch is None else _shown(chosen / torch),
     }
 
 
-def _median(run: Callable[[], Any], steps: int, repeats: int = 3) -> float:
+def _median(run: Callable[[], Any], steps: int, repeats: int = 2) -> float:
     """Median seconds of a step over runs of so many, after a first run, which compiles."""
     times = []
     for _ in range(repeats + 1):

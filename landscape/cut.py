@@ -2,7 +2,7 @@
 
 With z the pre-activations of the group, h = σ(z) and W the next layer's kernel, the network is
 
-    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → after(y) → logits.
+    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → settle(y) → after(…) → logits.
 
 A permutation of the group's units changes z and W only, and in the same way, so every interpolation between
 a network and its permuted copy can be evaluated from this network's own z and W (see `landscape.barrier`).
@@ -27,7 +27,10 @@ class Cut(NamedTuple):
     activation: z -> h, acting on every unit by itself: any subset of units may be passed.
     linear: (h, kernel) -> y, bilinear, without bias; a subset of units may be passed in both.
     kernel: the next layer's weights with the group's units on axis -2.
-    after: (y, carry) -> logits; adds the bias first.
+    settle: (y, carry) -> s; adds the bias first. It holds what works on images, whose activations outgrow the
+        weights: midpoints go through it one by one, and through `after`, whose weights outgrow the activations,
+        together. Without it, `after` follows `linear`.
+    after: (s, carry) -> logits.
     """
 
     before: Callable[[Any], tuple[Array, Any]]
@@ -35,6 +38,7 @@ class Cut(NamedTuple):
     linear: Callable[[Array, Array], Array]
     kernel: Array
     after: Callable[[Array, Any], Array]
+    settle: Callable[[Array, Any], Array] = lambda y, carry: y
 
 
 def cut_at(model: Any, group: str) -> Cut | None:

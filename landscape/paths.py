@@ -55,7 +55,7 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     z, carry = cut.before(inputs)
     h = cut.activation(z)
     y = cut.linear(h, cut.kernel)
-    logits = cut.after(y, carry)
+    logits = cut.after(cut.settle(y, carry), carry)
     return Common(z, h, y, logits, jax.nn.softmax(logits), carry)
 
 
@@ -189,14 +189,17 @@ def _changes(
     """One point a row of `moves` and of `alphas`; summed over the targets."""
     cut = _cut(graphdef, weights, group)
 
-    def change(point: tuple[Moves, Array]) -> Array:
+    def settled(point: tuple[Moves, Array]) -> Array:
         move, alpha = point
         s = cut.activation(_mixed(shared.z, move.unit, move.source, alpha))  # b ... k
         delta = _mixed(s, np.arange(len(move.unit)), move.back, alpha) - _picked(shared.h, move.unit)
         y = shared.y + cut.linear(delta * move.moved, cut.kernel[..., move.unit, :])
-        moved = cut.after(y, shared.carry) - shared.logits
+        return cut.settle(y, shared.carry)
+
+    def change(settled: Array) -> Array:
+        moved = cut.after(settled, shared.carry) - shared.logits
         return summed_loss_change(shared.probabilities, moved, targets)
 
     # a batch of convolutions with different kernels would become one slow grouped convolution
     each = jax.lax.map if cut.kernel.ndim == 4 else lambda f, xs: jax.vmap(f)(xs)
-    return each(change, (moves, alphas))
+    return jax.vmap(change)(each(settled, (moves, alphas)))

@@ -62,13 +62,11 @@ def predictor_ranks(
     for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
         order = rows["predictor"].tolist()
         hues = hue if several else [hue if name == METRIC else NEUTRAL for name in order]
+        bounds = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
         figure.add_bar(
-            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker={"color": hues},
+            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker={"color": hues, "opacity": 0.55},
             showlegend=several, customdata=rows[["std", "low", "high", "count"]],
-            error_y={
-                "type": "data", "symmetric": False, "array": rows["high"] - rows["mean"],
-                "arrayminus": rows["mean"] - rows["low"], "thickness": 1.5,
-            },
+            error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
             hovertemplate=f"%{{x}}, {label}<br>{SYMBOLS[kind]} = %{{y:.3f}} ± %{{customdata[0]:.2f}}, "
             "95 % interval [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>%{customdata[3]} seeds<extra></extra>",
         )  # fmt: skip

@@ -61,14 +61,19 @@ class Chain(nnx.Module):
         """Inputs (b, ...) to logits (b, classes)."""
         return self._run(x, 0)
 
-    def _run(self, x: jax.Array, start: int) -> jax.Array:
-        for link in self.links[start:]:
+    def _run(self, x: jax.Array, start: int, end: int | None = None) -> jax.Array:
+        for link in self.links[start:end]:
             x = link.activate(self._linear(link.name, x))
         return x
 
     def _linear(self, name: str, x: jax.Array) -> jax.Array:
         layer = getattr(self, name)
         return layer(flatten(x) if isinstance(layer, nnx.Linear) else x)
+
+    def _first_dense(self, start: int) -> int:
+        """The first dense layer from place `start` on."""
+        places = range(start, len(self.links))
+        return next((i for i in places if isinstance(getattr(self, self.links[i].name), nnx.Linear)), len(self.links))
 
     def _position(self, group: str) -> int:
         names = [link.name for link in self.links[:-1]]
@@ -98,13 +103,18 @@ class Chain(nnx.Module):
                 x = earlier.activate(self._linear(earlier.name, x))
             return self._linear(link.name, x), None
 
-        def after(y: jax.Array, _: None) -> jax.Array:
-            return self._run(following.activate(y + consumer.bias[...]), i + 2)
+        dense = self._first_dense(i + 2)
+
+        def settle(y: jax.Array, _: None) -> jax.Array:
+            return self._run(following.activate(y + consumer.bias[...]), i + 2, dense)
+
+        def after(x: jax.Array, _: None) -> jax.Array:
+            return self._run(x, dense)
 
         if isinstance(consumer, nnx.Linear):
             kernel = consumer.kernel[...].reshape(-1, units, consumer.kernel.shape[-1])  # pixels l out
-            return Cut(before, link.activate, _contract, kernel, after)
-        return Cut(before, link.activate, _convolve, consumer.kernel[...], after)
+            return Cut(before, link.activate, _contract, kernel, after, settle)
+        return Cut(before, link.activate, _convolve, consumer.kernel[...], after, settle)
 
     def deepened(self, after: str, name: str) -> Chain:
         """The chain with an identity layer behind `after` (Net2DeeperNet): relu ∘ identity ∘ relu = relu.

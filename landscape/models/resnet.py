@@ -136,10 +136,13 @@ class ResNet(nnx.Module):
         def activation(z: jax.Array) -> jax.Array:
             return nnx.relu(normalised(z, block.norm1.epsilon))
 
-        def after(y: jax.Array, shortcut: jax.Array) -> jax.Array:
-            return self._classified(self._run(block.joined(y, shortcut), self._blocks[place + 1 :]))
+        def settle(y: jax.Array, shortcut: jax.Array) -> jax.Array:
+            return self._run(block.joined(y, shortcut), self._blocks[place + 1 :])
 
-        return Cut(before, activation, _convolve, block.conv2.kernel[...], after)
+        def after(x: jax.Array, shortcut: jax.Array) -> jax.Array:
+            return self._classified(x)
+
+        return Cut(before, activation, _convolve, block.conv2.kernel[...], after, settle)
 
     def deepened(self, after: str, name: str) -> ResNet:
         """The network with a block `name` behind a block or at the end of a stage; the function is unchanged.

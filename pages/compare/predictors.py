@@ -36,7 +36,7 @@ def answer(rows: pd.DataFrame) -> str:
     parts = [f"M₀ reaches {SYMBOLS[rank]} = **{told[METRIC]}**"]
     if PARAMETERS in told:
         parts.append(f"the parameter count, which costs nothing, **{told[PARAMETERS]}**")
-    words = "; ".join(parts) + f". Higher than M₀: {', '.join(better) if better else 'none'}."
+    words = "; ".join(parts) + f". Higher on average: {', '.join(better) if better else 'none'}."
     return words + (f" Without a rank, being equal for all candidates: {', '.join(silent)}." if silent else "")
 
 

@@ -63,8 +63,9 @@ def predictor_ranks(
         order = rows["predictor"].tolist()
         hues = hue if several else [hue if name == METRIC else NEUTRAL for name in order]
         bounds = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
+        look = {"color": hues, "opacity": 0.55}
         figure.add_bar(
-            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker={"color": hues, "opacity": 0.55},
+            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker=look,
             showlegend=several, customdata=rows[["std", "low", "high", "count"]],
             error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
             hovertemplate=f"%{{x}}, {label}<br>{SYMBOLS[kind]} = %{{y:.3f}} ± %{{customdata[0]:.2f}}, "

@@ -53,7 +53,7 @@ VIEWS = {
             ":material/show_chart:",
             "How does training change it?",
             "Mean over seeds, with a band of one standard deviation; a star marks the greatest gain.",
-            (("q", "n"), ("measure", "rank", "epochs_axis")),
+            (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
             "sensitivity",

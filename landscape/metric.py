@@ -63,6 +63,23 @@ def manifold_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     return _metric_array(dataset["barrier"].isel(permutation=0, drop=True), values, q, n)
 
 
+def own_metric(dataset: xr.Dataset, q: float, n: int, checkpoint: int) -> xr.DataArray:
+    """m(θ⁽ᵗ⁾, λ, n) − m(θ⁽ᶜ⁾, λ, n) in percent with λ the q-quantile of the candidate's own barriers at checkpoint c.
+
+    What the paper follows where training starts from random weights, with c = 1 (A.2.7, figure 11 (i)); dims
+    (seed, candidate, checkpoint). Raises ValueError as `manifold_metric` does, and for a checkpoint that was not
+    measured.
+    """
+    epochs = dataset["checkpoint"].values.tolist()
+    if checkpoint not in epochs:
+        raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
+    _, barriers = prefix(dataset, n)
+    reference = barriers[:, :, epochs.index(checkpoint)]
+    limit = threshold(reference, q)
+    values = 100 * (manifold_size(barriers, limit[..., None]) - manifold_size(reference, limit)[..., None])
+    return _metric_array(dataset["barrier"].isel(permutation=0, drop=True), values, q, n)
+
+
 def at_ceiling(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """Where every one of the n edges exists, so that M = 1 − m(φ*) ≈ 1 − q and cannot tell candidates apart.
 

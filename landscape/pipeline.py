@@ -156,6 +156,7 @@ def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report
     doing = partial(report, f"seed {seed}: {name}, epoch")
     shuffle = stream_key(seed, Stream.TRAIN, model)
     for epoch in fit(start, examples(study.data), training, training.epochs, shuffle, doing):
+        jax.block_until_ready(epoch)  # JAX hands out results before they are there
         clock.lap("train")
         history.append(epoch._replace(weights={}))
         if epoch.epoch in study.checkpoints:

@@ -14,7 +14,7 @@ from landscape import figures
 from landscape.metric import MEASURES, Measure, usual_measure
 from landscape.result import STAGES, study_of
 from landscape.summary import Q, permutations, summary
-from landscape.terminal import GAINS, interval
+from landscape.terminal import GAINS, gain_decimals, interval
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -70,7 +70,7 @@ def _tables(dataset: xr.Dataset, q: float, n: int) -> Iterator[str]:
     yield _paragraph(f"{found['seeds']} seeds, {found['epochs']} epochs after expansion, q = {q:g}, n = {n}.")
     rows = [
         [each["candidate"], each["width"], each["parameters"], interval(each["M0"], 1)]
-        + [interval(each["best_gain"][name], 2) for name in MEASURES]
+        + [interval(each["best_gain"][name], gain_decimals(found["candidates"], name)) for name in MEASURES]
         for each in found["candidates"]
     ]
     yield _table(["candidate", "width", "parameters", "M₀ in %", *GAINS.values()], rows)

@@ -34,7 +34,7 @@ def summary_text(found: dict[str, Any]) -> str:
     """`landscape.summary.summary` for people to read."""
     candidates = [
         [each["candidate"], each["width"], each["parameters"], interval(each["M0"], 1)]
-        + [interval(each["best_gain"][measure], 2) for measure in GAINS]
+        + [interval(each["best_gain"][measure], gain_decimals(found["candidates"], measure)) for measure in GAINS]
         for each in found["candidates"]
     ]
     ranks = [[name, *(interval(each[measure], 2) for measure in GAINS)] for name, each in found["kendall"].items()]
@@ -57,6 +57,17 @@ def interval(estimate: dict[str, float | None], digits: int) -> str:
     if mean is None:
         return "–"
     return f"{mean:+.{digits}f}" + ("" if low is None else f" [{low:+.{digits}f}, {high:+.{digits}f}]")
+
+
+def decimals(greatest: float, least: int) -> int:
+    """Decimal places that show two digits of a number of this size, and `least` at least."""
+    return max(least, 1 - math.floor(math.log10(greatest))) if 0 < greatest < math.inf else least
+
+
+def gain_decimals(candidates: Sequence[dict[str, Any]], measure: str) -> int:
+    """`decimals` of the greatest best gain in a summary."""
+    gains = [abs(each["best_gain"][measure]["mean"] or 0) for each in candidates]
+    return decimals(max(gains), 2)
 
 
 def duration(seconds: float) -> str:

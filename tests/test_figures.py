@@ -157,6 +157,9 @@ def test_predictor_costs_are_medians_over_seeds_of_the_greatest_candidate():
         frame.loc["jacov", "compile_seconds"], at["proxy_compile_seconds"].sel(predictor="jacov").max()
     )
     assert frame.loc["M0", "backward_passes"] == "0"
+    epochs = np.isfinite(whole()["base_train_loss"]).sum("base_epoch")
+    expected = np.median(whole()["seconds"].sel(model="base", phase="train") / epochs)
+    np.testing.assert_allclose(frame.loc["sotl_e", "seconds"], expected)
 
 
 def test_gain_trajectories_and_their_star():

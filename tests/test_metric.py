@@ -178,3 +178,15 @@ def test_a_missing_base_takes_its_candidates_with_it_and_a_missing_epoch_is_pass
     best = metric.best_gain(partial, "accuracy")
     assert best.isel(seed=0).isnull().all()
     assert best[1, 0] == metric.gain(dataset, "accuracy")[1, 0, :-3].max()
+
+
+def test_the_metric_against_a_candidate_itself_is_that_of_its_definition(dataset: xr.Dataset) -> None:
+    checkpoint = int(dataset["checkpoint"][1])
+    found = metric.own_metric(dataset, 0.3, 40, checkpoint)
+    for seed, candidate in np.ndindex(dataset.sizes["seed"], dataset.sizes["candidate"]):
+        barriers = dataset["barrier"].values[seed, candidate, :, :40].astype(np.float64)
+        limit = np.quantile(barriers[1], 0.3)
+        shares = [100 * np.mean(row <= limit) for row in barriers]
+        assert_allclose(found.values[seed, candidate], np.array(shares) - shares[1], atol=1e-9)
+    with pytest.raises(ValueError, match="checkpoint must be one of"):
+        metric.own_metric(dataset, 0.3, 40, 10**6)

@@ -23,6 +23,7 @@ from landscape.figures.style import (
 from landscape.intervals import over_seeds
 from landscape.metric import Measure, best_gain
 from landscape.rank import KINDS, METRIC, SOTL_E, SYMBOLS, Kind, described, predictor_correlation, predictors
+from landscape.result import BASE
 
 COLUMNS = 4  # panels in a row
 
@@ -116,8 +117,8 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
 def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a predictor: what it computes, and its seconds on the greatest candidate (Table 4).
 
-    seconds: median over seeds, compilation apart; compile_seconds: the most that a seed spent on it. SoTL-E costs
-    an epoch of training, compilation included. Missing where nothing has been measured.
+    seconds: median over seeds, compilation apart; compile_seconds: the most that a seed spent on it. That of SoTL-E
+    is an epoch of the base, its mean with compilation. Missing where nothing has been measured.
     """
     greatest = candidate_order(dataset)[-1]
     at = dataset.sel(candidate=greatest)
@@ -125,12 +126,10 @@ def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
     for name in dataset["predictor"].values.tolist():
         one = at.sel(predictor=name)
         seconds[name] = (one["proxy_seconds"].values, one["proxy_compile_seconds"].values)
-    trained = dataset["seconds"].sel(model=greatest, phase="train").values
-    epochs = at["train_loss"].notnull().sum("epoch").values
-    seconds[SOTL_E] = (
-        np.divide(trained, epochs, out=np.full(len(trained), np.nan), where=epochs > 0),
-        np.array([np.nan]),
-    )
+    trained = dataset["seconds"].sel(model=BASE, phase="train").values
+    epochs = dataset["base_train_loss"].notnull().sum("base_epoch").values
+    epoch = np.divide(trained, epochs, out=np.full(len(trained), np.nan), where=epochs > 0)
+    seconds[SOTL_E] = (epoch, np.array([np.nan]))
     return pd.DataFrame([_cost(name, greatest, *each) for name, each in seconds.items()])
 
 
@@ -138,7 +137,7 @@ def _cost(predictor: str, candidate: str, seconds: np.ndarray, compiling: np.nda
     known = described(predictor)
     return {
         "predictor": predictor,
-        "name": known.name,
+        "name": f"{known.name} (an epoch of the base)" if predictor == SOTL_E else known.name,
         "candidate": candidate,
         "forward_passes": known.forward,
         "backward_passes": known.backward,

@@ -21,7 +21,7 @@ from landscape.figures.style import (
     translucent,
 )
 from landscape.intervals import spread
-from landscape.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, perplexity
+from landscape.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, own_metric, perplexity
 from landscape.rank import SYMBOLS as LETTERS
 from landscape.rank import Kind, trajectory_correlation
 from landscape.result import BASE
@@ -58,14 +58,20 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
     return _finished(figure, frame, "epoch", gain_title(measure), log)
 
 
-def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int) -> pd.DataFrame:
-    """One row a candidate and checkpoint: mean, std and count of M_t in percent over seeds."""
-    return _table(manifold_metric(dataset, q, n), "candidate", "checkpoint")
+def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
+    """One row a candidate and checkpoint: mean, std and count of M_t in percent over seeds.
+
+    With a `reference` checkpoint, M_t is against the candidate itself at that checkpoint (`own_metric`).
+    """
+    found = manifold_metric(dataset, q, n) if reference is None else own_metric(dataset, q, n, reference)
+    return _table(found, "candidate", "checkpoint")
 
 
-def metric_trajectories(dataset: xr.Dataset, q: float, n: int, log: bool = False) -> go.Figure:
+def metric_trajectories(
+    dataset: xr.Dataset, q: float, n: int, log: bool = False, reference: int | None = None
+) -> go.Figure:
     """M_t of each candidate, mean ± std over seeds, with the ceiling 1 − q; from its data."""
-    frame = metric_trajectories_data(dataset, q, n)
+    frame = metric_trajectories_data(dataset, q, n, reference)
     figure = _candidate_lines(frame, dataset, "checkpoint", log)
     add_ceiling(figure, q, "y")
     return _finished(figure, frame, "checkpoint", "manifold metric M<sub>t</sub> (%)", log)

@@ -37,15 +37,19 @@ else:
     lowest = highest.idxmin()
     st.markdown(
         f"Between the three copies of the **base** the loss rises by at most {highest[BASE]:.2g} nats"
-        + (f"; least between those of **{lowest}**, by at most {highest[lowest]:.2g} nats." if lowest != BASE else ".")
+        + (
+            f"; least between those of {show.bold(lowest)}, by at most {highest[lowest]:.2g} nats."
+            if lowest != BASE
+            else "."
+        )
         if BASE in highest
-        else f"The loss rises least between the copies of **{lowest}**: by at most {highest[lowest]:.2g} nats."
+        else f"The loss rises least between the copies of {show.bold(lowest)}: by at most {highest[lowest]:.2g} nats."
     )
     st.plotly_chart(surface_scale(dataset, stage, log), key="chart-scale", config=show.CONFIG)
     for first in range(0, len(models), ROW):
         for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
             with column:
-                st.markdown(f"**{model}**: barrier up to {highest[model]:.2g} nats")
+                st.markdown(f"{show.bold(model)}: barrier up to {highest[model]:.2g} nats")
                 st.plotly_chart(draw(dataset, model, stage, log), key=f"chart-surface-{model}", config=show.CONFIG)
     show.table("surface", lambda: surface_data(dataset, stage))
     with st.expander("Barriers along the three sides"):

@@ -19,8 +19,8 @@ from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
 dataset = library.dataset()
-q, n, measure, rank, axis = chosen("q", "n", "measure", "rank", "epochs_axis")
-log = axis == "log"
+q, n, measure, rank, axis, against = chosen("q", "n", "measure", "rank", "epochs_axis", "against")
+log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
 left, middle, right = st.columns(3)
 with left:
     st.subheader("Performance gain")
@@ -31,8 +31,8 @@ with left:
 with middle:
     st.subheader("Manifold metric")
     show.chart(
-        metric_trajectories(dataset, q, n, log), "metric", "Metric over epochs",
-        lambda: metric_trajectories_data(dataset, q, n),
+        metric_trajectories(dataset, q, n, log, reference), "metric", "Metric over epochs",
+        lambda: metric_trajectories_data(dataset, q, n, reference),
     )  # fmt: skip
 with right:
     st.subheader("Rank correlation")
@@ -54,5 +54,7 @@ show.definition(
     "t counts epochs after the expansion. SoTL-E is the sum of the epoch's training losses; its correlation has the "
     "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is not defined. "
     "A is validation accuracy in percent, or −log(validation loss), as the paper has it for language models; their "
-    "perplexity is exp(validation loss) over masked tokens.",
+    "perplexity is exp(validation loss) over masked tokens. Against itself at epoch 1, the metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾) "
+    "with λ the q-quantile of the candidate's own barriers at epoch 1 (A.2.7, figure 11); the rank correlation is "
+    "always that of the metric against the base.",
 )

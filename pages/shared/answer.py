@@ -5,13 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from landscape.metric import Measure
+from landscape.terminal import decimals
+from pages.shared.show import bold, escaped
 
 UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
 
 
 def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """What the page shows of `overview_data` and `rank_comparison_data`: a row a candidate, numbers as text."""
-    digits = 1 if measure == "accuracy" else 2
+    digits = gain_digits(frame, measure)
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
     perplexities = {"perplexity": frame["perplexity"].map("{:.4g}".format)} if "perplexity" in frame else {}
     return pd.DataFrame(
@@ -26,6 +28,11 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
             "rank by G*": [_rank(value) for value in by.get("G*_T", pd.Series(index=by.index)).values],
         }
     )
+
+
+def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
+    """Decimal places that show two digits of the greatest gain, and one at least."""
+    return decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
 
 
 def interval(row: dict, name: str, digits: int) -> str:
@@ -52,7 +59,7 @@ def sentences(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> lis
     trained = known.dropna(subset="best_gain")
     if trained.empty:
         return [*told, "No candidate has been trained yet."]
-    digits = 1 if measure == "accuracy" else 2
+    digits = gain_digits(frame, measure)
     told.append(
         _pick(trained, "best_gain", "After training, the greatest gain is that of", f"{UNITS[measure]} ", digits)
     )
@@ -64,12 +71,13 @@ def sentences(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> lis
 def _pick(frame: pd.DataFrame, name: str, words: str, unit: str, digits: int) -> str:
     best = frame.loc[frame[name].idxmax()]
     rivals = frame[(frame[f"{name}_high"] >= best[f"{name}_low"]) & (frame["candidate"] != best["candidate"])]
-    told = f"{words} **{best['candidate']}**: {interval(best.to_dict(), name, digits)} {unit}".rstrip()
+    told = f"{words} {bold(best['candidate'])}: {interval(best.to_dict(), name, digits)} {unit}".rstrip()
     if pd.isna(best[f"{name}_low"]):
         return f"{told}, of one seed, so nothing says how sure that is."
     if rivals.empty:
         return f"{told}, clear of all others."
-    return f"{told}. Its interval overlaps with {', '.join(rivals['candidate'])}: the seeds do not tell them apart."
+    names = ", ".join(map(escaped, rivals["candidate"]))
+    return f"{told}. Its interval overlaps with {names}: the seeds do not tell them apart."
 
 
 def _agreement(ranks: pd.DataFrame) -> list[str]:

@@ -226,6 +226,11 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "checkpoint": lambda d, v: Choices("Epochs after the expansion", texts(d["checkpoint"]), "0"),
     "scale": lambda d, v: Choices("Barrier axis", ("linear", "log"), "linear", None, True),
     "epochs_axis": lambda d, v: Choices("Epoch axis", ("linear", "log"), "linear", None, True),
+    "against": lambda d, v: (
+        Choices("Manifold metric against", ("the base", "itself at epoch 1"), "the base", "λ and m of what.", True)
+        if 1 in d["checkpoint"].values
+        else None
+    ),
     "between": lambda d, v: Choices("Between", lines(d), COPIES, None, True),
     "curves": lambda d, v: (
         Range("Curves", 1, d.sizes["node"] - 1, 1, min(3, d.sizes["node"] - 1)) if v["between"] != SEEDS else None

@@ -39,3 +39,13 @@ def definition(latex: str, source: str, words: str) -> None:
     with st.expander(f"Definition ({source})"):
         st.latex(latex)
         st.markdown(words)
+
+
+def escaped(label: str) -> str:
+    """A label in Markdown: the asterisks of `conv* × 2` stay asterisks."""
+    return label.replace("*", r"\*")
+
+
+def bold(label: str) -> str:
+    """A label in bold Markdown."""
+    return f"**{escaped(label)}**"

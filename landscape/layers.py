@@ -84,7 +84,7 @@ def layers(spec: ModelSpec, sizes: dict[str, int], data: Examples) -> list[Layer
 def consumer(group: str, chain: list[Layer]) -> str | None:
     """The layer that reads a group's units, where it is one; None for units that several read.
 
-    `chain` is what `layers` tells. Raises StopIteration never: every group of a chain has a reader.
+    `chain` is what `layers` tells.
     """
     names = [layer.name for layer in chain]
     if group.startswith("ffn"):

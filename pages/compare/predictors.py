@@ -37,7 +37,8 @@ def answer(rows: pd.DataFrame) -> str:
     if PARAMETERS in told:
         parts.append(f"the parameter count, which costs nothing, **{told[PARAMETERS]}**")
     words = "; ".join(parts) + f". Higher on average: {', '.join(better) if better else 'none'}."
-    return words + (f" Without a rank, being equal for all candidates or not defined: {', '.join(silent)}." if silent else "")
+    why = "Without a rank, being equal for all candidates or not defined"
+    return f"{words} {why}: {', '.join(silent)}." if silent else words
 
 
 def plain(predictor: str) -> str:

@@ -1,7 +1,7 @@
 """A training step of each form, beside PyTorch's: same sizes, same batch, the same optimiser.
 
-Forms: the jitted step in a Python loop, and the same step inside a loop primitive (`scan`), of which
-`landscape.train` takes one by the rule written there. PyTorch runs where it is installed, in channels_last.
+Forms are those of `landscape.steps`, which takes one by the rule written there: a program a step, a program an
+epoch, and one program for several networks. PyTorch runs where it is installed, in channels_last.
 Times are medians of a step without compilation.
 """
 
@@ -18,13 +18,15 @@ import numpy as np
 from flax import nnx
 
 from benchmarks.barriers import _shown
-from landscape import train
 from landscape.data import Split
 from landscape.models import build
+from landscape.steps import Plan, in_turn, run_epoch, scanned, together
 from landscape.study import CnnSpec, MlpSpec, Training
 from landscape.weights import split, trainable
 
 STEPS = 4
+FEW = 2  # steps of a form that may be slow
+TOGETHER = 10  # networks
 MODELS: dict[str, MlpSpec | CnnSpec] = {
     "MLP 3072–20–10": MlpSpec(kind="mlp", hidden=(20,)),
     "CNN (CIFAR-10) l=8": CnnSpec(kind="cnn", channels=(8, 32)),
@@ -44,22 +46,25 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
     model = build(MODELS[name], (32, 32, 3), 10, nnx.Rngs(0))
     graphdef, weights = split(model)
-    plan = train.Plan(Training(batch_size=batch), steps, trainable(model))
-    state = plan.optimizer().init(plan.parameters(weights))
+    plan = Plan(Training(batch_size=batch), steps, trainable(model))
+    network = plan.begin(weights)
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
 
-    def seconds(loop: Callable[..., Any], steps: int) -> float:
-        rows = order[:steps]
-        return _median(lambda: jax.block_until_ready(loop(graphdef, plan, weights, state, examples, rows)), steps)
+    def seconds(form: Callable[..., Any], steps: int, networks: int = 1) -> float:
+        """Of a step of one network."""
+        several = ([network] * networks, [examples] * networks, [order[:steps]] * networks)
+        return _median(lambda: jax.block_until_ready(form(graphdef, plan, *several)), steps * networks)
 
-    chosen = seconds(train.run_epoch, steps)
-    forms = {"Python loop": seconds(train._python_loop, steps), "scan": seconds(train._scan, 2)}
+    chosen = seconds(run_epoch, steps)
+    few = min(steps, FEW)
     torch = _torch(MODELS[name], inputs, np.asarray(examples.targets), order) if find_spec("torch") else None
     return {
         "model": name,
         "batch": batch,
         "chosen (ms)": _shown(1e3 * chosen),
-        **{f"{form} (ms)": _shown(1e3 * each) for form, each in forms.items()},
+        "a program a step (ms)": _shown(1e3 * seconds(in_turn, steps)),
+        "a program an epoch (ms)": _shown(1e3 * seconds(scanned, few)),
+        f"{TOGETHER} networks together (ms each)": _shown(1e3 * seconds(together, few, TOGETHER)),
         "PyTorch (ms)": None if torch is None else _shown(1e3 * torch),
         "of PyTorch's time": None if torch is None else _shown(chosen / torch),
     }

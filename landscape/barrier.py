@@ -38,15 +38,17 @@ def midpoint_barriers(
     *,
     group: str,
     method: Literal["fast", "reference"] = "fast",
+    known: Float[np.ndarray, " m"] | None = None,
     report: Report = lambda done, total: None,
 ) -> Float[np.ndarray, " n"]:
     """b̂_i = |L(½θ_i + ½θ_{i+1}) − ½(L(θ_i) + L(θ_{i+1}))| with θ_{i+1} = P(θ_i, π_i), in nats.
 
     L is the mean cross-entropy on the one batch given, in evaluation mode. `reference` follows Algorithm 1 as
     written; `fast` gives the same numbers up to rounding, from activations where the model has a `cut` at this
-    group.
+    group. `known` are the barriers of the first m ≤ n steps where they are at hand: a longer walk goes on from them.
 
-    Raises ValueError for an unknown group or method, or rows that are no permutations of its units.
+    Raises ValueError for an unknown group or method, rows that are no permutations of its units, or more known
+    barriers than steps.
     """
     check_sums()
     permutations = np.asarray(permutations)
@@ -55,11 +57,18 @@ def midpoint_barriers(
     check_permutations(permutations, table.size(weights))
     if method not in ("fast", "reference"):
         raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
+    known = np.empty(0) if known is None else np.asarray(known)
+    if len(known) > len(permutations):
+        raise ValueError(f"{len(known)} barriers are known of a walk of {len(permutations)} steps")
     if method == "reference":
         return _reference(graphdef, weights, group, permutations, inputs, jnp.asarray(targets), report)
     distinct, position = distinct_midpoints(seen_from_start(permutations))
-    changes = _by_networks if cut_at(model, group) is None else _by_activations
-    return np.abs(changes(graphdef, weights, group, distinct, inputs, targets, report))[position]
+    heights = np.empty(position[: len(known)].max(initial=-1) + 1)
+    heights[position[: len(known)]] = known
+    if len(rest := distinct[len(heights) :]):
+        changes = _by_networks if cut_at(model, group) is None else _by_activations
+        heights = np.append(heights, np.abs(changes(graphdef, weights, group, rest, inputs, targets, report)))
+    return heights[position]
 
 
 def _reference(

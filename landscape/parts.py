@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,28 @@ from landscape.study import Study
 
 PART, WEIGHTS = "part.nc", "weights.npz"
 
-Weights = dict[str, dict[str, np.ndarray]]
+Weights = Mapping[str, dict[str, np.ndarray]]
+
+
+class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
+    """The weights of an outcome by name, read from its file when they are asked for: they may be large and many."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __getitem__(self, name: str) -> dict[str, np.ndarray]:
+        with np.load(self._path, allow_pickle=False) as arrays:
+            found = {path.split("/", 1)[1]: arrays[path] for path in arrays.files if path.split("/", 1)[0] == name}
+        if not found:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        with np.load(self._path, allow_pickle=False) as arrays:
+            return iter(dict.fromkeys(path.split("/", 1)[0] for path in arrays.files))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 class StoredOutcome(NamedTuple):
@@ -36,44 +58,46 @@ class Parts:
     def __init__(self, folder: Path, study: Study):
         self.folder, self.study = folder, study
 
-    def write(self, task: str, part: xr.Dataset, weights: Weights) -> None:
-        """Keep one outcome. Raises Unwritable."""
+    def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
+        """Keep one outcome; what comes back holds no weights in memory. Raises Unwritable."""
         files = {PART: netcdf.encode(part), WEIGHTS: _packed(weights)}
         write_sealed(self.folder / task, files, {"key": self.study.key, "task": task})
+        return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS))
 
     def read(self) -> dict[str, StoredOutcome]:
         """The intact outcomes; damaged ones are set aside and named in the log."""
-        outcomes = {}
+        return {
+            folder.name: StoredOutcome(part, StoredWeights(folder / WEIGHTS))
+            for folder, part in self._sound((PART, WEIGHTS))
+        }
+
+    def results(self) -> list[xr.Dataset]:
+        """The parts of the result, of intact outcomes; their weights are not looked at."""
+        return [part for _, part in self._sound((PART,))]
+
+    def _sound(self, names: tuple[str, ...]) -> Iterator[tuple[Path, xr.Dataset]]:
         for folder in folders(self.folder):
             try:
-                outcomes[folder.name] = self._outcome(folder)
+                yield folder, self._part(folder, names)
             except DamagedEntry as damage:
                 discard(folder, damage)
-        return outcomes
 
     def remove(self) -> None:
         """Forget them, as the result has been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _outcome(self, folder: Path) -> StoredOutcome:
-        record, files = read_sealed(folder)
-        if (record.get("key"), record.get("task"), {*files}) != (self.study.key, folder.name, {PART, WEIGHTS}):
+    def _part(self, folder: Path, names: tuple[str, ...]) -> xr.Dataset:
+        """The part in a folder, the files of these names verified. Raises DamagedEntry."""
+        record, files = read_sealed(folder, names)
+        described = (record.get("key"), record.get("task"), {*record["sha256"]})
+        if described != (self.study.key, folder.name, {PART, WEIGHTS}):
             raise DamagedEntry(folder.name, "it is no outcome of this task")
-        return StoredOutcome(netcdf.decode(files[PART]), _unpacked(files[WEIGHTS]))
+        return netcdf.decode(files[PART])
 
 
 def _packed(weights: Weights) -> bytes:
-    """An NPZ file whose names are `stage/path`."""
+    """An NPZ file whose names are `name/path`."""
     buffer = io.BytesIO()
-    flat = {f"{stage}/{path}": array for stage, arrays in weights.items() for path, array in arrays.items()}
+    flat = {f"{name}/{path}": array for name, arrays in weights.items() for path, array in arrays.items()}
     np.savez(buffer, allow_pickle=False, **flat)
     return buffer.getvalue()
-
-
-def _unpacked(content: bytes) -> Weights:
-    weights: Weights = {}
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        for name in arrays.files:
-            stage, path = name.split("/", 1)
-            weights.setdefault(stage, {})[path] = arrays[name]
-    return weights

@@ -27,11 +27,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
 from landscape.loss import IGNORED, summed_loss_change
+from landscape.memory import device_bytes, made
 from landscape.weights import Weights, evaluating
 
 Index = Int[Array | np.ndarray, " k"]
 
-CHUNK_BYTES = 256 * 2**20  # activations of the points evaluated together
+CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
+LIVE = 3  # arrays as large as the largest that are there at once
+MOST = 128  # points evaluated together: more do not pay
 SLICE_BYTES = 8 * 2**20  # activations of a slice of the batch, on a CPU
 MINIMUM_SLICE = 16  # examples
 ONE_BY_ONE = 16  # points of a call that evaluates them in turn
@@ -108,7 +111,7 @@ def loss_changes(
     every = moves(permutations)
     whole = common(graphdef, weights, group, inputs)
     slices = list(_slices(inputs, targets, slice_size(whole)))
-    chunk = chunk_size(whole, every.unit.shape[1])
+    chunk = chunk_size(graphdef, weights, group, whole, every, slices[0][1])
     starts = range(0, n * m, chunk)
     total = np.zeros(len(starts) * chunk)
     for i, (some_inputs, some_targets) in enumerate(slices):
@@ -150,13 +153,22 @@ def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, 
         yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
 
 
-def chunk_size(whole: Common, k: int) -> int:
-    """How many points one call evaluates: 1 to 128, within `CHUNK_BYTES` where they are evaluated together."""
-    if _convolves(whole):
+def chunk_size(
+    graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, some: Moves, targets: Array | np.ndarray
+) -> int:
+    """How many points one call evaluates: 1 to 128, within `chunk_bytes` where they are evaluated together."""
+    if _convolves(shared):
         return ONE_BY_ONE
-    units = whole.h.shape[-1]
-    one = 3 * ((whole.z.nbytes + whole.h.nbytes) * k // units + whole.y.nbytes + whole.logits.nbytes)
-    return max(1, min(128, CHUNK_BYTES // one))
+    one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32)}
+    static = {"graphdef": graphdef, "group": group}
+    largest = made(_changes, static, weights=weights, shared=shared, targets=targets, **one).largest
+    return max(1, min(MOST, chunk_bytes() // (LIVE * largest)))
+
+
+def chunk_bytes() -> int:
+    """For the arrays of the points evaluated together: an eighth of an accelerator's memory."""
+    limit = device_bytes()
+    return CHUNK_BYTES if limit is None else limit // 8
 
 
 def _picked(x: Array, index: Index) -> Array:

@@ -1,9 +1,10 @@
 """A study as tasks, and their outcomes as one labelled result.
 
-Each seed trains a base; each candidate of a seed starts from that base; each model is compared across seeds
-once all seeds have it. A task returns an `Outcome`: the part of the result that it computed, and the weights
-that later tasks need. Tasks are plain functions of the study and of earlier outcomes, so any engine can run
-them in any order that respects `needs`, here or elsewhere.
+Some seeds of one model are trained by one task, which keeps the weights of every checkpoint. Each network is then
+looked at, and walked in stages: every walk reaches n = 50 before any goes on to 100, and so on, so that a whole
+picture is there early and sharpens; a stage is final for its n, since a shorter walk is a prefix of a longer one.
+Tasks are plain functions of the study and of earlier outcomes, so any engine can run them in any order that
+respects `needs`, here or elsewhere.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from landscape import result
 from landscape.data import Data, load
 from landscape.expand import expand
 from landscape.keys import Stream, stream_key
+from landscape.memory import device_bytes
+from landscape.metric import PAPER_SIZES
 from landscape.models import build
 from landscape.probe import Probe, measurement_batches, seed_curves
 from landscape.proxies import Measurement, parameters, timed_scores
 from landscape.study import DataSpec, Study, TextSpec
-from landscape.train import Epoch, early_stopped, fit
+from landscape.train import Epoch, Stopped, early_stopped, fit_each
 from landscape.weights import Weights, merge, split
 
 Report = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
@@ -39,10 +42,10 @@ def silent(doing: str, done: int, total: int) -> None:
 
 
 class Outcome(NamedTuple):
-    """part: some variables of the result at some coordinates; weights: by stage, for the tasks that need them."""
+    """part: some variables of the result at some coordinates; weights: by `at`, for the tasks that need them."""
 
     part: xr.Dataset
-    weights: dict[str, dict[str, np.ndarray]]
+    weights: Mapping[str, dict[str, np.ndarray]]
 
 
 class Task(NamedTuple):
@@ -53,21 +56,73 @@ class Task(NamedTuple):
     weight: float = 1.0
 
 
-def tasks(study: Study) -> dict[str, Task]:
-    """Every task of a study by name, in an order in which they can run."""
-    planned = {}
-    models = range(len(study.labels) + 1)
-    for seed in range(study.seeds):
-        base = f"seed{seed}-base"
-        planned[base] = Task(partial(base_task, study, seed), (), float(study.training.base_epochs))
-        for model in models[1:]:
-            run = partial(candidate_task, study, seed, model)
-            planned[f"seed{seed}-candidate{model}"] = Task(run, (base,), float(study.training.epochs + 1))
+def tasks(study: Study, devices: int = 1) -> dict[str, Task]:
+    """Every task of a study by name, in an order in which they can run, and should: the whole picture first.
+
+    Seeds are divided among so many devices; no number depends on it.
+    """
+    models, groups = range(len(study.labels) + 1), seed_groups(study, devices)
+    planned: dict[str, Task] = {}
+    for seeds in groups:
+        for model in models:
+            planned |= _training(study, model, seeds)
+            for seed in seeds:
+                planned |= _look(study, model, seed, training_name(model, seeds))
+                planned |= _stage(study, model, seed, 0, training_name(model, seeds))
     for model in models if study.seeds > 1 else ():
-        name = f"candidate{model}" if model else "base"
-        needs = tuple(f"seed{seed}-{name}" for seed in range(study.seeds))
-        planned[f"seeds-{name}"] = Task(partial(seeds_task, study, model), needs, 1.0)
+        needs = tuple(training_name(model, seeds) for seeds in groups)
+        planned[f"seeds-{name_of(model)}"] = Task(partial(seeds_task, study, model), needs, 1.0)
+    for stage in range(1, len(stages(study))):
+        for seeds in groups:
+            for seed in seeds:
+                for model in models:
+                    planned |= _stage(study, model, seed, stage, training_name(model, seeds))
     return planned
+
+
+def seed_groups(study: Study, devices: int) -> list[range]:
+    """The seeds that one task trains: one on a processor, a device's share of them on accelerators."""
+    size = 1 if device_bytes() is None else -(-study.seeds // devices)
+    return [range(start, min(start + size, study.seeds)) for start in range(0, study.seeds, size)]
+
+
+def stages(study: Study) -> list[int]:
+    """How many permutations a walk has behind it after each of its stages: the paper's n, up to all."""
+    most = study.walk.permutations
+    return [*(n for n in PAPER_SIZES if n < most), most]
+
+
+def name_of(model: int) -> str:
+    """Of a model, in the names of tasks."""
+    return f"candidate{model}" if model else "base"
+
+
+def training_name(model: int, seeds: range) -> str:
+    """Of the task that trains a model."""
+    first, last = seeds[0], seeds[-1]
+    return f"{name_of(model)}-seed{first}" if first == last else f"{name_of(model)}-seeds{first}_to_{last}"
+
+
+def _training(study: Study, model: int, seeds: range) -> dict[str, Task]:
+    epochs = (study.training.epochs if model else study.training.base_epochs) + 1
+    run = partial(candidate_task, study, model, seeds) if model else partial(base_task, study, seeds)
+    needs = (training_name(0, seeds),) if model else ()
+    return {training_name(model, seeds): Task(run, needs, float(epochs * len(seeds)))}
+
+
+def _look(study: Study, model: int, seed: int, training: str) -> dict[str, Task]:
+    return {f"{name_of(model)}-seed{seed}-look": Task(partial(look_task, study, model, seed), (training,), 1.0)}
+
+
+def _stage(study: Study, model: int, seed: int, stage: int, training: str) -> dict[str, Task]:
+    name, reached = f"{name_of(model)}-seed{seed}-walk", [0, *stages(study)]
+    steps = reached[stage + 1] - reached[stage]
+    needs = (training, f"{name}{stage - 1}") if stage else (training,)
+    weight = steps * (len(study.checkpoints) if model else 1) / WEIGHT
+    return {f"{name}{stage}": Task(partial(walk_task, study, model, seed, stage), needs, weight)}
+
+
+WEIGHT = 500  # midpoint barriers that count as much as an epoch of training
 
 
 def compute(study: Study, report: Report = silent, keep: Callable[[str, Outcome], None] | None = None) -> xr.Dataset:
@@ -109,109 +164,180 @@ def with_weights(model: nnx.Module, weights: Mapping[str, jax.Array | np.ndarray
     return merge(split(model)[0], jax.tree.map(jnp.asarray, dict(weights)))
 
 
-def base_task(study: Study, seed: int, *, report: Report = silent) -> Outcome:
-    """Train the base until early stopping and walk it: φ*, B* and the curves between its copies."""
+def at(seed: int, epoch: int) -> str:
+    """Where a seed's network is so many epochs after the expansion, as a name among weights; φ* is at epoch 0."""
+    return f"seed{seed}-epoch{epoch}"
+
+
+def spoken(seeds: range) -> str:
+    """Seeds in words."""
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+
+
+def base_task(study: Study, seeds: range, *, report: Report = silent) -> Outcome:
+    """Train the bases of some seeds until early stopping: φ*."""
     clock, training = Clock(), study.training
-    batches = measurement_batches(study, examples(study.data))
-    start = initial(study, seed)
-    doing = partial(report, f"seed {seed}: training the base, epoch")
-    epochs = fit(start, examples(study.data), training, training.base_epochs, stream_key(seed, Stream.TRAIN, 0), doing)
-    best, history = early_stopped(epochs, training.patience, partial(performance, study))
-    clock.lap("train")
+    measurement_batches(study, examples(study.data))  # names a batch that is too large before anything is trained
+    starts = [initial(study, seed) for seed in seeds]
+    doing = partial(report, f"{spoken(seeds)}: training the base, epoch")
+    keys = [stream_key(seed, Stream.TRAIN, 0) for seed in seeds]
+    epochs = fit_each(starts, examples(study.data), training, training.base_epochs, keys, doing)
+    ends = early_stopped(epochs, training.patience, partial(performance, study))
+    weights = {at(seed, 0): to_numpy(end.best.weights) for seed, end in zip(seeds, ends, strict=True)}
+    seconds = clock.lap() / len(seeds)
 
-    model = with_weights(start, best.weights)
-    probe = Probe(study, model, stream_key(seed, Stream.WALK, 0), *batches)
-    barriers = probe.barriers(model, partial(report, f"seed {seed}: barriers of the base, midpoint"))
-    clock.lap("barriers")
-    curves = probe.curves(model)[None]
-    surface = surfaces(study, seed, probe, [model])
-    clock.lap("curves")
+    def part(seed: int, end: Stopped) -> xr.Dataset:
+        return result.part(
+            study,
+            {"seed": seed, "model": result.BASE},
+            base_stop=np.array(end.best.epoch),
+            parameters=np.array(parameters(starts[0])),
+            **spent(train=seconds),
+            **{f"base_{name}": values for name, values in table(end.history).items() if name != "sotl_e"},
+        )
 
+    return Outcome(joined(part(seed, end) for seed, end in zip(seeds, ends, strict=True)), weights)
+
+
+def candidate_task(study: Study, model: int, seeds: range, bases: Outcome, *, report: Report = silent) -> Outcome:
+    """Expand the bases of some seeds and train the candidates for T epochs, keeping the weights of checkpoints."""
+    clock, name, training = Clock(), study.labels[model - 1], study.training
+    starts = [network_at(study, 0, bases.weights[at(seed, 0)]) for seed in seeds]
+    starts = [expanded(study, seed, model, start) for seed, start in zip(seeds, starts, strict=True)]
+    doing = partial(report, f"{spoken(seeds)}: {name}, epoch")
+    keys = [stream_key(seed, Stream.TRAIN, model) for seed in seeds]
+    histories: list[list[Epoch]] = [[] for _ in seeds]
+    weights = {}
+    for reached in fit_each(starts, examples(study.data), training, training.epochs, keys, doing):
+        for seed, epoch, history in zip(seeds, reached, histories, strict=True):
+            history.append(epoch._replace(weights={}))
+            if epoch.epoch in {*study.checkpoints, training.epochs}:
+                weights[at(seed, epoch.epoch)] = to_numpy(epoch.weights)
+    seconds = clock.lap() / len(seeds)
+
+    def part(seed: int, history: list[Epoch]) -> xr.Dataset:
+        return result.part(
+            study,
+            {"seed": seed, "candidate": name, "model": name},
+            parameters=np.array(parameters(starts[0])),
+            **spent(train=seconds),
+            **table(history),
+        )
+
+    return Outcome(joined(part(seed, history) for seed, history in zip(seeds, histories, strict=True)), weights)
+
+
+def network_at(study: Study, model: int, weights: Mapping[str, np.ndarray]) -> nnx.Module:
+    """A model of the study with these weights."""
+    return with_weights(structure(study, model), weights)
+
+
+@cache
+def structure(study: Study, model: int) -> nnx.Module:
+    """A network of the shape of a model, whatever its weights are."""
+    return expanded(study, 0, model, initial(study, 0))
+
+
+def probe(study: Study, model: int, seed: int) -> Probe:
+    """The walk of one model of one seed."""
+    key = stream_key(seed, Stream.WALK, model)
+    return Probe(study, structure(study, model), key, *measurement_batches(study, examples(study.data)))
+
+
+def look_task(study: Study, model: int, seed: int, trained: Outcome, *, report: Report = silent) -> Outcome:
+    """What is measured of a network beside its walk: zero-cost proxies of a candidate at its expansion, curves between
+    the walk's first nodes and their distances, and for seed 0 the surface, at the start and at the end of training.
+    """
+    clock, walk, name = Clock(), probe(study, model, seed), model_name(study, model)
+    epochs = (0, study.training.epochs) if model else (0,)
+    networks = [network_at(study, model, trained.weights[at(seed, epoch)]) for epoch in epochs]
+    found = proxies(networks[0], walk) if model else {}
+    seconds = {"proxies": clock.lap()}
+    found["curve"] = np.stack([walk.curves(network) for network in networks])
+    found["node_distance"] = np.stack([walk.distances(network) for network in networks])
+    if study.walk.surface and seed == 0:  # one surface is looked at, and each is many forward passes
+        found["surface"] = np.stack([walk.surface(network, study.walk.surface) for network in networks])
+    seconds["curves"] = clock.lap()
+    report(f"seed {seed}: {name}, looked at", 1, 1)
+    return Outcome(result.part(study, place(study, model, seed), **spent(**seconds), **found), {})
+
+
+def proxies(network: nnx.Module, walk: Probe) -> dict[str, np.ndarray]:
+    """The zero-cost proxies and their times, as variables of the result."""
+    scores = timed_scores(network, walk.train.inputs, walk.train.targets)
+    names = {"proxy": "value", "proxy_seconds": "seconds", "proxy_compile_seconds": "compile_seconds"}
+    return {name: of_scores(scores, field) for name, field in names.items()}
+
+
+def walk_task(
+    study: Study, model: int, seed: int, stage: int, trained: Outcome, *earlier: Outcome, report: Report = silent
+) -> Outcome:
+    """Walk a network from one stage to the next, at every checkpoint; the walk right after the expansion is timed."""
+    clock, walk, n = Clock(), probe(study, model, seed), stages(study)[stage]
+    epochs = study.checkpoints if model else [0]
+    known, before = _walked(earlier[0].part, model) if earlier else ([np.empty(0)] * len(epochs), {})
+    barriers = []
+    for epoch, some in zip(epochs, known, strict=True):
+        doing = partial(report, f"seed {seed}: {model_name(study, model)}, barriers at epoch {epoch}, midpoint")
+        network = network_at(study, model, trained.weights[at(seed, epoch)])
+        if epoch == 0:
+            timed = walk.timed_barriers(network, n, some, doing)
+            barriers.append(timed.barriers)
+        else:
+            barriers.append(walk.barriers(network, n, some, doing))
+    found = {"barrier": np.stack(barriers)} if model else {"base_barrier": barriers[0]}
+    if model:
+        found["walk_seconds"] = np.array(before.get("walk_seconds", 0.0) + timed.seconds)
+        found["walk_compile_seconds"] = np.array(before.get("walk_compile_seconds", timed.compile_seconds))
+    seconds = before.get("barriers", 0.0) + clock.lap()
     part = result.part(
         study,
-        {"seed": seed, "model": result.BASE},
-        base_barrier=barriers,
-        base_stop=np.array(best.epoch),
-        curve=curves,
-        node_distance=probe.distances(model)[None],
-        swaps=probe.swaps,
-        width=np.array(probe.width),
-        parameters=np.array(parameters(model)),
-        seconds=clock.seconds(),
-        **surface,
-        **{f"base_{name}": values for name, values in table(history).items() if name != "sotl_e"},
+        place(study, model, seed),
+        swaps=walk.swaps[:n],
+        width=np.array(walk.width),
+        **spent(barriers=seconds),
+        **found,
     )
-    return Outcome(part, {"start": to_numpy(best.weights)})
+    return Outcome(part, {})
 
 
-def candidate_task(study: Study, seed: int, model: int, base: Outcome, *, report: Report = silent) -> Outcome:
-    """Expand the base, train the candidate for T epochs and walk it at every checkpoint."""
-    clock, name = Clock(), study.labels[model - 1]
-    start = expanded(study, seed, model, with_weights(initial(study, seed), base.weights["start"]))
-    probe = Probe(study, start, stream_key(seed, Stream.WALK, model), *measurement_batches(study, examples(study.data)))
-    scores = timed_scores(start, probe.train.inputs, probe.train.targets)
-    clock.lap("proxies")
-    history, barriers = [], []
-    training = study.training
-    doing = partial(report, f"seed {seed}: {name}, epoch")
-    shuffle = stream_key(seed, Stream.TRAIN, model)
-    for epoch in fit(start, examples(study.data), training, training.epochs, shuffle, doing):
-        jax.block_until_ready(epoch)  # JAX hands out results before they are there
-        clock.lap("train")
-        history.append(epoch._replace(weights={}))
-        if epoch.epoch in study.checkpoints:
-            doing_barriers = partial(report, f"seed {seed}: {name}, barriers at epoch {epoch.epoch}, midpoint")
-            if epoch.epoch == 0:
-                walked = probe.timed_barriers(start, doing_barriers)
-                barriers.append(walked.barriers)
-            else:
-                barriers.append(probe.barriers(with_weights(start, epoch.weights), doing_barriers))
-            clock.lap("barriers")
-    stages = [start, with_weights(start, epoch.weights)]
-    curves = np.stack([probe.curves(stage) for stage in stages])
-    surface = surfaces(study, seed, probe, stages)
-    clock.lap("curves")
-
-    part = result.part(
-        study,
-        {"seed": seed, "candidate": name, "model": name},
-        barrier=np.stack(barriers),
-        curve=curves,
-        node_distance=np.stack([probe.distances(stage) for stage in stages]),
-        swaps=probe.swaps,
-        width=np.array(probe.width),
-        parameters=np.array(parameters(start)),
-        proxy=of_scores(scores, "value"),
-        proxy_seconds=of_scores(scores, "seconds"),
-        proxy_compile_seconds=of_scores(scores, "compile_seconds"),
-        walk_seconds=np.array(walked.seconds),
-        walk_compile_seconds=np.array(walked.compile_seconds),
-        seconds=clock.seconds(),
-        **surface,
-        **table(history),
-    )
-    weights = {stage: to_numpy(split(at)[1]) for stage, at in zip(result.STAGES, stages, strict=True)}
-    return Outcome(part, weights)
+def _walked(part: xr.Dataset, model: int) -> tuple[list[np.ndarray], dict[str, float]]:
+    """The barriers of a stage at each checkpoint, and the times until then."""
+    times = {name: part[name].item() for name in ("walk_seconds", "walk_compile_seconds") if name in part}
+    times["barriers"] = part["seconds"].item()
+    barriers = part["barrier" if model else "base_barrier"].values
+    return list(barriers.reshape(-1, barriers.shape[-1])), times
 
 
-def surfaces(study: Study, seed: int, probe: Probe, stages: list[nnx.Module]) -> dict[str, np.ndarray]:
-    """The variable `surface` (stage, y, x): of seed 0 only, since one is looked at and each is many forward passes."""
-    points = study.walk.surface
-    return {"surface": np.stack([probe.surface(stage, points) for stage in stages])} if points and seed == 0 else {}
-
-
-def seeds_task(study: Study, model: int, *outcomes: Outcome, report: Report = silent) -> Outcome:
+def seeds_task(study: Study, model: int, *trained: Outcome, report: Report = silent) -> Outcome:
     """Lines between separately trained seeds s and s + 1, as trained and after weight matching."""
     batches = measurement_batches(study, examples(study.data))
-    shape = expanded(study, 0, model, initial(study, 0))
-    stages = list(outcomes[0].weights)
-    curves = np.empty((len(stages), len(outcomes) - 1, len(result.ALIGNMENTS), len(batches), len(result.ALPHAS)))
-    name = ([result.BASE, *study.labels])[model]
-    for pair, (first, second) in enumerate(pairwise(outcomes)):
-        for i, stage in enumerate(stages):
-            curves[i, pair] = seed_curves(shape, first.weights[stage], second.weights[stage], batches)
-        report(f"{name}: aligning seeds, pair", pair + 1, len(outcomes) - 1)
-    return Outcome(result.part(study, {"model": name}, seed_curve=curves), {})
+    homes = {name: outcome.weights for outcome in trained for name in outcome.weights}
+    epochs = (0, study.training.epochs) if model else (0,)
+    curves = np.empty((len(epochs), study.seeds - 1, len(result.ALIGNMENTS), len(batches), len(result.ALPHAS)))
+    for first, second in pairwise(range(study.seeds)):
+        for i, epoch in enumerate(epochs):
+            start, end = (homes[name][name] for name in (at(first, epoch), at(second, epoch)))
+            curves[i, first] = seed_curves(structure(study, model), start, end, batches)
+        report(f"{model_name(study, model)}: aligning seeds, pair", first + 1, study.seeds - 1)
+    return Outcome(result.part(study, {"model": model_name(study, model)}, seed_curve=curves), {})
+
+
+def model_name(study: Study, model: int) -> str:
+    """Of a model, in the result."""
+    return study.labels[model - 1] if model else result.BASE
+
+
+def place(study: Study, model: int, seed: int) -> dict[str, int | str]:
+    """Where in the result one network belongs."""
+    name = model_name(study, model)
+    where: dict[str, int | str] = {"seed": seed, "model": name}
+    return where | {"candidate": name} if model else where
+
+
+def joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Parts of several seeds as one."""
+    return xr.concat(list(parts), "seed", join="outer", data_vars="minimal", coords="minimal", compat="equals")
 
 
 def performance(study: Study, epoch: Epoch) -> float:
@@ -236,19 +362,19 @@ def to_numpy(weights: Weights) -> dict[str, np.ndarray]:
     return jax.tree.map(np.asarray, weights)
 
 
+def spent(**seconds: float) -> dict[str, xr.DataArray]:
+    """The variable `seconds`, of some phases."""
+    return {"seconds": xr.DataArray(list(seconds.values()), {"phase": list(seconds)}, ["phase"])}
+
+
 class Clock:
-    """Wall time by phase, compilation included."""
+    """Wall time between laps, compilation included."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
-        self._laps = dict.fromkeys(result.PHASES, 0.0)
 
-    def lap(self, phase: str) -> None:
-        """Book the time since the last lap to a phase."""
+    def lap(self) -> float:
+        """Seconds since the last lap, or since the clock was started."""
         now = time.perf_counter()
-        self._laps[phase] += now - self._last
-        self._last = now
-
-    def seconds(self) -> np.ndarray:
-        """Seconds in the order of `result.PHASES`."""
-        return np.array([self._laps[phase] for phase in result.PHASES])
+        seconds, self._last = now - self._last, now
+        return seconds

@@ -58,15 +58,21 @@ class Probe:
         self._nodes = nodes(self.permutations)[: study.walk.nodes]
         self._pairs = np.triu_indices(len(self._nodes), 1)
 
-    def barriers(self, model: nnx.Module, report: Callable[[int, int], None]) -> Float[np.ndarray, " n"]:
-        """b̂ of every step of the walk, on the training batch."""
+    def barriers(
+        self, model: nnx.Module, n: int, known: np.ndarray, report: Callable[[int, int], None]
+    ) -> Float[np.ndarray, " n"]:
+        """b̂ of the walk's first n steps, on the training batch; `known` are those of its first steps."""
+        steps = self.permutations[:n]
         return midpoint_barriers(
-            self._evaluated(model), self.permutations, *self.train, group=self.group, report=report
+            self._evaluated(model), steps, *self.train, group=self.group, known=known, report=report
         )
 
-    def timed_barriers(self, model: nnx.Module, report: Callable[[int, int], None]) -> Walked:
-        """The same with wall times."""
-        return timed_walk(self._evaluated(model), self.permutations, *self.train, group=self.group, report=report)
+    def timed_barriers(
+        self, model: nnx.Module, n: int, known: np.ndarray, report: Callable[[int, int], None]
+    ) -> Walked:
+        """The same with wall times, of the steps that were not known."""
+        steps = self.permutations[:n]
+        return timed_walk(self._evaluated(model), steps, *self.train, group=self.group, known=known, report=report)
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss between every two of the first nodes, on the training and the validation batch.

@@ -165,10 +165,11 @@ def empty(study: Study) -> xr.Dataset:
     return xr.Dataset(data, coords, attributes)
 
 
-def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray) -> xr.Dataset:
+def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray | xr.DataArray) -> xr.Dataset:
     """Some variables of the result at fixed coordinates, as `at={"seed": 3, "model": "base"}`.
 
-    An array has the variable's other dimensions, in their order, each from its first coordinate on.
+    An array has the variable's other dimensions, in their order, each from its first coordinate on, unless it brings
+    coordinates of its own.
     """
     full = coordinates(study)
     variables: dict[str, tuple] = {}
@@ -178,7 +179,8 @@ def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray) -> xr.
         free = [dim for dim in dims if dim not in at]
         sizes = dict(zip(free, np.shape(array), strict=True))
         coords |= {dim: full[dim][:size] for dim, size in sizes.items()}
-        variables[name] = (dims, np.reshape(array, [sizes.get(dim, 1) for dim in dims]))
+        coords |= {str(dim): array[dim].values for dim in array.coords} if isinstance(array, xr.DataArray) else {}
+        variables[name] = (dims, np.reshape(np.asarray(array), [sizes.get(dim, 1) for dim in dims]))
     return xr.Dataset(variables, coords)
 
 

@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,20 @@ def _install(temporary: Path, folder: Path) -> None:
         set_aside(folder)
 
 
-def read_sealed(folder: Path) -> tuple[Record, dict[str, bytes]]:
-    """The record and the files, read once and verified. Raises DamagedEntry named after the folder."""
+def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Record, dict[str, bytes]]:
+    """The record and the files of these names, all by default, read once and verified.
+
+    Raises DamagedEntry named after the folder.
+    """
     try:
         record = _unsealed((folder / RECORD).read_bytes())
-        files = {name: (folder / name).read_bytes() for name in record["sha256"]}
+        files = {name: (folder / name).read_bytes() for name in names or record["sha256"]}
     except OSError as error:
         raise DamagedEntry(folder.name, f"{Path(error.filename or folder).name}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedEntry(folder.name, f"{RECORD}: {error}") from None
     for name, content in files.items():
-        if _hash(content) != record["sha256"][name]:
+        if _hash(content) != record["sha256"].get(name):
             raise DamagedEntry(folder.name, f"{name} does not have the checksum of its record")
     return record, files
 

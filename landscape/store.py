@@ -140,7 +140,7 @@ class Store:
 
     def partial(self, study: Study) -> xr.Dataset:
         """The result so far: NaN, or −1, where no outcome has been kept yet."""
-        return result.assemble(study, (outcome.part for outcome in self.parts(study).read().values()))
+        return result.assemble(study, self.parts(study).results())
 
     def _folder(self, key: str) -> Path:
         if re.fullmatch("[0-9a-f]{16}", key) is None:

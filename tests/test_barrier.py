@@ -124,11 +124,12 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     whole = measured(model, "hidden1", steps)
     graphdef, weights = split(model)
     shared = paths.common(graphdef, weights, "hidden1", batch()[0])
+    case = (graphdef, weights, "hidden1", shared, paths.moves(steps), batch()[1])
     monkeypatch.setattr(paths, "CHUNK_BYTES", 100_000)
-    assert 1 < paths.chunk_size(shared, 6) < 40
+    assert 1 < paths.chunk_size(*case) < 40
     np.testing.assert_allclose(measured(model, "hidden1", steps), whole, rtol=1e-6)
     monkeypatch.setattr(paths, "CHUNK_BYTES", 1)
-    assert paths.chunk_size(shared, 6) == 1
+    assert paths.chunk_size(*case) == 1
 
 
 @pytest.mark.parametrize("examples", [16, 17, 24])
@@ -147,6 +148,24 @@ def test_slices_of_the_batch_add_up(monkeypatch, examples):
     )
     reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
     np.testing.assert_allclose(whole, reference, atol=2e-6)
+
+
+@pytest.mark.parametrize("known", [0, 1, 7, 39, 40])
+def test_a_walk_goes_on_from_the_barriers_that_are_known(known):
+    """They are taken as they are, also where a midpoint comes again; the rest is as without them."""
+    model = trained("mlp1")
+    steps = walk(model, "hidden1", 40)
+    whole, seen = measured(model, "hidden1", steps), seen_from_start(steps)
+    midpoints = [{tuple(step), tuple(np.argsort(step))} for step in seen]
+    again = np.array([any(midpoint == one for one in midpoints[:known]) for midpoint in midpoints])
+    marked = midpoint_barriers(model, steps, *batch(), group="hidden1", known=whole[:known] + 1)
+    np.testing.assert_allclose(marked, whole + again, rtol=1e-5)
+
+
+def test_more_known_barriers_than_steps_are_refused():
+    model = trained("mlp1")
+    with pytest.raises(ValueError, match="3 barriers are known of a walk of 2 steps"):
+        midpoint_barriers(model, walk(model, "hidden1", 2), *batch(), group="hidden1", known=np.zeros(3))
 
 
 def test_a_model_without_a_cut_follows_the_definition(monkeypatch):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 
 from landscape import result, store
 from landscape.jobs import Jobs, Progress, compute, connect, engine
+from landscape.jobs.devices import on_devices
 from landscape.jobs.local import run
 from landscape.jobs.progress import Meter, News, Report, Tally
 from landscape.jobs.tasks import identity
@@ -59,7 +61,7 @@ class Script:
 SCRIPT = Script()  # tasks find it here, as they come to the worker by name
 
 
-def chain(study: Study) -> dict[str, Task]:
+def chain(study: Study, devices: int = 1) -> dict[str, Task]:
     """One task a seed, each of which adds 1 to the number that the one before gives it."""
     names = [f"seed{seed}" for seed in range(study.seeds)]
     return {
@@ -273,6 +275,59 @@ def test_local_run_resumes_and_survives_a_full_disk(
             dataset = run(study(), cache)
     np.testing.assert_array_equal(dataset.base_stop, expected(study()))
     assert script.ran == ["seed0", "seed1", "seed1", "seed2", "seed3"]
+
+
+DEVICES = """
+import json, sys
+import jax, numpy as np, xarray as xr
+from landscape.jobs.local import run
+from landscape.study import validated
+assert jax.local_device_count() == int(sys.argv[2])
+run(validated(json.loads(sys.stdin.read())), sys.argv[1])
+"""
+
+
+def test_several_devices_share_a_study(tmp_path: Path) -> None:
+    """Three devices, forced on the processor, compute what one does, down to the bits."""
+    asked, datasets = study(seeds=2), []
+    for devices in (1, 3):
+        cache = tmp_path / str(devices)
+        environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        command = [sys.executable, "-c", DEVICES, str(cache), str(devices)]
+        subprocess.run(command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=120)
+        datasets.append(store.Store(cache).read(asked.key).drop_vars(result.TIMES))
+    assert datasets[0].identical(datasets[1])
+
+
+def test_devices_run_tasks_side_by_side_and_stop_when_one_fails(script: Script, tmp_path: Path) -> None:
+    """Two tasks that wait for each other both run; when a third fails, one that goes on is stopped."""
+    meeting, stopped = threading.Barrier(2, timeout=10), threading.Event()
+
+    def meet(*, report: Callable[[str, int, int], None]) -> Outcome:
+        meeting.wait()
+        return Outcome(xr.Dataset(), {})
+
+    def fail(*needs: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+        raise RuntimeError("no luck")
+
+    def go_on(*needs: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+        try:
+            while True:
+                time.sleep(0.3)
+                report("going on", 1, 2)
+        finally:
+            stopped.set()
+
+    planned = {"a": Task(meet), "b": Task(meet), "c": Task(fail, ("a", "b")), "d": Task(go_on, ("a", "b"))}
+    arrived: dict[str, Outcome] = {}
+    with (
+        mock.patch("jax.local_devices", lambda: [None, None]),
+        pytest.raises(RuntimeError, match="no luck"),
+    ):
+        for name, outcome in on_devices(study(), store.Store(tmp_path), lambda message: None, planned, arrived):
+            arrived[name] = outcome
+    assert set(arrived) == {"a", "b"}
+    assert stopped.is_set()
 
 
 messages = st.lists(

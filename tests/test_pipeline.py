@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from itertools import product
@@ -14,10 +15,10 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from landscape import pipeline, proxies, result
+from landscape import pipeline, proxies, result, steps
 from landscape.data import load
 from landscape.keys import Stream, stream_key
-from landscape.pipeline import Outcome, base_task, candidate_task, compute, tasks
+from landscape.pipeline import Outcome, at, base_task, candidate_task, compute, look_task, stages, tasks, walk_task
 from landscape.plane import corners, grid, shares, three_nodes
 from landscape.probe import measurement_batches
 from landscape.result import ALPHAS, TIMES, VARIABLES, assemble, study_of
@@ -32,7 +33,7 @@ STUDY = validated(
         "model": {"kind": "mlp", "hidden": [4]},
         "candidates": [[{"widen": "hidden1", "size": 6}], [{"deepen": "hidden1"}]],
         "training": {"learning_rate": 0.02, "batch_size": 10, "base_epochs": 4, "patience": 4, "epochs": 3},
-        "walk": {"group": "hidden1", "permutations": 8, "batch_size": 16, "checkpoints": 3, "nodes": 4},
+        "walk": {"group": "hidden1", "permutations": 60, "batch_size": 16, "checkpoints": 3, "nodes": 4},
         "seeds": 2,
     }
 )
@@ -64,10 +65,42 @@ def present(values: xr.DataArray) -> xr.DataArray:
     return values >= 0 if np.issubdtype(values.dtype, np.integer) else values.notnull()
 
 
+def test_every_walk_is_short_before_any_is_long():
+    """n = 50 of every seed and model comes before 100 of any, and so on: breadth first."""
+    planned = list(tasks(STUDY.scaled(permutations=700)))
+    assert stages(STUDY.scaled(permutations=700)) == [50, 100, 250, 500, 700]
+    assert [stages(STUDY.scaled(permutations=n)) for n in (1, 50, 51)] == [[1], [50], [50, 51]]
+    reached = [int(name[-1]) for name in planned if "walk" in name]
+    assert reached == sorted(reached)
+    assert len(reached) == 5 * 3 * STUDY.seeds
+    trained = [i for i, name in enumerate(planned) if re.fullmatch(r"\w+-seed\d+", name)]
+    assert max(trained) < planned.index("base-seed0-walk1")
+
+
+@pytest.mark.parametrize(("devices", "groups"), [(1, [range(5)]), (2, [range(3), range(3, 5)]), (9, None)])
+def test_accelerators_share_the_seeds(devices, groups, monkeypatch):
+    study = STUDY.scaled(seeds=5)
+    alone = [range(seed, seed + 1) for seed in range(5)]
+    assert pipeline.seed_groups(study, devices) == alone
+    monkeypatch.setattr(pipeline, "device_bytes", lambda: 2**30)
+    assert pipeline.seed_groups(study, devices) == (groups or alone)
+    planned = tasks(study, devices)
+    assert all(set(task.needs) <= set(planned) for task in planned.values())
+
+
+def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, monkeypatch):
+    """By one task and one program for all, as on an accelerator: the same result up to rounding."""
+    monkeypatch.setattr(pipeline, "device_bytes", lambda: 2**30)
+    monkeypatch.setattr(steps, "device_bytes", lambda: 2**30)
+    together = compute(STUDY)
+    for name in set(VARIABLES) - set(TIMES):
+        np.testing.assert_allclose(together[name], dataset[name], rtol=2e-3, atol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
     planned = tasks(STUDY.scaled(seeds=seeds))
-    assert len(planned) == 3 * seeds + (3 if seeds > 1 else 0)
+    assert len(planned) == 3 * seeds * (2 + len(stages(STUDY))) + (3 if seeds > 1 else 0)
     names = list(planned)
     for i, (name, task) in enumerate(planned.items()):
         assert set(task.needs) <= set(names[:i]), name
@@ -112,17 +145,19 @@ def test_a_complete_result_lacks_only_what_is_not_defined(dataset):
 
 def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
     """Half of the tasks: equal to the whole where they computed something, missing elsewhere."""
-    some = list(outcomes.values())[::2]
-    partial = assemble(STUDY, (outcome.part for outcome in some))
+    some = [outcome.part for name, outcome in outcomes.items() if "walk1" not in name][::2]
+    partial = assemble(STUDY, some)
     for name, values in partial.data_vars.items():
         there = present(values)
-        np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
-        assert there.sum() == sum(present(outcome.part[name]).sum() for outcome in some if name in outcome.part)
+        if name not in TIMES:  # those of a stage grow
+            np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
+        if name not in ("parameters", "seconds"):  # several tasks tell them
+            assert there.sum() == sum(present(part[name]).sum() for part in some if name in part)
     assert assemble(STUDY, ()).identical(result.empty(STUDY))
 
 
 def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
-    base = pipeline.with_weights(pipeline.initial(STUDY, 1), outcomes["seed1-base"].weights["start"])
+    base = pipeline.with_weights(pipeline.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
     train, _ = measurement_batches(STUDY, pipeline.examples(STUDY.data))
     model = pipeline.expanded(STUDY, 1, 2, base)
     found = dataset["proxy"].sel(seed=1, candidate=STUDY.labels[1])
@@ -178,7 +213,7 @@ def test_curves_meet_the_barriers_of_the_walk(dataset):
 
 
 def test_distances_are_those_of_explicitly_permuted_weights(outcomes, dataset):
-    weights = outcomes["seed1-candidate1"].weights["end"]
+    weights = outcomes["candidate1-seed1"].weights[at(1, 3)]
     model = STUDY.labels[0]
     places = nodes(compose(dataset["swaps"].sel(seed=1, model=model).values, 6))[:4]
     kernel, bias, outgoing = (weights[path] for path in ("hidden1.kernel", "hidden1.bias", "head.kernel"))
@@ -207,18 +242,33 @@ def test_widths_parameters_and_swaps_tell_the_shapes(dataset):
 
 def test_a_smaller_study_is_the_start_of_a_larger_one(dataset):
     """Neither the number of seeds nor that of permutations changes a number."""
-    part = base_task(STUDY.scaled(seeds=1, permutations=5), 0).part
-    np.testing.assert_allclose(part["base_barrier"][0], dataset["base_barrier"][0, :5], rtol=1e-6)
-    np.testing.assert_array_equal(part["base_validation_loss"][0], dataset["base_validation_loss"][0])
+    small = STUDY.scaled(seeds=1, permutations=5)
+    trained = base_task(small, range(1))
+    walked = walk_task(small, 0, 0, 0, trained).part
+    np.testing.assert_allclose(walked["base_barrier"][0], dataset["base_barrier"][0, :5], rtol=1e-6)
+    np.testing.assert_array_equal(trained.part["base_validation_loss"][0], dataset["base_validation_loss"][0])
+
+
+def test_a_stage_of_a_walk_goes_on_from_the_one_before(outcomes, dataset):
+    """It holds the barriers of both, at every checkpoint, and the time of both."""
+    first, second = (outcomes[f"candidate2-seed1-walk{stage}"].part for stage in range(2))
+    assert (first.sizes["permutation"], second.sizes["permutation"]) == (50, 60)
+    assert second["barrier"].sizes["checkpoint"] == 3
+    np.testing.assert_array_equal(second["barrier"][..., :50], first["barrier"])
+    for name in ("seconds", "walk_seconds"):
+        assert second[name].item() > first[name].item() > 0
+    assert second["walk_compile_seconds"].item() == first["walk_compile_seconds"].item()
 
 
 def test_the_end_is_the_last_epoch_even_when_only_the_start_is_walked(outcomes, dataset):
     content = STUDY.model_dump(mode="json")
     content["walk"]["checkpoints"] = 1
-    once = candidate_task(validated(content), 1, 1, outcomes["seed1-base"])
-    assert once.part["barrier"].shape == (1, 1, 1, 8)
-    for path, array in outcomes["seed1-candidate1"].weights["end"].items():
-        np.testing.assert_array_equal(once.weights["end"][path], array)
+    once = validated(content)
+    trained = candidate_task(once, 1, range(1, 2), outcomes["base-seed1"])
+    assert set(trained.weights) == {at(1, 0), at(1, 3)}
+    assert walk_task(once, 1, 1, 0, trained).part["barrier"].shape == (1, 1, 1, 50)
+    for path, array in outcomes["candidate1-seed1"].weights[at(1, 3)].items():
+        np.testing.assert_array_equal(trained.weights[at(1, 3)][path], array)
 
 
 def test_a_report_that_raises_stops_the_task():
@@ -233,7 +283,7 @@ def test_a_report_that_raises_stops_the_task():
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        base_task(STUDY, 0, report=report)
+        base_task(STUDY, range(1), report=report)
     assert seen == [("seed 0: training the base, epoch", done, 4) for done in (1, 2)]
 
 
@@ -245,7 +295,7 @@ def test_a_batch_larger_than_the_data_is_named_before_anything_is_trained():
         raise AssertionError(progress)
 
     with pytest.raises(ValueError, match=r"walk\.batch_size = 41 is larger than the 40 training examples"):
-        base_task(validated(content), 0, report=report)
+        base_task(validated(content), range(1), report=report)
 
 
 def test_every_purpose_has_a_key_of_its_own():
@@ -265,11 +315,11 @@ def test_studies_are_frozen():
 
 def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, dataset):
     """θ₁ + b(θ₂ − θ₁) + c(θ₃ − θ₁) in NumPy, with b and c from the distances that the result holds."""
-    weights = {path: array.astype(float) for path, array in outcomes["seed0-candidate1"].weights["end"].items()}
-    at = {"model": STUDY.labels[0], "stage": "end"}
-    apart = dataset["node_distance"].sel(seed=0, **at).values
+    weights = {path: array.astype(float) for path, array in outcomes["candidate1-seed0"].weights[at(0, 3)].items()}
+    where = {"model": STUDY.labels[0], "stage": "end"}
+    apart = dataset["node_distance"].sel(seed=0, **where).values
     chosen = np.array(three_nodes(apart))
-    places = nodes(compose(dataset["swaps"].sel(seed=0, model=at["model"]).values, 6))[chosen]
+    places = nodes(compose(dataset["swaps"].sel(seed=0, model=where["model"]).values, 6))[chosen]
     kernel, bias, out, shift = (weights[f"{layer}.{part}"] for layer in ("hidden1", "head") for part in PARTS)
     parts = [np.stack([array[..., p] for p in places]) for array in (kernel, bias, out.T)]
     corner = corners(apart[np.ix_(chosen, chosen)])
@@ -282,12 +332,12 @@ def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, datase
         return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(logits)), np.asarray(targets)])
 
     expected = [[loss(share) for share in row] for row in shares(corner, *grid(corner, STUDY.walk.surface))]
-    np.testing.assert_allclose(dataset["surface"].sel(at), expected, rtol=1e-5)
+    np.testing.assert_allclose(dataset["surface"].sel(where), expected, rtol=1e-5)
 
 
 def test_only_the_first_seed_has_a_surface_and_none_where_it_is_switched_off(outcomes):
-    assert "surface" in outcomes["seed0-base"].part
-    assert "surface" not in outcomes["seed1-base"].part
+    assert "surface" in outcomes["base-seed0-look"].part
+    assert "surface" not in outcomes["base-seed1-look"].part
     content = STUDY.model_dump(mode="json")
     content["walk"]["surface"] = 0
-    assert "surface" not in base_task(validated(content), 0).part
+    assert "surface" not in look_task(validated(content), 0, 0, outcomes["base-seed0"]).part

@@ -356,8 +356,10 @@ def test_parts_resume_and_show(cache: Store) -> None:
     parts.write("seed1-base", one_part(study, 1), weights)
     parts.write("seed0-base", one_part(study, 0), {})
     kept = cache.parts(study).read()
-    assert sorted(kept) == ["seed0-base", "seed1-base"] and kept["seed0-base"].weights == {}
-    np.testing.assert_equal(kept["seed1-base"].weights, weights)
+    assert sorted(kept) == ["seed0-base", "seed1-base"] and dict(kept["seed0-base"].weights) == {}
+    np.testing.assert_equal(dict(kept["seed1-base"].weights), weights)
+    with pytest.raises(KeyError, match="end"):
+        kept["seed1-base"].weights["end"]
     xr.testing.assert_identical(kept["seed1-base"].part, one_part(study, 1))
     partial = cache.partial(study)
     np.testing.assert_array_equal(partial.base_barrier, filled(study).base_barrier)
@@ -379,6 +381,16 @@ def test_damaged_part_is_dropped(cache: Store, name: str, caplog: pytest.LogCapt
     caplog.clear()
     assert list(cache.parts(study).read()) == ["seed1-base"]
     assert caplog.text == ""
+
+
+def test_weights_are_read_by_who_asks_for_them(cache: Store) -> None:
+    """Not by who looks at a partial result: there may be gigabytes of them."""
+    study, weights = tiny(), {"one": {"kernel": np.eye(3)}}
+    written = cache.parts(study).write("seed0-base", one_part(study, 0), weights)
+    np.testing.assert_equal(dict(written.weights), weights)
+    (cache.parts(study).folder / "seed0-base" / "weights.npz").write_bytes(b"")
+    np.testing.assert_array_equal(cache.partial(study).base_barrier[0], filled(study).base_barrier[0])
+    assert cache.parts(study).read() == {}
 
 
 def test_part_of_another_task_or_study_is_dropped(cache: Store) -> None:

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from networks import Normalised, data, initial, trained
 from scipy.special import log_softmax, softmax
 
-from landscape import train
+from landscape import evaluate as evaluation
+from landscape import steps, train
 from landscape.barrier import midpoint_barriers
 from landscape.data import Data, Split
+from landscape.evaluate import evaluate
 from landscape.expand import widen
+from landscape.steps import Plan
 from landscape.study import Training
-from landscape.train import Epoch, Plan, early_stopped, evaluate, fit
+from landscape.train import Epoch, early_stopped, fit, fit_each
 from landscape.walk import permute
 from landscape.weights import logits, merge, split, trainable
 
@@ -143,14 +146,48 @@ def test_an_epoch_uses_no_example_twice(size, extra, seed):
 
 
 @pytest.mark.parametrize("name", ["mlp1", "cnn1"])
-def test_the_python_loop_equals_the_scan(name):
-    graphdef, weights = initial(name, 0)
-    plan = Plan(Training(learning_rate=0.01), 3, trainable(merge(graphdef, weights)))
-    state = plan.optimizer().init(plan.parameters(weights))
-    order = np.random.default_rng(0).permutation(60).reshape(3, 20).astype(np.int32)
+def test_every_form_of_an_epoch_does_the_same(name):
+    """Two networks, each on its own order: in turn, by a program each, and together."""
+    networks, orders = [], []
+    for seed in range(2):
+        graphdef, weights = initial(name, seed)
+        plan = Plan(Training(learning_rate=0.01), 3, trainable(merge(graphdef, weights)))
+        networks.append(plan.begin(weights))
+        orders.append(np.random.default_rng(seed).permutation(60).reshape(3, 20).astype(np.int32))
     examples = jax.device_put(data().train)
-    loop, scan = (run(graphdef, plan, weights, state, examples, order) for run in (train._python_loop, train._scan))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), loop, scan)
+    forms = (steps.in_turn, steps.scanned, steps.together)
+    first, *others = (form(graphdef, plan, networks, [examples] * 2, orders) for form in forms)
+    for other in others:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), first, other)
+
+
+@pytest.mark.parametrize("memory", [None, 10**6, 10**9])
+def test_networks_trained_beside_others_go_their_own_way(memory, monkeypatch):
+    """Whether they take turns, or the memory of an accelerator holds one, or all of them; text-like masks included."""
+    monkeypatch.setattr(steps, "device_bytes", lambda: memory)
+    examples, training = small(), Training(batch_size=4, learning_rate=0.05)
+    shifted = examples._replace(
+        remask=lambda draws: Split(examples.train.inputs + np.float32(draws.normal()), examples.train.targets)
+    )
+    keys = [jax.random.key(seed) for seed in range(3)]
+    for case in (examples, shifted):
+        beside = list(fit_each([Linear() for _ in keys], case, training, 2, keys))
+        for i, key in enumerate(keys):
+            for epoch, alone in zip(
+                [epochs[i] for epochs in beside], fit(Linear(), case, training, 2, key), strict=True
+            ):
+                jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), epoch, alone)
+
+
+def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch):
+    graphdef, weights = initial("cnn1", 0)
+    plan = Plan(Training(batch_size=20), 3, trainable(merge(graphdef, weights)))
+    case = (graphdef, plan, plan.begin(weights), jax.device_put(data().train))
+    for memory, least, most in ((10**3, 1, 1), (10**8, 2, 999), (10**12, 1000, 1000)):
+        monkeypatch.setattr(steps, "device_bytes", lambda memory=memory: memory)
+        form, at_once = steps.chosen_form(*case, 1000)
+        assert form is steps.together
+        assert least <= at_once <= most
 
 
 def test_a_batch_larger_than_the_data_is_refused():
@@ -160,7 +197,7 @@ def test_a_batch_larger_than_the_data_is_refused():
 
 @pytest.mark.parametrize("batch", [1, 7, 22, 23, 1000])
 def test_evaluation_in_padded_batches_is_the_plain_mean(batch, monkeypatch):
-    monkeypatch.setattr(train, "EVALUATION_LOGITS", 10 * batch + 9)
+    monkeypatch.setattr(evaluation, "EVALUATION_LOGITS", 10 * batch + 9)
     evaluate.clear_cache()
     graphdef, weights = split(trained("mlp1"))
     inputs, targets = (each[:23] for each in data().train)
@@ -170,25 +207,29 @@ def test_evaluation_in_padded_batches_is_the_plain_mean(batch, monkeypatch):
     assert float(right) == pytest.approx((outputs.argmax(1) == targets).mean(), rel=1e-6)
 
 
-def scores(values: list[float]) -> Iterator[Epoch]:
-    return (Epoch(i, {"at": np.array(i)}, 0, 0, 0, value) for i, value in enumerate(values))
+def scores(*networks: list[float]) -> Iterator[list[Epoch]]:
+    """Epochs of some networks, of which each value is the accuracy."""
+    for i, values in enumerate(zip(*networks, strict=True)):
+        yield [Epoch(i, {"at": np.array(i)}, 0, 0, 0, value) for value in values]
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(1, 6))
-def test_early_stopping(values, patience):
-    best, history = early_stopped(scores(values), patience, lambda epoch: epoch.validation_accuracy)
-    records = [max(range(end + 1), key=lambda i: (values[i], -i)) for end in range(len(values))]  # best up to each
-    stop = next((end for end, record in enumerate(records) if end - record >= patience), len(values) - 1)
-    assert [epoch.validation_accuracy for epoch in history] == values[: stop + 1]
-    assert best.epoch == int(best.weights["at"]) == records[stop]
-    assert all(epoch.weights == {} for epoch in history)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30), st.integers(1, 6))
+def test_early_stopping(pairs, patience):
+    """Of two networks, each as if it were alone."""
+    found = early_stopped(scores(*zip(*pairs, strict=True)), patience, lambda epoch: epoch.validation_accuracy)
+    for (best, history), values in zip(found, zip(*pairs, strict=True), strict=True):
+        records = [max(range(end + 1), key=lambda i: (values[i], -i)) for end in range(len(values))]  # best up to each
+        stop = next((end for end, record in enumerate(records) if end - record >= patience), len(values) - 1)
+        assert [epoch.validation_accuracy for epoch in history] == list(values[: stop + 1])
+        assert best.epoch == int(best.weights["at"]) == records[stop]
+        assert all(epoch.weights == {} for epoch in history)
 
 
 def test_stopped_training_draws_no_further_epochs():
-    rest = scores([1, 0, 0, 0, 0])
+    rest = scores([1, 0, 0, 0, 0], [1, 2, 0, 0, 0])
     early_stopped(rest, 2, lambda epoch: epoch.validation_accuracy)
-    assert [epoch.epoch for epoch in rest] == [3, 4]
+    assert [epoch.epoch for (epoch, _) in rest] == [4]
 
 
 def test_running_statistics_are_averaged_in_training_and_used_in_evaluation():

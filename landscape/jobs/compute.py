@@ -1,21 +1,21 @@
 """One study from its tasks to its stored result, whoever runs the tasks.
 
-Outcomes that an earlier attempt left in the store are taken from there, and each new one is kept there as it
-arrives. Like the pipeline, this module belongs to the computing side.
+Outcomes that an earlier attempt left in the store are taken from there, and each new one is kept there by whoever
+computed it. Like the pipeline, this module belongs to the computing side.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import xarray as xr
 
 from landscape import result
 from landscape.jobs.progress import Meter, News, Report
 from landscape.jobs.record import describe
-from landscape.parts import Parts, StoredOutcome
+from landscape.parts import StoredOutcome
 from landscape.pipeline import Outcome, Task, tasks
 from landscape.sealed import Unwritable
 from landscape.store import Entry, Store
@@ -24,55 +24,62 @@ from landscape.study import Study
 log = logging.getLogger(__name__)
 
 Planned = Mapping[str, Task]
-Kept = Mapping[str, StoredOutcome]
-Outcomes = Iterator[tuple[str, Outcome]]
+AnyOutcome = Outcome | StoredOutcome
+Arrived = Mapping[str, AnyOutcome]
+Outcomes = Iterator[tuple[str, AnyOutcome]]
 Send = Callable[[News | Report], None]
 
 
 def compute(
-    study: Study, store: Store, run: Callable[[Planned, Kept], Outcomes], send: Send, attempt: int = 0
+    study: Study,
+    store: Store,
+    run: Callable[[Planned, Arrived], Outcomes],
+    send: Send,
+    attempt: int = 0,
+    devices: int = 1,
 ) -> xr.Dataset:
-    """Compute what is missing of a study and assemble its result; `run` yields the outcome of every missing task.
+    """Compute what is missing of a study and assemble its result.
 
-    `send` hears what is done at the start and after each task. Where outcomes cannot be kept, the log says so and
-    the computation goes on. The result is not written: that is `finish`.
+    `run` yields the outcome of every missing task, and finds in its second argument what has arrived until then.
+    `send` hears what is done at the start and after each task. The result is not written: that is `finish`.
     """
-    planned, parts, since = tasks(study), store.parts(study), time.time()
-    kept = {name: outcome for name, outcome in parts.read().items() if name in planned}
-    arrived = {name: outcome.part for name, outcome in kept.items()}
+    planned, since = tasks(study, devices), time.time()
+    kept = {name: outcome for name, outcome in store.parts(study).read().items() if name in planned}
+    arrived: dict[str, AnyOutcome] = dict(kept)
 
     def tell(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
         send(News(study.key, attempt, "running", since, time.time(), before, done, total, len(arrived), finished))
 
     tell()
-    keeping = True
-    for name, outcome in run(planned, kept):
-        keeping = keeping and _keep(parts, name, outcome)
-        arrived[name] = outcome.part
+    for name, outcome in run(planned, arrived):
+        arrived[name] = outcome
         tell(name)
-    return result.assemble(study, arrived.values())
+    return result.assemble(study, (arrived[name].part for name in planned))
 
 
-def _keep(parts: Parts, name: str, outcome: Outcome) -> bool:
-    """Whether it worked."""
+def run_task(
+    study: Study, store: Store, name: str, task: Task, needs: Iterable[AnyOutcome], meter: Meter
+) -> AnyOutcome:
+    """Run one task and keep its outcome in the store, so that its weights need no memory until they are asked for.
+
+    Where it cannot be kept, the log says so and the computation goes on.
+    """
+    outcome = task.run(*needs, report=meter)
+    meter.end()
     try:
-        parts.write(name, outcome.part, outcome.weights)
+        return store.parts(study).write(name, *outcome)
     except Unwritable as error:
         log.warning("this computation cannot be resumed if it is interrupted: %s", error)
-        return False
-    return True
+        return outcome
 
 
-def in_order(study: Study, send: Send, planned: Planned, kept: Kept) -> Outcomes:
+def in_order(study: Study, store: Store, send: Send, planned: Planned, arrived: Arrived) -> Outcomes:
     """Run the missing tasks one after the other in this process."""
-    outcomes: dict[str, Outcome | StoredOutcome] = dict(kept)
     for name, task in planned.items():
-        if name not in outcomes:
+        if name not in arrived:
             meter = Meter(study.key, 0, name, task.weight, send)
-            outcome = task.run(*(outcomes[need] for need in task.needs), report=meter)
-            outcomes[name] = outcome
-            yield name, outcome
+            yield name, run_task(study, store, name, task, [arrived[need] for need in task.needs], meter)
 
 
 def finish(study: Study, store: Store, dataset: xr.Dataset, seconds: float) -> Entry:

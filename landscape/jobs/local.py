@@ -33,13 +33,20 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
 
 
 def computed(study: Study, store: Store, send: Send) -> tuple[xr.Dataset, Unwritable | None]:
-    """The result of a study as `run` has it, and why it could not be stored; `send` hears how far it is."""
+    """The result of a study as `run` has it, and why it could not be stored; `send` hears how far it is.
+
+    All devices that JAX has here take part.
+    """
     if (dataset := stored(study, store)) is not None:
         return dataset, None
-    from landscape.jobs.compute import compute, finish, in_order
+    import jax
 
-    since = time.time()
-    dataset = compute(study, store, partial(in_order, study, send), send)
+    from landscape.jobs.compute import compute, finish, in_order
+    from landscape.jobs.devices import on_devices
+
+    since, devices = time.time(), jax.local_device_count()
+    run = on_devices if devices > 1 else in_order
+    dataset = compute(study, store, partial(run, study, store, send), send, devices=devices)
     try:
         finish(study, store, dataset, time.time() - since)
     except Unwritable as trouble:

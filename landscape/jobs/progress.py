@@ -73,8 +73,8 @@ class Report(NamedTuple):
 
 
 def spoken(task: str) -> str:
-    """The name of a task in words: `seed0-candidate2` is "seed 0, candidate 2"."""
-    return re.sub(r"(?<=[a-z])(?=\d)", " ", task).replace("-", ", ")
+    """The name of a task in words: `candidate2-seeds0_to_4` is "candidate 2, seeds 0 to 4"."""
+    return re.sub(r"(?<=[a-z])(?=\d)", " ", task).replace("-", ", ").replace("_", " ")
 
 
 class Meter:

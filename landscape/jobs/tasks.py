@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,7 @@ from landscape.store import Store
 from landscape.study import Study
 
 if TYPE_CHECKING:
-    from landscape.jobs.compute import Kept, Planned
-    from landscape.pipeline import Outcome
+    from landscape.jobs.compute import AnyOutcome, Arrived, Outcomes, Planned
 
 NEWS, REPORTS = "landscape-news", "landscape-reports"  # topics of Dask's event log
 PERIOD = 0.5  # seconds between two looks at whether to stop
@@ -47,8 +45,9 @@ def run_study(study: Study, root: str, attempt: int) -> None:
         from landscape.jobs.compute import compute, finish
 
         if study.key not in store:
-            run = partial(on_workers, client, stop, study, attempt)
-            dataset = compute(study, store, run, tell, attempt)
+            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+            run = partial(on_workers, client, stop, study, root, attempt, workers)
+            dataset = compute(study, store, run, tell, attempt, workers)
             finish(study, store, dataset, time.time() - since)
     except Cancelled:
         news = news._replace(state="cancelled")
@@ -59,25 +58,26 @@ def run_study(study: Study, root: str, attempt: int) -> None:
 
 
 def on_workers(
-    client: Client, stop: Event, study: Study, attempt: int, planned: Planned, kept: Kept
-) -> Iterator[tuple[str, Outcome]]:
+    client: Client, stop: Event, study: Study, root: str, attempt: int, workers: int, planned: Planned, arrived: Arrived
+) -> Outcomes:
     """Run the missing tasks as Dask tasks, and yield their outcomes as they arrive. Raises Cancelled."""
-    futures = {name: client.scatter(outcome) for name, outcome in kept.items()}
-    for i, (name, task) in enumerate(planned.items()):
-        if name not in kept:
-            key, needs = f"{name}-{study.key}-{attempt}", [futures[need] for need in task.needs]
-            futures[name] = client.submit(run_task, study, attempt, name, *needs, key=key, priority=-i)
-    names = {future: name for name, future in futures.items() if name not in kept}
+    futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
+    missing = [name for name in planned if name not in arrived]
+    for i, name in enumerate(missing):
+        key, needs = f"{name}-{study.key}-{attempt}", [futures[need] for need in planned[name].needs]
+        arguments = (study, root, attempt, workers, name, *needs)
+        futures[name] = client.submit(run_task, *arguments, key=key, priority=-i)
+    names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
     try:
         while names:
-            for future in arrived(list(names), stop):
+            for future in finished(list(names), stop):
                 yield names.pop(future), future.result()
     finally:
         client.cancel(list(names))
 
 
-def arrived(futures: list[Any], stop: Event) -> set[Any]:
+def finished(futures: list[Any], stop: Event) -> set[Any]:
     """The futures that are finished, one at least. Raises Cancelled."""
     while not stop.is_set():
         try:
@@ -87,7 +87,7 @@ def arrived(futures: list[Any], stop: Event) -> set[Any]:
     raise Cancelled
 
 
-def run_task(study: Study, attempt: int, name: str, *outcomes: Any) -> Outcome:
+def run_task(study: Study, root: str, attempt: int, workers: int, name: str, *needs: AnyOutcome) -> AnyOutcome:
     """Run one task of a study, reporting as it goes. Raises Cancelled soon after the study was asked to stop.
 
     The task comes by its name, so that the scheduler, who reads what is submitted, does not load JAX for it.
@@ -95,7 +95,7 @@ def run_task(study: Study, attempt: int, name: str, *outcomes: Any) -> Outcome:
     from landscape.jobs import compute
 
     stop = Event(identity(study.key, attempt), get_client())
-    task = compute.tasks(study)[name]
+    task = compute.tasks(study, workers)[name]
 
     def send(report: Report) -> None:
         if stop.is_set():
@@ -103,9 +103,7 @@ def run_task(study: Study, attempt: int, name: str, *outcomes: Any) -> Outcome:
         tell(report)
 
     meter = Meter(study.key, attempt, name, task.weight, send)
-    outcome = task.run(*outcomes, report=meter)
-    meter.end()
-    return outcome
+    return compute.run_task(study, Store(root), name, task, needs, meter)
 
 
 def tell(message: News | Report) -> None:

@@ -1,0 +1,40 @@
+"""Loss and accuracy of a network on many examples, a batch after the other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array
+
+from landscape.data import Split
+from landscape.loss import IGNORED, accuracy, cross_entropy
+from landscape.weights import Weights, logits
+
+EVALUATION_LOGITS = 2**24  # at most so many at once: 64 MiB
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def evaluate(graphdef: nnx.GraphDef, weights: Weights, examples: Split) -> tuple[Array, Array]:
+    """Mean cross-entropy in nats, and accuracy, in evaluation mode."""
+    one = jax.eval_shape(partial(logits, graphdef), weights, jax.tree.map(lambda array: array[:1], examples.inputs))
+    size = min(max(1, EVALUATION_LOGITS // one.size), 1024, len(examples))
+    missing = -len(examples) % size
+
+    def batched(array: Any, fill: int) -> Array:
+        padding = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
+        return jnp.pad(array, padding, constant_values=fill).reshape(-1, size, *array.shape[1:])
+
+    inputs = jax.tree.map(lambda array: batched(array, 0), examples.inputs)
+    targets = batched(examples.targets, IGNORED)
+
+    def sums(batch: tuple[Any, Array]) -> tuple[Array, Array, Array]:
+        outputs = logits(graphdef, weights, batch[0])
+        counted = jnp.sum(batch[1] != IGNORED)
+        return counted * cross_entropy(outputs, batch[1]), counted * accuracy(outputs, batch[1]), counted
+
+    losses, correct, counted = jax.lax.map(sums, (inputs, targets))
+    return losses.sum() / counted.sum(), correct.sum() / counted.sum()

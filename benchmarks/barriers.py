@@ -130,7 +130,8 @@ def _midpoints(model: Any, group: str, permutations: np.ndarray, inputs: Any, ta
 def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:
     """A study for counting, an untrained model, and made-up examples."""
     content = {"name": "benchmark", "data": work.data, "model": work.model, "walk": {"group": work.group}}
-    study = validated(content | {"candidates": [[{"widen": work.group, "factor": 2}]]})
+    widened = "ffn1" if work.model["kind"] == "bert" else work.group
+    study = validated(content | {"candidates": [[{"widen": widened, "factor": 2}]]})
     rng = np.random.default_rng(0)
     if isinstance(study.data, TextSpec):
         length, classes = study.data.sequence_length, study.data.vocabulary

@@ -190,6 +190,19 @@ class BertSpec(Frozen):
             raise ValueError("a BERT from random weights can be wider in its FFNs only")
         return other
 
+    def check(self, step: Widen | Deepen, sizes: dict[str, int]) -> None:
+        """Raises ValueError for a step that BERT cannot take: features within heads keep their number."""
+        ffns = [name for name in sizes if name.startswith("ffn")]
+        if isinstance(step, Deepen):
+            if step.deepen not in ffns:
+                raise ValueError(f"a block can be inserted behind {', '.join(ffns)}; got {step.deepen!r}")
+            return
+        allowed = [name for name in sizes if name.startswith(("ffn", "heads"))]
+        for name in sizes:
+            if fnmatchcase(name, step.widen) and name not in allowed:
+                reason = f"{name} cannot be widened, since copying its units changes the function"
+                raise ValueError(f"widen {step.widen!r}: {reason}; {', '.join(allowed)} can")
+
 
 def _no_insertion(spec: MlpSpec | CnnSpec | ResNetSpec | BertSpec, sizes: dict[str, int]) -> None:
     if inserted := [name for name in sizes if name not in spec.group_sizes()]:
@@ -348,6 +361,11 @@ class Study(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if isinstance(self.data, TextSpec) != isinstance(self.model, BertSpec):
+            raise ValueError(
+                f"a model of kind {self.model.kind!r} cannot read {self.data.name}: "
+                "text takes the kind 'bert', images take 'mlp', 'cnn' or 'resnet18'"
+            )
         sizes = self.group_sizes()
         if self.walk.group not in sizes[0]:
             raise ValueError(f"walk.group = {self.walk.group!r} is no unit group; they are {', '.join(sizes[0])}")
@@ -371,6 +389,8 @@ class Study(Frozen):
         for candidate in self.candidates:
             sizes = base
             for step in candidate:
+                if isinstance(self.model, BertSpec):
+                    self.model.check(step, sizes)
                 sizes = step.apply(sizes)
             expanded.append(sizes)
         return [base, *expanded]
@@ -444,8 +464,12 @@ def explain(error: ValidationError) -> str:
     return "\n".join(_explain_one(fault) for fault in faults if not follows(fault))
 
 
+TAGS = {"data": 1, "model": 1, "candidates": 3}  # where a place names the member of a union, which no file does
+
+
 def _explain_one(fault: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in fault["loc"]) or "study"
+    path = fault["loc"]
+    place = ".".join(str(part) for i, part in enumerate(path) if i != TAGS.get(str(path[0]))) or "study"
     message = fault["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(fault["input"], dict) else f" (given {fault['input']!r})"
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from distributed import LocalCluster
+from prepared_sets import write_images
 
 from landscape import best_gain, gain, manifold_metric, store
 from landscape.__main__ import main
@@ -184,6 +185,9 @@ ERRORS = {
     "run FILE --seeds 0": "seeds: .*greater than or equal to 1 .given 0",
     "run FILE --epochs -1": "training.epochs: .*greater than or equal to 0 .given -1",
     "run FILE --permutations 0": "walk.permutations: .*greater than or equal to 1 .given 0",
+    "run FILE --permutations -1": "walk.permutations: .*greater than or equal to 1 .given -1",
+    "run FILE --train-size 0": "data.train_size: .*greater than or equal to 1 .given 0",
+    "run FILE --train-size 10": "walk.batch_size = 60 is larger than the 10 training examples",
     "run FILE --train-size 5000": "1797 examples; 5000 for training",
     "run FILE --scheduler 127.0.0.1:1": "no Dask scheduler at '127.0.0.1:1'",
     "show nope": "'nope' names no result; there are: tiny",
@@ -217,6 +221,81 @@ def test_user_error_is_one_line(
     assert out == "" and "Traceback" not in err
     assert re.search(rf"^error: (.*\s)?{ERRORS[line]}", err, re.DOTALL | re.MULTILINE), err
     assert list(computed.caches[0].glob("0*")) == []
+
+
+BERT = TOML.replace("hidden1", "ffn1").replace('kind = "mlp", hidden = [5]', 'kind = "bert", hidden = 8, ffn = 5')
+CNN = TOML.replace("hidden1", "conv1").replace('kind = "mlp", hidden = [5]', 'kind = "cnn", channels = [5]')
+WIKITEXT = 'data = { name = "wikitext-2", sequence_length = 16, '
+
+
+def on(data: str, toml: str = TOML) -> str:
+    """The tiny study on other data."""
+    return toml.replace("data = { ", data)
+
+
+UNREADABLE = {
+    "a set that is not here": (
+        on('data = { name = "svhn_cropped", '),
+        "no data set 'svhn_cropped' in .* TFDS_DATA_DIR",
+    ),
+    "text that is not here": (
+        on(WIKITEXT, BERT),
+        "wikitext-2 is not here.*place wiki.train.tokens.*python-docs needs no",
+    ),
+    "text that is not UTF-8": (on(WIKITEXT, BERT), "wiki.valid.tokens is not UTF-8 text: .* at byte 4"),
+    "text that is too short": (
+        on(WIKITEXT, BERT),
+        "its validation text has 4 tokens; a sequence of length 16 takes 14",
+    ),
+    "images for a model of text": (BERT, "model of kind 'bert' cannot read digits: .* images take 'mlp', 'cnn' or"),
+    "text for a model of images": (
+        on(WIKITEXT),
+        "model of kind 'mlp' cannot read wikitext-2: text takes the kind 'bert'",
+    ),
+    "images too small": (
+        on('data = { name = "dots", ', CNN),
+        r"a CNN needs images .* at least 2×2; got shape \(1, 1, 3\)",
+    ),
+    "images of many shapes": (
+        on('data = { name = "mixed", ', CNN),
+        "mixed has images of differing shapes, such as 1×1×3",
+    ),
+    "too few images": (
+        TOML.replace("120", "1700"),
+        "digits has 1797 examples; 1700 for training and 100 for validation",
+    ),
+    "a large batch": (
+        TOML.replace("batch_size = 60, base", "batch_size = 121, base"),
+        "training.batch_size = 121 is .* 120",
+    ),
+    "a large walk": (
+        TOML.replace("batch_size = 60, nodes", "batch_size = 121, nodes"),
+        "walk.batch_size = 121 is .* the 120",
+    ),
+}
+
+TEXTS = {"text that is not UTF-8": b"a b \xff", "text that is too short": b"a a a a"}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_data_that_a_study_cannot_use_are_named_before_anything_is_trained(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    if case in TEXTS:
+        (tmp_path / "wiki.train.tokens").write_text("a few words " * 400)
+        (tmp_path / "wiki.valid.tokens").write_bytes(TEXTS[case])
+    for name, width in (("dots", 1), ("mixed", 2)):
+        images = [np.zeros((1, width if i % 2 else 1, 3), np.uint8) for i in range(240)]
+        write_images(tmp_path, name, images, [i % 3 for i in range(240)])
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("WIKITEXT_DIR", str(tmp_path))
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path / "cache"))
+    toml, said = UNREADABLE[case]
+    (tmp_path / "study.toml").write_text(toml)
+    assert main(["run", str(tmp_path / "study.toml"), "--cache", str(tmp_path / "cache")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" not in err and "finished" not in err
+    assert re.search(f"^error: .*{said}", err, re.DOTALL | re.MULTILINE), err
 
 
 @pytest.mark.parametrize("line", ["", "run", "show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])

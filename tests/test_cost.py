@@ -20,8 +20,12 @@ from landscape.study import Study, TextSpec, preset, presets, validated
 SHAPE = (8, 8, 1)
 
 
+TEXT = {"name": "python-docs", "sequence_length": 20, "vocabulary": 300, "train_size": 8}
+
+
 def study_of_kind(model: dict, candidates: list, group: str) -> Study:
-    return validated({"name": "cost", "model": model, "candidates": candidates, "walk": {"group": group}})
+    data = TEXT if model["kind"] == "bert" else {"name": "digits"}
+    return validated({"name": "cost", "data": data, "model": model, "candidates": candidates, "walk": {"group": group}})
 
 
 STUDIES = [
@@ -46,7 +50,7 @@ STUDIES = [
         {"kind": "bert", "hidden": 8, "heads": 2, "ffn": [6, 7]},
         [[{"widen": "ffn*", "factor": 2}], [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}]],
         "ffn1",
-    ).model_copy(update={"data": TextSpec(name="python-docs", sequence_length=20, vocabulary=300, train_size=8)}),
+    ),
 ]
 
 

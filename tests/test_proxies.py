@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from networks import batch, forward, trained
+from networks import loss as numpy_loss
 
 from landscape import proxies
 from landscape.barrier import midpoint_barriers
@@ -161,6 +163,42 @@ def test_gradients_and_curvature_equal_finite_differences():
         wide = merge(split(model)[0], {path: jnp.asarray(w) for path, w in p.items()})
         for name, value in expected.items():
             assert score(name, wide, inputs, targets) == pytest.approx(value, rel=1e-6)
+
+
+def test_scores_of_a_convolutional_network_equal_finite_differences():
+    """Of a trained one, from the losses and logits of a NumPy network, one central difference a weight and a pixel."""
+    model, (inputs, targets) = trained("cnn1"), batch()
+    inputs = inputs[:EXAMPLES].astype(np.float64)
+    targets = targets[:EXAMPLES]
+    names = [link.name for link in model.links]
+
+    def layers(p):
+        return [(p[f"{name}.kernel"], p[f"{name}.bias"]) for name in names]
+
+    def loss(p):
+        return numpy_loss(layers(p), inputs, targets)
+
+    p = doubles(model)
+    g = differences(p, loss)
+    slopes = [differences(moved(p, (1e-5 * sign, g)), loss) for sign in (1, -1)]
+    expected = {
+        "grad_norm": sum(np.linalg.norm(each) for each in g.values()),
+        "snip": sum(np.abs(p[path] * each).sum() for path, each in g.items()),
+        "grasp": -sum(np.sum(p[path] * (slopes[0][path] - slopes[1][path])) for path in g) / 2e-5,
+        "jacov": numpy_correlation_score(pixel_differences(lambda x: forward(layers(p), x).sum(1), inputs)),
+    }
+    for name, value in expected.items():
+        assert score(name, model, inputs.astype(np.float32), targets) == pytest.approx(value, rel=1e-4), name
+
+
+def pixel_differences(outputs, inputs, step=1e-6):
+    """The gradient of each example's summed outputs: (examples, pixels)."""
+    gradients = []
+    for pixel in np.ndindex(inputs.shape[1:]):
+        one = np.zeros_like(inputs)
+        one[(slice(None), *pixel)] = step
+        gradients.append((outputs(inputs + one) - outputs(inputs - one)) / (2 * step))
+    return np.stack(gradients, 1)
 
 
 # --- SynFlow ---

@@ -101,6 +101,13 @@ def test_statistics_are_part_of_the_key_and_need_a_network_that_has_them():
         edited({"walk.statistics": "re-estimated"})
 
 
+def of_kind(model: dict) -> dict:
+    """A study's content but for its candidates: data that the model reads, and a group to walk."""
+    group = {"mlp": "hidden1", "cnn": "conv1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
+    data = {"name": "python-docs" if model["kind"] == "bert" else "digits"}
+    return {"name": "anew", "data": data, "model": model, "walk": {"group": group}}
+
+
 @pytest.mark.parametrize(
     ("model", "candidate", "said"),
     [
@@ -110,8 +117,7 @@ def test_statistics_are_part_of_the_key_and_need_a_network_that_has_them():
     ],
 )
 def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
-    group = {"mlp": "hidden1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
-    content = {"name": "anew", "model": model, "candidates": [candidate], "walk": {"group": group}}
+    content = of_kind(model) | {"candidates": [candidate]}
     validated(content)
     with pytest.raises(ValueError, match=said):
         validated(content | {"expansion": {"start": "random"}})
@@ -127,8 +133,7 @@ def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
     ],
 )
 def test_a_resized_model_has_the_sizes_of_its_candidate(model, candidate):
-    group = {"mlp": "hidden1", "cnn": "conv1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
-    study = validated({"name": "anew", "model": model, "candidates": [candidate], "walk": {"group": group}})
+    study = validated(of_kind(model) | {"candidates": [candidate]})
     for sizes in study.group_sizes():
         assert study.model.resized(sizes).group_sizes() == sizes
 
@@ -206,10 +211,12 @@ BAD = [
     ({"seed": 1}, ["unknown key 'seed'", "seeds"]),
     ({"data.size": 1}, ["unknown key 'size'", "train_size"]),
     ({"data.name": "../digits"}, ["data", "given '../digits'"]),
-    ({"data.train_size": 0}, ["train_size", "greater than or equal to 1", "given 0"]),
+    ({"data.train_size": 0}, ["data.train_size: ", "greater than or equal to 1", "given 0"]),
     ({"model": {"kind": "rnn"}}, ["model", "'rnn'", "'mlp'", "'cnn'"]),
     ({"model": 3}, ["model", "given 3"]),
-    ({"model.hidden": []}, ["hidden", "at least 1"]),
+    ({"model.hidden": []}, ["model.hidden: ", "at least 1"]),
+    ({"data": {"name": "python-docs"}}, ["'mlp' cannot read python-docs", "'bert'"]),
+    ({"model": {"kind": "bert"}}, ["'bert' cannot read digits", "'mlp', 'cnn' or 'resnet18'"]),
     ({"model.hidden": [3, 5]}, ["hidden1 = 3", "at least 4"]),
     ({"walk.group": "hidden9"}, ["'hidden9'", "hidden1, hidden2"]),
     ({"walk.permutations": 0}, ["walk.permutations", "greater than or equal to 1", "given 0"]),
@@ -218,7 +225,10 @@ BAD = [
     ({"candidates": [[]]}, ["candidates.0", "at least 1"]),
     ({"candidates": [[{"widen": "hidden1", "size": 6}]]}, ["hidden1 = 6", "above 6"]),
     ({"candidates": [[{"widen": "hidden1", "size": 3}]]}, ["hidden1 = 3", "above 6"]),
-    ({"candidates": [[{"widen": "hidden1", "size": 0}]]}, ["candidates.0.0", "greater than or equal to 1", "given 0"]),
+    (
+        {"candidates": [[{"widen": "hidden1", "size": 0}]]},
+        ["candidates.0.0.size: ", "greater than or equal to 1", "given 0"],
+    ),
     ({"candidates": [[{"widen": "hidden1", "factor": 1.01}]]}, ["hidden1 = 6", "above 6"]),
     ({"candidates": [[{"widen": "hidden1", "factor": float("inf")}]]}, ["candidates.0.0", "finite", "given inf"]),
     ({"candidates": [[{"widen": "hidden1"}]]}, ["'hidden1'", "exactly one of size and factor"]),
@@ -240,6 +250,29 @@ def test_bad_input_is_named_with_what_is_allowed(edits, needles):
     message = str(caught.value)
     assert [needle for needle in needles if needle not in message] == []
     assert len(message.splitlines()) == 1  # one fault, one line
+
+
+@pytest.mark.parametrize(
+    ("step", "needles"),
+    [
+        ({"widen": "query_key1", "size": 30}, ["query_key1 cannot be widened", "ffn1, heads1, ffn2, heads2 can"]),
+        ({"widen": "*", "factor": 2}, ["'*'", "query_key1 cannot be widened"]),
+        ({"deepen": "heads1"}, ["behind ffn1, ffn2; got 'heads1'"]),
+    ],
+)
+def test_a_step_that_bert_cannot_take_is_named_before_anything_is_trained(step, needles):
+    bert = of_kind({"kind": "bert", "hidden": 12})
+    with pytest.raises(ValueError) as caught:
+        validated(bert | {"candidates": [[step]]})
+    assert [needle for needle in needles if needle not in str(caught.value)] == []
+    steps = [{"deepen": "ffn1"}, {"widen": "ffn*", "factor": 2}, {"widen": "heads2", "size": 3}]
+    assert validated(bert | {"candidates": [steps]}).group_sizes()[1]["ffn1_1"] == 1024
+
+
+@pytest.mark.parametrize("part", ["stem", "stage2_block1.conv2", "stage1_block3", "stage5"])
+def test_channels_that_skip_connections_tie_cannot_be_widened_in_part(part):
+    with pytest.raises(ValueError, match=rf"'{part}'; the groups are stage1, stage1_block1, .*, stage4_block2"):
+        validated(of_kind({"kind": "resnet18", "width": 4}) | {"candidates": [[{"widen": part, "factor": 2}]]})
 
 
 def test_every_fault_has_a_line():

@@ -1,0 +1,70 @@
+"""One trained network of each kind that a study knows, with the batch on which it is looked at."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from landscape.data import Data
+from landscape.data import load as load_data
+from landscape.data.masking import mask
+from landscape.models import build
+from landscape.study import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec, Training
+from landscape.train import fit
+from landscape.weights import logits, merge, split
+
+LENGTH, VOCABULARY = 20, 40
+SPECS: dict[str, ModelSpec] = {
+    "mlp": MlpSpec(kind="mlp", hidden=(6, 5)),
+    "cnn-cifar10": CnnSpec(kind="cnn", channels=(4, 6), dense=(7,)),
+    "cnn-cifar100": CnnSpec(kind="cnn", channels=(4, 5, 6, 5), dense=(7,)),
+    "resnet18": ResNetSpec(kind="resnet18", width=4),
+    "tinybert": BertSpec(kind="bert", layers=2, hidden=12, heads=3, ffn=(10, 9)),
+    "minibert": BertSpec(kind="bert", layers=4, hidden=16, heads=4, ffn=8),
+}
+
+
+class Trained(NamedTuple):
+    """A network in evaluation mode and a batch of what it was trained on."""
+
+    model: nnx.Module
+    inputs: Any
+    targets: np.ndarray
+
+    def outputs(self, model: nnx.Module | None = None) -> np.ndarray:
+        """Logits on the batch: of the network itself, or of another one."""
+        return np.asarray(logits(*split(self.model if model is None else model), self.inputs))
+
+
+@cache
+def trained(name: str) -> Trained:
+    """The network of `SPECS` after some epochs of `fit`, in which its loss has fallen."""
+    spec = SPECS[name]
+    data = text() if isinstance(spec, BertSpec) else images()
+    shape = (LENGTH,) if isinstance(spec, BertSpec) else data.train.inputs.shape[1:]
+    model = build(spec, shape, data.classes, nnx.Rngs(0))
+    training = Training(learning_rate=1e-2, batch_size=16)
+    _, first, *_, last = fit(model, data, training, 10, jax.random.key(3))
+    assert last.train_loss < 0.95 * first.train_loss
+    model = merge(split(model)[0], last.weights)
+    model.eval()
+    return Trained(model, *jax.tree.map(lambda array: array[:8], data.train))
+
+
+@cache
+def images() -> Data:
+    """Real images of 8×8×1."""
+    return load_data(DataSpec(train_size=64, validation_size=16))
+
+
+@cache
+def text() -> Data:
+    """Sequences in which a token tells much of the next one."""
+    rng = np.random.default_rng(0)
+    tokens = (rng.integers(5, VOCABULARY, (64, 1)) + np.cumsum(rng.integers(1, 3, (64, LENGTH)), 1)) % 35 + 5
+    examples = mask(tokens.astype(np.int32), rng, VOCABULARY)
+    return Data(examples, examples, VOCABULARY)

@@ -185,6 +185,16 @@ def prefix(dataset: xr.Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
     return base.values[..., :whole], barriers.values[..., :whole]
 
 
+def walked(dataset: xr.Dataset) -> int:
+    """The greatest n for which every walk that has begun has its first n barriers; all of them where none has begun.
+
+    While a study is being computed its walks grow in stages, and up to this n the picture is whole.
+    """
+    lengths = [dataset[name].notnull().sum("permutation").values.ravel() for name in ("base_barrier", "barrier")]
+    begun = np.concatenate(lengths)
+    return int(begun[begun > 0].min(initial=dataset.sizes["permutation"]))
+
+
 def edges(ordered: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """How many values of each sorted row (s, r, n) are ≤ each of the limits (s, k) of its s: (s, r, k)."""
     pairs = zip(ordered, limits, strict=True)

@@ -190,3 +190,17 @@ def test_the_metric_against_a_candidate_itself_is_that_of_its_definition(dataset
         assert_allclose(found.values[seed, candidate], np.array(shares) - shares[1], atol=1e-9)
     with pytest.raises(ValueError, match="checkpoint must be one of"):
         metric.own_metric(dataset, 0.3, 40, 10**6)
+
+
+def test_the_whole_picture_reaches_as_far_as_its_shortest_walk(dataset: xr.Dataset) -> None:
+    assert metric.walked(dataset) == 60
+    partial = dataset.copy(deep=True)
+    partial["barrier"][0, 1, 2, 50:] = np.nan
+    assert metric.walked(partial) == 50
+    assert np.isfinite(metric.manifold_metric(partial, 0.4, 50)).all()
+    assert np.isnan(metric.manifold_metric(partial, 0.4, 51)).any()
+    partial["base_barrier"][3, 7:] = np.nan
+    assert metric.walked(partial) == 7
+    partial["base_barrier"][3] = np.nan  # not begun
+    assert metric.walked(partial) == 50
+    assert metric.walked(dataset.where(False)) == 60

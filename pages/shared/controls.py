@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.metric import MEASURES, usual_measure
+from landscape.metric import MEASURES, usual_measure, walked
 from landscape.rank import KINDS
 from landscape.result import BASE, SPLITS, STAGES
 from pages.shared import library
@@ -208,9 +208,7 @@ Values = dict[str, Any]
 
 CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "q": lambda d, v: Range("Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of the base's own barriers."),
-    "n": lambda d, v: Range(
-        "Permutations n", 1, d.sizes["permutation"], 1, d.sizes["permutation"], "How many steps of the walk count."
-    ),
+    "n": lambda d, v: Range("Permutations n", 1, walked(d), 1, walked(d), "How many steps of the walk count."),
     "measure": lambda d, v: Choices(
         "Performance", MEASURES, usual_measure(d), "What A and so the gain G measure.", True
     ),

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import streamlit as st
+import xarray as xr
 
+from landscape.metric import walked
 from landscape.store import Entry
 from landscape.study import Study
 from pages.shared import controls, library, running
@@ -57,10 +59,22 @@ def around(page: st.Page, view: View) -> None:
     elif opened.dataset is None:
         st.info(f"{chosen.label} has not been computed yet. The page Study starts it.")
     if opened.dataset is not None:
+        if not opened.whole:
+            st.caption(so_far(opened.dataset))
         controls.draw(opened.dataset, view.controls)
         page.run()
     if view.below:
         view.below()
+
+
+def so_far(dataset: xr.Dataset) -> str:
+    """How much of an unfinished result there is, in words."""
+    models = int(dataset["barrier"].notnull().any(("checkpoint", "permutation")).sum())
+    whole, steps = dataset.sizes["seed"] * dataset.sizes["candidate"], dataset.sizes["permutation"]
+    return (
+        f"So far {models} of {whole} candidates (seeds counted apart) have been walked, each for at least "
+        f"{walked(dataset)} of {steps} steps. What is shown for so many steps is final."
+    )
 
 
 def _describe(chosen: library.Choice) -> None:

@@ -97,10 +97,12 @@ def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, i
 
 
 def _with_ticks(figure: go.Figure, cells: pd.DataFrame) -> go.Figure:
+    """Names of the cells' places, and a rim around them in which the frame of an outer cell is seen whole."""
     for update, values in ((figure.update_xaxes, cells.columns), (figure.update_yaxes, cells.index)):
         places = np.arange(len(values))
+        rim = 0.015 * len(values)
         shown = places if len(values) <= 8 else places[:: len(values) // 5]
-        update(tickvals=shown, ticktext=[f"{values[i]:g}" for i in shown], range=[-0.5, len(values) - 0.5])
+        update(tickvals=shown, ticktext=[f"{values[i]:g}" for i in shown], range=[-0.5 - rim, len(values) - 0.5 + rim])
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(showgrid=False, zeroline=False)
     return figure

@@ -76,8 +76,9 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
     columns = {name: np.searchsorted(np.unique(frame[name]), frame[name]) for name in ("q", "n")}
+    told = frame[["q", "n", "std", "count"]].values.tolist()  # a click on a row of an array would arrive as a mapping
     figure.add_scatter(
-        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=frame[["q", "n", "std", "count"]],
+        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=told,
         marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=frame["mean"],
         hovertemplate=f"q = %{{customdata[0]}}, n = %{{customdata[1]}}<br>{SYMBOLS[kind]} = %{{text:.3f}} ± "
         "%{customdata[2]:.2g}<br>%{customdata[3]} seeds<extra></extra>",

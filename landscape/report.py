@@ -27,6 +27,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem aut
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: 0.3rem 0.8rem; border-bottom: 1px solid #d5d8dd; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 1rem; }
+.beside > div { min-width: 0; }
 p.note { color: #565c66; }
 code { background: #f1f2f4; padding: 0.1rem 0.3rem; }
 </style>
@@ -74,32 +76,50 @@ def _tables(dataset: xr.Dataset, q: float, n: int) -> Iterator[str]:
         for each in found["candidates"]
     ]
     yield _table(["candidate", "width", "parameters", "M₀ in %", *GAINS.values()], rows)
-    ranks = [[name, *(interval(each[measure], 2) for measure in MEASURES)] for name, each in found["kendall"].items()]
+    ranks = [
+        [figures.heading(name), *(interval(each[measure], 2) for measure in MEASURES)]
+        for name, each in found["kendall"].items()
+    ]
     yield _table(["Kendall's τ of", *(f"with {gain}" for gain in GAINS.values())], ranks)
     yield _paragraph(DEFINITIONS, "note")
 
 
 def _drawn(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterator[str]:
     """Each figure under its question."""
-    label, stage = str(dataset.attrs["name"]), STAGES[0]
+    label = str(dataset.attrs["name"])
     qs, ns = figures.paper_grid(dataset)
     drawn = [
         ("Which expansion pays?", figures.overview(dataset, q, n, measure)),
         ("What predicts the gain?", figures.predictor_ranks({label: dataset}, q, n, measure)),
         ("How does the performance grow?", figures.gain_trajectories(dataset, measure)),
         ("How does the manifold change with training?", figures.metric_trajectories(dataset, q, n)),
+        ("Does the metric go on to predict the gain?", figures.correlation_trajectories(dataset, q, n, measure)),
         ("How much do q and n matter?", figures.sensitivity_map(dataset, qs, ns, measure, "kendall", (q, n))),
-    ]
-    drawn += [
-        (f"The loss on the plane through three copies: {model}", figures.surface_contours(dataset, model, stage, True))
-        for model in figures.surface_models(dataset, stage)
     ]
     for i, (question, figure) in enumerate(drawn):
         yield f"<h2>{html.escape(question)}</h2>"
         yield _figure(figure, f"figure-{i}")
+    yield from _surfaces(dataset)
+
+
+def _surfaces(dataset: xr.Dataset) -> Iterator[str]:
+    """The models' surfaces beside each other under the colour scale that they share; nothing where there are none."""
+    stage = STAGES[0]
+    if models := figures.surface_models(dataset, stage):
+        yield "<h2>How do the valleys widen?</h2>"
+        yield _paragraph(
+            "The loss of the first seed on the plane through three permuted copies (the points), before training."
+        )
+        yield _figure(figures.surface_scale(dataset, stage), "scale")
+        yield '<div class="beside">'
+        for i, model in enumerate(models):
+            drawn = _figure(figures.surface_contours(dataset, model, stage), f"surface-{i}")
+            yield f"<div><h3>{html.escape(model)}</h3>{drawn}</div>"
+        yield "</div>"
 
 
 def _figure(figure: go.Figure, name: str) -> str:
+    figure.update_layout(template="plotly_white")
     return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name)
 
 

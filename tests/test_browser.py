@@ -135,6 +135,23 @@ def test_back_keeps_what_was_chosen(address, tab):
     healthy(tab)
 
 
+def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
+    tab.set_viewport_size({"width": 1280, "height": 1400})
+    tab.goto(f"{address}/sensitivity")
+    settled(tab)
+    place = """() => {
+        const chart = document.querySelector(".js-plotly-plot"), {xaxis, yaxis} = chart._fullLayout
+        const plot = chart.querySelector(".nsewdrag").getBoundingClientRect()
+        return [plot.left + xaxis.d2p(1), plot.top + yaxis.d2p(2)]
+    }"""
+    x, y = tab.evaluate(place)
+    tab.mouse.move(x - 3, y - 3)
+    tab.mouse.click(x, y)
+    playwright.expect(tab).to_have_url(re.compile(r"n=100&q=0\.2|q=0\.2&n=100"), timeout=WAIT)
+    settled(tab)
+    healthy(tab)
+
+
 def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):
     with server(tmp_path) as fresh:
         tab.goto(f"{fresh}/barriers?q=0.25&scale=log")

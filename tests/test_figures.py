@@ -187,6 +187,17 @@ def test_correlation_trajectories():
         np.testing.assert_allclose(found["mean"], np.array(expected)[defined])
 
 
+def test_correlation_trajectories_of_further_quantiles_are_those_of_each_alone():
+    frame = figures.correlation_trajectories_data(whole(), Q, N, MEASURE, further=(0.1, Q))
+    for q in (0.1, Q):
+        alone = figures.correlation_trajectories_data(whole(), q, N, MEASURE)
+        expected = alone[alone["predictor"] == "M_t"]["mean"].tolist()
+        assert frame[frame["q"] == q]["mean"].tolist() == expected
+    assert set(frame[frame["q"].isna()]["predictor"]) == {"−SoTL-E"}
+    figure = figures.correlation_trajectories(whole(), Q, N, MEASURE, further=(0.1, Q))
+    assert len([trace for trace in figure.data if trace.showlegend is not False]) == 3
+
+
 def test_perplexity_is_the_exponential_of_the_loss():
     frame = figures.perplexity_trajectories_data(whole())
     loss = whole()["validation_loss"].values.astype(float)

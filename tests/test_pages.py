@@ -53,6 +53,10 @@ def test_page_renders_and_says_what_it_shows(page):
     assert app.get("plotly_chart")
 
 
+def test_a_visitor_sees_the_study_of_the_readme_first(own_cache):
+    assert opened().selectbox(key="study").value == "digits-mlp"
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_slider_moves_the_page(page):
     app = opened(page)

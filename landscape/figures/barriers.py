@@ -7,13 +7,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.figures.style import FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
+from landscape.figures.style import AXIS, FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
 from landscape.intervals import binomial_interval
 from landscape.metric import manifold_size, prefix, threshold
 from landscape.result import BASE
 
 BINS = 40
-ROW_HEIGHT = 78  # pixels
+ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels of a histogram, and of a line of the caption above it
+LONG = 14  # characters of a name that a telephone does not show beside its numbers
 
 
 def barrier_shares_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> pd.DataFrame:
@@ -59,13 +60,14 @@ def barrier_histogram(
     if shares.empty:
         return nothing("The barriers of this walk are not computed yet.")
     models = [model for model in (BASE, *candidate_order(dataset)) if model in set(shares["model"])]
-    hues, figure = colours(dataset), go.Figure(layout=_rows(len(models), log))
+    lines = 2 if max(map(len, models)) > LONG else 1
+    hues, figure = colours(dataset), go.Figure(layout=_rows(len(models), lines, log))
     captions = []
     for row, model in enumerate(models, 1):
         counted = bins[bins["model"] == model]
         _add_steps(figure, counted[counted["high"] > 0], model, hues[model], row)
-        captions.append(_caption(model, counted, shares[shares["model"] == model], hues[model], row, log))
-    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, len(models), log)
+        captions.append(_caption(model, counted, shares[shares["model"] == model], hues[model], row, lines))
+    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, len(models), lines, log)
     return figure.update_layout(annotations=[*captions, label], shapes=shapes)
 
 
@@ -108,21 +110,22 @@ def _axis(row: int) -> str:
     return "y" if row == 1 else f"y{row}"
 
 
-def _rows(count: int, log: bool) -> dict:
-    """Layout of `count` rows above one x axis."""
-    gap = min(0.3 / count, 0.1)
-    height = (1 - gap * (count - 1)) / count
-    tops = [1 - row * (height + gap) for row in range(count)]
+def _rows(count: int, lines: int, log: bool) -> dict:
+    """Layout of `count` rows above one x axis, with room for `lines` lines of caption above each."""
+    gap = LINE_HEIGHT * lines
+    pixels = (ROW_HEIGHT + gap) * count - gap
+    tops = [1 - row * (ROW_HEIGHT + gap) / pixels for row in range(count)]
     axes = {
-        f"yaxis{row}": {"domain": [max(top - height, 0), top], "nticks": 3, "rangemode": "tozero", "automargin": True}
+        f"yaxis{row}": AXIS | {"domain": [max(top - ROW_HEIGHT / pixels, 0), top], "nticks": 3, "rangemode": "tozero"}
         for row, top in enumerate(tops, 1)
     }
-    axes[f"yaxis{(count + 1) // 2}"]["title"] = {"text": "count (edges)"}
+    axes[f"yaxis{(count + 1) // 2}"]["title"] = AXIS["title"] | {"text": "count (edges)"}
     zeros = "<br><sup>exact zeros are counted beside each name</sup>" if log else ""
-    kind = {"type": "log" if log else "linear", "exponentformat": "power"}
-    x = {"anchor": _axis(count), "title": {"text": f"midpoint barrier b̂ (nats){zeros}"}, "automargin": True}
-    frame = {"height": 120 + ROW_HEIGHT * count, "margin": {"l": 10, "r": 10, "t": 54, "b": 10}, "showlegend": False}
-    return frame | axes | {"xaxis": x | kind, "font": {"size": FONT_SIZE}, "hoverlabel": {"font": {"size": FONT_SIZE}}}
+    title = AXIS["title"] | {"text": f"midpoint barrier b̂ (nats){zeros}"}
+    x = AXIS | {"anchor": _axis(count), "title": title, "type": "log" if log else "linear"}
+    margin = {"l": 10, "r": 10, "t": LINE_HEIGHT * (lines + 1) + 10, "b": 70}
+    frame = {"height": pixels + margin["t"] + margin["b"], "margin": margin, "showlegend": False}
+    return frame | axes | {"xaxis": x, "font": {"size": FONT_SIZE}, "hoverlabel": {"font": {"size": FONT_SIZE}}}
 
 
 def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, row: int) -> None:
@@ -136,27 +139,26 @@ def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, r
     )  # fmt: skip
 
 
-def _caption(model: str, bins: pd.DataFrame, shares: pd.DataFrame, colour: str, row: int, log: bool) -> dict:
-    """Name, share of edges and metric above a row; on a log axis also the zeros, which it cannot show."""
+def _caption(model: str, bins: pd.DataFrame, shares: pd.DataFrame, colour: str, row: int, lines: int) -> dict:
+    """Name, share of edges and metric above a row; also the zeros, for which a log axis has no bin."""
     mean = shares[["share", "low", "high", "metric_percent"]].mean()
-    told = f"{swatch(colour)}<b>{model}</b>  m = {mean['share']:.1%}"
+    told = f"{swatch(colour)}<b>{model}</b>{'<br>' if lines > 1 else '  '}m = {100 * mean['share']:.1f} %"
     if model != BASE:
-        told += f", M = {mean['metric_percent']:+.1f} %"
-    zeros = int(bins["count"][bins["high"] == 0].sum())
-    if log and zeros:
+        told += f", M = {mean['metric_percent']:+.1f} %".replace("-", "−")
+    if zeros := int(bins["count"][bins["high"] == 0].sum()):
         told += f", {zeros} at 0"
     return {
         "text": told, "x": 0, "xref": "x domain", "xanchor": "left", "y": 1, "yref": f"{_axis(row)} domain",
-        "yanchor": "bottom", "showarrow": False,
-        "hovertext": f"m of one seed: {mean['low']:.1%} to {mean['high']:.1%} with 95 %",
+        "yanchor": "bottom", "align": "left", "showarrow": False,
+        "hovertext": f"m of one seed: {100 * mean['low']:.1f} to {100 * mean['high']:.1f} % with 95 %",
     }  # fmt: skip
 
 
-def _thresholds(limits: np.ndarray, rows: int, log: bool) -> tuple[list[dict], dict]:
+def _thresholds(limits: np.ndarray, rows: int, lines: int, log: bool) -> tuple[list[dict], dict]:
     """A line through each row, which leaves the captions between them free, at each λ; and their label."""
     single, drawn = len(limits) == 1, limits[limits > 0] if log else limits
-    line = {"color": NEUTRAL, "width": 2, "dash": "dash"}
-    across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "opacity": 1 if single else 0.35, "line": line}
+    line = {"color": NEUTRAL, "width": 2, "dash": "5px,3px"}  # short: a row is low
+    across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "opacity": 1 if single else 0.6, "line": line}
     places = [{"yref": f"{_axis(row)} domain"} for row in range(1, rows + 1)]
     told = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
     if drawn.size < limits.size:
@@ -164,6 +166,6 @@ def _thresholds(limits: np.ndarray, rows: int, log: bool) -> tuple[list[dict], d
     middle = drawn.mean() if drawn.size else 1.0
     label = {
         "text": told, "x": np.log10(middle) if log else middle, "xref": "x", "y": 1, "yref": "paper",
-        "yanchor": "bottom", "yshift": 20, "showarrow": False,
+        "yanchor": "bottom", "yshift": LINE_HEIGHT * lines, "showarrow": False,
     }  # fmt: skip
     return [across | place | {"x0": limit, "x1": limit} for limit in drawn for place in places], label

@@ -97,32 +97,37 @@ def _frame(curves: np.ndarray, names: list[str], splits: Sequence[str], alphas: 
 def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     if frame.empty:
         return nothing("These curves are not computed yet.")
-    names = list(dict.fromkeys(frame["curve"]))
+    names, first = list(dict.fromkeys(frame["curve"])), frame["split"].iloc[0]
+    several = frame["split"].nunique() > 1
     hues = dict(zip(names, palette(len(names)), strict=True))
     barriers = interpolation_barriers(frame)
     figure = go.Figure()
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
-        _add_curve(figure, points, row, hues[row["curve"]], row["split"] == frame["split"].iloc[0])
+        told = f"{row['curve']}: b = {row['barrier']:.3g} nats{f' ({first})' if several else ''}"
+        _add_curve(figure, points, row, hues[row["curve"]], told if row["split"] == first else "")
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
         top = points[points["alpha"] == row["alpha"]].iloc[0]
         _add_barrier(figure, row, top["chord"], top["loss"], hues[row["curve"]])
-    if frame["split"].nunique() > 1:
+    if several:
         _add_split_legend(figure)
     return finish(figure, x_title, "loss (nats)")
 
 
-def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, listed: bool) -> None:
-    """The curve over its chord; the legend tells its barrier, where a text beside the curve would cross others."""
+def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, told: str) -> None:
+    """The curve over its chord; the legend tells its barrier, where a text beside the curve would cross others.
+
+    `told` is what the legend says; nothing for a curve that it does not list.
+    """
     name, split = barrier["curve"], barrier["split"]
     figure.add_scatter(
         x=points["alpha"], y=points["chord"], mode="lines", line={"color": NEUTRAL, "width": 1, "dash": "dot"},
         legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=listed,
-        name=f"{name}: b = {barrier['barrier']:.3g} nats",
+        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=bool(told),
+        name=told or name,
         line={"color": colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
         hovertemplate=f"{name}, {split}<br>α = %{{x:.3f}}<br>loss %{{y:.5g}} nats<br>chord %{{customdata:.5g}} nats"
         "<extra></extra>",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,17 +25,21 @@ from landscape.metric import Measure, best_gain
 from landscape.rank import KINDS, METRIC, SOTL_E, SYMBOLS, Kind, described, predictor_correlation, predictors
 from landscape.result import BASE
 
-COLUMNS = 4  # panels in a row
+COLUMNS = 2  # panels in a row, which a telephone still shows
+UNITS = {METRIC: "%", SOTL_E: "nats", "grad_norm": "nats", "snip": "nats", "grasp": "nats²"}  # of the others 1
+DECADE = 10  # scores over less than that are told apart as well, and labelled better, on a linear axis
 
 
 def heading(predictor: str) -> str:
     """The name of a predictor on an axis."""
     if predictor == METRIC:
-        return "M<sub>0</sub>"
+        return "M₀"
     return "−SoTL-E, epoch 1" if predictor == SOTL_E else described(predictor).name
 
 
-def predictor_ranks_data(datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure) -> pd.DataFrame:
+def predictor_ranks_data(
+    datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure, kinds: Sequence[Kind] = KINDS
+) -> pd.DataFrame:
     """One row a study, predictor and kind of correlation with G*_T: mean, std, 95 % interval and count over seeds.
 
     A smaller study takes all of its permutations where it has fewer than n. Raises ValueError for q out of range.
@@ -43,7 +47,7 @@ def predictor_ranks_data(datasets: Mapping[str, xr.Dataset], q: float, n: int, m
     frames = []
     for label, dataset in datasets.items():
         whole = min(n, dataset.sizes["permutation"])
-        for kind in KINDS:
+        for kind in kinds:
             found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind))
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
     frame = pd.concat(frames, ignore_index=True)
@@ -55,8 +59,7 @@ def predictor_ranks(
     datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> go.Figure:
     """A bar a predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
-    frame = predictor_ranks_data(datasets, q, n, measure)
-    frame = frame[(frame["kind"] == kind) & frame["mean"].notna()]
+    frame = predictor_ranks_data(datasets, q, n, measure, [kind]).dropna(subset="mean")
     if frame.empty:
         return nothing("No rank correlation yet: it needs two trained candidates of one seed.")
     figure, several = go.Figure(), len(datasets) > 1
@@ -92,8 +95,10 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
         return nothing("No candidate is trained yet.")
     order = list(dict.fromkeys(frame["predictor"]))
     rows = -(-len(order) // COLUMNS)
-    titles = [f"{heading(name)}{' (log)' if described(name).log else ''}" for name in order]
-    figure = make_subplots(rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows)
+    titles = [f"{heading(name)} ({UNITS.get(name, '1')})" for name in order]
+    figure = make_subplots(
+        rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows, horizontal_spacing=0.06
+    )
     hues, marks = colours(dataset), symbols(dataset)
     for i, name in enumerate(order):
         place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
@@ -106,8 +111,10 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
                 hovertemplate=f"{candidate}, seed %{{customdata}}<br>{heading(name)} %{{x:.5g}}<br>"
                 "G*<sub>T</sub> %{y:.4g}<extra></extra>",
             )  # fmt: skip
-        figure.update_xaxes(type="log" if described(name).log else "linear", nticks=4, **place)
-    finish(figure, "", "", height=280 * rows + 60)
+        scores = frame[frame["predictor"] == name]["score"]
+        wide = described(name).log and scores.max() > DECADE * scores.min()
+        figure.update_xaxes(type="log" if wide else "linear", nticks=4, tickangle=0, **place)
+    finish(figure, "", "", height=240 * rows + 60)
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
     figure.update_yaxes(title={"text": gain_title(measure, "G*<sub>T</sub>")}, col=1)
@@ -137,7 +144,7 @@ def _cost(predictor: str, candidate: str, seconds: np.ndarray, compiling: np.nda
     known = described(predictor)
     return {
         "predictor": predictor,
-        "name": f"{known.name} (an epoch of the base)" if predictor == SOTL_E else known.name,
+        "name": f"{known.name}, an epoch" if predictor == SOTL_E else known.name,
         "candidate": candidate,
         "forward_passes": known.forward,
         "backward_passes": known.backward,

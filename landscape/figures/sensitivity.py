@@ -76,8 +76,9 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
     columns = {name: np.searchsorted(np.unique(frame[name]), frame[name]) for name in ("q", "n")}
+    told = frame[["q", "n", "std", "count"]].values.tolist()  # a click on a row of an array would arrive as a mapping
     figure.add_scatter(
-        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=frame[["q", "n", "std", "count"]],
+        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=told,
         marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=frame["mean"],
         hovertemplate=f"q = %{{customdata[0]}}, n = %{{customdata[1]}}<br>{SYMBOLS[kind]} = %{{text:.3f}} ± "
         "%{customdata[2]:.2g}<br>%{customdata[3]} seeds<extra></extra>",
@@ -97,10 +98,12 @@ def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, i
 
 
 def _with_ticks(figure: go.Figure, cells: pd.DataFrame) -> go.Figure:
+    """Names of the cells' places, and a rim around them in which the frame of an outer cell is seen whole."""
     for update, values in ((figure.update_xaxes, cells.columns), (figure.update_yaxes, cells.index)):
         places = np.arange(len(values))
+        rim = 0.015 * len(values)
         shown = places if len(values) <= 8 else places[:: len(values) // 5]
-        update(tickvals=shown, ticktext=[f"{values[i]:g}" for i in shown], range=[-0.5, len(values) - 0.5])
+        update(tickvals=shown, ticktext=[f"{values[i]:g}" for i in shown], range=[-0.5 - rim, len(values) - 0.5 + rim])
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(showgrid=False, zeroline=False)
     return figure

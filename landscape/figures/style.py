@@ -6,7 +6,7 @@ else is set that a theme decides. A candidate also has a marker of its own, so t
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,7 +21,16 @@ SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
 NEUTRAL = "#868b94"
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
 FONT_SIZE = 15
+TICK_SIZE = 14  # of tick labels and legends, which a page's theme would make too small for a projector
+STANDOFF = 16  # pixels from tick labels to an axis title; a page's theme moves the labels 8 of them outwards
 LINE_WIDTH = 2.5
+
+AXIS: dict[str, Any] = {
+    "automargin": True,
+    "exponentformat": "power",  # by default Plotly writes 5µ for 5e-6
+    "tickfont": {"size": TICK_SIZE},
+    "title": {"font": {"size": FONT_SIZE}},
+}
 
 GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log loss": "−log of validation loss"}
 
@@ -68,9 +77,10 @@ def gain_title(measure: Measure, which: str = "G<sub>t</sub>") -> str:
 
 def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
     """The greatest M in percent, where every edge exists: nothing above it can be told apart."""
-    add = figure.add_vline if axis == "x" else figure.add_hline
+    add, place = (figure.add_vline, {"y": 1}) if axis == "x" else (figure.add_hline, {})
     line = {"color": NEUTRAL, "width": 1, "dash": "dot"}
-    add(100 * (1 - q), line=line, annotation={"text": "ceiling 1 − q", "xanchor": "right"})
+    label = {"text": "ceiling 1 − q", "xanchor": "right", "yanchor": "bottom", "font": {"size": TICK_SIZE}} | place
+    add(100 * (1 - q), line=line, annotation=label)
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
@@ -82,13 +92,13 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         legend={
             "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "xref": "paper", "x": 0,
-            "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0,
+            "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0, "font": {"size": TICK_SIZE},
         },
-        xaxis_title={"text": x, "standoff": 8},
-        yaxis_title={"text": y, "standoff": 8},
+        xaxis_title={"text": x, "standoff": STANDOFF},
+        yaxis_title={"text": y, "standoff": STANDOFF},
     )  # fmt: skip
-    figure.update_xaxes(automargin=True, exponentformat="power")  # by default Plotly writes 5µ for 5e-6
-    figure.update_yaxes(automargin=True, exponentformat="power")
+    figure.update_xaxes(AXIS)
+    figure.update_yaxes(AXIS)
     return figure
 
 

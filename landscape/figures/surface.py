@@ -18,7 +18,7 @@ from landscape.result import BASE, STAGES
 
 SCALE = "Viridis"
 LEVELS = 16
-TICKS = [digit * 10.0**power for power in range(-8, 5) for digit in (1, 2, 5)]  # nats, on a log scale
+DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of the ticks on a log scale, the second where the first are too few
 SMALL = 12  # font of the axes in space, which have little room
 MISSING = "This surface is not computed yet."
 
@@ -130,12 +130,12 @@ def surface_relief(dataset: xr.Dataset, model: str, stage: str, log: bool = True
     heights: dict[str, Any] = {
         "type": "log" if log else "linear",
         "range": [low, high],
-        "title": {"text": "loss (nats)"},
+        "title": {"text": "L (nats)"},
     }
     if log:
         heights |= {"tickvals": _ticks(low, high), "ticktext": _named(_ticks(low, high))}
     axes = {f"{axis}axis": {"title": {"text": f"{axis} (1)"}, "nticks": 4} for axis in "xy"} | {"zaxis": heights}
-    camera = {"eye": {"x": 1.6, "y": -1.85, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.2}}
+    camera = {"eye": {"x": 1.95, "y": -2.3, "z": 2.1}, "center": {"x": -0.15, "y": -0.13, "z": -0.15}}
     scene: dict[str, Any] = axes | {"aspectmode": "cube", "camera": camera}
     return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
@@ -175,9 +175,13 @@ def _limits(dataset: xr.Dataset, stage: str, log: bool) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round losses between two logarithms; where fewer than two are, four evenly spaced ones."""
-    round_ones = [tick for tick in TICKS if low <= np.log10(tick) <= high]
-    return round_ones if len(round_ones) > 1 else np.logspace(low, high, 4).tolist()
+    """Round losses between two logarithms; where fewer than three are, four evenly spaced ones."""
+    for digits in DIGITS:
+        ticks = [digit * 10.0**power for power in range(-8, 5) for digit in digits]
+        shown = [tick for tick in ticks if low <= np.log10(tick) <= high]
+        if len(shown) > 2:
+            return shown
+    return np.logspace(low, high, 4).tolist()
 
 
 def _named(ticks: list[float]) -> list[str]:

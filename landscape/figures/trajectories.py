@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,13 +12,14 @@ import xarray as xr
 from landscape.figures.style import (
     LINE_WIDTH,
     NEUTRAL,
-    SCALE,
+    SYMBOLS,
     add_ceiling,
     candidate_order,
     colours,
     finish,
     gain_title,
     nothing,
+    palette,
     symbols,
     translucent,
 )
@@ -70,11 +73,13 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
 def metric_trajectories(
     dataset: xr.Dataset, q: float, n: int, log: bool = False, reference: int | None = None
 ) -> go.Figure:
-    """M_t of each candidate, mean ± std over seeds, with the ceiling 1 − q; from its data."""
+    """M_t of each candidate, mean ± std over seeds, from its data; against the base with the ceiling 1 − q."""
     frame = metric_trajectories_data(dataset, q, n, reference)
     figure = _candidate_lines(frame, dataset, "checkpoint", log)
-    add_ceiling(figure, q, "y")
-    return _finished(figure, frame, "checkpoint", "manifold metric M<sub>t</sub> (%)", log)
+    if reference is None:
+        add_ceiling(figure, q, "y")
+    against = "" if reference is None else f" against epoch {reference}"
+    return _finished(figure, frame, "checkpoint", f"manifold metric M<sub>t</sub>{against} (%)", log)
 
 
 def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
@@ -99,26 +104,41 @@ def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure
 
 
 def correlation_trajectories_data(
-    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", further: Sequence[float] = ()
 ) -> pd.DataFrame:
-    """One row a predictor and epoch: the correlation with G*_T over candidates, summarised over seeds.
+    """One row a predictor, q and epoch: the correlation with G*_T over candidates, summarised over seeds.
 
-    Predictors are M_t, at the checkpoints, and −SoTL-E, at every epoch: a small loss predicts a great gain.
+    Predictors are M_t, at the checkpoints, for q and `further` quantiles, and −SoTL-E, which has no q, at every
+    epoch: a small loss predicts a great gain.
     """
-    found = trajectory_correlation(dataset, q, n, measure, kind)
-    parts = {"M_t": found["metric"].rename(checkpoint="epoch"), "−SoTL-E": found["sotl_e"]}
-    return pd.concat([_table(each, "epoch").assign(predictor=name) for name, each in parts.items()], ignore_index=True)
+    qs = sorted({q, *further})
+    found = [trajectory_correlation(dataset, each, n, measure, kind) for each in qs]
+    of_metric = [each["metric"].rename(checkpoint="epoch") for each in found]
+    tables = [_table(each, "epoch").assign(predictor="M_t", q=q) for q, each in zip(qs, of_metric, strict=True)]
+    return pd.concat([*tables, _table(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True)
 
 
 def correlation_trajectories(
-    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", log: bool = False
+    dataset: xr.Dataset,
+    q: float,
+    n: int,
+    measure: Measure,
+    kind: Kind = "kendall",
+    log: bool = False,
+    further: Sequence[float] = (),
 ) -> go.Figure:
-    """Correlation of M_t and of −SoTL-E with the best gain, mean ± std over seeds; from its data."""
-    frame = correlation_trajectories_data(dataset, q, n, measure, kind)
-    figure = go.Figure()
-    looks = {"M_t": (SCALE[1], "circle", "M<sub>t</sub>"), "−SoTL-E": (SCALE[4], "diamond", "−SoTL-E")}
-    for predictor, (colour, symbol, name) in looks.items():
-        _add_line(figure, frame[frame["predictor"] == predictor], "epoch", name, colour, symbol, log)
+    """Correlation of M_t and of −SoTL-E with the best gain, mean over seeds; from its data.
+
+    M_t at q and −SoTL-E have a band of one std; the lines of `further` quantiles are thin.
+    """
+    frame = correlation_trajectories_data(dataset, q, n, measure, kind, further)
+    figure, qs = go.Figure(), sorted({q, *further})
+    *hues, last = palette(len(qs) + 1)
+    for each, colour, symbol in zip(qs, hues, SYMBOLS, strict=False):
+        name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
+        _add_line(figure, points, "epoch", name, colour, symbol, log, thin=each != q)
+    of_loss = frame[frame["predictor"] == "−SoTL-E"]
+    _add_line(figure, of_loss, "epoch", "−SoTL-E", last, "star-triangle-down", log)
     figure.update_yaxes(range=[-1.05, 1.05])
     return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
 
@@ -135,23 +155,30 @@ def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool
     return figure
 
 
-def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, symbol: str, log: bool) -> None:
-    """The mean as a line, its std as a band where there is one."""
+def _add_line(
+    figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, symbol: str, log: bool, thin: bool = False
+) -> None:
+    """The mean as a line, its std as a band where there is one; a thin line has none."""
     if points.empty:
         return
-    spread = points.dropna(subset="std")
-    around = np.r_[spread["mean"] + spread["std"], (spread["mean"] - spread["std"])[::-1]]
-    figure.add_scatter(
-        x=_placed(np.r_[spread[x], spread[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
-        fillcolor=translucent(colour, 0.16), legendgroup=name, showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
+    if not thin:
+        _add_band(figure, points.dropna(subset="std"), x, name, colour, log)
     figure.add_scatter(
         x=_placed(points[x], log), y=points["mean"], name=name, legendgroup=name,
         mode="lines+markers" if len(points) <= MARKED else "lines",
-        line={"color": colour, "width": LINE_WIDTH}, marker={"symbol": symbol, "size": 9},
+        line={"color": colour, "width": LINE_WIDTH / 2 if thin else LINE_WIDTH},
+        marker={"symbol": symbol, "size": 6 if thin else 9},
         customdata=points[[x, "std", "count"]],
         hovertemplate=f"{name}<br>epoch %{{customdata[0]}}<br>%{{y:.4g}} ± %{{customdata[1]:.2g}}"
         "<br>%{customdata[2]} seeds<extra></extra>",
+    )  # fmt: skip
+
+
+def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, log: bool) -> None:
+    around = np.r_[points["mean"] + points["std"], (points["mean"] - points["std"])[::-1]]
+    figure.add_scatter(
+        x=_placed(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=translucent(colour, 0.16), legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
 
 
@@ -164,7 +191,7 @@ def _placed(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
 def _finished(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
     if frame.empty:
         return nothing("No candidate is trained yet.")
-    finish(figure, "training after expansion (epochs)", y_title)
+    finish(figure, "training t (epochs)", y_title)
     if log:
         shown = [tick for tick in TICKS if tick <= frame[x].max()]
         figure.update_xaxes(tickvals=_placed(shown, True), ticktext=[str(tick) for tick in shown])

@@ -21,7 +21,7 @@ from pages.shared.controls import chosen
 dataset = library.dataset()
 q, n, measure, rank, also = chosen("q", "n", "measure", "rank", "also")
 studies = library.beside(also or [])
-ranks = predictor_ranks_data(studies, q, n, measure)
+ranks = predictor_ranks_data(studies, q, n, measure, [rank])
 costs = predictor_cost_data(dataset)
 
 
@@ -31,19 +31,14 @@ def answer(rows: pd.DataFrame) -> str:
     if METRIC not in known.index:
         return "No rank correlation yet: it needs two trained candidates of one seed."
     told = {name: f"{known.loc[name, 'mean']:.2f}".replace("-", "−") for name in known.index}
-    better = [plain(name) for name in known.index if known.loc[name, "mean"] > known.loc[METRIC, "mean"]]
-    silent = [plain(name) for name in rows["predictor"] if name not in known.index]
+    better = [heading(name) for name in known.index if known.loc[name, "mean"] > known.loc[METRIC, "mean"]]
+    silent = [heading(name) for name in rows["predictor"] if name not in known.index]
     parts = [f"M₀ reaches {SYMBOLS[rank]} = **{told[METRIC]}**"]
     if PARAMETERS in told:
         parts.append(f"the parameter count, which costs nothing, **{told[PARAMETERS]}**")
     words = "; ".join(parts) + f". Higher on average: {', '.join(better) if better else 'none'}."
     why = "Without a rank, being equal for all candidates or not defined"
     return f"{words} {why}: {', '.join(silent)}." if silent else words
-
-
-def plain(predictor: str) -> str:
-    """A heading without markup."""
-    return heading(predictor).replace("<sub>0</sub>", "₀")
 
 
 def speed(costs: pd.DataFrame) -> str:
@@ -60,13 +55,12 @@ def speed(costs: pd.DataFrame) -> str:
 
 
 for label in studies:
-    rows = ranks[(ranks["study"] == label) & (ranks["kind"] == rank)]
-    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(rows))
+    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(ranks[ranks["study"] == label]))
 show.chart(
     predictor_ranks(studies, q, n, measure, rank),
     "predictors",
     f"Bars of the {rank} correlation of each predictor with the best gain",
-    lambda: ranks,
+    lambda: predictor_ranks_data(studies, q, n, measure),
 )
 caveats.beside(dataset, q, n)
 st.subheader("What each promises, and what came")
@@ -77,8 +71,9 @@ show.chart(
     lambda: predictor_scores_data(dataset, q, n, measure),
 )
 st.subheader("What each costs")
-device = dataset.attrs.get("device", "")
-st.markdown(f"{speed(costs)} On {costs['candidate'].iloc[0]}, the greatest candidate{f'; {device}' if device else ''}.")
+entry = library.chosen().entry
+device = f"; {entry.record['device']}" if entry else ""
+st.markdown(f"{speed(costs)} On {show.escaped(costs['candidate'].iloc[0])}, the greatest candidate{device}.")
 st.dataframe(
     costs.drop(columns=["predictor", "candidate"]),
     hide_index=True,

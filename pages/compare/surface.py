@@ -40,7 +40,7 @@ else:
         + (
             f"; least between those of {show.bold(lowest)}, by at most {highest[lowest]:.2g} nats."
             if lowest != BASE
-            else "."
+            else ", less than between those of any candidate."
         )
         if BASE in highest
         else f"The loss rises least between the copies of {show.bold(lowest)}: by at most {highest[lowest]:.2g} nats."

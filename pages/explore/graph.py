@@ -6,10 +6,13 @@ import math
 
 import streamlit as st
 
+from landscape.curves import pair_barriers
 from landscape.figures import edge_curve, edge_curve_data, permutation_graph, permutation_graph_data, walk_graph
 from landscape.result import STAGES
 from pages.shared import library, show
 from pages.shared.controls import chosen, node_pairs
+
+TRAIN = ("train",)  # the data on which the barrier of an edge is measured
 
 dataset = library.dataset()
 q, n, model, seed, stage = chosen("q", "n", "model", "seed", "stage")
@@ -49,7 +52,16 @@ if graph.number_of_edges():
             f"{math.comb(nodes, 2)} possible edges away; on the walk it takes at most two."
         )
 st.subheader(f"Along the edge {edge}")
-show.chart(edge_curve(*view, pair), "edge", "Loss along the chosen edge", lambda: edge_curve_data(*view, pair))
+if graph.number_of_edges():
+    height, limit = float(pair_barriers(*view)[pair]), graph.graph["threshold"]
+    told = "≤ λ = {:.3g} nats: an edge" if height <= limit else "> λ = {:.3g} nats: no edge"
+    st.markdown(f"On the training batch b̂ = {height:.3g} nats {told.format(limit)}.")
+show.chart(
+    edge_curve(*view, pair, TRAIN),
+    "edge",
+    "Loss along the chosen edge",
+    lambda: edge_curve_data(*view, pair, TRAIN),
+)
 show.definition(
     r"\theta_{i+1} = P(\theta_i, \pi_i), \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
     r" \qquad e_\text{upper} = n \text{ instead of } \binom{n}{2}",

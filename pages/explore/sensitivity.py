@@ -21,7 +21,8 @@ def told(dataset: xr.Dataset, n: int) -> str:
     if (count := int(here["count"])) == 0:
         return ""
     interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if count > 1 else ""
-    return f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, mean of {count} seeds{interval}."
+    told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, mean of {count} seeds{interval}."
+    return told.replace("-", "−")
 
 
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:

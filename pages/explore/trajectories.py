@@ -14,7 +14,7 @@ from landscape.figures import (
     perplexity_trajectories,
     perplexity_trajectories_data,
 )
-from landscape.metric import is_text
+from landscape.metric import PAPER_QUANTILES, is_text
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
@@ -37,8 +37,9 @@ with middle:
 with right:
     st.subheader("Rank correlation")
     show.chart(
-        correlation_trajectories(dataset, q, n, measure, rank, log), "correlation", "Rank correlation over epochs",
-        lambda: correlation_trajectories_data(dataset, q, n, measure, rank),
+        correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
+        "Rank correlation over epochs",
+        lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
     )  # fmt: skip
 if is_text(dataset):
     st.subheader("Perplexity")
@@ -53,6 +54,7 @@ show.definition(
     "sections 4.1 and 4.3, figure 3",
     "t counts epochs after the expansion. SoTL-E is the sum of the epoch's training losses; its correlation has the "
     "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is not defined. "
+    "Beside M_t at the chosen q, thin lines show it at the paper's q. "
     "A is validation accuracy in percent, or −log(validation loss), as the paper has it for language models; their "
     "perplexity is exp(validation loss) over masked tokens. Against itself at epoch 1, the metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾) "
     "with λ the q-quantile of the candidate's own barriers at epoch 1 (A.2.7, figure 11); the rank correlation is "

@@ -11,6 +11,8 @@ from landscape.sealed import DamagedEntry, folders
 from landscape.store import Entry, Store
 from landscape.study import Study, presets, validated
 
+FIRST = "digits-mlp"  # what a visitor sees first: ten seeds, computed again in a minute, without a download
+
 
 class Choice(NamedTuple):
     """One study in the list. `label` is its name in the list and in links: a preset's as it is, or name-digits."""
@@ -32,7 +34,7 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
     """Every study by its label: shipped, computed here, asked for, presets; and what is damaged in the store."""
     listing = Store().entries()
     entries = {entry.key: entry for entry in reversed(listing.entries)}  # of equal keys the one computed here
-    stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name))
+    stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name != FIRST, entry.name))
     studies = {entry.key: validated(entry.record["study"]) for entry in stored}
     for study in (*asked_for().values(), *presets().values()):
         studies.setdefault(study.key, study)

@@ -22,7 +22,7 @@ from landscape import paths
 from landscape.compiler import check_sums
 from landscape.cut import cut_at
 from landscape.expand import named_group
-from landscape.loss import cross_entropy, loss_change
+from landscape.loss import IGNORED, cross_entropy, loss_change
 from landscape.units import take
 from landscape.walk import check_permutations, seen_from_start
 from landscape.weights import Weights, logits, merge, split
@@ -158,7 +158,8 @@ def _midpoint_change(
 ) -> Float[Array, ""]:
     other = take(weights, merge(graphdef, weights).groups()[group], permutation)
     midpoint = jax.tree.map(lambda a, b: (a + b) / 2, weights, other)
-    return loss_change(jax.nn.softmax(start), logits(graphdef, midpoint, inputs) - start, targets)
+    changes = loss_change(start, jax.nn.softmax(start), logits(graphdef, midpoint, inputs) - start, targets)
+    return changes.sum() / jnp.sum(targets != IGNORED)
 
 
 def distinct_midpoints(

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+CANCELLING = 0.9  # of a probability of 1, from where too few digits are left
+
 IGNORED = -1  # a target that does not count: padding of a list of masked positions
 
 
@@ -18,24 +20,29 @@ def cross_entropy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Fl
 
 
 def loss_change(
-    probabilities: Float[Array, "*b k"], change: Float[Array, "*b k"], targets: Int[Array, "*b"]
-) -> Float[Array, ""]:
-    """cross_entropy(logits + change) − cross_entropy(logits) in nats, where `probabilities` = softmax(logits).
+    logits: Float[Array, "*b k"],
+    probabilities: Float[Array, "*b k"],
+    change: Float[Array, "*n b k"],
+    targets: Int[Array, "*b"],
+) -> Float[Array, "*n b"]:
+    """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats; 0 where it
+    does not count. `probabilities` = softmax(logits).
 
-    Evaluated as log(1 + Σ probabilities·(exp(change) − 1)) − change of the target, so that a change far below
-    the rounding of the loss itself keeps its digits.
+    With the change taken relative to that of the target, it is log(1 + Σ probabilities·(exp(change) − 1)): a change far
+    below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure and
+    wrong loses its confidence, it is the sum that loses digits, and the difference of two losses stands in.
     """
-    return summed_loss_change(probabilities, change, targets) / jnp.sum(targets != IGNORED)
-
-
-def summed_loss_change(
-    probabilities: Float[Array, "*b k"], change: Float[Array, "*b k"], targets: Int[Array, "*b"]
-) -> Float[Array, ""]:
-    """`loss_change` summed over the counted targets, so that parts of a batch add up."""
-    counted, targets = targets != IGNORED, jnp.maximum(targets, 0)
+    counted, places = targets != IGNORED, jnp.maximum(targets, 0)[..., None]
+    change = change - jnp.take_along_axis(change, jnp.broadcast_to(places, (*change.shape[:-1], 1)), axis=-1)
     grown = jnp.sum(probabilities * jnp.expm1(change), axis=-1)
-    chosen = jnp.take_along_axis(change, targets[..., None], axis=-1)[..., 0]
-    return jnp.sum(jnp.log1p(grown) - chosen, where=counted)
+    keeps = (grown > -CANCELLING) & jnp.isfinite(grown)
+
+    def differences() -> Array:
+        return jax.nn.logsumexp(logits + change, axis=-1) - jax.nn.logsumexp(logits, axis=-1)
+
+    logs = jnp.log1p(jnp.where(keeps, grown, 0))
+    logs = jax.lax.cond(jnp.all(keeps | ~counted), lambda: logs, lambda: jnp.where(keeps, logs, differences()))
+    return jnp.where(counted, logs, 0)
 
 
 def accuracy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:

@@ -26,7 +26,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import IGNORED, summed_loss_change
+from landscape.loss import IGNORED, loss_change
 from landscape.memory import device_bytes, made
 from landscape.weights import Weights, evaluating
 
@@ -208,10 +208,8 @@ def _changes(
         y = shared.y + cut.linear(delta * move.moved, cut.kernel[..., move.unit, :])
         return cut.settle(y, shared.carry)
 
-    def change(settled: Array) -> Array:
-        moved = cut.after(settled, shared.carry) - shared.logits
-        return summed_loss_change(shared.probabilities, moved, targets)
-
     # a batch of convolutions with different kernels would become one slow grouped convolution
     each = jax.lax.map if cut.kernel.ndim == 4 else lambda f, xs: jax.vmap(f)(xs)
-    return jax.vmap(change)(each(settled, (moves, alphas)))
+    outputs = jax.vmap(lambda settled: cut.after(settled, shared.carry))(each(settled, (moves, alphas)))
+    changes = loss_change(shared.logits, shared.probabilities, outputs - shared.logits, targets)
+    return changes.reshape(len(changes), -1).sum(1)

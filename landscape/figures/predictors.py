@@ -21,7 +21,7 @@ from landscape.figures.style import (
     symbols,
 )
 from landscape.intervals import over_seeds
-from landscape.metric import Measure, best_gain
+from landscape.metric import Measure, best_gain, walked
 from landscape.rank import KINDS, METRIC, SOTL_E, SYMBOLS, Kind, described, predictor_correlation, predictors
 from landscape.result import BASE
 
@@ -46,7 +46,7 @@ def predictor_ranks_data(
     """
     frames = []
     for label, dataset in datasets.items():
-        whole = min(n, dataset.sizes["permutation"])
+        whole = min(n, walked(dataset))
         for kind in kinds:
             found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind))
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))

@@ -11,7 +11,7 @@ import xarray as xr
 
 from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing
 from landscape.intervals import spread
-from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure
+from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, walked
 from landscape.rank import SYMBOLS, Kind, sensitivity
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
@@ -20,13 +20,13 @@ WRITTEN = 60  # grids of more cells carry no numbers
 
 def paper_grid(dataset: xr.Dataset) -> tuple[list[float], list[int]]:
     """q and n of the paper's grid search, as far as n was computed; else the n that was."""
-    computed = dataset.sizes["permutation"]
+    computed = walked(dataset)
     return list(PAPER_QUANTILES), [n for n in PAPER_SIZES if n <= computed] or [computed]
 
 
 def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tuple[list[float], list[int]]:
     """Evenly spaced q in (0, 1) and n up to what was computed."""
-    computed = dataset.sizes["permutation"]
+    computed = walked(dataset)
     qs = np.arange(1, quantiles + 1) / (quantiles + 1)
     return qs.round(4).tolist(), np.unique(np.ceil(np.linspace(0, computed, sizes + 1)[1:]).astype(int)).tolist()
 

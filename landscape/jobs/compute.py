@@ -6,6 +6,7 @@ computed it. Like the pipeline, this module belongs to the computing side.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -83,7 +84,13 @@ def in_order(study: Study, store: Store, send: Send, planned: Planned, arrived: 
 
 
 def finish(study: Study, store: Store, dataset: xr.Dataset, seconds: float) -> Entry:
-    """Write the result with its record, and forget the outcomes kept. Raises Unwritable."""
-    entry = store.write(dataset, describe(study, seconds))
+    """Note in the dataset where it comes from, write it with its record, and forget the outcomes kept.
+
+    Raises Unwritable.
+    """
+    record = describe(study, seconds)
+    dataset.attrs |= {name: record[name] for name in ("device", "computed", "seconds")}
+    dataset.attrs["versions"] = json.dumps(record["versions"])
+    entry = store.write(dataset, record)
     store.parts(study).remove()
     return entry

@@ -7,6 +7,7 @@ import xarray as xr
 
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.intervals import over_seeds
+from landscape.metric import walked
 from landscape.rank import sensitivity
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
@@ -28,7 +29,7 @@ def told(dataset: xr.Dataset, n: int) -> str:
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
     """One study's map; a click on that of the chosen one sets q and n."""
     qs, ns = (fine_grid if grid == "fine" else paper_grid)(dataset)
-    whole = min(n, dataset.sizes["permutation"])
+    whole = min(n, walked(dataset))
     st.markdown(told(dataset, whole))
     show.chart(
         sensitivity_map(dataset, qs, ns, measure, rank, (q, whole)),

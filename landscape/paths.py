@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -39,12 +39,13 @@ SLICE_BYTES = 8 * 2**20  # activations of a slice of the batch, on a CPU
 MINIMUM_SLICE = 16  # examples
 ONE_BY_ONE = 16  # points of a call that evaluates them in turn
 
+Item = TypeVar("Item")
+
 
 class Common(NamedTuple):
     """What all paths from one network share: its activations on the batch (shapes as in `landscape.cut`)."""
 
     z: Array  # b ... l
-    h: Array  # b ... l
     y: Array  # b ... out
     logits: Array  # b k
     probabilities: Array  # b k: softmax of the logits
@@ -56,10 +57,9 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     """Run the network once."""
     cut = _cut(graphdef, weights, group)
     z, carry = cut.before(inputs)
-    h = cut.activation(z)
-    y = cut.linear(h, cut.kernel)
+    y = cut.linear(cut.activation(z), cut.kernel)
     logits = cut.after(cut.settle(y, carry), carry)
-    return Common(z, h, y, logits, jax.nn.softmax(logits), carry)
+    return Common(z, y, logits, jax.nn.softmax(logits), carry)
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
@@ -109,20 +109,34 @@ def loss_changes(
     """
     n, m, targets = len(permutations), len(alphas), np.asarray(targets)
     every = moves(permutations)
-    whole = common(graphdef, weights, group, inputs)
+    whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     slices = list(_slices(inputs, targets, slice_size(whole)))
     chunk = chunk_size(graphdef, weights, group, whole, every, slices[0][1])
     starts = range(0, n * m, chunk)
     total = np.zeros(len(starts) * chunk)
-    for i, (some_inputs, some_targets) in enumerate(slices):
-        shared = whole if len(slices) == 1 else common(graphdef, weights, group, some_inputs)
-        for start in starts:
-            row, column = np.divmod(np.arange(start, start + chunk).clip(max=n * m - 1), m)  # the last repeats
-            some = Moves(*(field[row] for field in every))
-            points = np.asarray(alphas, np.float32)[column]
-            total[start : start + chunk] += _changes(graphdef, weights, group, shared, some, points, some_targets)
-            report(min((i * len(starts) * chunk + start + chunk) // len(slices), n * m), n * m)
+
+    def calls() -> Iterator[tuple[int, Array]]:
+        for some_inputs, some_targets in slices:
+            shared = common(graphdef, weights, group, some_inputs)
+            for start in starts:
+                row, column = np.divmod(np.arange(start, start + chunk).clip(max=n * m - 1), m)  # the last repeats
+                some = Moves(*(field[row] for field in every))
+                points = np.asarray(alphas, np.float32)[column]
+                yield start, _changes(graphdef, weights, group, shared, some, points, some_targets)
+
+    for done, (start, changes) in enumerate(_late(calls()), 1):
+        total[start : start + chunk] += np.asarray(changes)
+        report(n * m * done // (len(slices) * len(starts)), n * m)
     return (total[: n * m] / np.sum(targets != IGNORED)).reshape(n, m)
+
+
+def _late(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each after the next has been asked for: the device computes one while the host prepares another."""
+    waiting = next(items)
+    for item in items:
+        yield waiting
+        waiting = item
+    yield waiting
 
 
 def slice_size(whole: Common) -> int:
@@ -134,7 +148,7 @@ def slice_size(whole: Common) -> int:
     examples = whole.logits.shape[0]
     if jax.default_backend() != "cpu" or not _convolves(whole):
         return examples
-    one = (whole.z.nbytes + whole.h.nbytes + whole.y.nbytes) // examples
+    one = 4 * (2 * whole.z.size + whole.y.size) // examples
     return min(examples, 2 ** int(math.log2(max(SLICE_BYTES // one, MINIMUM_SLICE))))
 
 
@@ -171,21 +185,18 @@ def chunk_bytes() -> int:
     return CHUNK_BYTES if limit is None else limit // 8
 
 
-def _picked(x: Array, index: Index) -> Array:
-    """x[..., index], as a product with a 0/1 matrix: on a CPU several times faster than picking from the last axis."""
-    return _product(x, jax.nn.one_hot(index, x.shape[-1], axis=0, dtype=x.dtype))
+def _difference(cut: Cut, z: Array, move: Moves, alpha: Array) -> Array:
+    """m − h at the moved units, (b ... k); 0 in the padding.
 
-
-def _mixed(x: Array, first: Index, second: Index, alpha: Array) -> Array:
-    """(1 − α) x[..., first] + α x[..., second]."""
-    units = x.shape[-1]
-    chosen = [jax.nn.one_hot(index, units, axis=0, dtype=x.dtype) for index in (first, second)]
-    return _product(x, (1 - alpha) * chosen[0] + alpha * chosen[1])
-
-
-def _product(x: Array, matrix: Array) -> Array:
-    """In full precision, which accelerators do not use by default."""
-    return jnp.matmul(x, matrix, precision="highest")
+    Both are activations of picked pre-activations, which one product with a matrix of few numbers picks: on a CPU
+    that is several times faster than indexing the last axis. In full precision, which accelerators do not use by
+    default.
+    """
+    units = z.shape[-1]
+    unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))
+    picked = jnp.concatenate([(1 - alpha) * unit + alpha * source, unit], axis=1)  # l 2k
+    s, h = jnp.split(cut.activation(jnp.matmul(z, picked, precision="highest")), 2, axis=-1)
+    return jnp.where(move.moved, (1 - alpha) * s + alpha * s[..., move.back] - h, 0)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
@@ -203,9 +214,8 @@ def _changes(
 
     def settled(point: tuple[Moves, Array]) -> Array:
         move, alpha = point
-        s = cut.activation(_mixed(shared.z, move.unit, move.source, alpha))  # b ... k
-        delta = _mixed(s, np.arange(len(move.unit)), move.back, alpha) - _picked(shared.h, move.unit)
-        y = shared.y + cut.linear(delta * move.moved, cut.kernel[..., move.unit, :])
+        moved = _difference(cut, shared.z, move, alpha)
+        y = shared.y + cut.linear(moved, cut.kernel[..., move.unit, :])
         return cut.settle(y, shared.carry)
 
     # a batch of convolutions with different kernels would become one slow grouped convolution

@@ -2,7 +2,7 @@
 
 With z the pre-activations of the group, h = σ(z) and W the next layer's kernel, the network is
 
-    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → settle(y) → after(…) → logits.
+    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → settle(y) → after(…) → head → logits.
 
 A permutation of the group's units changes z and W only, and in the same way, so every interpolation between
 a network and its permuted copy can be evaluated from this network's own z and W (see `landscape.barrier`).
@@ -30,7 +30,9 @@ class Cut(NamedTuple):
     settle: (y, carry) -> s; adds the bias first. It holds what works on images, whose activations outgrow the
         weights: midpoints go through it one by one, and through `after`, whose weights outgrow the activations,
         together. Without it, `after` follows `linear`.
-    after: (s, carry) -> logits.
+    after: (s, carry) -> features f, which are the logits where there is no `head`.
+    head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
+        then becomes one of the loss without all logits being written down. The group must not touch it.
     """
 
     before: Callable[[Any], tuple[Array, Any]]
@@ -39,6 +41,7 @@ class Cut(NamedTuple):
     kernel: Array
     after: Callable[[Array, Any], Array]
     settle: Callable[[Array, Any], Array] = lambda y, carry: y
+    head: tuple[Array, Array] | None = None
 
 
 def cut_at(model: Any, group: str) -> Cut | None:

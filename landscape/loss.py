@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -49,3 +51,49 @@ def accuracy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[A
     """Share of the counted targets that have the largest logit."""
     counted = targets != IGNORED
     return jnp.sum(jnp.argmax(logits, axis=-1) == targets, where=counted) / jnp.sum(counted)
+
+
+BLOCK = 2048  # classes whose logits are there at once: they stay in a processor's cache
+
+
+def in_blocks(array: Float[Array, "*b k"]) -> Float[Array, "blocks *b block"]:
+    """The last axis cut into blocks of classes of equal size, filled up with zeros."""
+    size = min(BLOCK, array.shape[-1])
+    count = -(-array.shape[-1] // size)
+    padding = [(0, 0)] * (array.ndim - 1) + [(0, count * size - array.shape[-1])]
+    return jnp.moveaxis(jnp.pad(array, padding).reshape(*array.shape[:-1], count, size), -2, 0)
+
+
+def loss_change_of_features(
+    head: Float[Array, "d k"],
+    logits: Float[Array, "*b k"],
+    probabilities: Float[Array, "*b k"],
+    change: Float[Array, "n *b d"],
+    targets: Int[Array, "*b"],
+) -> Float[Array, "n ..."]:
+    """`loss_change` of logits that change by `change @ head`, in blocks of classes.
+
+    Where the blocks' sums lose digits, all logits of that change are written down, one change after the other.
+    """
+    counted, target = targets != IGNORED, jnp.maximum(targets, 0)
+    of_target = jnp.einsum("n...d,d...->n...", change, head[:, target])
+
+    def add(grown: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
+        kernel, share = block
+
+        def growth(one: tuple[Array, Array]) -> Array:
+            change, of_target = one
+            return jnp.sum(share * jnp.expm1(change @ kernel - of_target[..., None]), axis=-1)
+
+        return grown + jax.lax.map(growth, (change, of_target)), None
+
+    blocks = in_blocks(head), in_blocks(probabilities)
+    grown, _ = jax.lax.scan(add, jnp.zeros(change.shape[:-1]), blocks)
+    keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
+
+    def one(case: tuple[Array, Array, Array]) -> Array:
+        keeps, grown, change = case
+        written_down = partial(loss_change, logits, probabilities)
+        return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), lambda: written_down(change @ head, targets))
+
+    return jnp.where(counted, jax.lax.map(one, (keeps, grown, change)), 0)

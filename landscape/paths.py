@@ -26,7 +26,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import IGNORED, loss_change
+from landscape.loss import IGNORED, loss_change, loss_change_of_features
 from landscape.memory import device_bytes, made
 from landscape.weights import Weights, evaluating
 
@@ -47,6 +47,7 @@ class Common(NamedTuple):
 
     z: Array  # b ... l
     y: Array  # b ... out
+    features: Array  # b d; the logits where the cut has no head
     logits: Array  # b k
     probabilities: Array  # b k: softmax of the logits
     carry: Any
@@ -58,8 +59,9 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     cut = _cut(graphdef, weights, group)
     z, carry = cut.before(inputs)
     y = cut.linear(cut.activation(z), cut.kernel)
-    logits = cut.after(cut.settle(y, carry), carry)
-    return Common(z, y, logits, jax.nn.softmax(logits), carry)
+    features = cut.after(cut.settle(y, carry), carry)
+    logits = features if cut.head is None else features @ cut.head[0] + cut.head[1]
+    return Common(z, y, features, logits, jax.nn.softmax(logits), carry)
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
@@ -111,7 +113,7 @@ def loss_changes(
     every = moves(permutations)
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     slices = list(_slices(inputs, targets, slice_size(whole)))
-    chunk = chunk_size(graphdef, weights, group, whole, every, slices[0][1])
+    chunk = chunk_size(graphdef, weights, group, whole, every)
     starts = range(0, n * m, chunk)
     total = np.zeros(len(starts) * chunk)
 
@@ -167,15 +169,13 @@ def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, 
         yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
 
 
-def chunk_size(
-    graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, some: Moves, targets: Array | np.ndarray
-) -> int:
+def chunk_size(graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, some: Moves) -> int:
     """How many points one call evaluates: 1 to 128, within `chunk_bytes` where they are evaluated together."""
     if _convolves(shared):
         return ONE_BY_ONE
     one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32)}
     static = {"graphdef": graphdef, "group": group}
-    largest = made(_changes, static, weights=weights, shared=shared, targets=targets, **one).largest
+    largest = made(_features, static, weights=weights, shared=shared, **one).largest
     return max(1, min(MOST, chunk_bytes() // (LIVE * largest)))
 
 
@@ -210,6 +210,19 @@ def _changes(
     targets: Array,
 ) -> Float[Array, " n"]:
     """One point a row of `moves` and of `alphas`; summed over the targets."""
+    head, change = _cut(graphdef, weights, group).head, _features(graphdef, weights, group, shared, moves, alphas)
+    change = change - shared.features
+    if head is None:
+        changes = loss_change(shared.logits, shared.probabilities, change, targets)
+    else:
+        changes = loss_change_of_features(head[0], shared.logits, shared.probabilities, change, targets)
+    return changes.reshape(len(changes), -1).sum(1)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _features(
+    graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, moves: Moves, alphas: Float[Array, " n"]
+) -> Float[Array, "n b *d"]:
     cut = _cut(graphdef, weights, group)
 
     def settled(point: tuple[Moves, Array]) -> Array:
@@ -220,6 +233,4 @@ def _changes(
 
     # a batch of convolutions with different kernels would become one slow grouped convolution
     each = jax.lax.map if cut.kernel.ndim == 4 else lambda f, xs: jax.vmap(f)(xs)
-    outputs = jax.vmap(lambda settled: cut.after(settled, shared.carry))(each(settled, (moves, alphas)))
-    changes = loss_change(shared.logits, shared.probabilities, outputs - shared.logits, targets)
-    return changes.reshape(len(changes), -1).sum(1)
+    return jax.vmap(lambda settled: cut.after(settled, shared.carry))(each(settled, (moves, alphas)))

@@ -118,7 +118,11 @@ class Bert(nnx.Module):
         return at(x, positions) if tag == self.tags[-1] else x
 
     def _predicted(self, x: Float[Array, "b p h"]) -> Float[Array, "b p vocabulary"]:
-        return self.tokens.attend(self.head_norm(gelu(self.head(x)))) + self.bias[...]
+        return self.tokens.attend(self._features(x)) + self.bias[...]
+
+    def _features(self, x: Float[Array, "b p h"]) -> Float[Array, "b p h"]:
+        """What the decoder reads."""
+        return self.head_norm(gelu(self.head(x)))
 
     def groups(self) -> dict[str, Group]:
         """Those of each block in turn."""
@@ -169,9 +173,10 @@ class Bert(nnx.Module):
         def after(y: Array, carry: Any) -> Array:
             x, positions = carry
             x = block.joined(y + block.down.bias[...], x)
-            return self._predicted(self._run(x, place + 1, positions))
+            return self._features(self._run(x, place + 1, positions))
 
-        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after)
+        head = self.tokens.embedding[...].T, self.bias[...]
+        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after, head=head)
 
     def deepened(self, after: str, name: str) -> Bert:
         """The network with a block behind that of group `after`; its FFN is the group `name`.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,12 @@ from jaxtyping import Array, Float, Int
 
 from landscape import paths
 from landscape.compiler import check_sums
-from landscape.cut import cut_at
+from landscape.cut import cut_at, headed_at
 from landscape.expand import named_group
-from landscape.loss import IGNORED, cross_entropy, loss_change
-from landscape.units import take
+from landscape.loss import IGNORED, cross_entropy, in_blocks, loss_change, loss_change_of_features
+from landscape.units import Group, take
 from landscape.walk import check_permutations, seen_from_start
-from landscape.weights import Weights, logits, merge, split
+from landscape.weights import Weights, evaluating, logits, merge, split
 
 Report = Callable[[int, int], None]  # midpoints done, and in all
 
@@ -107,9 +107,9 @@ def _reference_step(
 ) -> tuple[Array, Weights, Array]:
     """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
     following = take(weights, merge(graphdef, weights).groups()[group], permutation)
-    midpoint = jax.tree.map(lambda a, b: (a + b) / 2, weights, following)
+    between = jax.tree.map(lambda a, b: (a + b) / 2, weights, following)
     following_loss = node_loss(graphdef, following, inputs, targets)
-    barrier = jnp.abs(node_loss(graphdef, midpoint, inputs, targets) - (loss + following_loss) / 2)
+    barrier = jnp.abs(node_loss(graphdef, between, inputs, targets) - (loss + following_loss) / 2)
     return barrier, following, following_loss
 
 
@@ -135,15 +135,36 @@ def _by_networks(
     targets: Array | np.ndarray,
     report: Report,
 ) -> np.ndarray:
-    """L(½θ + ½P(θ, π)) − L(θ): one forward pass each, and the change from the logits of θ."""
-    start, targets, changes = jitted_logits(graphdef, weights, inputs), jnp.asarray(targets), []
+    """L(½θ + ½P(θ, π)) − L(θ): one forward pass each, and the change from what θ computes."""
+    start, targets, changes = _standing(graphdef, weights, group, inputs), jnp.asarray(targets), []
     for permutation in permutations:
-        changes.append(np.asarray(_midpoint_change(graphdef, weights, group, permutation, start, inputs, targets)))
+        changes.append(_midpoint_change(graphdef, weights, group, permutation, start, inputs, targets))
+        if len(changes) > 1:
+            changes[-2] = np.asarray(changes[-2])  # while the device computes the next
         report(len(changes), len(permutations))
     return np.array(changes)
 
 
-jitted_logits = jax.jit(logits, static_argnums=0)
+class Standing(NamedTuple):
+    """A network on the batch, where its midpoints are measured from."""
+
+    features: Array  # the logits where the network is not opened at its head
+    logits: Array
+    probabilities: Array  # in blocks where it is
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _standing(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Standing:
+    headed = headed_at(evaluating(graphdef, weights), group)
+    features = _features(graphdef, weights, group, inputs)
+    outputs = features if headed is None else features @ headed.head[0] + headed.head[1]
+    probabilities = jax.nn.softmax(outputs)
+    return Standing(features, outputs, probabilities if headed is None else in_blocks(probabilities))
+
+
+def _features(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Array:
+    headed = headed_at(evaluating(graphdef, weights), group)
+    return logits(graphdef, weights, inputs) if headed is None else headed.features(inputs)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
@@ -152,14 +173,25 @@ def _midpoint_change(
     weights: Weights,
     group: str,
     permutation: Array,
-    start: Array,
+    start: Standing,
     inputs: Any,
     targets: Array,
 ) -> Float[Array, ""]:
-    other = take(weights, merge(graphdef, weights).groups()[group], permutation)
-    midpoint = jax.tree.map(lambda a, b: (a + b) / 2, weights, other)
-    changes = loss_change(start, jax.nn.softmax(start), logits(graphdef, midpoint, inputs) - start, targets)
+    model = evaluating(graphdef, weights)
+    headed = headed_at(model, group)
+    change = _features(graphdef, midpoint(weights, model.groups()[group], permutation), group, inputs) - start.features
+    if headed is None:
+        changes = loss_change(start.logits, start.probabilities, change, targets)
+    else:
+        (kernel, _), several = headed.head, change[None]
+        changes = loss_change_of_features(kernel, start.logits, start.probabilities, several, targets)
     return changes.sum() / jnp.sum(targets != IGNORED)
+
+
+def midpoint(weights: Weights, group: Group, permutation: Array) -> Weights:
+    """½θ + ½P(θ, π); arrays that the group does not touch are θ's own."""
+    other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
+    return {path: (array + other[path]) / 2 if path in touched else array for path, array in weights.items()}
 
 
 def distinct_midpoints(

@@ -44,6 +44,21 @@ class Cut(NamedTuple):
     head: tuple[Array, Array] | None = None
 
 
+class Headed(NamedTuple):
+    """A network opened at a large last layer that the walked group does not touch.
+
+    features: inputs -> f; head: (kernel, bias) with logits = f @ kernel + bias.
+    """
+
+    features: Callable[[Any], Array]
+    head: tuple[Array, Array]
+
+
+def headed_at(model: Any, group: str) -> Headed | None:
+    """A model opened at its last layer; None where that is not worth it, or the group touches it."""
+    return model.headed(group) if hasattr(model, "headed") else None
+
+
 def cut_at(model: Any, group: str) -> Cut | None:
     """A model opened at one of its groups; None where it has no exact fast form, at this group or at all."""
     return model.cut(group) if hasattr(model, "cut") and not is_reestimated(model) else None

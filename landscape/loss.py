@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -67,11 +65,11 @@ def in_blocks(array: Float[Array, "*b k"]) -> Float[Array, "blocks *b block"]:
 def loss_change_of_features(
     head: Float[Array, "d k"],
     logits: Float[Array, "*b k"],
-    probabilities: Float[Array, "*b k"],
+    shares: Float[Array, "blocks *b block"],
     change: Float[Array, "n *b d"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "n ..."]:
-    """`loss_change` of logits that change by `change @ head`, in blocks of classes.
+    """`loss_change` of logits that change by `change @ head`, in blocks of classes; `shares` is their softmax in these.
 
     Where the blocks' sums lose digits, all logits of that change are written down, one change after the other.
     """
@@ -87,13 +85,15 @@ def loss_change_of_features(
 
         return grown + jax.lax.map(growth, (change, of_target)), None
 
-    blocks = in_blocks(head), in_blocks(probabilities)
-    grown, _ = jax.lax.scan(add, jnp.zeros(change.shape[:-1]), blocks)
+    grown, _ = jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), shares))
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
 
     def one(case: tuple[Array, Array, Array]) -> Array:
         keeps, grown, change = case
-        written_down = partial(loss_change, logits, probabilities)
-        return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), lambda: written_down(change @ head, targets))
+
+        def written_down() -> Array:
+            return loss_change(logits, jax.nn.softmax(logits), change @ head, targets)
+
+        return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), written_down)
 
     return jnp.where(counted, jax.lax.map(one, (keeps, grown, change)), 0)

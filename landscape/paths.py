@@ -26,7 +26,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import IGNORED, loss_change, loss_change_of_features
+from landscape.loss import IGNORED, in_blocks, loss_change, loss_change_of_features
 from landscape.memory import device_bytes, made
 from landscape.weights import Weights, evaluating
 
@@ -49,7 +49,7 @@ class Common(NamedTuple):
     y: Array  # b ... out
     features: Array  # b d; the logits where the cut has no head
     logits: Array  # b k
-    probabilities: Array  # b k: softmax of the logits
+    probabilities: Array  # b k: softmax of the logits, or in blocks where the cut has a head
     carry: Any
 
 
@@ -61,7 +61,8 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     y = cut.linear(cut.activation(z), cut.kernel)
     features = cut.after(cut.settle(y, carry), carry)
     logits = features if cut.head is None else features @ cut.head[0] + cut.head[1]
-    return Common(z, y, features, logits, jax.nn.softmax(logits), carry)
+    probabilities = jax.nn.softmax(logits)
+    return Common(z, y, features, logits, probabilities if cut.head is None else in_blocks(probabilities), carry)
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:

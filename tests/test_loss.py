@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from landscape.loss import IGNORED, accuracy, cross_entropy, loss_change
+from landscape import loss
+from landscape.loss import IGNORED, accuracy, cross_entropy, in_blocks, loss_change, loss_change_of_features
 
 
 def example(seed: int, shape: tuple[int, ...] = (7, 5), classes: int = 4):
@@ -71,3 +72,23 @@ def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
 def test_no_change_is_none():
     logits, targets = (jnp.asarray(each) for each in example(0))
     assert not loss_change(logits, jax.nn.softmax(logits), jnp.zeros(logits.shape), targets).any()
+
+
+@pytest.mark.parametrize("block", [1, 3, 4, 100])
+@pytest.mark.parametrize(("confidence", "scale"), [(1, 1e-6), (1, 1), (30, 10), (100, 300)])
+def test_changes_of_features_are_those_of_the_logits_they_make(block, confidence, scale, monkeypatch):
+    """In blocks of any size, whether one is filled up or the only one; sure networks too, for which logits are written
+    down.
+    """
+    monkeypatch.setattr(loss, "BLOCK", block)
+    logits, targets = example(0, classes=7)
+    logits, rng = np.float32(confidence * logits), np.random.default_rng(1)
+    head, change = np.float32(rng.normal(size=(5, 7))), np.float32(scale * rng.normal(size=(3, *targets.shape, 5)))
+    shares = in_blocks(jax.nn.softmax(logits))
+    assert shares.shape == (-(-7 // min(block, 7)), *targets.shape, min(block, 7))
+    found = loss_change_of_features(*(jnp.asarray(each) for each in (head, logits, shares, change, targets)))
+    wide = logits.astype(float)
+    before, after = (log_softmax(each, axis=-1) for each in (wide, wide + change.astype(float) @ head))
+    chosen = np.broadcast_to(np.maximum(targets, 0), change.shape[:-1])[..., None]
+    expected = np.where(targets == IGNORED, 0, np.take_along_axis(before - after, chosen, -1)[..., 0])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=3e-6 * scale)

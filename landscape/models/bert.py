@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.cut import Cut
+from landscape.cut import Cut, Headed
 from landscape.expand import named_group
 from landscape.units import Axis, Group
 
@@ -175,8 +175,18 @@ class Bert(nnx.Module):
             x = block.joined(y + block.down.bias[...], x)
             return self._features(self._run(x, place + 1, positions))
 
-        head = self.tokens.embedding[...].T, self.bias[...]
-        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after, head=head)
+        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after, head=self._decoder)
+
+    @property
+    def _decoder(self) -> tuple[Array, Array]:
+        """Kernel and bias of the logits."""
+        return self.tokens.embedding[...].T, self.bias[...]
+
+    def headed(self, group: str) -> Headed:
+        """The network opened at the decoder, which no group touches (see `landscape.cut`)."""
+        return Headed(
+            lambda inputs: self._features(self._run(self.embed(inputs), 0, inputs["positions"])), self._decoder
+        )
 
     def deepened(self, after: str, name: str) -> Bert:
         """The network with a block behind that of group `after`; its FFN is the group `name`.

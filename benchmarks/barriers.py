@@ -31,7 +31,8 @@ from landscape.data.masking import mask
 from landscape.layers import described
 from landscape.loss import cross_entropy
 from landscape.models import build
-from landscape.study import Study, TextSpec, validated
+from landscape.specs import TextSpec
+from landscape.study import Study, validated
 from landscape.walk import compose, draw_swaps, seen_from_start
 from landscape.weights import logits, merge, split
 

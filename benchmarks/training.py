@@ -20,8 +20,9 @@ from flax import nnx
 from benchmarks.barriers import _shown
 from landscape.data import Split
 from landscape.models import build
+from landscape.specs import CnnSpec, MlpSpec
 from landscape.steps import Plan, in_turn, run_epoch, scanned, together
-from landscape.study import CnnSpec, MlpSpec, Training
+from landscape.study import Training
 from landscape.weights import split, trainable
 
 STEPS = 4

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from landscape.jobs.local import run
     from landscape.lines import interpolate
     from landscape.metric import best_gain, gain, manifold_metric, manifold_size, performance, threshold
+    from landscape.shipped import preset, presets
     from landscape.store import open_study
-    from landscape.study import Study, from_toml, preset, presets
+    from landscape.study import Study, from_toml
     from landscape.units import Axis, Group
     from landscape.walk import compose, draw_swaps, permute
 
@@ -32,7 +33,8 @@ _HOMES = {
     "lines": ("interpolate",),
     "metric": ("best_gain", "gain", "manifold_metric", "manifold_size", "performance", "threshold"),
     "store": ("open_study",),
-    "study": ("Study", "from_toml", "preset", "presets"),
+    "shipped": ("preset", "presets"),
+    "study": ("Study", "from_toml"),
     "units": ("Axis", "Group"),
     "walk": ("compose", "draw_swaps", "permute"),
 }

@@ -22,7 +22,7 @@ from landscape import paths
 from landscape.compiler import check_sums
 from landscape.cut import cut_at, headed_at
 from landscape.expand import named_group
-from landscape.loss import IGNORED, cross_entropy, in_blocks, loss_change, loss_change_of_features
+from landscape.loss import IGNORED, cross_entropy, in_blocks, loss_change, loss_change_of_features, shares
 from landscape.units import Group, take
 from landscape.walk import check_permutations, seen_from_start
 from landscape.weights import Weights, evaluating, logits, merge, split
@@ -150,7 +150,7 @@ class Standing(NamedTuple):
 
     features: Array  # the logits where the network is not opened at its head
     logits: Array
-    probabilities: Array  # in blocks where it is
+    shares: Array  # in blocks where it is
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
@@ -158,8 +158,8 @@ def _standing(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any)
     headed = headed_at(evaluating(graphdef, weights), group)
     features = _features(graphdef, weights, group, inputs)
     outputs = features if headed is None else features @ headed.head[0] + headed.head[1]
-    probabilities = jax.nn.softmax(outputs)
-    return Standing(features, outputs, probabilities if headed is None else in_blocks(probabilities))
+    parts = shares(outputs)
+    return Standing(features, outputs, parts if headed is None else in_blocks(parts))
 
 
 def _features(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Array:
@@ -181,10 +181,10 @@ def _midpoint_change(
     headed = headed_at(model, group)
     change = _features(graphdef, midpoint(weights, model.groups()[group], permutation), group, inputs) - start.features
     if headed is None:
-        changes = loss_change(start.logits, start.probabilities, change, targets)
+        changes = loss_change(start.logits, start.shares, change, targets)
     else:
         (kernel, _), several = headed.head, change[None]
-        changes = loss_change_of_features(kernel, start.logits, start.probabilities, several, targets)
+        changes = loss_change_of_features(kernel, start.logits, start.shares, several, targets)
     return changes.sum() / jnp.sum(targets != IGNORED)
 
 

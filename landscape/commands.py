@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from landscape.shipped import preset, presets
 from landscape.store import Entry, Store
-from landscape.study import Study, from_toml, preset, presets, validated
+from landscape.study import Study, from_toml, validated
 
 if TYPE_CHECKING:
     import xarray as xr

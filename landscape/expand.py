@@ -12,7 +12,8 @@ from flax import nnx
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from landscape.keys import host_generator
-from landscape.study import Deepen, Expansion, Widen
+from landscape.specs import Deepen, Widen
+from landscape.study import Expansion
 from landscape.units import Group, take
 from landscape.weights import Weights, merge, split
 

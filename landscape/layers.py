@@ -9,7 +9,7 @@ from typing import NamedTuple
 from landscape.data.digits import NAME as DIGITS
 from landscape.data.masking import slots
 from landscape.data.prepared import find
-from landscape.study import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec, TextSpec
+from landscape.specs import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec, TextSpec
 
 
 class Examples(NamedTuple):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+UNIT = 2.0**-57
 CANCELLING = 0.9  # of a probability of 1, from where too few digits are left
 
 IGNORED = -1  # a target that does not count: padding of a list of masked positions
@@ -19,22 +22,28 @@ def cross_entropy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Fl
     return jnp.sum(losses, where=counted) / jnp.sum(counted)
 
 
+def shares(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
+    """softmax(logits) / UNIT: in this unit none is lost to underflow that a change could make count again."""
+    logs = jax.nn.log_softmax(logits)
+    return jnp.where(logs > math.log(UNIT), jnp.exp(logs) / UNIT, jnp.exp(logs - math.log(UNIT)))
+
+
 def loss_change(
     logits: Float[Array, "*b k"],
-    probabilities: Float[Array, "*b k"],
+    shares: Float[Array, "*b k"],
     change: Float[Array, "*n b k"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "*n b"]:
     """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats; 0 where it
-    does not count. `probabilities` = softmax(logits).
+    does not count. `shares` are those of the logits.
 
-    With the change taken relative to that of the target, it is log(1 + Σ probabilities·(exp(change) − 1)): a change far
-    below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure and
-    wrong loses its confidence, it is the sum that loses digits, and the difference of two losses stands in.
+    With the change taken relative to that of the target, it is log(1 + Σ softmax(logits)·(exp(change) − 1)): a change
+    far below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure
+    and wrong loses its confidence, it is the sum that loses digits, and the difference of two losses stands in.
     """
     counted, places = targets != IGNORED, jnp.maximum(targets, 0)[..., None]
     change = change - jnp.take_along_axis(change, jnp.broadcast_to(places, (*change.shape[:-1], 1)), axis=-1)
-    grown = jnp.sum(probabilities * jnp.expm1(change), axis=-1)
+    grown = UNIT * jnp.sum(shares * jnp.expm1(change), axis=-1)
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown)
 
     def differences() -> Array:
@@ -65,11 +74,11 @@ def in_blocks(array: Float[Array, "*b k"]) -> Float[Array, "blocks *b block"]:
 def loss_change_of_features(
     head: Float[Array, "d k"],
     logits: Float[Array, "*b k"],
-    shares: Float[Array, "blocks *b block"],
+    blocks: Float[Array, "blocks *b block"],
     change: Float[Array, "n *b d"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "n ..."]:
-    """`loss_change` of logits that change by `change @ head`, in blocks of classes; `shares` is their softmax in these.
+    """`loss_change` of logits that change by `change @ head`, in blocks of classes; `blocks` are the shares in these.
 
     Where the blocks' sums lose digits, all logits of that change are written down, one change after the other.
     """
@@ -85,14 +94,14 @@ def loss_change_of_features(
 
         return grown + jax.lax.map(growth, (change, of_target)), None
 
-    grown, _ = jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), shares))
+    grown = UNIT * jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), blocks))[0]
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
 
     def one(case: tuple[Array, Array, Array]) -> Array:
         keeps, grown, change = case
 
         def written_down() -> Array:
-            return loss_change(logits, jax.nn.softmax(logits), change @ head, targets)
+            return loss_change(logits, shares(logits), change @ head, targets)
 
         return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), written_down)
 

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from landscape.result import study_of
-from landscape.study import TextSpec
+from landscape.specs import TextSpec
 
 Measure = Literal["accuracy", "negative log loss"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)

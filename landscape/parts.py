@@ -46,7 +46,7 @@ class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
 
 
 class StoredOutcome(NamedTuple):
-    """What a task of the pipeline returned; see `landscape.pipeline.Outcome`."""
+    """What a task of the pipeline returned; see `landscape.work.Outcome`."""
 
     part: xr.Dataset
     weights: Weights

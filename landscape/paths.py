@@ -26,7 +26,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import IGNORED, in_blocks, loss_change, loss_change_of_features
+from landscape.loss import IGNORED, in_blocks, loss_change, loss_change_of_features, shares
 from landscape.memory import device_bytes, made
 from landscape.weights import Weights, evaluating
 
@@ -49,7 +49,7 @@ class Common(NamedTuple):
     y: Array  # b ... out
     features: Array  # b d; the logits where the cut has no head
     logits: Array  # b k
-    probabilities: Array  # b k: softmax of the logits, or in blocks where the cut has a head
+    shares: Array  # b k: those of the logits (`landscape.loss`), in blocks where the cut has a head
     carry: Any
 
 
@@ -61,8 +61,8 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     y = cut.linear(cut.activation(z), cut.kernel)
     features = cut.after(cut.settle(y, carry), carry)
     logits = features if cut.head is None else features @ cut.head[0] + cut.head[1]
-    probabilities = jax.nn.softmax(logits)
-    return Common(z, y, features, logits, probabilities if cut.head is None else in_blocks(probabilities), carry)
+    parts = shares(logits)
+    return Common(z, y, features, logits, parts if cut.head is None else in_blocks(parts), carry)
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
@@ -214,9 +214,9 @@ def _changes(
     head, change = _cut(graphdef, weights, group).head, _features(graphdef, weights, group, shared, moves, alphas)
     change = change - shared.features
     if head is None:
-        changes = loss_change(shared.logits, shared.probabilities, change, targets)
+        changes = loss_change(shared.logits, shared.shares, change, targets)
     else:
-        changes = loss_change_of_features(head[0], shared.logits, shared.probabilities, change, targets)
+        changes = loss_change_of_features(head[0], shared.logits, shared.shares, change, targets)
     return changes.reshape(len(changes), -1).sum(1)
 
 

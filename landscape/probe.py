@@ -90,8 +90,12 @@ class Probe:
     def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
         """Euclidean distance in parameter space between the first nodes."""
         rows = unit_rows(split(model)[1], named_group(model, self.group))
-        apart = ((rows[:, None] - rows[None]) ** 2).sum(-1)  # units units
-        return np.sqrt([[apart[a, b].sum() for b in self._nodes] for a in self._nodes])
+
+        def apart(a: np.ndarray, b: np.ndarray) -> float:
+            moved = a != b
+            return np.sqrt(((rows[a[moved]] - rows[b[moved]]) ** 2).sum())
+
+        return np.array([[apart(a, b) for b in self._nodes] for a in self._nodes])
 
     def surface(self, model: nnx.Module, points: int) -> Float[np.ndarray, "y x"]:
         """Training loss on the plane through three of the first nodes; NaN where no three of them differ."""

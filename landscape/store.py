@@ -21,7 +21,8 @@ import xarray as xr
 from landscape import netcdf, result
 from landscape.parts import Parts
 from landscape.sealed import RECORD, DamagedEntry, Record, discard, folders, read_sealed, write_sealed
-from landscape.study import Study, presets, validated
+from landscape.shipped import presets
+from landscape.study import Study, validated
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 GALLERY = CHECKOUT / "cache" / "gallery"

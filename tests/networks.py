@@ -15,7 +15,7 @@ from landscape.data import Data, Split
 from landscape.data import load as load_data
 from landscape.loss import cross_entropy
 from landscape.models import build
-from landscape.study import CnnSpec, DataSpec, MlpSpec
+from landscape.specs import CnnSpec, DataSpec, MlpSpec
 from landscape.units import Axis, Group
 from landscape.weights import Weights, logits, merge, split
 

@@ -22,8 +22,9 @@ from landscape import best_gain, gain, manifold_metric, store
 from landscape.__main__ import main
 from landscape.jobs import compute
 from landscape.result import TIMES
+from landscape.shipped import preset
 from landscape.store import Store
-from landscape.study import from_toml, preset
+from landscape.study import from_toml
 from landscape.terminal import interval
 
 TOML = """
@@ -73,7 +74,7 @@ def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def nothing_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies without tasks: their results are all missing values, at once."""
-    monkeypatch.setattr(compute, "tasks", lambda study: {})
+    monkeypatch.setattr(compute, "tasks", lambda study, devices=1: {})
 
 
 def dataset_of(computed: Computed, which: int = 0) -> xr.Dataset:

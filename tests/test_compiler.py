@@ -11,7 +11,7 @@ from landscape.barrier import midpoint_barriers
 from landscape.lines import permuted_curves
 from landscape.models import build
 from landscape.result import ALPHAS
-from landscape.study import MlpSpec
+from landscape.specs import MlpSpec
 
 
 def network_and_batch():

@@ -15,7 +15,9 @@ from synthetic import small_study, synthetic
 
 from landscape import cost, layers
 from landscape.data.masking import slots
-from landscape.study import Study, TextSpec, preset, presets, validated
+from landscape.shipped import preset, presets
+from landscape.specs import TextSpec
+from landscape.study import Study, validated
 
 SHAPE = (8, 8, 1)
 
@@ -98,7 +100,7 @@ def test_counts_are_those_of_the_networks(study: Study):
 
 def test_digits_are_described_as_they_load():
     from landscape.data import load
-    from landscape.study import DataSpec
+    from landscape.specs import DataSpec
 
     loaded, described = load(DataSpec()), cost.examples("digits")
     assert described.shape == loaded.train.inputs.shape[1:]

@@ -9,7 +9,8 @@ from networks import GROUPS, SPECS, outputs, plain, trained
 from scipy.stats import kstest
 
 from landscape.expand import copied_units, copy_shares, deepen, expand, named_group, widen
-from landscape.study import Deepen, Expansion, Widen
+from landscape.specs import Deepen, Widen
+from landscape.study import Expansion
 from landscape.units import Axis, Group
 from landscape.weights import split
 

@@ -30,9 +30,10 @@ from landscape.jobs.devices import on_devices
 from landscape.jobs.local import run
 from landscape.jobs.progress import Meter, News, Report, Tally
 from landscape.jobs.tasks import identity
-from landscape.pipeline import Outcome, Task
+from landscape.pipeline import Task
 from landscape.sealed import Unwritable
 from landscape.study import Study, from_toml, validated
+from landscape.work import Outcome
 
 SEEDS = 4
 

@@ -9,7 +9,7 @@ from networks import GROUPS, SPECS, batch, forward, outputs, plain, trained
 from landscape.expand import deepen
 from landscape.models import build
 from landscape.models.chain import max_pool
-from landscape.study import CnnSpec, MlpSpec
+from landscape.specs import CnnSpec, MlpSpec
 from landscape.weights import split
 
 

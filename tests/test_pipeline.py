@@ -15,16 +15,17 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from landscape import pipeline, proxies, result, steps
+from landscape import pipeline, proxies, result, steps, work
 from landscape.data import load
 from landscape.keys import Stream, stream_key
-from landscape.pipeline import Outcome, at, base_task, candidate_task, compute, look_task, stages, tasks, walk_task
+from landscape.pipeline import compute, tasks
 from landscape.plane import corners, grid, shares, three_nodes
 from landscape.probe import measurement_batches
 from landscape.result import ALPHAS, TIMES, VARIABLES, assemble, study_of
 from landscape.study import Study, validated
 from landscape.walk import compose, nodes
 from landscape.weights import split
+from landscape.work import Outcome, at, base_task, candidate_task, look_task, stages, walk_task
 
 STUDY = validated(
     {
@@ -157,9 +158,9 @@ def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
 
 
 def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
-    base = pipeline.with_weights(pipeline.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
-    train, _ = measurement_batches(STUDY, pipeline.examples(STUDY.data))
-    model = pipeline.expanded(STUDY, 1, 2, base)
+    base = work.with_weights(work.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
+    train, _ = measurement_batches(STUDY, work.examples(STUDY.data))
+    model = work.expanded(STUDY, 1, 2, base)
     found = dataset["proxy"].sel(seed=1, candidate=STUDY.labels[1])
     for name in ("grad_norm", "snip", "grasp", "synflow"):
         expected = getattr(proxies, name)(model, *train)
@@ -171,13 +172,13 @@ def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base()
     study = validated(content | {"expansion": {"start": "random"}})
     expandeds = []
     for fill in (1.0, 2.0):
-        base = pipeline.initial(study, 0)
+        base = work.initial(study, 0)
         base.head.kernel[...] = jnp.full(base.head.kernel.shape, fill)
-        expandeds.append(pipeline.expanded(study, 0, 1, base))
+        expandeds.append(work.expanded(study, 0, 1, base))
     first, second = (split(model)[1] for model in expandeds)
     assert all(np.array_equal(first[path], second[path]) for path in first)
     assert first["hidden1.kernel"].shape[1] == 7
-    other = split(pipeline.expanded(study, 1, 1, base))[1]
+    other = split(work.expanded(study, 1, 1, base))[1]
     assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 

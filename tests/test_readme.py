@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from landscape.study import presets
+from landscape.shipped import presets
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

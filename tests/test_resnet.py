@@ -20,8 +20,9 @@ from landscape.expand import deepen, widen
 from landscape.lines import permuted_curves
 from landscape.models import build
 from landscape.probe import Probe
+from landscape.specs import ResNetSpec
 from landscape.statistics import reestimated
-from landscape.study import ResNetSpec, validated
+from landscape.study import validated
 from landscape.units import take
 from landscape.walk import compose, draw_swaps, permute
 from landscape.weights import Weights, logits, merge, split

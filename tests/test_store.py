@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from landscape import netcdf, result, store
 from landscape.sealed import DamagedEntry, Unwritable, write_sealed
+from landscape.shipped import preset
 from landscape.store import Store
-from landscape.study import Study, preset, validated
+from landscape.study import Study, validated
 
 
 def tiny(**changes: object) -> Study:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscape import study as module
-from landscape.study import Study, from_toml, preset, presets, validated
+from landscape.shipped import preset, presets
+from landscape.study import Study, from_toml, validated
 
 CONTENT = {
     "name": "example",

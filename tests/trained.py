@@ -13,7 +13,8 @@ from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
 from landscape.models import build
-from landscape.study import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec, Training
+from landscape.specs import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec
+from landscape.study import Training
 from landscape.train import fit
 from landscape.weights import logits, merge, split
 

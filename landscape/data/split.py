@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.study import DataSpec
+from landscape.specs import DataSpec
 
 
 class Split(NamedTuple):

@@ -17,10 +17,11 @@ from landscape import result
 from landscape.jobs.progress import Meter, News, Report
 from landscape.jobs.record import describe
 from landscape.parts import StoredOutcome
-from landscape.pipeline import Outcome, Task, tasks
+from landscape.pipeline import Task, tasks
 from landscape.sealed import Unwritable
 from landscape.store import Entry, Store
 from landscape.study import Study
+from landscape.work import Outcome
 
 log = logging.getLogger(__name__)
 

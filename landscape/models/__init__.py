@@ -15,7 +15,7 @@ from landscape.models.bert import Bert
 from landscape.models.cnn import cnn
 from landscape.models.mlp import mlp
 from landscape.models.resnet import ResNet
-from landscape.study import BertSpec, CnnSpec, MlpSpec, ResNetSpec
+from landscape.specs import BertSpec, CnnSpec, MlpSpec, ResNetSpec
 
 
 def build(

@@ -8,8 +8,9 @@ import streamlit as st
 import xarray as xr
 
 from landscape.sealed import DamagedEntry, folders
+from landscape.shipped import presets
 from landscape.store import Entry, Store
-from landscape.study import Study, presets, validated
+from landscape.study import Study, validated
 
 FIRST = "digits-mlp"  # what a visitor sees first: ten seeds, computed again in a minute, without a download
 

@@ -71,5 +71,6 @@ def permuted_curves(
     if cut_at(model, group) is None:
         copies = (take(weights, table, permutation) for permutation in permutations)
         return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
-    changes = paths.loss_changes(graphdef, weights, group, inputs, permutations, alphas, targets)
+    inner, changes = (alphas > 0) & (alphas < 1), np.zeros((len(permutations), len(alphas)))  # the ends are copies
+    changes[:, inner] = paths.loss_changes(graphdef, weights, group, inputs, permutations, alphas[inner], targets)
     return changes + np.asarray(node_loss(graphdef, weights, inputs, jnp.asarray(targets)))

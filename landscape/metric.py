@@ -186,13 +186,17 @@ def prefix(dataset: xr.Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def walked(dataset: xr.Dataset) -> int:
-    """The greatest n for which every walk that has begun has its first n barriers; all of them where none has begun.
+    """The greatest n that every walk has reached which has begun; all of its steps where none has.
 
     While a study is being computed its walks grow in stages, and up to this n the picture is whole.
     """
-    lengths = [dataset[name].notnull().sum("permutation").values.ravel() for name in ("base_barrier", "barrier")]
-    begun = np.concatenate(lengths)
-    return int(begun[begun > 0].min(initial=dataset.sizes["permutation"]))
+    steps = dataset["permutation"].size
+    reached = [
+        (np.arange(1, steps + 1) * dataset[name].notnull().transpose(..., "permutation").values).max(-1).ravel()
+        for name in ("base_barrier", "barrier")
+    ]
+    begun = np.concatenate(reached)
+    return int(begun[begun > 0].min(initial=steps))
 
 
 def edges(ordered: np.ndarray, limits: np.ndarray) -> np.ndarray:

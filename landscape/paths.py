@@ -83,10 +83,10 @@ class Moves(NamedTuple):
 
 
 def moves(permutations: Int[np.ndarray, "n units"]) -> Moves:
-    """List the moved units; k is 2⌈log₂ l⌉, or more where a permutation moves more."""
+    """List the moved units; k is the bound on how many they are."""
     n, units = permutations.shape
     changed = permutations != np.arange(units)
-    k = min(units, max(2 * math.ceil(math.log2(units)), changed.sum(1).max()))
+    k = moved_at_most(permutations).max()
     unit = np.argsort(~changed, axis=1, kind="stable")[:, :k]  # moved units first
     source = np.take_along_axis(permutations, unit, 1)
     position = np.empty((n, units), np.int64)
@@ -110,7 +110,35 @@ def loss_changes(
     The batch is taken a slice after the other where its activations would not stay in the processor's cache, and
     the slices are summed in float64.
     """
-    n, m, targets = len(permutations), len(alphas), np.asarray(targets)
+    counts, found = moved_at_most(permutations), np.empty((len(permutations), len(alphas)))
+    for count in np.unique(counts):
+        rows = counts == count
+        found[rows] = _alike(graphdef, weights, group, inputs, permutations[rows], alphas, np.asarray(targets), report)
+    return found
+
+
+def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, " n"]:
+    """For each permutation a bound on how many units it moves: 2⌈log₂ l⌉, as a step of the walk, or a power of two
+    times that. Those of one bound are evaluated together, and so share a program.
+    """
+    units = permutations.shape[1]
+    step = 2 * math.ceil(math.log2(units))
+    moved = (permutations != np.arange(units)).sum(1)
+    return np.minimum(units, step * 2 ** np.ceil(np.log2(np.maximum(moved / step, 1))).astype(int))
+
+
+def _alike(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    inputs: Any,
+    permutations: np.ndarray,
+    alphas: np.ndarray,
+    targets: np.ndarray,
+    report: Callable[[int, int], None],
+) -> np.ndarray:
+    """`loss_changes` of permutations that move about as many units each."""
+    n, m = len(permutations), len(alphas)
     every = moves(permutations)
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     slices = list(_slices(inputs, targets, slice_size(whole)))

@@ -20,6 +20,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
+from landscape.convolution import with_fast_gradients
 from landscape.data import Split
 from landscape.loss import cross_entropy
 from landscape.memory import device_bytes, made
@@ -145,6 +146,7 @@ def step(
 
     def loss(parameters: Weights) -> tuple[Array, Weights]:
         model = merge(graphdef, network.weights | parameters)
+        model = with_fast_gradients(model) if device_bytes() is None else model
         model.train()
         return cross_entropy(model(batch.inputs), batch.targets), split(model)[1]
 

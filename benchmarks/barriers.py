@@ -37,29 +37,34 @@ from landscape.walk import compose, draw_swaps, seen_from_start
 from landscape.weights import logits, merge, split
 
 N = 1000  # steps of the walk whose time is given, a step
-FEW = {"reference": 6, "vmap": 6, "fast": 64, "without a fast form": 24}  # steps that are run, and midpoints
 REPEATS = 2
 
 IMAGES = {"name": "cifar10", "train_size": 512}
-MORE_CLASSES = IMAGES | {"name": "cifar100"}
+DEEP = [64, 64, 64]  # channels behind the first
+CLASSES = IMAGES | {"name": "cifar100"}
 TEXT = {"name": "wikitext-2", "train_size": 8, "vocabulary": 30522, "sequence_length": 512}
 
 
 class Work(NamedTuple):
-    """One row: a model whose `group` is walked on a batch of so many examples."""
+    """One row: a model whose `group` is walked on a batch of so many examples.
+
+    midpoints: how many are run the fast way; steps: how many as the peers do.
+    """
 
     name: str
     model: dict[str, Any]
     group: str
     data: dict[str, Any] = IMAGES
     batch: int = 512
+    midpoints: int = 64
+    steps: int = 6
 
 
 WORKS = [
     *(Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1") for width in (20, 60)),
     *(Work(f"CNN (CIFAR-10) l={width}", {"kind": "cnn", "channels": [width, 32]}, "conv1") for width in (8, 32)),
     *(
-        Work(f"CNN (CIFAR-100) l={width}", {"kind": "cnn", "channels": [width, 64, 64, 64]}, "conv1", MORE_CLASSES)
+        Work(f"CNN (CIFAR-100) l={width}", {"kind": "cnn", "channels": [width, *DEEP]}, "conv1", CLASSES, 512, 32, 2)
         for width in (16, 64)
     ),
     *(Work(f"TinyBERT FFN {ffn}", {"kind": "bert", "ffn": [ffn, 512]}, "ffn1", TEXT, 8) for ffn in (512, 2048)),
@@ -73,18 +78,17 @@ WORKS = [
         )
         for ffn in (1024, 4096)
     ),
-    Work("ResNet18 stem", {"kind": "resnet18", "width": 64}, "stage1", batch=64),
-    Work("TinyBERT attention", {"kind": "bert"}, "value1", TEXT, 8),
+    Work("ResNet18 stem", {"kind": "resnet18", "width": 64}, "stage1", IMAGES, 64, 24),
+    Work("TinyBERT attention", {"kind": "bert"}, "value1", TEXT, 8, 24),
 ]
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
     """One row a model and group."""
     works = WORKS[2:3] if quick else WORKS
-    with ProcessPoolExecutor(
-        1, get_context("spawn"), max_tasks_per_child=1
-    ) as one_each:  # each has its own peak memory
-        return list(one_each.map(_measured, works, repeat(quick)))
+    # a process each, since what is told is a process's peak of memory
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
+        return list(processes.map(_measured, works, repeat(quick)))
 
 
 def _measured(work: Work, quick: bool) -> dict[str, Any]:
@@ -96,20 +100,19 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
     distinct, _ = distinct_midpoints(seen_from_start(permutations))
     share = len(distinct) / N
     fast_form = cut_at(model, work.group) is not None
-    few = 4 if quick else FEW["fast" if fast_form else "without a fast form"]
-    midpoints = distinct if study.model.kind == "mlp" else distinct[:few]
+    midpoints = distinct if study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
     walk = partial(midpoint_barriers, model, inputs=inputs, targets=targets, group=work.group)
     fast = share * _median(lambda: _midpoints(model, work.group, midpoints, inputs, targets), quick) / len(midpoints)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    some = permutations[: FEW["reference"]]
+    some = permutations[: work.steps]
     reference = _median(lambda: walk(permutations=some, method="reference"), quick) / len(some)
     following = cycle(permutations)
     one = _median(
         lambda: _network(graphdef, weights, work.group, next(following), inputs, targets).block_until_ready(), quick
     )
-    few_together = jnp.asarray(permutations[: FEW["vmap"]])
+    few_together = jnp.asarray(permutations[: work.steps])
     together = partial(_vmapped, graphdef, weights, work.group, few_together, inputs, targets)
-    wide = _median(lambda: together().block_until_ready(), quick) / FEW["vmap"] if fast_form else None
+    wide = _median(lambda: together().block_until_ready(), quick) / work.steps if fast_form else None
     remaining = midpoint_multiply_adds(study)[0] * share
     counted = multiply_adds(study)[0] / remaining
     achieved = 2 * remaining * batch / fast

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     except (Unwritable, commands.ComputationError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+    except BrokenPipeError:  # whoever read the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except KeyboardInterrupt:
         print("stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)

@@ -40,8 +40,8 @@ def tasks(study: Study, devices: int = 1) -> dict[str, Task]:
         for model in models:
             planned |= _training(study, model, seeds)
             for seed in seeds:
-                planned |= _look(study, model, seed, training_name(model, seeds))
                 planned |= _stage(study, model, seed, 0, training_name(model, seeds))
+                planned |= _look(study, model, seed, training_name(model, seeds))
     for model in models if study.seeds > 1 else ():
         needs = tuple(training_name(model, seeds) for seeds in groups)
         planned[f"seeds-{name_of(model)}"] = Task(partial(seeds_task, study, model), needs, 1.0)

@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 from landscape.frozen import Frozen
 from landscape.specs import AnyData, BertSpec, Candidate, DataSpec, ModelSpec, ResNetSpec, TextSpec, label
 
-SCHEMA = 2  # raise it whenever the same specification would give other numbers
+SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
 
 TEXTS_OF_STUDY = {"name", "title", "description", "reproduces"}  # no number depends on them
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations

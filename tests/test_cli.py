@@ -27,6 +27,8 @@ from landscape.store import Store
 from landscape.study import from_toml
 from landscape.terminal import interval
 
+ROOT = Path(__file__).parents[1]
+
 TOML = """
 candidates = [[{ widen = "hidden1", size = 6 }], [{ widen = "hidden1", size = 9 }]]
 seeds = 2
@@ -136,6 +138,13 @@ def test_run_without_json_shows_the_table(computed: Computed, capsys: pytest.Cap
     table = capsys.readouterr().out
     assert table == computed.printed[1]
     assert all(text in table for text in ("hidden1 → 6", "hidden1 → 9", "q = 0.4", "n = 6", "Kendall's τ"))
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """As `head` does: no traceback."""
+    command = f"{sys.executable} -m landscape list | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("name") and done.stderr == ""
 
 
 def test_list_names_presets_results_and_damage(computed: Computed, capsys: pytest.CaptureFixture) -> None:

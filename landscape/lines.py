@@ -71,6 +71,20 @@ def permuted_curves(
     if cut_at(model, group) is None:
         copies = (take(weights, table, permutation) for permutation in permutations)
         return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
-    inner, changes = (alphas > 0) & (alphas < 1), np.zeros((len(permutations), len(alphas)))  # the ends are copies
-    changes[:, inner] = paths.loss_changes(graphdef, weights, group, inputs, permutations, alphas[inner], targets)
+    changes = np.zeros((len(permutations), len(alphas)))
+    for rows, places in ((involutions := _involutions(permutations), _folded(alphas)), (~involutions, alphas)):
+        inner = (places > 0) & (places < 1)  # the ends are copies
+        points, position = np.unique(places[inner], return_inverse=True)
+        found = paths.loss_changes(graphdef, weights, group, inputs, permutations[rows], points, targets)
+        changes[np.ix_(rows, inner)] = found[:, position]
     return changes + np.asarray(node_loss(graphdef, weights, inputs, jnp.asarray(targets)))
+
+
+def _involutions(permutations: np.ndarray) -> np.ndarray:
+    """Which rows undo themselves, as disjoint swaps do: for them the line from copy to network is the line back."""
+    return (np.take_along_axis(permutations, permutations, 1) == np.arange(permutations.shape[1])).all(1)
+
+
+def _folded(alphas: np.ndarray) -> np.ndarray:
+    """Each α or 1 − α, whichever is the smaller, equal where they are up to rounding."""
+    return np.minimum(alphas, 1 - alphas).round(6)

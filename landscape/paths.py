@@ -111,7 +111,7 @@ def loss_changes(
     the slices are summed in float64.
     """
     counts, found = moved_at_most(permutations), np.empty((len(permutations), len(alphas)))
-    for count in np.unique(counts):
+    for count in np.unique(counts) if len(alphas) else ():
         rows = counts == count
         found[rows] = _alike(graphdef, weights, group, inputs, permutations[rows], alphas, np.asarray(targets), report)
     return found

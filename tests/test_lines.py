@@ -62,7 +62,7 @@ def test_a_curve_at_any_points_of_the_line(alphas):
     """Of disjoint swaps, whose line is the same from both ends, of a cycle, and of none; the ends have the loss."""
     model = trained("mlp1")
     permutations = np.array([[1, 0, 3, 2, 4, 5], [1, 2, 0, 3, 4, 5], [0, 1, 2, 3, 4, 5]])
-    found = permuted_curves(model, permutations, np.array(alphas), *batch(), group="hidden1")
+    found = permuted_curves(model, permutations, np.array(alphas, float), *batch(), group="hidden1")
     copies = [permute(model, "hidden1", permutation) for permutation in permutations]
     expected = [interpolate(copy, model, np.array(alphas, np.float32), *batch()) for copy in copies]
     np.testing.assert_allclose(found, expected, atol=2e-6)

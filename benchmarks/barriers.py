@@ -3,19 +3,17 @@
 Peers: Algorithm 1 as written, which runs two networks a step; a reference that runs one, since permuted copies have
 equal loss; and the same under `vmap`. The counted ratio is the multiply-adds of the one-network reference over
 those that remain for the fast form: what follows the group, its reader on the moved units only, of each distinct
-midpoint once. Times are medians without compilation, for one of n = 1000 steps; fewer are run where one is like
-another, and the fast form is timed on distinct midpoints and multiplied by their share.
+midpoint once. Times are medians of runs in turns, without compilation, for one of n = 1000 steps; fewer are run where
+one is like another, and the fast form is timed on distinct midpoints and multiplied by their share.
 """
 
 from __future__ import annotations
 
 import resource
-import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import cycle, repeat
+from itertools import repeat
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -24,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.barrier import _by_activations, _by_networks, distinct_midpoints, midpoint, midpoint_barriers
 from landscape.cost import midpoint_multiply_adds, multiply_adds
 from landscape.cut import cut_at
@@ -54,32 +53,60 @@ class Work(NamedTuple):
     name: str
     model: dict[str, Any]
     group: str
+    aims: tuple[Aim, ...]
     data: dict[str, Any] = IMAGES
     batch: int = 512
     midpoints: int = 64
     steps: int = 6
 
 
+ONE, VMAP, COUNTED, ROOF, MEMORY = (
+    "× one network",
+    "× vmap",
+    "share of counted",
+    "share of roof",
+    "peak memory, fast (MiB)",
+)
+SMALL, NEVER_SLOWER = Aim(MEMORY, 2048, most=True), (Aim(ONE, 1), Aim(MEMORY, 4096, most=True))
+
+
+def mlp(width: int) -> Work:
+    """The smallest networks."""
+    return Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1", (Aim(ONE, 20),))
+
+
+def cnn(width: int, *aims: Aim) -> Work:
+    """The paper's CNN for CIFAR-10."""
+    return Work(
+        f"CNN (CIFAR-10) l={width}", {"kind": "cnn", "channels": [width, 32]}, "conv1", (Aim(VMAP, 15), SMALL, *aims)
+    )
+
+
+def deep_cnn(width: int) -> Work:
+    """The paper's CNN for CIFAR-100."""
+    model = {"kind": "cnn", "channels": [width, *DEEP]}
+    return Work(f"CNN (CIFAR-100) l={width}", model, "conv1", (Aim(COUNTED, 0.95), SMALL), CLASSES, 512, 32, 2)
+
+
+def bert(name: str, width: int, **model: Any) -> Work:
+    """A language model."""
+    return Work(f"{name} FFN {width}", {"kind": "bert", **model}, "ffn1", (Aim(COUNTED, 0.9),), TEXT, 8)
+
+
 WORKS = [
-    *(Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1") for width in (20, 60)),
-    *(Work(f"CNN (CIFAR-10) l={width}", {"kind": "cnn", "channels": [width, 32]}, "conv1") for width in (8, 32)),
+    mlp(20),
+    mlp(60),
+    cnn(8, Aim(ONE, 1.9)),
+    cnn(32, Aim(ONE, 2), Aim(ROOF, 0.6)),
+    deep_cnn(16),
+    deep_cnn(64),
+    *(bert("TinyBERT", ffn, ffn=[ffn, 512]) for ffn in (512, 2048)),
+    *(bert("MiniBERT", ffn, layers=4, hidden=256, heads=4, ffn=[ffn, 1024, 1024, 1024]) for ffn in (1024, 4096)),
+    Work("ResNet18 stem", {"kind": "resnet18", "width": 64}, "stage1", NEVER_SLOWER, IMAGES, 64, 48),
     *(
-        Work(f"CNN (CIFAR-100) l={width}", {"kind": "cnn", "channels": [width, *DEEP]}, "conv1", CLASSES, 512, 32, 2)
-        for width in (16, 64)
+        Work(f"BERT attention, {words}", {"kind": "bert", "heads": heads}, group, NEVER_SLOWER, TEXT, 8)
+        for words, heads, group in (("values", 2, "value1"), ("query and key", 2, "query_key1"), ("heads", 4, "heads1"))
     ),
-    *(Work(f"TinyBERT FFN {ffn}", {"kind": "bert", "ffn": [ffn, 512]}, "ffn1", TEXT, 8) for ffn in (512, 2048)),
-    *(
-        Work(
-            f"MiniBERT FFN {ffn}",
-            {"kind": "bert", "layers": 4, "hidden": 256, "heads": 4, "ffn": [ffn, 1024, 1024, 1024]},
-            "ffn1",
-            TEXT,
-            8,
-        )
-        for ffn in (1024, 4096)
-    ),
-    Work("ResNet18 stem", {"kind": "resnet18", "width": 64}, "stage1", IMAGES, 64, 24),
-    Work("TinyBERT attention", {"kind": "bert"}, "value1", TEXT, 8, 24),
 ]
 
 
@@ -101,36 +128,43 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
     share = len(distinct) / N
     fast_form = cut_at(model, work.group) is not None
     midpoints = distinct if study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
-    walk = partial(midpoint_barriers, model, inputs=inputs, targets=targets, group=work.group)
-    fast = share * _median(lambda: _midpoints(model, work.group, midpoints, inputs, targets), quick) / len(midpoints)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    some = permutations[: work.steps]
-    reference = _median(lambda: walk(permutations=some, method="reference"), quick) / len(some)
-    following = cycle(permutations)
-    one = _median(
-        lambda: _network(graphdef, weights, work.group, next(following), inputs, targets).block_until_ready(), quick
-    )
-    few_together = jnp.asarray(permutations[: work.steps])
-    together = partial(_vmapped, graphdef, weights, work.group, few_together, inputs, targets)
-    wide = _median(lambda: together().block_until_ready(), quick) / work.steps if fast_form else None
+    steps, peaks = permutations[: work.steps], []
+
+    def fast() -> None:
+        _midpoints(model, work.group, midpoints, inputs, targets)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+    def one_by_one() -> None:
+        for step in steps:
+            _network(graphdef, weights, work.group, step, inputs, targets).block_until_ready()
+
+    walk = partial(midpoint_barriers, model, steps, inputs, targets, group=work.group, method="reference")
+    runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": walk}
+    if fast_form:
+        runs["vmap"] = partial(_vmapped, graphdef, weights, work.group, jnp.asarray(steps), inputs, targets)
+    times = in_turns(runs, 1 if quick else REPEATS)
+    seconds = {name: found.seconds / len(steps) for name, found in times.items()}
+    seconds["fast"] = share * times["fast"].seconds / len(midpoints)
     remaining = midpoint_multiply_adds(study)[0] * share
     counted = multiply_adds(study)[0] / remaining
-    achieved = 2 * remaining * batch / fast
-    return {
+    achieved = 2 * remaining * batch / seconds["fast"]
+
+    def times_faster(name: str) -> float | None:
+        return digits(seconds[name] / seconds["fast"]) if name in seconds else None
+
+    row = {
         "work": work.name,
         "batch": batch,
-        "fast (ms)": _shown(1e3 * fast),
-        "one network (ms)": _shown(1e3 * one),
-        "Algorithm 1 (ms)": _shown(1e3 * reference),
-        "vmap (ms)": None if wide is None else _shown(1e3 * wide),
-        "× one network": _shown(one / fast),
-        "× Algorithm 1": _shown(reference / fast),
-        "× vmap": None if wide is None else _shown(wide / fast),
-        "counted ×": _shown(counted),
-        "share of counted": _shown(one / fast / counted),
-        "share of roof": _shown(achieved / roof(quick)),
-        "peak memory, fast (MiB)": peak,
+        **{f"{name} (ms)": digits(1e3 * seconds[name]) for name in ("fast", "one network", "Algorithm 1")},
+        "vmap (ms)": digits(1e3 * seconds["vmap"]) if fast_form else None,
+        "compiling, fast (s)": digits(times["fast"].compile_seconds),
+        **{f"× {name}": times_faster(name) for name in ("one network", "Algorithm 1", "vmap")},
+        "counted ×": digits(counted),
+        COUNTED: digits(seconds["one network"] / seconds["fast"] / counted),
+        ROOF: digits(achieved / roof(quick)),
+        MEMORY: peaks[0],  # the fast form runs first
     }
+    return row | {"short of its aim": short_of(row, work.aims)}
 
 
 def _midpoints(model: Any, group: str, permutations: np.ndarray, inputs: Any, targets: np.ndarray) -> np.ndarray:
@@ -173,30 +207,9 @@ def _vmapped(graphdef: nnx.GraphDef, weights: Any, group: str, permutations: Any
     return jax.vmap(lambda each: _network(graphdef, weights, group, each, inputs, targets))(permutations)
 
 
-def _median(run: Callable[[], Any], quick: bool) -> float:
-    """Median seconds after a first run, which compiles."""
-    times = []
-    for _ in range(1 + (1 if quick else REPEATS)):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
-
-
 def roof(quick: bool) -> float:
-    """Floating-point operations a second of a large matrix product, the best of five."""
+    """Floating-point operations a second of a large matrix product."""
     size = 256 if quick else 3000
     matrix = jnp.asarray(np.random.default_rng(0).normal(size=(size, size)).astype(np.float32))
     product = jax.jit(lambda a: a @ a)
-    product(matrix).block_until_ready()
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        product(matrix).block_until_ready()
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times)
-
-
-def _shown(value: float) -> float:
-    """Three digits."""
-    return float(f"{value:.3g}")
+    return 2 * size**3 / in_turns({"product": lambda: product(matrix)}, 5)["product"].seconds

@@ -2,14 +2,13 @@
 
 Forms are those of `landscape.steps`, which takes one by the rule written there: a program a step, a program an
 epoch, and one program for several networks. PyTorch runs where it is installed, in channels_last.
-Times are medians of a step without compilation.
+Times are medians of a step without compilation, of runs in turns.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,7 +16,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from benchmarks.barriers import _shown
+from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.data import Split
 from landscape.models import build
 from landscape.specs import CnnSpec, MlpSpec
@@ -26,6 +25,7 @@ from landscape.study import Training
 from landscape.weights import split, trainable
 
 STEPS = 4
+REPEATS = 2
 FEW = 2  # steps of a form that may be slow
 TOGETHER = 10  # networks
 MODELS: dict[str, MlpSpec | CnnSpec] = {
@@ -51,38 +51,29 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     network = plan.begin(weights)
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
 
-    def seconds(form: Callable[..., Any], steps: int, networks: int = 1) -> float:
-        """Of a step of one network."""
-        several = ([network] * networks, [examples] * networks, [order[:steps]] * networks)
-        return _median(lambda: jax.block_until_ready(form(graphdef, plan, *several)), steps * networks)
+    def epoch(form: Callable[..., Any], steps: int, networks: int = 1) -> Callable[[], Any]:
+        """Steps of so many networks."""
+        return partial(form, graphdef, plan, [network] * networks, [examples] * networks, [order[:steps]] * networks)
 
-    chosen = seconds(run_epoch, steps)
     few = min(steps, FEW)
-    torch = _torch(MODELS[name], inputs, np.asarray(examples.targets), order) if find_spec("torch") else None
-    return {
-        "model": name,
-        "batch": batch,
-        "chosen (ms)": _shown(1e3 * chosen),
-        "a program a step (ms)": _shown(1e3 * seconds(in_turn, steps)),
-        "a program an epoch (ms)": _shown(1e3 * seconds(scanned, few)),
-        f"{TOGETHER} networks together (ms each)": _shown(1e3 * seconds(together, few, TOGETHER)),
-        "PyTorch (ms)": None if torch is None else _shown(1e3 * torch),
-        "of PyTorch's time": None if torch is None else _shown(chosen / torch),
+    runs = {
+        "chosen (ms)": (epoch(run_epoch, steps), steps),
+        "a program a step (ms)": (epoch(in_turn, steps), steps),
+        "a program an epoch (ms)": (epoch(scanned, few), few),
+        f"{TOGETHER} networks together (ms each)": (epoch(together, few, TOGETHER), few * TOGETHER),
     }
+    if find_spec("torch"):
+        runs["PyTorch (ms)"] = _torch(MODELS[name], inputs, np.asarray(examples.targets), order), steps
+    times = in_turns({column: run for column, (run, _) in runs.items()}, REPEATS)
+    row: dict[str, Any] = {"model": name, "batch": batch, "PyTorch (ms)": None, "of PyTorch's time": None}
+    row |= {column: digits(1e3 * times[column].seconds / count) for column, (_, count) in runs.items()}
+    if find_spec("torch"):
+        row["of PyTorch's time"] = digits(row["chosen (ms)"] / row["PyTorch (ms)"])
+    return row | {"short of its aim": short_of(row, [Aim("of PyTorch's time", 1, most=True)])}
 
 
-def _median(run: Callable[[], Any], steps: int, repeats: int = 2) -> float:
-    """Median seconds of a step over runs of so many, after a first run, which compiles."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        run()
-        times.append((time.perf_counter() - start) / steps)
-    return statistics.median(times[1:])
-
-
-def _torch(spec: MlpSpec | CnnSpec, inputs: np.ndarray, targets: np.ndarray, order: np.ndarray) -> float:
-    """Seconds of a step of the same network."""
+def _torch(spec: MlpSpec | CnnSpec, inputs: np.ndarray, targets: np.ndarray, order: np.ndarray) -> Callable[[], None]:
+    """An epoch of the same network."""
     import torch
     from torch import nn
 
@@ -110,4 +101,4 @@ def _torch(spec: MlpSpec | CnnSpec, inputs: np.ndarray, targets: np.ndarray, ord
             loss.backward()
             optimizer.step()
 
-    return _median(epoch, len(order))
+    return epoch

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,14 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape import paths
-from landscape.compiler import check_sums
-from landscape.cut import cut_at, headed_at
+from landscape.compiler import exact
+from landscape.cut import cut_at, opened
 from landscape.expand import named_group
-from landscape.loss import IGNORED, cross_entropy, in_blocks, loss_change, loss_change_of_features, shares
+from landscape.loss import IGNORED, cross_entropy
+from landscape.memory import made
+from landscape.slices import POINTS, in_turns, slice_size, summed_changes
+from landscape.standing import Standing, excess, standing
+from landscape.statistics import is_reestimated
 from landscape.units import Group, take
 from landscape.walk import check_permutations, seen_from_start
 from landscape.weights import Weights, evaluating, logits, merge, split
@@ -30,6 +34,7 @@ from landscape.weights import Weights, evaluating, logits, merge, split
 Report = Callable[[int, int], None]  # midpoints done, and in all
 
 
+@exact
 def midpoint_barriers(
     model: nnx.Module,
     permutations: Int[np.ndarray, "n units"],
@@ -50,7 +55,6 @@ def midpoint_barriers(
     Raises ValueError for an unknown group or method, rows that are no permutations of its units, or more known
     barriers than steps.
     """
-    check_sums()
     permutations = np.asarray(permutations)
     table = named_group(model, group)
     graphdef, weights = split(model)
@@ -135,57 +139,56 @@ def _by_networks(
     targets: Array | np.ndarray,
     report: Report,
 ) -> np.ndarray:
-    """L(½θ + ½P(θ, π)) − L(θ): one forward pass each, and the change from what θ computes."""
-    start, targets, changes = _standing(graphdef, weights, group, inputs), jnp.asarray(targets), []
-    for permutation in permutations:
-        changes.append(_midpoint_change(graphdef, weights, group, permutation, start, inputs, targets))
-        if len(changes) > 1:
-            changes[-2] = np.asarray(changes[-2])  # while the device computes the next
-        report(len(changes), len(permutations))
-    return np.array(changes)
+    """L(½θ + ½P(θ, π)) − L(θ): what comes before the group runs once, all else once a midpoint."""
+    size = _slice_size(graphdef, weights, group, inputs, len(targets))
+
+    def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
+        return _midpoint_changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
+
+    begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
+    total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
+    return total / np.sum(targets != IGNORED)
 
 
-class Standing(NamedTuple):
-    """A network on the batch, where its midpoints are measured from."""
-
-    features: Array  # the logits where the network is not opened at its head
-    logits: Array
-    shares: Array  # in blocks where it is
-
-
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def _standing(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Standing:
-    headed = headed_at(evaluating(graphdef, weights), group)
-    features = _features(graphdef, weights, group, inputs)
-    outputs = features if headed is None else features @ headed.head[0] + headed.head[1]
-    parts = shares(outputs)
-    return Standing(features, outputs, parts if headed is None else in_blocks(parts))
-
-
-def _features(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Array:
-    headed = headed_at(evaluating(graphdef, weights), group)
-    return logits(graphdef, weights, inputs) if headed is None else headed.features(inputs)
+def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:
+    """How many examples are taken together: all where their statistics count."""
+    if is_reestimated(merge(graphdef, weights)):
+        return examples
+    carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
+    largest = made(_between, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
+    return slice_size(examples, largest)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
-def _midpoint_change(
+def _start(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> tuple[Any, Standing]:
+    """θ on the batch: what reaches the group, and from where midpoints are measured."""
+    network = opened(evaluating(graphdef, weights), group)
+    carry = network.before(inputs)
+    return carry, standing(network.between(carry), network.head)
+
+
+def _between(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
+    return opened(evaluating(graphdef, weights), group).between(carry)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _midpoint_changes(
     graphdef: nnx.GraphDef,
     weights: Weights,
     group: str,
-    permutation: Array,
+    permutations: Int[Array, "n units"],
+    count: int | Array,
+    carry: Any,
     start: Standing,
-    inputs: Any,
     targets: Array,
-) -> Float[Array, ""]:
+) -> Float[Array, " n"]:
+    """Of the first `count` midpoints, summed over the targets."""
     model = evaluating(graphdef, weights)
-    headed = headed_at(model, group)
-    change = _features(graphdef, midpoint(weights, model.groups()[group], permutation), group, inputs) - start.features
-    if headed is None:
-        changes = loss_change(start.logits, start.shares, change, targets)
-    else:
-        (kernel, _), several = headed.head, change[None]
-        changes = loss_change_of_features(kernel, start.logits, start.shares, several, targets)
-    return changes.sum() / jnp.sum(targets != IGNORED)
+
+    def features(permutation: Array) -> Array:
+        return _between(graphdef, midpoint(weights, model.groups()[group], permutation), group, carry)
+
+    return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
 
 
 def midpoint(weights: Weights, group: Group, permutation: Array) -> Weights:

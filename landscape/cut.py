@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Array
 
+from landscape.standing import Head
 from landscape.statistics import is_reestimated
 
 
@@ -27,10 +28,10 @@ class Cut(NamedTuple):
     activation: z -> h, acting on every unit by itself: any subset of units may be passed.
     linear: (h, kernel) -> y, bilinear, without bias; a subset of units may be passed in both.
     kernel: the next layer's weights with the group's units on axis -2.
-    settle: (y, carry) -> s; adds the bias first. It holds what works on images, whose activations outgrow the
-        weights: midpoints go through it one by one, and through `after`, whose weights outgrow the activations,
-        together. Without it, `after` follows `linear`.
-    after: (s, carry) -> features f, which are the logits where there is no `head`.
+    settle: (y, carry) -> s; adds the bias first. It holds what works on images or tokens, whose activations outgrow
+        the weights: midpoints go through it one by one, a slice of the batch after the other, and through `after`,
+        whose weights outgrow the activations, together. Without it they go from `linear` to `after` together.
+    after: (s, carry) -> features f, which are the logits where there is no `head`; of y where there is no `settle`.
     head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
         then becomes one of the loss without all logits being written down. The group must not touch it.
     """
@@ -40,23 +41,29 @@ class Cut(NamedTuple):
     linear: Callable[[Array, Array], Array]
     kernel: Array
     after: Callable[[Array, Any], Array]
-    settle: Callable[[Array, Any], Array] = lambda y, carry: y
-    head: tuple[Array, Array] | None = None
+    settle: Callable[[Array, Any], Array] | None = None
+    head: Head = None
+
+    def features(self, y: Array, carry: Any) -> Array:
+        """f, from what `linear` makes."""
+        return self.after(y if self.settle is None else self.settle(y, carry), carry)
 
 
-class Headed(NamedTuple):
-    """A network opened at a large last layer that the walked group does not touch.
+class Opened(NamedTuple):
+    """A network opened around all that a group touches, where it cannot be cut at one layer.
 
-    features: inputs -> f; head: (kernel, bias) with logits = f @ kernel + bias.
+    inputs → carry = before(inputs) → f = between(carry) → head → logits. The group touches nothing in `before` and
+    `head`, which is (kernel, bias); without a head, f are the logits.
     """
 
-    features: Callable[[Any], Array]
-    head: tuple[Array, Array]
+    between: Callable[[Any], Array]
+    before: Callable[[Any], Any] = lambda inputs: inputs
+    head: Head = None
 
 
-def headed_at(model: Any, group: str) -> Headed | None:
-    """A model opened at its last layer; None where that is not worth it, or the group touches it."""
-    return model.headed(group) if hasattr(model, "headed") else None
+def opened(model: Any, group: str) -> Opened:
+    """A model opened around one of its groups, by its method `opened` if it has one."""
+    return model.opened(group) if hasattr(model, "opened") else Opened(model)
 
 
 def cut_at(model: Any, group: str) -> Cut | None:

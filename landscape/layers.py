@@ -87,8 +87,9 @@ def consumer(group: str, chain: list[Layer]) -> str | None:
     `chain` is what `layers` tells.
     """
     names = [layer.name for layer in chain]
-    if group.startswith("ffn"):
-        return f"down{group.removeprefix('ffn')}"
+    for kind, reader in (("ffn", "down"), ("value", "output")):
+        if group.startswith(kind):
+            return f"{reader}{group.removeprefix(kind)}"
     if f"{group}.conv2" in names:
         return f"{group}.conv2"
     return names[names.index(group) + 1] if group in names else None

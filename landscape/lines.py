@@ -13,13 +13,14 @@ from jaxtyping import Array, Float, Int
 
 from landscape import paths
 from landscape.barrier import node_loss
-from landscape.compiler import check_sums
+from landscape.compiler import exact
 from landscape.cut import cut_at
 from landscape.expand import named_group
 from landscape.units import take
 from landscape.weights import Weights, split
 
 
+@exact
 def interpolate(
     a: nnx.Module,
     b: nnx.Module,
@@ -31,7 +32,6 @@ def interpolate(
 
     Running statistics are interpolated like the parameters. Raises ValueError if the shapes differ.
     """
-    check_sums()
     graphdef, start = split(a)
     _, end = split(b)
     shapes = [jax.tree.map(jnp.shape, weights) for weights in (start, end)]
@@ -41,6 +41,7 @@ def interpolate(
     return path_losses(graphdef, start, end, jnp.asarray(alphas), inputs, targets)
 
 
+@exact
 @partial(jax.jit, static_argnames="graphdef")
 def path_losses(
     graphdef: nnx.GraphDef, a: Weights, b: Weights, alphas: Float[Array, " m"], inputs: Any, targets: Array
@@ -54,6 +55,7 @@ def path_losses(
     return jax.lax.map(point, alphas)
 
 
+@exact
 def permuted_curves(
     model: nnx.Module,
     permutations: Int[np.ndarray, "n units"],
@@ -64,7 +66,6 @@ def permuted_curves(
     group: str,
 ) -> Float[np.ndarray, "n m"]:
     """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut."""
-    check_sums()
     table = named_group(model, group)
     graphdef, weights = split(model)
     alphas = np.asarray(alphas, np.float32)

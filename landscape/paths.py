@@ -14,10 +14,9 @@ the walk. Everything before the group, and the whole next layer on h, are common
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +25,10 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
-from landscape.loss import IGNORED, in_blocks, loss_change, loss_change_of_features, shares
+from landscape.loss import IGNORED
 from landscape.memory import device_bytes, made
+from landscape.slices import POINTS, in_turns, slice_size, summed_changes
+from landscape.standing import Standing, excess, standing
 from landscape.weights import Weights, evaluating
 
 Index = Int[Array | np.ndarray, " k"]
@@ -35,11 +36,6 @@ Index = Int[Array | np.ndarray, " k"]
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
 LIVE = 3  # arrays as large as the largest that are there at once
 MOST = 128  # points evaluated together: more do not pay
-SLICE_BYTES = 8 * 2**20  # activations of a slice of the batch, on a CPU
-MINIMUM_SLICE = 16  # examples
-ONE_BY_ONE = 16  # points of a call that evaluates them in turn
-
-Item = TypeVar("Item")
 
 
 class Common(NamedTuple):
@@ -47,10 +43,8 @@ class Common(NamedTuple):
 
     z: Array  # b ... l
     y: Array  # b ... out
-    features: Array  # b d; the logits where the cut has no head
-    logits: Array  # b k
-    shares: Array  # b k: those of the logits (`landscape.loss`), in blocks where the cut has a head
     carry: Any
+    start: Standing
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
@@ -59,10 +53,7 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     cut = _cut(graphdef, weights, group)
     z, carry = cut.before(inputs)
     y = cut.linear(cut.activation(z), cut.kernel)
-    features = cut.after(cut.settle(y, carry), carry)
-    logits = features if cut.head is None else features @ cut.head[0] + cut.head[1]
-    parts = shares(logits)
-    return Common(z, y, features, logits, parts if cut.head is None else in_blocks(parts), carry)
+    return Common(z, y, carry, standing(cut.features(y, carry), cut.head))
 
 
 def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
@@ -105,11 +96,7 @@ def loss_changes(
     targets: Array | np.ndarray,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[np.ndarray, "n m"]:
-    """L((1−α)θ + αP(θ, π)) − L(θ) in nats, for every permutation and α; memory does not grow with n.
-
-    The batch is taken a slice after the other where its activations would not stay in the processor's cache, and
-    the slices are summed in float64.
-    """
+    """L((1−α)θ + αP(θ, π)) − L(θ) in nats, for every permutation and α; memory does not grow with n."""
     counts, found = moved_at_most(permutations), np.empty((len(permutations), len(alphas)))
     for count in np.unique(counts) if len(alphas) else ():
         rows = counts == count
@@ -139,73 +126,39 @@ def _alike(
 ) -> np.ndarray:
     """`loss_changes` of permutations that move about as many units each."""
     n, m = len(permutations), len(alphas)
-    every = moves(permutations)
-    whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
-    slices = list(_slices(inputs, targets, slice_size(whole)))
-    chunk = chunk_size(graphdef, weights, group, whole, every)
-    starts = range(0, n * m, chunk)
-    total = np.zeros(len(starts) * chunk)
+    every, points = moves(permutations), np.asarray(alphas, np.float32)
+    size, chunk = sizes(graphdef, weights, group, inputs, every)
 
-    def calls() -> Iterator[tuple[int, Array]]:
-        for some_inputs, some_targets in slices:
-            shared = common(graphdef, weights, group, some_inputs)
-            for start in starts:
-                row, column = np.divmod(np.arange(start, start + chunk).clip(max=n * m - 1), m)  # the last repeats
-                some = Moves(*(field[row] for field in every))
-                points = np.asarray(alphas, np.float32)[column]
-                yield start, _changes(graphdef, weights, group, shared, some, points, some_targets)
+    def change(shared: Common, rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
+        step, place = np.divmod(rows, m)
+        some = Moves(*(field[step] for field in every))
+        return _changes(graphdef, weights, group, shared, some, points[place], count, some_targets)
 
-    for done, (start, changes) in enumerate(_late(calls()), 1):
-        total[start : start + chunk] += np.asarray(changes)
-        report(n * m * done // (len(slices) * len(starts)), n * m)
-    return (total[: n * m] / np.sum(targets != IGNORED)).reshape(n, m)
+    begin = partial(common, graphdef, weights, group)
+    total = summed_changes(begin, change, inputs, targets, size, n * m, chunk, report)
+    return (total / np.sum(targets != IGNORED)).reshape(n, m)
 
 
-def _late(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, each after the next has been asked for: the device computes one while the host prepares another."""
-    waiting = next(items)
-    for item in items:
-        yield waiting
-        waiting = item
-    yield waiting
+class Sizes(NamedTuple):
+    """How much of the batch, and how many points, one call takes."""
+
+    examples: int
+    points: int
 
 
-def slice_size(whole: Common) -> int:
-    """Examples in a slice of the batch, from what the network keeps of the whole batch.
+def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, some: Moves) -> Sizes:
+    """By the largest array that one point needs.
 
-    A processor's cache holds `SLICE_BYTES`; an accelerator has none that matters, and takes the batch whole. So
-    do layers whose moved units are gathered by `vmap`: a slice would be multiplied by the number of points anyway.
+    Points that are taken one by one go through a slice of the batch that stays in the cache. Those that are taken
+    together would multiply it anyway: of these as many are, up to 128, as `chunk_bytes` hold for the whole batch.
     """
-    examples = whole.logits.shape[0]
-    if jax.default_backend() != "cpu" or not _convolves(whole):
-        return examples
-    one = 4 * (2 * whole.z.size + whole.y.size) // examples
-    return min(examples, 2 ** int(math.log2(max(SLICE_BYTES // one, MINIMUM_SLICE))))
-
-
-def _convolves(whole: Common) -> bool:
-    """Whether the next layer is a convolution, over pixels that are still there."""
-    return whole.y.ndim == 4
-
-
-def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Parts of the batch of equal size; the last is filled up with examples that do not count."""
-    examples = len(targets)
-    for start in range(0, examples, size):
-        rows = np.arange(start, start + size)
-        places = rows.clip(max=examples - 1)
-        there = (rows < examples).reshape(-1, *[1] * (targets.ndim - 1))
-        yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
-
-
-def chunk_size(graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, some: Moves) -> int:
-    """How many points one call evaluates: 1 to 128, within `chunk_bytes` where they are evaluated together."""
-    if _convolves(shared):
-        return ONE_BY_ONE
-    one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32)}
+    whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
+    one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32), "count": np.ones((), int)}
     static = {"graphdef": graphdef, "group": group}
-    largest = made(_features, static, weights=weights, shared=shared, **one).largest
-    return max(1, min(MOST, chunk_bytes() // (LIVE * largest)))
+    examples, largest = len(whole.start.logits), made(_features, static, weights=weights, shared=whole, **one).largest
+    if _cut(graphdef, weights, group).settle is None:
+        return Sizes(examples, max(1, min(MOST, chunk_bytes() // (LIVE * largest))))
+    return Sizes(slice_size(examples, largest), POINTS)
 
 
 def chunk_bytes() -> int:
@@ -218,8 +171,8 @@ def _difference(cut: Cut, z: Array, move: Moves, alpha: Array) -> Array:
     """m − h at the moved units, (b ... k); 0 in the padding.
 
     Both are activations of picked pre-activations, which one product with a matrix of few numbers picks: on a CPU
-    that is several times faster than indexing the last axis. In full precision, which accelerators do not use by
-    default.
+    that is several times faster than indexing the last axis, and than units on the first axis, which a convolution
+    wants last. In full precision, which accelerators do not use by default.
     """
     units = z.shape[-1]
     unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))
@@ -236,30 +189,34 @@ def _changes(
     shared: Common,
     moves: Moves,
     alphas: Float[Array, " n"],
+    count: int | Array,
     targets: Array,
 ) -> Float[Array, " n"]:
-    """One point a row of `moves` and of `alphas`; summed over the targets."""
-    head, change = _cut(graphdef, weights, group).head, _features(graphdef, weights, group, shared, moves, alphas)
-    change = change - shared.features
-    if head is None:
-        changes = loss_change(shared.logits, shared.shares, change, targets)
-    else:
-        changes = loss_change_of_features(head[0], shared.logits, shared.shares, change, targets)
-    return changes.reshape(len(changes), -1).sum(1)
+    """One point a row of `moves` and of `alphas`, of the first `count` of them; summed over the targets."""
+    features = _features(graphdef, weights, group, shared, moves, alphas, count)
+    return excess(shared.start, _cut(graphdef, weights, group).head, features, targets)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
 def _features(
-    graphdef: nnx.GraphDef, weights: Weights, group: str, shared: Common, moves: Moves, alphas: Float[Array, " n"]
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    shared: Common,
+    moves: Moves,
+    alphas: Float[Array, " n"],
+    count: int | Array,
 ) -> Float[Array, "n b *d"]:
     cut = _cut(graphdef, weights, group)
 
-    def settled(point: tuple[Moves, Array]) -> Array:
+    def read(point: tuple[Moves, Array]) -> Array:
         move, alpha = point
         moved = _difference(cut, shared.z, move, alpha)
-        y = shared.y + cut.linear(moved, cut.kernel[..., move.unit, :])
-        return cut.settle(y, shared.carry)
+        return shared.y + cut.linear(moved, cut.kernel[..., move.unit, :])
 
-    # a batch of convolutions with different kernels would become one slow grouped convolution
-    each = jax.lax.map if cut.kernel.ndim == 4 else lambda f, xs: jax.vmap(f)(xs)
-    return jax.vmap(lambda settled: cut.after(settled, shared.carry))(each(settled, (moves, alphas)))
+    points = (moves, alphas)
+    if (settle := cut.settle) is None:
+        settled = jax.vmap(read)(points)
+    else:
+        settled = in_turns(lambda point: settle(read(point), shared.carry), points, count)
+    return jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled)

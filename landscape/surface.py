@@ -13,9 +13,11 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from landscape.barrier import node_loss
+from landscape.compiler import exact
 from landscape.weights import Weights
 
 
+@exact
 @partial(jax.jit, static_argnames="graphdef")
 def surface_losses(
     graphdef: nnx.GraphDef,

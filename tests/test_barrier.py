@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, trained
 
-from landscape import paths
+from landscape import paths, slices
 from landscape.barrier import midpoint_barriers
 from landscape.expand import widen
 from landscape.walk import compose, draw_swaps, permute, seen_from_start
@@ -122,14 +122,12 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     model = trained("mlp1")
     steps = walk(model, "hidden1", 40)
     whole = measured(model, "hidden1", steps)
-    graphdef, weights = split(model)
-    shared = paths.common(graphdef, weights, "hidden1", batch()[0])
-    case = (graphdef, weights, "hidden1", shared, paths.moves(steps))
+    case = (*split(model), "hidden1", batch()[0], paths.moves(steps))
     monkeypatch.setattr(paths, "CHUNK_BYTES", 100_000)
-    assert 1 < paths.chunk_size(*case) < 40
+    assert 1 < paths.sizes(*case).points < 40
     np.testing.assert_allclose(measured(model, "hidden1", steps), whole, rtol=1e-6)
     monkeypatch.setattr(paths, "CHUNK_BYTES", 1)
-    assert paths.chunk_size(*case) == 1
+    assert paths.sizes(*case).points == 1
 
 
 @pytest.mark.parametrize("examples", [16, 17, 24])
@@ -140,12 +138,11 @@ def test_slices_of_the_batch_add_up(monkeypatch, examples):
     targets = np.where(np.arange(examples) % 5 == 0, -1, targets)
     steps = walk(model, "conv1", 12)
     whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
-    monkeypatch.setattr(paths, "SLICE_BYTES", 1)
-    graphdef, weights = split(model)
-    assert paths.slice_size(paths.common(graphdef, weights, "conv1", inputs)) == paths.MINIMUM_SLICE
-    np.testing.assert_allclose(
-        midpoint_barriers(model, steps, inputs, targets, group="conv1"), whole, rtol=1e-4, atol=1e-7
-    )
+    for bytes_of_a_slice, expected in ((1, 1), (8_000, 4)):
+        monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
+        assert paths.sizes(*split(model), "conv1", inputs, paths.moves(steps)).examples == expected
+        found = midpoint_barriers(model, steps, inputs, targets, group="conv1")
+        np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-7)
     reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
     np.testing.assert_allclose(whole, reference, atol=2e-6)
 

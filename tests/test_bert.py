@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
 from trained import LENGTH, SPECS, VOCABULARY, trained
 
+from landscape import barrier, paths, slices
 from landscape.barrier import midpoint_barriers
 from landscape.cut import cut_at
 from landscape.data.masking import slots
@@ -155,7 +156,7 @@ def test_a_block_goes_behind_an_ffn(after: str):
         deepen(bert(), after)
 
 
-@pytest.mark.parametrize("group", ["ffn1", "ffn2"])
+@pytest.mark.parametrize("group", ["ffn1", "ffn2", "value1", "value2"])
 def test_fast_barriers_are_those_of_the_definition(group: str):
     """Some targets are padding, which does not count."""
     inputs, targets = batch()
@@ -170,9 +171,11 @@ def test_fast_barriers_are_those_of_the_definition(group: str):
     assert fast.max() > 1e-5
 
 
-@pytest.mark.parametrize("group", ["heads1", "query_key1", "value1"])
-def test_attention_has_no_fast_form_and_its_barriers_follow_the_definition(group: str):
-    assert cut_at(bert(), group) is None
+@pytest.mark.parametrize(
+    ("group", "fast"), [("heads1", False), ("heads2", False), ("query_key1", False), ("value1", True)]
+)
+def test_barriers_of_attention_follow_the_definition(group: str, fast: bool):
+    assert (cut_at(bert(), group) is not None) == fast
     inputs, targets = batch()
     size = SPEC.group_sizes()[group]
     permutation = np.roll(np.arange(size), 1)[None]
@@ -182,6 +185,17 @@ def test_attention_has_no_fast_form_and_its_barriers_follow_the_definition(group
     middle = {path: (weights[path] + other[path]) / 2 for path in weights}
     losses = [mean_loss(outputs(merge(graphdef, at)), targets) for at in (weights, other, middle)]
     assert_allclose(found, abs(losses[2] - (losses[0] + losses[1]) / 2), atol=2e-6)
+
+
+@pytest.mark.parametrize("group", ["ffn1", "value1", "heads2"])
+def test_slices_of_the_batch_add_up(group: str, monkeypatch: pytest.MonkeyPatch):
+    """Cut or not; the last of three is filled up."""
+    permutations = np.random.default_rng(0).permuted(np.tile(np.arange(SPEC.group_sizes()[group]), (5, 1)), axis=1)
+    whole = midpoint_barriers(bert(), permutations, *batch(), group=group)
+    monkeypatch.setattr(slices, "slice_size", lambda examples, largest: 3)
+    for module in (barrier, paths):
+        monkeypatch.setattr(module, "slice_size", slices.slice_size)
+    assert_allclose(midpoint_barriers(bert(), permutations, *batch(), group=group), whole, rtol=1e-4, atol=1e-7)
 
 
 def mean_loss(values: np.ndarray, targets: np.ndarray) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
 
 from landscape import compiler
 from landscape.barrier import midpoint_barriers
-from landscape.lines import permuted_curves
+from landscape.lines import interpolate, permuted_curves
 from landscape.models import build
 from landscape.result import ALPHAS
 from landscape.specs import MlpSpec
+from landscape.surface import surface_losses
+from landscape.units import Axis, Group
+from landscape.weights import split
 
 
 def network_and_batch():
@@ -42,3 +46,45 @@ def test_a_compiler_that_sums_wrongly_is_refused(monkeypatch):
     monkeypatch.setattr(compiler.jnp, "sum", lambda x, axis: x.sum(axis) * (np.arange(x.shape[1]) < 5))
     with pytest.raises(RuntimeError, match="wrong sums"):
         compiler.check_sums.__wrapped__()
+
+
+class Recording(nnx.Module):
+    """A network that notes in which precision it is traced."""
+
+    def __init__(self):
+        self.up, self.down = nnx.Linear(4, 5, rngs=nnx.Rngs(0)), nnx.Linear(5, 3, rngs=nnx.Rngs(1))
+        self.seen = Seen()
+
+    def __call__(self, x):
+        self.seen.append(jax.config.jax_default_matmul_precision)
+        return self.down(nnx.relu(self.up(x)))
+
+    def groups(self):
+        made_by = (Axis("up.kernel", -1), Axis("up.bias", 0))
+        return {"units": Group(made_by, (Axis("down.kernel", -2),))}
+
+
+class Seen(list):
+    """A list that stands still as part of a structure."""
+
+    def __hash__(self):
+        return id(self)
+
+    def __eq__(self, other):
+        return self is other
+
+
+@pytest.mark.parametrize("measure", ["barriers", "reference", "curves", "line", "surface"])
+def test_measurements_ask_for_products_in_full_precision(measure):
+    """On accelerators the default would round the factors; what surrounds a measurement keeps its own."""
+    model = Recording()
+    steps, batch = np.array([[1, 0, 2, 3, 4]]), (np.ones((6, 4), np.float32), np.zeros(6, int))
+    graphdef, weights = split(model)
+    {
+        "barriers": lambda: midpoint_barriers(model, steps, *batch, group="units"),
+        "reference": lambda: midpoint_barriers(model, steps, *batch, group="units", method="reference"),
+        "curves": lambda: permuted_curves(model, steps, ALPHAS, *batch, group="units"),
+        "line": lambda: interpolate(model, model, ALPHAS, *batch),
+        "surface": lambda: surface_losses(graphdef, [weights] * 3, np.full((2, 2, 3), 1 / 3), *batch),
+    }[measure]()
+    assert set(model.seen) == {"highest"} and jax.config.jax_default_matmul_precision is None

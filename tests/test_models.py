@@ -32,7 +32,7 @@ def test_a_cut_composes_to_the_network(name, group):
     cut = model.cut(group)
     z, carry = cut.before(jnp.asarray(inputs))
     assert z.shape[-1] == cut.kernel.shape[-2] == model.groups()[group].size(split(model)[1])
-    through = cut.after(cut.settle(cut.linear(cut.activation(z), cut.kernel), carry), carry)
+    through = cut.features(cut.linear(cut.activation(z), cut.kernel), carry)
     np.testing.assert_allclose(through, outputs(model), atol=1e-5)
 
 

@@ -13,6 +13,7 @@ from networks import as_float64
 from scipy.special import log_softmax
 from trained import SPECS, trained
 
+from landscape import slices
 from landscape.barrier import midpoint_barriers
 from landscape.cut import cut_at
 from landscape.data import Split
@@ -268,8 +269,11 @@ def test_fast_reference_and_definition_agree_in_float64():
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("bytes_of_a_slice", [1, 2**30])
 @pytest.mark.parametrize("group", ["stage1", "stage3"])
-def test_a_stage_is_measured_by_its_networks(group):
+def test_a_stage_is_measured_by_its_networks(group, bytes_of_a_slice, monkeypatch):
+    """The batch whole, and an example after the other."""
+    monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
     model, steps = resnet(), walk(resnet(), group, 3)
     expected = by_hand(model, group, steps)
     assert expected.min() > 1e-4
@@ -281,8 +285,9 @@ def test_a_stage_is_measured_by_its_networks(group):
 
 
 @pytest.mark.parametrize("statistics", [None, "interpolated", "re-estimated"])
-def test_a_study_interpolates_statistics_or_estimates_them_again(statistics):
-    """It interpolates where it does not say; both by the definition."""
+def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, monkeypatch):
+    """It interpolates where it does not say; both by the definition, statistics of the whole batch included."""
+    monkeypatch.setattr(slices, "SLICE_BYTES", 1)
     walked = {"group": "stage1", "permutations": 3, "batch_size": 8, "nodes": 2}
     content = {
         "name": "statistics",

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.cut import Cut, Headed
+from landscape.cut import Cut, Opened
 from landscape.expand import named_group
 from landscape.units import Axis, Group
 
@@ -57,15 +57,22 @@ class Block(nnx.Module):
 
     def __call__(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
         """The block at the tokens to be `read` (all, or those that are needed); they attend to all of `x`."""
-        x = self.attended(x, read)
-        return self.joined(self.down(gelu(self.up(x))), x)
+        return self.fed(self.attended(x, read))
 
     def attended(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
         """LN₁(read + attention): the residual stream that the FFN reads."""
+        mixed = self.mixed(x, read)
+        return self.attention_norm(read + self.output(mixed.reshape(*read.shape[:2], -1)))
+
+    def mixed(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t a d"]:
+        """Every head's values, each token's mixed by its attention."""
         query, key, value = (self._heads(layer(y)) for layer, y in ((self.query, read), (self.key, x), (self.value, x)))
         scores = jnp.einsum("btad,bsad->bats", query, key) / self.features**0.5
-        mixed = jnp.einsum("bats,bsad->btad", jax.nn.softmax(scores), value)
-        return self.attention_norm(read + self.output(mixed.reshape(*read.shape[:2], -1)))
+        return jnp.einsum("bats,bsad->btad", jax.nn.softmax(scores), value)
+
+    def fed(self, x: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
+        """LN₂(x + FFN(x))."""
+        return self.joined(self.down(gelu(self.up(x))), x)
 
     def _heads(self, x: Array) -> Array:
         return x.reshape(*x.shape[:2], -1, self.features)  # b s a d
@@ -153,40 +160,79 @@ class Bert(nnx.Module):
         }
 
     def cut(self, group: str) -> Cut | None:
-        """The network opened at an FFN's intermediate layer (see `landscape.cut`); None inside attention.
+        """The network opened at an FFN's intermediate layer, or where a block's values have been mixed, in which they
+        are linear (see `landscape.cut`); None for heads, and for query and key.
 
         Raises ValueError for an unknown group.
         """
         named_group(self, group)
-        if not group.startswith("ffn"):
-            return None
-        tag = group.removeprefix("ffn")
-        place, block = self.tags.index(tag), getattr(self, f"block{tag}")
+        for kind, opened in (("ffn", self._cut_at_ffn), ("value", self._cut_at_values)):
+            if group.startswith(kind):
+                return opened(group.removeprefix(kind))
+        return None
+
+    def _cut_at_ffn(self, tag: str) -> Cut:
+        block = getattr(self, f"block{tag}")
 
         def before(inputs: dict[str, Array]) -> tuple[Array, Any]:
-            x = self.embed(inputs)
-            for earlier in self.tags[:place]:
-                x = getattr(self, f"block{earlier}")(x, x)
+            x = self._entering(tag, inputs)
             x = block.attended(x, self._read(x, tag, inputs["positions"]))
             return block.up(x), (x, inputs["positions"])
 
-        def after(y: Array, carry: Any) -> Array:
+        def settle(y: Array, carry: Any) -> Array:
             x, positions = carry
-            x = block.joined(y + block.down.bias[...], x)
-            return self._features(self._run(x, place + 1, positions))
+            return self._leaving(tag, block.joined(y + block.down.bias[...], x), positions)
 
-        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], after, head=self._decoder)
+        return Cut(before, gelu, jnp.matmul, block.down.kernel[...], _settled, settle, self._decoder)
+
+    def _cut_at_values(self, tag: str) -> Cut:
+        block = getattr(self, f"block{tag}")
+        kernel = block.output.kernel[...]
+
+        def before(inputs: dict[str, Array]) -> tuple[Array, Any]:
+            x = self._entering(tag, inputs)
+            read = self._read(x, tag, inputs["positions"])
+            return block.mixed(x, read), (read, inputs["positions"])
+
+        def linear(mixed: Array, kernel: Array) -> Array:
+            return jnp.einsum("btad,ado->bto", mixed, kernel)
+
+        def settle(y: Array, carry: Any) -> Array:
+            read, positions = carry
+            x = block.attention_norm(read + y + block.output.bias[...])
+            return self._leaving(tag, block.fed(x), positions)
+
+        by_head = kernel.reshape(-1, block.features, kernel.shape[-1])
+        return Cut(before, lambda mixed: mixed, linear, by_head, _settled, settle, self._decoder)
+
+    def _entering(self, tag: str, inputs: dict[str, Array]) -> Array:
+        """What a block attends to."""
+        x = self.embed(inputs)
+        for earlier in self.tags[: self.tags.index(tag)]:
+            x = getattr(self, f"block{earlier}")(x, x)
+        return x
+
+    def _leaving(self, tag: str, x: Array, positions: Array) -> Array:
+        """What the decoder reads, from what leaves a block."""
+        return self._features(self._run(x, self.tags.index(tag) + 1, positions))
 
     @property
     def _decoder(self) -> tuple[Array, Array]:
         """Kernel and bias of the logits."""
         return self.tokens.embedding[...].T, self.bias[...]
 
-    def headed(self, group: str) -> Headed:
-        """The network opened at the decoder, which no group touches (see `landscape.cut`)."""
-        return Headed(
-            lambda inputs: self._features(self._run(self.embed(inputs), 0, inputs["positions"])), self._decoder
-        )
+    def opened(self, group: str) -> Opened:
+        """The network from the block of this group up to the decoder (see `landscape.cut`)."""
+        tag = group.lstrip("abcdefghijklmnopqrstuvwxyz_")
+
+        def before(inputs: dict[str, Array]) -> tuple[Array, Array]:
+            return self._entering(tag, inputs), inputs["positions"]
+
+        def between(carry: tuple[Array, Array]) -> Array:
+            x, positions = carry
+            return self._features(self._run(x, self.tags.index(tag), positions))
+
+        return Opened(between, before, self._decoder)
 
     def deepened(self, after: str, name: str) -> Bert:
         """The network with a block behind that of group `after`; its FFN is the group `name`.
@@ -219,3 +265,8 @@ class Bert(nnx.Module):
         if ffn not in names:
             raise ValueError(f"a block can be inserted behind {', '.join(names)}; got {ffn!r}")
         return names[ffn]
+
+
+def _settled(x: Array, carry: Any) -> Array:
+    """Nothing is left to do for the decoder."""
+    return x

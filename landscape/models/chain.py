@@ -103,18 +103,21 @@ class Chain(nnx.Module):
                 x = earlier.activate(self._linear(earlier.name, x))
             return self._linear(link.name, x), None
 
-        dense = self._first_dense(i + 2)
-
-        def settle(y: jax.Array, _: None) -> jax.Array:
-            return self._run(following.activate(y + consumer.bias[...]), i + 2, dense)
-
-        def after(x: jax.Array, _: None) -> jax.Array:
-            return self._run(x, dense)
+        def read(y: jax.Array) -> jax.Array:
+            return following.activate(y + consumer.bias[...])
 
         if isinstance(consumer, nnx.Linear):
             kernel = consumer.kernel[...].reshape(-1, units, consumer.kernel.shape[-1])  # pixels l out
-            return Cut(before, link.activate, _contract, kernel, after, settle)
-        return Cut(before, link.activate, _convolve, consumer.kernel[...], after, settle)
+            return Cut(before, link.activate, _contract, kernel, lambda y, _: self._run(read(y), i + 2))
+        dense = self._first_dense(i + 2)
+        return Cut(
+            before,
+            link.activate,
+            _convolve,
+            consumer.kernel[...],
+            after=lambda x, _: self._run(x, dense),
+            settle=lambda y, _: self._run(read(y), i + 2, dense),
+        )
 
     def deepened(self, after: str, name: str) -> Chain:
         """The chain with an identity layer behind `after` (Net2DeeperNet): relu ∘ identity ∘ relu = relu.

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from landscape.cut import Cut
+from landscape.cut import Cut, Opened
 from landscape.expand import named_group
 from landscape.models.chain import _convolve
 from landscape.units import Axis, Group
@@ -80,7 +80,10 @@ class ResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(b, h, w, channels) -> (b, classes)."""
-        return self._classified(self._run(nnx.relu(self.stem_norm(self.stem(x))), self._blocks))
+        return self._classified(self._run(self._stemmed(x), self._blocks))
+
+    def _stemmed(self, x: jax.Array) -> jax.Array:
+        return nnx.relu(self.stem_norm(self.stem(x)))
 
     @property
     def _blocks(self) -> tuple[str, ...]:
@@ -130,7 +133,7 @@ class ResNet(nnx.Module):
         place, block = self._blocks.index(group), getattr(self, group)
 
         def before(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-            x = self._run(nnx.relu(self.stem_norm(self.stem(x))), self._blocks[:place])
+            x = self._run(self._stemmed(x), self._blocks[:place])
             return with_parameters(block.conv1(x), block.norm1), block.shortcut(x)
 
         def activation(z: jax.Array) -> jax.Array:
@@ -143,6 +146,17 @@ class ResNet(nnx.Module):
             return self._classified(x)
 
         return Cut(before, activation, _convolve, block.conv2.kernel[...], after, settle)
+
+    def opened(self, group: str) -> Opened:
+        """The network from the stage or block of this group on (see `landscape.cut`); stem and first stage are tied."""
+        if group == "stage1":
+            return Opened(self)
+        firsts = {f"stage{i}": blocks[0] for i, blocks in enumerate(self.stages, 1)}
+        place = self._blocks.index(firsts.get(group, group))
+        return Opened(
+            between=lambda x: self._classified(self._run(x, self._blocks[place:])),
+            before=lambda x: self._run(self._stemmed(x), self._blocks[:place]),
+        )
 
     def deepened(self, after: str, name: str) -> ResNet:
         """The network with a block `name` behind a block or at the end of a stage; the function is unchanged.

@@ -1,0 +1,95 @@
+"""The batch in slices, so that what a network makes of one stays in a processor's cache.
+
+An accelerator has no such cache, and takes the batch whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from landscape.loss import IGNORED
+from landscape.memory import device_bytes
+
+SLICE_BYTES = 8 * 2**20  # of the largest array that is made of a slice
+
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+
+
+def slice_size(examples: int, largest: int) -> int:
+    """Examples in a slice, a power of two, where the largest array made of all of them has so many bytes."""
+    if device_bytes() is not None:
+        return examples
+    return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // largest))))
+
+
+POINTS = 16  # of a call that takes them in turns
+
+
+def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:
+    """`function` of the first `count` points, one after the other; 0 for the others, on which no time is spent."""
+    one = jax.eval_shape(function, jax.tree.map(itemgetter(0), points))
+    nothing = jnp.zeros((len(jax.tree.leaves(points)[0]), *one.shape), one.dtype)
+
+    def add(i: Array, found: Array) -> Array:
+        return found.at[i].set(function(jax.tree.map(itemgetter(i), points)))
+
+    return jax.lax.fori_loop(0, count, add, nothing)
+
+
+def summed_changes(
+    begin: Callable[[Any], Shared],
+    change: Callable[[Shared, np.ndarray, int, np.ndarray], Array],
+    inputs: Any,
+    targets: np.ndarray,
+    size: int,
+    points: int,
+    chunk: int,
+    report: Callable[[int, int], None],
+) -> Float[np.ndarray, " points"]:
+    """Σ over slices of so many examples of `change(begin(inputs), rows, count, targets)`, for the rows 0 … points − 1.
+
+    `change` is given `chunk` rows, and asked for the first `count` of them: always as many, so that it is compiled
+    once. Slices add up in float64.
+    """
+    slices, starts = list(_slices(inputs, targets, size)), range(0, points, chunk)
+    total = np.zeros(len(starts) * chunk)
+
+    def calls() -> Iterator[tuple[int, Array]]:
+        for some_inputs, some_targets in slices:
+            shared = begin(some_inputs)
+            for start in starts:
+                rows = np.arange(start, start + chunk).clip(max=points - 1)
+                yield start, change(shared, rows, min(chunk, points - start), some_targets)
+
+    for done, (start, changes) in enumerate(_late(calls()), 1):
+        total[start : start + chunk] += np.asarray(changes)
+        report(points * done // (len(slices) * len(starts)), points)
+    return total[:points]
+
+
+def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
+    """Parts of the batch of equal size; the last is filled up with examples that do not count."""
+    examples = len(targets)
+    for start in range(0, examples, size):
+        rows = np.arange(start, start + size)
+        places = rows.clip(max=examples - 1)
+        there = (rows < examples).reshape(-1, *[1] * (targets.ndim - 1))
+        yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
+
+
+def _late(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each after the next has been asked for: the device computes one while the host prepares another."""
+    waiting = next(items)
+    for item in items:
+        yield waiting
+        waiting = item
+    yield waiting

@@ -12,29 +12,25 @@ from jaxtyping import Array
 
 from landscape.data import Split
 from landscape.loss import IGNORED, accuracy, cross_entropy
+from landscape.memory import device_bytes
+from landscape.slices import stacked
 from landscape.weights import Weights, logits
 
 EVALUATION_LOGITS = 2**24  # at most so many at once: 64 MiB
+ON_A_PROCESSOR, ON_AN_ACCELERATOR = 128, 1024  # examples at once; more do not pay
 
 
 @partial(jax.jit, static_argnames="graphdef")
 def evaluate(graphdef: nnx.GraphDef, weights: Weights, examples: Split) -> tuple[Array, Array]:
     """Mean cross-entropy in nats, and accuracy, in evaluation mode."""
     one = jax.eval_shape(partial(logits, graphdef), weights, jax.tree.map(lambda array: array[:1], examples.inputs))
-    size = min(max(1, EVALUATION_LOGITS // one.size), 1024, len(examples))
-    missing = -len(examples) % size
-
-    def batched(array: Any, fill: int) -> Array:
-        padding = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
-        return jnp.pad(array, padding, constant_values=fill).reshape(-1, size, *array.shape[1:])
-
-    inputs = jax.tree.map(lambda array: batched(array, 0), examples.inputs)
-    targets = batched(examples.targets, IGNORED)
+    most = ON_A_PROCESSOR if device_bytes() is None else ON_AN_ACCELERATOR
+    size = min(max(1, EVALUATION_LOGITS // one.size), most, len(examples))
 
     def sums(batch: tuple[Any, Array]) -> tuple[Array, Array, Array]:
         outputs = logits(graphdef, weights, batch[0])
         counted = jnp.sum(batch[1] != IGNORED)
         return counted * cross_entropy(outputs, batch[1]), counted * accuracy(outputs, batch[1]), counted
 
-    losses, correct, counted = jax.lax.map(sums, (inputs, targets))
+    losses, correct, counted = jax.lax.map(sums, stacked(*examples, size))
     return losses.sum() / counted.sum(), correct.sum() / counted.sum()

@@ -16,10 +16,13 @@ IGNORED = -1  # a target that does not count: padding of a list of masked positi
 
 def cross_entropy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:
     """Mean over the counted targets of log Σ exp(logits) − logit of the target, in nats."""
-    counted, targets = targets != IGNORED, jnp.maximum(targets, 0)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    losses = jax.nn.logsumexp(logits, axis=-1) - chosen
-    return jnp.sum(losses, where=counted) / jnp.sum(counted)
+    return jnp.sum(cross_entropies(logits, targets)) / jnp.sum(targets != IGNORED)
+
+
+def cross_entropies(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, "*b"]:
+    """Of every target, in nats; 0 for those that do not count."""
+    chosen = jnp.take_along_axis(logits, jnp.maximum(targets, 0)[..., None], axis=-1)[..., 0]
+    return jnp.where(targets != IGNORED, jax.nn.logsumexp(logits, axis=-1) - chosen, 0)
 
 
 def shares(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:

@@ -86,6 +86,19 @@ def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, 
         yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
 
 
+def stacked(inputs: Any, targets: Any, size: int) -> tuple[Any, Array]:
+    """Arrays of examples as (slices, size, ...), for a loop over slices; the last is filled up with examples that do
+    not count.
+    """
+    missing = -len(targets) % size
+
+    def cut(array: Any, fill: int) -> Array:
+        padding = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
+        return jnp.pad(array, padding, constant_values=fill).reshape(-1, size, *array.shape[1:])
+
+    return jax.tree.map(lambda array: cut(array, 0), inputs), cut(targets, IGNORED)
+
+
 def _late(items: Iterator[Item]) -> Iterator[Item]:
     """The items, each after the next has been asked for: the device computes one while the host prepares another."""
     waiting = next(items)

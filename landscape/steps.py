@@ -20,12 +20,11 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.convolution import with_fast_gradients
 from landscape.data import Split
-from landscape.loss import cross_entropy
+from landscape.gradients import loss_and_gradients
 from landscape.memory import device_bytes, made
 from landscape.study import Training
-from landscape.weights import Weights, merge, split
+from landscape.weights import Weights
 
 SHARE = 0.5  # of an accelerator's memory for what a step of all networks makes
 
@@ -144,12 +143,6 @@ def step(
     parameters = plan.parameters(network.weights)
     batch = jax.tree.map(lambda array: array[rows], train)
 
-    def loss(parameters: Weights) -> tuple[Array, Weights]:
-        model = merge(graphdef, network.weights | parameters)
-        model = with_fast_gradients(model) if device_bytes() is None else model
-        model.train()
-        return cross_entropy(model(batch.inputs), batch.targets), split(model)[1]
-
-    (value, moved), gradients = jax.value_and_grad(loss, has_aux=True)(parameters)
+    value, moved, gradients = loss_and_gradients(graphdef, network.weights, parameters, batch)
     updates, state = plan.optimizer().update(gradients, network.state, parameters)
     return Network(moved | optax.apply_updates(parameters, updates), state), value

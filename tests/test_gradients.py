@@ -1,0 +1,63 @@
+"""Gradients in slices against those of the whole batch, taken without any of what makes them fast."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from networks import batch, trained
+
+from landscape import slices
+from landscape.data import Split
+from landscape.gradients import loss_and_gradients
+from landscape.loss import IGNORED, cross_entropy
+from landscape.weights import logits, merge, split, trainable
+
+
+class Convolved(nnx.Module):
+    """A convolution with batch normalisation."""
+
+    def __init__(self):
+        rngs = nnx.Rngs(0)
+        self.conv, self.norm = nnx.Conv(1, 3, (3, 3), rngs=rngs), nnx.BatchNorm(3, momentum=0.5, rngs=rngs)
+        self.head = nnx.Linear(3, 10, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.head(nnx.relu(self.norm(self.conv(x))).mean((1, 2)))
+
+
+@pytest.mark.parametrize("bytes_of_a_slice", [1, 20_000, 2**30])
+@pytest.mark.parametrize("name", ["mlp1", "cnn1", "cnn3"])
+def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monkeypatch):
+    """An example a slice, some, or all; the last slice is filled up, and some targets do not count."""
+    monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
+    inputs, targets = (np.asarray(each)[:13] for each in batch())
+    targets = np.where(np.arange(13) % 4 == 1, IGNORED, targets)
+    graphdef, weights = split(trained(name))
+    loss, gradient = jax.value_and_grad(lambda w: cross_entropy(logits(graphdef, w, inputs), jnp.asarray(targets)))(
+        weights
+    )
+    value, moved, found = loss_and_gradients(graphdef, weights, weights, jax.device_put(Split(inputs, targets)))
+    assert float(value) == pytest.approx(float(loss), rel=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, moved, weights)
+    scale = {path: float(jnp.abs(array).max()) for path, array in gradient.items()}
+    for path in weights:
+        np.testing.assert_allclose(found[path], gradient[path], rtol=1e-4, atol=1e-5 * scale[path], err_msg=path)
+
+
+def test_a_network_with_statistics_of_the_batch_is_not_sliced(monkeypatch):
+    """They move as its layers, run on the whole batch, move them."""
+    monkeypatch.setattr(slices, "SLICE_BYTES", 1)
+    inputs, targets = batch()
+    model = Convolved()
+    graphdef, weights = split(model)
+    parameters = {path: weights[path] for path in trainable(model)}
+    _, moved, _ = loss_and_gradients(graphdef, weights, parameters, jax.device_put(Split(inputs, targets)))
+    whole = merge(graphdef, weights)
+    whole.train()
+    whole(inputs)
+    expected = split(whole)[1]
+    assert any(not np.array_equal(expected[path], weights[path]) for path in weights)
+    jax.tree.map(np.testing.assert_allclose, moved, expected)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal
 
 import jax
@@ -33,6 +34,8 @@ from landscape.weights import Weights, evaluating, logits, merge, split
 
 Report = Callable[[int, int], None]  # midpoints done, and in all
 
+SYMMETRIC = 1e-2  # of the largest logit: what rounding may change in a permuted copy, and a wrong table exceeds
+
 
 @exact
 def midpoint_barriers(
@@ -52,8 +55,8 @@ def midpoint_barriers(
     written; `fast` gives the same numbers up to rounding, from activations where the model has a `cut` at this
     group. `known` are the barriers of the first m ≤ n steps where they are at hand: a longer walk goes on from them.
 
-    Raises ValueError for an unknown group or method, rows that are no permutations of its units, or more known
-    barriers than steps.
+    Raises ValueError for an unknown group or method, a group whose permutations change the function, rows that are no
+    permutations of its units, or more known barriers than steps.
     """
     permutations = np.asarray(permutations)
     table = named_group(model, group)
@@ -145,9 +148,25 @@ def _by_networks(
     def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
         return _midpoint_changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
 
+    _check_symmetry(graphdef, weights, group, permutations, jax.tree.map(itemgetter(slice(size)), inputs))
     begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
     total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
     return total / np.sum(targets != IGNORED)
+
+
+def _check_symmetry(
+    graphdef: nnx.GraphDef, weights: Weights, group: str, permutations: np.ndarray, inputs: Any
+) -> None:
+    """Raises ValueError where a permuted copy is another function, so that its table of the group must be wrong."""
+    model = merge(graphdef, weights)
+    farthest = np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))
+    copy = take(weights, model.groups()[group], permutations[farthest])
+    own, other = (_start(graphdef, each, group, inputs)[1].logits for each in (weights, copy))
+    if (apart := float(jnp.abs(own - other).max())) > SYMMETRIC * float(jnp.abs(own).max()):
+        raise ValueError(
+            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
+            f"{apart:.3g}. groups() must list every axis of every array that indexes these units, and no other"
+        )
 
 
 def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:

@@ -144,13 +144,14 @@ def _bert(spec: BertSpec, sizes: dict[str, int], data: Examples) -> list[Layer]:
     tags.sort(key=lambda tag: [int(number) for number in tag.split("_")])
     for tag in tags:
         read, wide = (masked if tag == tags[-1] else length), sizes[f"ffn{tag}"]
+        inner = sizes.get(f"heads{tag}", spec.heads) * (hidden // spec.heads)
         found += [
-            Layer(f"key{tag}", hidden, hidden, length),
-            Layer(f"value_of{tag}", hidden, hidden, length),
-            Layer(f"query{tag}", hidden, hidden, read),
-            Layer(f"scores{tag}", length, hidden, read, own=False, beside=0),
-            Layer(f"mixed{tag}", hidden, length, read, own=False, beside=0),
-            Layer(f"output{tag}", hidden, hidden, read),
+            Layer(f"key{tag}", inner, hidden, length),
+            Layer(f"value_of{tag}", inner, hidden, length),
+            Layer(f"query{tag}", inner, hidden, read),
+            Layer(f"scores{tag}", length, inner, read, own=False, beside=0),
+            Layer(f"mixed{tag}", inner, length, read, own=False, beside=0),
+            Layer(f"output{tag}", hidden, inner, read),
             norm,
             Layer(f"up{tag}", wide, hidden, read),
             Layer(f"down{tag}", hidden, wide, read),

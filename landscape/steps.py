@@ -1,9 +1,9 @@
 """One epoch of optimisation steps, in the form that is fastest where it runs.
 
-The choice is made here, by what `python -m benchmarks training` measures. On a processor XLA runs the gradient of a
-convolution inside a loop primitive many times slower than on its own, so there the loop is Python's; anything else is
-one program an epoch, without a return to the host. On an accelerator one program trains as many networks together as
-its memory holds; on a processor that gains nothing, and networks take turns.
+The choice is made here, by what `python -m benchmarks training` measures. On a processor a program a step is the
+fastest where the network convolves; anything else is one program an epoch, without a return to the host. On an
+accelerator one program trains as many networks together as its memory holds; on a processor that gains nothing, and
+networks take turns.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ from inspect import unwrap
 import jax
 import numpy as np
 import pytest
-from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, trained
+from networks import GROUPS, Normalised, as_float64, batch, loss, mixed, permuted, plain, trained
 
 from landscape import paths, slices
 from landscape.barrier import midpoint_barriers
 from landscape.expand import widen
+from landscape.units import Group
 from landscape.walk import compose, draw_swaps, permute, seen_from_start
 from landscape.weights import merge, split
 
@@ -170,6 +171,23 @@ def test_a_model_without_a_cut_follows_the_definition(monkeypatch):
     steps = walk(model, "hidden1")
     monkeypatch.delattr(type(model), "cut")
     np.testing.assert_allclose(measured(model, "hidden1", steps), by_hand(model, "hidden1", steps), atol=2e-6)
+
+
+class Untied(Normalised):
+    """Its table misses what reads the units."""
+
+    def groups(self):
+        table = super().groups()["dense"]
+        return {"dense": Group(table.produces, ())}
+
+
+def test_a_table_that_is_no_symmetry_is_refused():
+    inputs, targets = batch()
+    steps = np.array([[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]])
+    sizes = (inputs[0].size, 5, 10)
+    assert np.isfinite(midpoint_barriers(Normalised(*sizes), steps, inputs, targets, group="dense")).all()
+    with pytest.raises(ValueError, match=r"'dense' of Untied is no symmetry.*up to \d"):
+        midpoint_barriers(Untied(*sizes), steps, inputs, targets, group="dense")
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])

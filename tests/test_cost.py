@@ -50,7 +50,11 @@ STUDIES = [
     ),
     study_of_kind(
         {"kind": "bert", "hidden": 8, "heads": 2, "ffn": [6, 7]},
-        [[{"widen": "ffn*", "factor": 2}], [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}]],
+        [
+            [{"widen": "ffn*", "factor": 2}],
+            [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}],
+            [{"widen": "heads1", "size": 3}],
+        ],
         "ffn1",
     ),
 ]

@@ -1,7 +1,6 @@
 """Loss and gradient of a batch: of all of it at once, or of slices that stay in a processor's cache, added up.
 
-Slices gain where activations outgrow weights, as those of convolutions do: a tenth to a fifth of a step
-(`python -m benchmarks training`). Statistics of a batch are of all of it.
+Slices gain where activations outgrow weights, as those of convolutions do. Statistics of a batch are of all of it.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Work(NamedTuple):
     aims: tuple[Aim, ...]
     data: dict[str, Any] = IMAGES
     batch: int = 512
-    midpoints: int = 64
+    midpoints: int = 128
     steps: int = 6
 
 

@@ -27,7 +27,7 @@ from jaxtyping import Array, Bool, Float, Int
 from landscape.cut import Cut
 from landscape.loss import IGNORED
 from landscape.memory import device_bytes, made
-from landscape.slices import POINTS, in_turns, slice_size, summed_changes
+from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.weights import Weights, evaluating
 
@@ -36,6 +36,7 @@ Index = Int[Array | np.ndarray, " k"]
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
 LIVE = 3  # arrays as large as the largest that are there at once
 MOST = 128  # points evaluated together: more do not pay
+GROUP = 16  # points that go through `Cut.after` together, whose weights are read once for all of them
 
 
 class Common(NamedTuple):
@@ -193,8 +194,13 @@ def _changes(
     targets: Array,
 ) -> Float[Array, " n"]:
     """One point a row of `moves` and of `alphas`, of the first `count` of them; summed over the targets."""
-    features = _features(graphdef, weights, group, shared, moves, alphas, count)
-    return excess(shared.start, _cut(graphdef, weights, group).head, features, targets)
+    cut = _cut(graphdef, weights, group)
+
+    def change(points: tuple[Moves, Array], count: int | Array) -> Array:
+        return excess(shared.start, cut.head, _features(graphdef, weights, group, shared, *points, count), targets)
+
+    points = (moves, alphas)
+    return change(points, count) if cut.settle is None else in_groups(change, points, count, GROUP)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))

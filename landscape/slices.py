@@ -31,7 +31,7 @@ def slice_size(examples: int, largest: int) -> int:
     return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // largest))))
 
 
-POINTS = 16  # of a call that takes them in turns
+POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:
@@ -43,6 +43,15 @@ def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) 
         return found.at[i].set(function(jax.tree.map(itemgetter(i), points)))
 
     return jax.lax.fori_loop(0, count, add, nothing)
+
+
+def in_groups(
+    function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int
+) -> Float[Array, " n"]:
+    """`function(group, how many of it count)` of so many points together, one group after the other."""
+    groups = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), points)
+    counts = jnp.clip(count - size * jnp.arange(len(jax.tree.leaves(groups)[0])), 0, size)
+    return in_turns(lambda group: function(*group), (groups, counts), -(-count // size)).reshape(-1)
 
 
 def summed_changes(

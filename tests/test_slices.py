@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape import slices
-from landscape.slices import in_turns, slice_size, summed_changes
+from landscape.slices import in_groups, in_turns, slice_size, summed_changes
 
 
 @pytest.mark.parametrize("count", range(6))
@@ -19,6 +19,20 @@ def test_points_in_turn_are_those_of_a_map_as_far_as_they_count(count):
     found = jax.jit(in_turns, static_argnums=0)(lambda point: point[0] * point[1], points, count)
     expected = np.arange(5.0)[:, None] * np.ones(3) * (np.arange(5) < count)[:, None]
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+@pytest.mark.parametrize("count", range(7))
+def test_groups_know_how_many_of_them_count(count, size):
+    """Each group is told; one of which none counts is not called."""
+    points = (jnp.arange(6.0), jnp.ones((6, 3)))
+
+    def function(group, count):
+        assert group[1].shape == (size, 3)
+        return jnp.where(jnp.arange(size) < count, group[0] * group[1].sum(1), 0)
+
+    found = jax.jit(in_groups, static_argnums=(0, 3))(function, points, count, size)
+    np.testing.assert_array_equal(found, 3 * np.arange(6.0) * (np.arange(6) < count))
 
 
 @given(st.integers(1, 5000), st.integers(1, 2**40))

@@ -23,7 +23,7 @@ import numpy as np
 from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
-from landscape.barrier import _by_activations, _by_networks, distinct_midpoints, midpoint, midpoint_barriers
+from landscape.barrier import _by_activations, _by_networks, distinct_midpoints, midpoint_barriers
 from landscape.cost import midpoint_multiply_adds, multiply_adds
 from landscape.cut import cut_at
 from landscape.data.masking import mask
@@ -32,6 +32,7 @@ from landscape.loss import cross_entropy
 from landscape.models import build
 from landscape.specs import TextSpec
 from landscape.study import Study, validated
+from landscape.units import between
 from landscape.walk import compose, draw_swaps, seen_from_start
 from landscape.weights import logits, merge, split
 
@@ -197,8 +198,8 @@ def _network(
     graphdef: nnx.GraphDef, weights: Any, group: str, permutation: Any, inputs: Any, targets: Any
 ) -> jax.Array:
     """The loss of one midpoint by its network."""
-    between = midpoint(weights, merge(graphdef, weights).groups()[group], permutation)
-    return cross_entropy(logits(graphdef, between, inputs), jnp.asarray(targets))
+    middle = between(weights, merge(graphdef, weights).groups()[group], permutation, 0.5)
+    return cross_entropy(logits(graphdef, middle, inputs), jnp.asarray(targets))
 
 
 @partial(jax.jit, static_argnums=(0, 2))

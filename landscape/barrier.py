@@ -28,7 +28,7 @@ from landscape.memory import made
 from landscape.slices import POINTS, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.statistics import is_reestimated
-from landscape.units import Group, take
+from landscape.units import between, take
 from landscape.walk import check_permutations, seen_from_start
 from landscape.weights import Weights, evaluating, logits, merge, split
 
@@ -174,7 +174,7 @@ def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: An
     if is_reestimated(merge(graphdef, weights)):
         return examples
     carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
-    largest = made(_between, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
+    largest = made(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
     return slice_size(examples, largest)
 
 
@@ -186,7 +186,7 @@ def _start(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     return carry, standing(network.between(carry), network.head)
 
 
-def _between(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
+def _rest(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
     return opened(evaluating(graphdef, weights), group).between(carry)
 
 
@@ -205,15 +205,10 @@ def _midpoint_changes(
     model = evaluating(graphdef, weights)
 
     def features(permutation: Array) -> Array:
-        return _between(graphdef, midpoint(weights, model.groups()[group], permutation), group, carry)
+        middle = between(weights, model.groups()[group], permutation, 0.5)
+        return _rest(graphdef, middle, group, carry)
 
     return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
-
-
-def midpoint(weights: Weights, group: Group, permutation: Array) -> Weights:
-    """½θ + ½P(θ, π); arrays that the group does not touch are θ's own."""
-    other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
-    return {path: (array + other[path]) / 2 if path in touched else array for path, array in weights.items()}
 
 
 def distinct_midpoints(

@@ -4,8 +4,9 @@ With z the pre-activations of the group, h = σ(z) and W the next layer's kernel
 
     inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → settle(y) → after(…) → head → logits.
 
-A permutation of the group's units changes z and W only, and in the same way, so every interpolation between
-a network and its permuted copy can be evaluated from this network's own z and W (see `landscape.barrier`).
+A permutation of the group's units changes z and W in the same way, and behind W nothing, unless layers there touch
+the group as well. So every interpolation between a network and its permuted copy can be evaluated from this network's
+own z and W up to y, and mostly up to the logits (see `landscape.paths`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Cut(NamedTuple):
         whose weights outgrow the activations, together. Without it they go from `linear` to `after` together.
     after: (s, carry) -> features f, which are the logits where there is no `head`; of y where there is no `settle`.
     head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
-        then becomes one of the loss without all logits being written down. The group must not touch it.
+        then becomes one of the loss without all logits being written down. The group touches neither
+        `after` nor the head.
+    tied: whether `settle` touches the group as well, as where skip connections tie layers. It is then asked of the
+        network in between, and given that network's h for the carry.
     """
 
     before: Callable[[Any], tuple[Array, Any]]
@@ -43,10 +47,15 @@ class Cut(NamedTuple):
     after: Callable[[Array, Any], Array]
     settle: Callable[[Array, Any], Array] | None = None
     head: Head = None
+    tied: bool = False
+
+    def settled(self, y: Array, carry: Any) -> Array:
+        """s, which is y where there is no `settle`."""
+        return y if self.settle is None else self.settle(y, carry)
 
     def features(self, y: Array, carry: Any) -> Array:
         """f, from what `linear` makes."""
-        return self.after(y if self.settle is None else self.settle(y, carry), carry)
+        return self.after(self.settled(y, carry), carry)
 
 
 class Opened(NamedTuple):

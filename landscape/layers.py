@@ -82,16 +82,19 @@ def layers(spec: ModelSpec, sizes: dict[str, int], data: Examples) -> list[Layer
 
 
 def consumer(group: str, chain: list[Layer]) -> str | None:
-    """The layer that reads a group's units, where it is one; None for units that several read.
+    """The layer at which a fast form reads a group's units; None for a group without one.
 
-    `chain` is what `layers` tells.
+    Further layers that read or write the units, as those tied by skip connections, stand behind it. `chain` is what
+    `layers` tells.
     """
     names = [layer.name for layer in chain]
+    if f"{group}.conv2" in names:
+        return f"{group}.conv2"
+    if blocks := [name for name in names if name.startswith(f"{group}_") and name.endswith(".conv1")]:
+        return blocks[group != "stage1"]  # the entry of a later stage reads the stage before
     for kind, reader in (("ffn", "down"), ("value", "output")):
         if group.startswith(kind):
             return f"{reader}{group.removeprefix(kind)}"
-    if f"{group}.conv2" in names:
-        return f"{group}.conv2"
     return names[names.index(group) + 1] if group in names else None
 
 
@@ -127,10 +130,10 @@ def _resnet(sizes: dict[str, int], data: Examples) -> list[Layer]:
             height, width = -(-height // 2), -(-width // 2)
         for block in (name for name in sizes if name.startswith(f"{stage}_")):
             inner, places = sizes[block], height * width
-            found.append(Layer(f"{block}.conv1", inner, 9 * before, places, beside=2))
-            found.append(Layer(f"{block}.conv2", out, 9 * inner, places, beside=2))
             if stage != "stage1" and block == f"{stage}_block1":
                 found.append(Layer(f"{block}.project", out, before, places, beside=2))
+            found.append(Layer(f"{block}.conv1", inner, 9 * before, places, beside=2))
+            found.append(Layer(f"{block}.conv2", out, 9 * inner, places, beside=2))
             before = out
     return [*found, Layer("head", data.classes, before, 1)]
 

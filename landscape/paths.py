@@ -29,7 +29,8 @@ from landscape.loss import IGNORED
 from landscape.memory import device_bytes, made
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
-from landscape.weights import Weights, evaluating
+from landscape.units import between
+from landscape.weights import Weights, evaluating, merge
 
 Index = Int[Array | np.ndarray, " k"]
 
@@ -53,7 +54,8 @@ def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) ->
     """Run the network once."""
     cut = _cut(graphdef, weights, group)
     z, carry = cut.before(inputs)
-    y = cut.linear(cut.activation(z), cut.kernel)
+    h = cut.activation(z)
+    y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry
     return Common(z, y, carry, standing(cut.features(y, carry), cut.head))
 
 
@@ -168,8 +170,8 @@ def chunk_bytes() -> int:
     return CHUNK_BYTES if limit is None else limit // 8
 
 
-def _difference(cut: Cut, z: Array, move: Moves, alpha: Array) -> Array:
-    """m − h at the moved units, (b ... k); 0 in the padding.
+def _picked(cut: Cut, z: Array, move: Moves, alpha: Array) -> tuple[Array, Array]:
+    """s and h at the moved units, (b ... k) each; equal in the padding.
 
     Both are activations of picked pre-activations, which one product with a matrix of few numbers picks: on a CPU
     that is several times faster than indexing the last axis, and than units on the first axis, which a convolution
@@ -179,7 +181,14 @@ def _difference(cut: Cut, z: Array, move: Moves, alpha: Array) -> Array:
     unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))
     picked = jnp.concatenate([(1 - alpha) * unit + alpha * source, unit], axis=1)  # l 2k
     s, h = jnp.split(cut.activation(jnp.matmul(z, picked, precision="highest")), 2, axis=-1)
-    return jnp.where(move.moved, (1 - alpha) * s + alpha * s[..., move.back] - h, 0)
+    return s, h
+
+
+def _between(graphdef: nnx.GraphDef, weights: Weights, group: str, move: Moves, alpha: Array) -> Cut:
+    """The network at a point."""
+    table = merge(graphdef, weights).groups()[group]
+    permutation = jnp.arange(table.size(weights)).at[move.unit].set(move.source)
+    return _cut(graphdef, between(weights, table, permutation, alpha), group)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))
@@ -215,14 +224,26 @@ def _features(
 ) -> Float[Array, "n b *d"]:
     cut = _cut(graphdef, weights, group)
 
-    def read(point: tuple[Moves, Array]) -> Array:
+    def read(point: tuple[Moves, Array]) -> tuple[Array, Array]:
+        """y, and what the point changes of h, at the moved units."""
         move, alpha = point
-        moved = _difference(cut, shared.z, move, alpha)
-        return shared.y + cut.linear(moved, cut.kernel[..., move.unit, :])
+        s, h = _picked(cut, shared.z, move, alpha)
+        m = (1 - alpha) * s + alpha * s[..., move.back]
+        y = shared.y + cut.linear(jnp.where(move.moved, m - h, 0), cut.kernel[..., move.unit, :])
+        return y, s - h
+
+    def settle(point: tuple[Moves, Array]) -> Array:
+        y, change = read(point)
+        if not cut.tied:
+            return cut.settled(y, shared.carry)
+        move, alpha = point
+        places = jax.nn.one_hot(move.unit, shared.z.shape[-1], dtype=change.dtype)
+        h = shared.carry + jnp.matmul(change, places, precision="highest")
+        return _between(graphdef, weights, group, move, alpha).settled(y, h)
 
     points = (moves, alphas)
-    if (settle := cut.settle) is None:
-        settled = jax.vmap(read)(points)
+    if cut.settle is None:
+        settled, _ = jax.vmap(read)(points)
     else:
-        settled = in_turns(lambda point: settle(read(point), shared.carry), points, count)
+        settled = in_turns(settle, points, count)
     return jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled)

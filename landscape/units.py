@@ -76,6 +76,14 @@ def take(
     return taken
 
 
+def between(weights: Weights, group: Group, permutation: Int[Array, " units"], alpha: float | Array) -> Weights:
+    """(1−α)θ + αP(θ, π); arrays that the group does not touch are θ's own."""
+    other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
+    return {
+        path: (1 - alpha) * array + alpha * other[path] if path in touched else array for path, array in weights.items()
+    }
+
+
 def _take_axis(array: Array, axis: Axis, size: int, index: Array, shares: Array | None) -> Array:
     position = axis.axis % array.ndim
     taken = jnp.take(_unit_view(array, axis, size), index, axis=position + 1)

@@ -13,11 +13,12 @@ import pytest
 from flax import nnx
 from synthetic import small_study, synthetic
 
-from landscape import cost, layers
+from landscape import cost, layers, paths
 from landscape.data.masking import slots
 from landscape.shipped import preset, presets
 from landscape.specs import TextSpec
 from landscape.study import Study, validated
+from landscape.weights import split
 
 SHAPE = (8, 8, 1)
 
@@ -45,7 +46,11 @@ STUDIES = [
     study_of_kind({"kind": "cnn", "channels": [4], "dense": []}, [[{"widen": "conv1", "size": 6}]], "conv1"),
     study_of_kind(
         {"kind": "resnet18", "width": 4},
-        [[{"widen": "*", "factor": 1.5}], [{"widen": "stage2_block1", "size": 9}, {"deepen": "stage3"}]],
+        [
+            [{"widen": "*", "factor": 1.5}],
+            [{"widen": "stage2_block1", "size": 9}, {"deepen": "stage3"}],
+            [{"deepen": "stage2_block1"}],
+        ],
         "stage1",
     ),
     study_of_kind(
@@ -71,10 +76,14 @@ def networks(study: Study) -> list[nnx.Module]:
 
 
 def products(jaxpr) -> int:
-    """Multiply-adds of the dot products and convolutions of a program, from the shapes in it."""
+    """Multiply-adds of the dot products and convolutions of a program, from the shapes in it; those that ask for full
+    precision pick units and are not counted, and what a loop does counts once.
+    """
     total = 0
     for equation in jaxpr.eqns:
         total += sum(products(inner.jaxpr) for inner in equation.params.values() if hasattr(inner, "jaxpr"))
+        if equation.params.get("precision") == (jax.lax.Precision.HIGHEST,) * 2:
+            continue
         shapes = [each.aval.shape for each in equation.invars[:2]]
         if equation.primitive.name == "dot_general":
             (contracted, _), _ = equation.params["dimension_numbers"]
@@ -100,6 +109,50 @@ def test_counts_are_those_of_the_networks(study: Study):
     programs = [jax.make_jaxpr(model)(one_input(study)) for model in found]
     assert cost.parameters(study) == weights
     assert cost.multiply_adds(study) == [products(program.jaxpr) for program in programs]
+
+
+MLP, CNN, RESNET, BERT = (STUDIES[i] for i in (1, 2, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("study", "group"),
+    [
+        (MLP, "hidden1"),
+        (MLP, "hidden2"),
+        (CNN, "conv1"),
+        (CNN, "conv2"),
+        (RESNET, "stage1"),
+        (RESNET, "stage2"),
+        (RESNET, "stage4"),
+        (RESNET, "stage2_block1"),
+        (RESNET, "stage3_block2"),
+        (BERT, "ffn1"),
+        (BERT, "value1"),
+    ],
+)
+def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, group: str):
+    study = study.model_copy(update={"walk": study.walk.model_copy(update={"group": group})})
+
+    def midpoint(model: nnx.Module) -> int:
+        graphdef, weights = split(model)
+        one = paths.moves(swaps(model.groups()[group].size(weights)))
+        shared = jax.eval_shape(lambda weights: paths.common(graphdef, weights, group, one_input(study)), weights)
+        program = jax.make_jaxpr(
+            lambda weights, shared: paths._features(graphdef, weights, group, shared, one, np.array([0.5]), 1)
+        )(weights, shared)
+        head = model.cut(group).head
+        decoded = 0 if head is None else math.prod(head[0].shape) * slots(study.data.sequence_length)
+        return products(program.jaxpr) + decoded
+
+    assert cost.midpoint_multiply_adds(study) == [midpoint(model) for model in networks(study)]
+
+
+def swaps(units: int) -> np.ndarray:
+    """A step of the walk that moves as many units as one can."""
+    moved = np.arange(units)
+    for a in range(0, min(units - 1, 2 * math.ceil(math.log2(units))), 2):
+        moved[[a, a + 1]] = moved[[a + 1, a]]
+    return moved[None]
 
 
 def test_digits_are_described_as_they_load():

@@ -221,18 +221,14 @@ def test_faults_are_named():
 # --- the fast form ---
 
 
-def test_blocks_have_a_cut_and_stages_have_none():
-    assert [group for group in resnet().groups() if cut_at(resnet(), group) is not None] == BLOCKS
-
-
-@pytest.mark.parametrize("group", BLOCKS)
+@pytest.mark.parametrize("group", [*STAGES, *BLOCKS])
 def test_a_cut_composes_to_the_network_and_acts_unit_by_unit(group):
     model = resnet()
-    cut = cut_at(model, group)
+    cut = model.cut(group)
     z, carry = cut.before(jnp.asarray(images()))
     h = cut.activation(z)
-    settled = cut.settle(cut.linear(h, cut.kernel), carry)
-    np.testing.assert_allclose(cut.after(settled, carry), outputs(model), atol=1e-5)
+    y = cut.linear(h, cut.kernel)
+    np.testing.assert_allclose(cut.features(y, h if cut.tied else carry), outputs(model), atol=1e-5)
     np.testing.assert_array_equal(cut.activation(z[..., ::2]), h[..., ::2])
 
 
@@ -249,7 +245,7 @@ def by_hand(model: nnx.Module, group: str, steps: np.ndarray, of_batch: bool = F
     return np.array(barriers)
 
 
-@pytest.mark.parametrize("group", BLOCKS)
+@pytest.mark.parametrize("group", [*STAGES, *BLOCKS])
 def test_fast_in_float32_equals_the_definition(group):
     steps = walk(resnet(), group, 6)
     expected = by_hand(resnet(), group, steps)
@@ -271,7 +267,7 @@ def test_fast_reference_and_definition_agree_in_float64():
 
 @pytest.mark.parametrize("bytes_of_a_slice", [1, 2**30])
 @pytest.mark.parametrize("group", ["stage1", "stage3"])
-def test_a_stage_is_measured_by_its_networks(group, bytes_of_a_slice, monkeypatch):
+def test_barriers_and_curves_of_a_stage_do_not_depend_on_the_slices(group, bytes_of_a_slice, monkeypatch):
     """The batch whole, and an example after the other."""
     monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
     model, steps = resnet(), walk(resnet(), group, 3)

@@ -36,8 +36,11 @@ class Block(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(b, h, w, channels) -> (b, h/stride, w/stride, out), odd sizes rounded up."""
-        h = nnx.relu(self.norm1(self.conv1(x)))
-        return self.joined(self.conv2(h), self.shortcut(x))
+        return self.joined(self.conv2(self.inner(x)), self.shortcut(x))
+
+    def inner(self, x: jax.Array) -> jax.Array:
+        """The channels between its convolutions."""
+        return nnx.relu(self.norm1(self.conv1(x)))
 
     def shortcut(self, x: jax.Array) -> jax.Array:
         """What the branch is added to."""
@@ -121,15 +124,18 @@ class ResNet(nnx.Module):
             consumes=tuple(Axis(f"{reader}.kernel", -2) for reader in readers),
         )
 
-    def cut(self, group: str) -> Cut | None:
-        """The network opened inside a block (see `landscape.cut`); None for a stage, which no one layer consumes.
+    def cut(self, group: str) -> Cut:
+        """The network opened inside a block, or in front of the first block whose input is a stage's channels alone
+        (see `landscape.cut`). Raises ValueError for an unknown group.
 
         The network between two copies has the mean of their BN parameters, statistics included, so these are
-        rows of z behind the examples: z has shape (b + 4, h, w, l). Raises ValueError for an unknown group.
+        rows of z behind the examples: z has shape (b + 4, h, w, l), or twice as much where a stage is entered by the
+        sum of a branch and a projection.
         """
         named_group(self, group)
-        if group not in self._blocks:
-            return None
+        return self._cut_in_block(group) if group in self._blocks else self._cut_in_stage(group)
+
+    def _cut_in_block(self, group: str) -> Cut:
         place, block = self._blocks.index(group), getattr(self, group)
 
         def before(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -146,6 +152,31 @@ class ResNet(nnx.Module):
             return self._classified(x)
 
         return Cut(before, activation, _convolve, block.conv2.kernel[...], after, settle)
+
+    def _cut_in_stage(self, group: str) -> Cut:
+        """The stem enters the first stage; a branch and its projection, both before BN, enter another."""
+        entry, second = self.stages[int(group.removeprefix("stage")) - 1][:2]
+        reader = entry if group == "stage1" else second
+        place, block = self._blocks.index(reader), getattr(self, reader)
+
+        def before(x: jax.Array) -> tuple[jax.Array, None]:
+            if group == "stage1":
+                return with_parameters(self.stem(x), self.stem_norm), None
+            x, entered = self._run(self._stemmed(x), self._blocks[: place - 1]), getattr(self, entry)
+            branch = entered.conv2(entered.inner(x))
+            return jnp.concatenate(
+                [with_parameters(branch, entered.norm2), with_parameters(entered.project(x), entered.project_norm)]
+            ), None
+
+        def activation(z: jax.Array) -> jax.Array:
+            parts = [z] if group == "stage1" else jnp.split(z, 2)
+            return nnx.relu(sum(normalised(part, self.stem_norm.epsilon) for part in parts))
+
+        def settle(y: jax.Array, h: jax.Array) -> jax.Array:
+            branch = block.conv2(nnx.relu(block.norm1(y)))
+            return self._classified(self._run(block.joined(branch, h), self._blocks[place + 1 :]))
+
+        return Cut(before, activation, _convolve, block.conv1.kernel[...], lambda x, _: x, settle, tied=True)
 
     def opened(self, group: str) -> Opened:
         """The network from the stage or block of this group on (see `landscape.cut`); stem and first stage are tied."""

@@ -25,7 +25,7 @@ from landscape.cut import cut_at, opened
 from landscape.expand import named_group
 from landscape.loss import IGNORED, cross_entropy
 from landscape.memory import made
-from landscape.slices import POINTS, in_turns, slice_size, summed_changes
+from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.statistics import is_reestimated
 from landscape.units import between, take
@@ -208,7 +208,10 @@ def _midpoint_changes(
         middle = between(weights, model.groups()[group], permutation, 0.5)
         return _rest(graphdef, middle, group, carry)
 
-    return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
+    def change(permutations: Array, count: int | Array) -> Array:
+        return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
+
+    return in_groups(change, permutations, count)
 
 
 def distinct_midpoints(

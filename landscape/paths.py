@@ -37,7 +37,6 @@ Index = Int[Array | np.ndarray, " k"]
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
 LIVE = 3  # arrays as large as the largest that are there at once
 MOST = 128  # points evaluated together: more do not pay
-GROUP = 16  # points that go through `Cut.after` together, whose weights are read once for all of them
 
 
 class Common(NamedTuple):
@@ -209,7 +208,7 @@ def _changes(
         return excess(shared.start, cut.head, _features(graphdef, weights, group, shared, *points, count), targets)
 
     points = (moves, alphas)
-    return change(points, count) if cut.settle is None else in_groups(change, points, count, GROUP)
+    return change(points, count) if cut.settle is None else in_groups(change, points, count)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "group"))

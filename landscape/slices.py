@@ -19,6 +19,8 @@ from landscape.loss import IGNORED
 from landscape.memory import device_bytes
 
 SLICE_BYTES = 8 * 2**20  # of the largest array that is made of a slice
+POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
+GROUP = 16  # of these go through the last layers together, whose weights are read once for all of them
 
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
@@ -29,9 +31,6 @@ def slice_size(examples: int, largest: int) -> int:
     if device_bytes() is not None:
         return examples
     return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // largest))))
-
-
-POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:
@@ -46,7 +45,7 @@ def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) 
 
 
 def in_groups(
-    function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int
+    function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int = GROUP
 ) -> Float[Array, " n"]:
     """`function(group, how many of it count)` of so many points together, one group after the other."""
     groups = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), points)

@@ -65,7 +65,7 @@ def _list(commands_of: Commands) -> argparse.ArgumentParser:
         commands_of,
         "list",
         commands.list_studies,
-        "list the presets and every stored result: what it reproduces, and how long it took or would take here",
+        "list presets, stored results and studies begun: what each reproduces, and how long it took or would take here",
     )
     command.add_argument("--json", action="store_true", help="print a JSON list")
     return command

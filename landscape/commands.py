@@ -32,17 +32,22 @@ class ComputationError(RuntimeError):
 
 
 def list_studies(options: argparse.Namespace) -> int:
-    """Presets and stored results, by name, with the time that they took or would take; damaged entries on stderr."""
+    """Presets, results and studies begun, by name, with the time they took or would take; what is damaged on stderr."""
     from landscape.terminal import table
 
-    listing = Store(options.cache).entries()
+    store = Store(options.cache)
+    listing, begun = store.entries(), {study.key: study for study in store.begun()}
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
     prices = Prices(listing.entries)
     known = {entry.key for entry in listing.entries}
-    rows = [_listed(entry.record, entry) for entry in listing.entries]
-    absent = [study for study in presets().values() if study.key not in known]
-    rows += [_listed(_described(study)) | {"estimated_seconds": prices.of(study)} for study in absent]
+    rows = [_listed(entry.record, "shipped" if entry.shipped else "cached") for entry in listing.entries]
+    absent = {study.key: study for study in presets().values() if study.key not in known} | begun
+    rows += [
+        _listed(_described(study), "begun" if key in begun else "not computed")
+        | {"estimated_seconds": prices.of(study)}
+        for key, study in absent.items()
+    ]
     rows.sort(key=lambda row: (row["name"], row["state"], row["key"]))
     print(json.dumps(rows, ensure_ascii=False, indent=1) if options.json else table(LISTED, list(map(_shown, rows))))
     return 0
@@ -78,12 +83,12 @@ def _described(study: Study) -> dict[str, Any]:
     return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
 
 
-def _listed(record: dict[str, Any], entry: Entry | None = None) -> dict[str, Any]:
+def _listed(record: dict[str, Any], state: str) -> dict[str, Any]:
     study = record["study"]
     return {
         "name": record["name"],
         "key": record["key"],
-        "state": "not computed" if entry is None else "shipped" if entry.shipped else "cached",
+        "state": state,
         "seeds": study["seeds"],
         "epochs": study["training"]["epochs"],
         "permutations": study["walk"]["permutations"],

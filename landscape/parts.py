@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.sealed import DamagedEntry, discard, folders, read_sealed, write_sealed
-from landscape.study import Study
+from landscape.study import Study, validated
 
 PART, WEIGHTS = "part.nc", "weights.npz"
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
@@ -61,7 +62,8 @@ class Parts:
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
         """Keep one outcome; what comes back holds no weights in memory. Raises Unwritable."""
         files = {PART: bytes(part.to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
-        write_sealed(self.folder / task, files, {"key": self.study.key, "task": task})
+        record = {"key": self.study.key, "task": task, "study": self.study.model_dump(mode="json")}
+        write_sealed(self.folder / task, files, record)
         return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS))
 
     def read(self) -> dict[str, StoredOutcome]:
@@ -93,6 +95,17 @@ class Parts:
         if described != (self.study.key, folder.name, {PART, WEIGHTS}):
             raise DamagedEntry(folder.name, "it is no outcome of this task")
         return xr.load_dataset(io.BytesIO(files[PART]), engine=ENGINE, decode_times=False)
+
+
+@lru_cache
+def study_of(part: Path) -> Study | None:
+    """The study of which a folder holds an outcome; None where this version cannot tell."""
+    try:
+        record, _ = read_sealed(part, (PART,))
+        study = validated(record["study"])
+    except (DamagedEntry, ValueError, KeyError):
+        return None
+    return study if study.key == record["key"] == part.parent.name else None
 
 
 def _packed(weights: Weights) -> bytes:

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import xarray as xr
 
 from landscape import netcdf, result
-from landscape.parts import Parts
+from landscape.parts import Parts, study_of
 from landscape.sealed import RECORD, DamagedEntry, Record, discard, folders, read_sealed, write_sealed
 from landscape.shipped import presets
 from landscape.study import Study, validated
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 GALLERY = CHECKOUT / "cache" / "gallery"
-RESULT = "result.nc"
+RESULT, PARTS = "result.nc", ".parts"
 
 
 class Entry(NamedTuple):
@@ -137,7 +137,13 @@ class Store:
 
     def parts(self, study: Study) -> Parts:
         """The outcomes kept of a study that is not finished."""
-        return Parts(self.root / ".parts" / study.key, study)
+        return Parts(self.root / PARTS / study.key, study)
+
+    def begun(self) -> list[Study]:
+        """Studies of which outcomes are kept, and no result; those of another version are passed over."""
+        first = (folders(folder)[:1] for folder in folders(self.root / PARTS))
+        studies = (study_of(part) for parts in first for part in parts)
+        return [study for study in studies if study and study.key not in self]
 
     def partial(self, study: Study) -> xr.Dataset:
         """The result so far: NaN, or −1, where no outcome has been kept yet."""

@@ -21,7 +21,7 @@ from prepared_sets import write_images
 from landscape import best_gain, gain, manifold_metric, store
 from landscape.__main__ import main
 from landscape.jobs import compute
-from landscape.result import TIMES
+from landscape.result import TIMES, empty
 from landscape.shipped import preset
 from landscape.store import Store
 from landscape.study import from_toml
@@ -164,6 +164,15 @@ def test_list_names_presets_results_and_damage(computed: Computed, capsys: pytes
     assert damaged.name in err and "record.json" in err
     assert main(["list", "--cache", computed.cache]) == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]} == set(rows)
+
+
+def test_list_tells_of_a_study_that_was_begun(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    study = preset("digits-mlp").scaled(seeds=2)
+    Store(tmp_path).parts(study).write("seed0-base", empty(study).isel(seed=[0]), {})
+    assert main(["list", "--json", "--cache", str(tmp_path)]) == 0
+    rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows[study.key]["name"], rows[study.key]["state"], rows[study.key]["seeds"]) == ("digits-mlp", "begun", 2)
+    assert rows[preset("digits-mlp").key]["state"] != "begun"
 
 
 def test_exported_netcdf_is_the_whole_result(computed: Computed, tmp_path: Path) -> None:

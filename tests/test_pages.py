@@ -19,6 +19,7 @@ from landscape.study import SCHEMA
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
 STUDY = "pages/explore/study.py"
+STEPS = 60  # of the made-up study
 
 
 def opened(page: str = STUDY, **parameters: str) -> AppTest:
@@ -75,6 +76,20 @@ def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
     app = opened(page, study=store_synthetic(own_cache, dataset))
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("synthetic")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
+    """As one that was interrupted on the command line: one of four seeds."""
+    study = small_study()
+    own_cache.parts(study).write("seed0", synthetic(study, np.random.default_rng(0)).isel(seed=[0]), {})
+    app = opened(page, study=f"{study.name}-{study.key[:6]}")
+    assert not app.exception
+    assert app.selectbox(key="study").value.startswith("synthetic")
+    told = (
+        f"So far 3 of 12 candidates (seeds counted apart) have been walked, each for at least {STEPS} of {STEPS} steps"
+    )
+    assert any(caption.value.startswith(told) for caption in app.caption)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -384,6 +384,19 @@ def test_damaged_part_is_dropped(cache: Store, name: str, caplog: pytest.LogCapt
     assert caplog.text == ""
 
 
+def test_studies_that_were_begun_are_found(cache: Store) -> None:
+    """From what is kept of them; not those that are finished, nor what another version left."""
+    study, done, strange = tiny(), tiny(seeds=1), tiny(seeds=3)
+    assert cache.begun() == []
+    for each in (study, done, strange):
+        cache.parts(each).write("seed0-base", one_part(each, 0), {})
+    cache.write(filled(done), record(done))
+    cache.parts(strange).folder.rename(cache.root / ".parts" / ("0" * 16))
+    assert cache.begun() == [study]
+    cache.parts(study).remove()
+    assert cache.begun() == []
+
+
 def test_weights_are_read_by_who_asks_for_them(cache: Store) -> None:
     """Not by who looks at a partial result: there may be gigabytes of them."""
     study, weights = tiny(), {"one": {"kernel": np.eye(3)}}

@@ -32,12 +32,13 @@ class Opened(NamedTuple):
 
 
 def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
-    """Every study by its label: shipped, computed here, asked for, presets; and what is damaged in the store."""
-    listing = Store().entries()
+    """Every study by its label: shipped, computed here, begun, presets; and what is damaged in the store."""
+    store = Store()
+    listing = store.entries()
     entries = {entry.key: entry for entry in reversed(listing.entries)}  # of equal keys the one computed here
     stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name != FIRST, entry.name))
     studies = {entry.key: validated(entry.record["study"]) for entry in stored}
-    for study in (*asked_for().values(), *presets().values()):
+    for study in (*asked_for().values(), *store.begun(), *presets().values()):
         studies.setdefault(study.key, study)
     found = (Choice(label(study), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged

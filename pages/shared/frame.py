@@ -9,7 +9,6 @@ import streamlit as st
 import xarray as xr
 
 from landscape.metric import walked
-from landscape.store import Entry
 from landscape.study import Study
 from pages.shared import controls, library, running
 from pages.shared.controls import Choices, checked
@@ -80,7 +79,7 @@ def so_far(dataset: xr.Dataset) -> str:
 def _describe(chosen: library.Choice) -> None:
     study = chosen.study
     st.caption(study.description or study.title or study.name)
-    st.caption(f"{sizes(study)}. {origin(chosen.entry)}")
+    st.caption(f"{sizes(study)}. {origin(chosen)}")
     if chosen.entry:
         st.download_button(
             "NetCDF",
@@ -99,9 +98,10 @@ def sizes(study: Study) -> str:
     return f"{study.seeds} seeds, {len(study.candidates)} candidates, {epochs} epochs, {steps} permutations"
 
 
-def origin(entry: Entry | None) -> str:
+def origin(chosen: library.Choice) -> str:
     """Where a result comes from, in words."""
+    entry = chosen.entry
     if entry is None:
-        return "Not computed yet."
+        return "Begun, not finished." if library.arrived(chosen.study) else "Not computed yet."
     computed = f"computed {entry.record['computed'][:10]} on {entry.record['device']}"
     return f"Shipped, {computed}." if entry.shipped else computed[0].upper() + computed[1:] + "."

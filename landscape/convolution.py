@@ -1,11 +1,12 @@
 """Convolution with a gradient by its kernel that is fast on a processor.
 
-XLA's CPU backend takes that gradient as a convolution with the examples for channels. Here it is the product of the
-input's patches with the slopes, a few examples after the other, so that patches stay in the cache.
+XLA's CPU backend takes that gradient as a convolution with the examples for channels. Here it is products of shifted
+copies of the input with the slopes, a few examples after the other, so that the copies stay in the cache.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-SLICE = 8  # examples whose patches are there at once
+SLICE_BYTES = 2 * 2**20  # of what is multiplied at once
 
 
 def with_fast_gradients(model: Any) -> Any:
@@ -48,25 +49,42 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(known: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
     x, kernel = known
     by_x = same_size(slopes, kernel[::-1, ::-1].swapaxes(2, 3))
-    missing = -len(x) % SLICE
+    size = _slice_size(x, slopes, kernel.shape[1])
+    missing = -len(x) % size
     padded = [jnp.pad(each, [(0, missing)] + [(0, 0)] * 3) for each in (x, slopes)]
-    parts = tuple(each.reshape(-1, SLICE, *each.shape[1:]) for each in padded)
+    parts = tuple(each.reshape(-1, size, *each.shape[1:]) for each in padded)
 
     def add(total: Array, part: tuple[Array, ...]) -> tuple[Array, None]:
-        x, slopes = part
-        found = patches(x, *kernel.shape[:2]).T @ slopes.reshape(-1, slopes.shape[-1])
-        return total + found, None
+        some, their_slopes = part
+        return total + by_kernel(some, their_slopes, *kernel.shape[:2]), None
 
-    flat = jnp.zeros((kernel[..., 0].size, kernel.shape[-1]), kernel.dtype)
-    return by_x, jax.lax.scan(add, flat, parts)[0].reshape(kernel.shape)
+    return by_x, jax.lax.scan(add, jnp.zeros_like(kernel), parts)[0]
 
 
 same_size.defvjp(_forward, _backward)
 
 
-def patches(x: Float[Array, "b h w c"], high: int, wide: int) -> Float[Array, "pixels ijc"]:
-    """What a kernel of these sides sees around each pixel."""
+def _slice_size(x: Array, slopes: Array, wide: int) -> int:
+    """Examples whose shifted copies and slopes are so many bytes, a power of two or all."""
+    one = (wide * x[0].size + slopes[0].size) * x.dtype.itemsize
+    return min(len(x), 2 ** int(math.log2(max(1, SLICE_BYTES // one))))
+
+
+def by_kernel(
+    x: Float[Array, "b h w c"], slopes: Float[Array, "b h w o"], high: int, wide: int
+) -> Float[Array, "i j c o"]:
+    """Of a kernel of these sides: each shifted input times the slopes, summed over pixels.
+
+    The copies shifted along a row stand side by side; those shifted by rows are parts of them.
+    """
     b, h, w, c = x.shape
     padded = jnp.pad(x, ((0, 0), (high // 2, high // 2), (wide // 2, wide // 2), (0, 0)))
-    seen = [padded[:, i : i + h, j : j + w] for i in range(high) for j in range(wide)]
-    return jnp.concatenate(seen, axis=-1).reshape(b * h * w, high * wide * c)
+    shifted = jnp.concatenate([padded[:, :, j : j + w] for j in range(wide)], axis=-1)
+    by_pixel = slopes.reshape(b * h * w, -1)
+
+    def product(rows: Array) -> Array:
+        """The longer side comes last, which is faster."""
+        return (by_pixel.T @ rows).T if rows.shape[1] > by_pixel.shape[1] else rows.T @ by_pixel
+
+    found = [product(shifted[:, i : i + h].reshape(b * h * w, wide * c)) for i in range(high)]
+    return jnp.stack(found).reshape(high, wide, c, -1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from landscape import convolution as convolutions
 from landscape.convolution import convolution, with_fast_gradients
 
 LAYOUT = {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
@@ -20,7 +21,10 @@ def drawn(*shape: int) -> jax.Array:
 
 @pytest.mark.parametrize("examples", [1, 7, 8, 17])
 @pytest.mark.parametrize("sides", [(1, 1), (3, 3), (5, 3)])
-def test_values_and_gradients_are_jaxs(examples, sides):
+@pytest.mark.parametrize("bytes_of_a_slice", [1, 10_000, 2**30])
+def test_values_and_gradients_are_jaxs(examples, sides, bytes_of_a_slice, monkeypatch):
+    """Examples one by one, some at once, and all: more outputs than what a row of the kernel sees, and fewer."""
+    monkeypatch.setattr(convolutions, "SLICE_BYTES", bytes_of_a_slice)
     x, kernel = drawn(examples, 6, 7, 3), drawn(*sides, 3, 4)
     slopes = drawn(examples, 6, 7, 4)
     found, expected = (

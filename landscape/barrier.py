@@ -34,6 +34,7 @@ from landscape.weights import Weights, evaluating, logits, merge, split
 
 Report = Callable[[int, int], None]  # midpoints done, and in all
 
+FEW, AGREES = 64, 1e-4  # examples on which a cut is compared with its network, and nats by which they may differ
 SYMMETRIC = 1e-2  # of the largest logit: what rounding may change in a permuted copy, and a wrong table exceeds
 
 
@@ -55,8 +56,8 @@ def midpoint_barriers(
     written; `fast` gives the same numbers up to rounding, from activations where the model has a `cut` at this
     group. `known` are the barriers of the first m ≤ n steps where they are at hand: a longer walk goes on from them.
 
-    Raises ValueError for an unknown group or method, a group whose permutations change the function, rows that are no
-    permutations of its units, or more known barriers than steps.
+    Raises ValueError for an unknown group or method, a group whose permutations change the function, a `cut` that does
+    not follow the network, rows that are no permutations of its units, or more known barriers than steps.
     """
     permutations = np.asarray(permutations)
     table = named_group(model, group)
@@ -74,6 +75,8 @@ def midpoint_barriers(
     heights[position[: len(known)]] = known
     if len(rest := distinct[len(heights) :]):
         changes = _by_networks if cut_at(model, group) is None else _by_activations
+        if changes is _by_activations and not type(model).__module__.startswith("landscape.models."):
+            _check_cut(graphdef, weights, group, rest, inputs, targets)
         heights = np.append(heights, np.abs(changes(graphdef, weights, group, rest, inputs, targets, report)))
     return heights[position]
 
@@ -154,13 +157,42 @@ def _by_networks(
     return total / np.sum(targets != IGNORED)
 
 
+def _check_cut(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    permutations: np.ndarray,
+    inputs: Any,
+    targets: Array | np.ndarray,
+) -> None:
+    """Raises ValueError where one's own model, opened at a group, is another network than the model; tried at the
+    midpoint to the farthest copy, on a few examples.
+    """
+    farthest = _farthest(permutations)[None]
+    some_inputs, some_targets = jax.tree.map(itemgetter(slice(FEW)), (inputs, targets))
+    fast, slow = (
+        float(changes(graphdef, weights, group, farthest, some_inputs, some_targets, lambda done, total: None)[0])
+        for changes in (_by_activations, _by_networks)
+    )
+    if abs(fast - slow) > max(AGREES, SYMMETRIC * abs(slow)):
+        name = type(merge(graphdef, weights)).__name__
+        raise ValueError(
+            f"the cut of {name} at group {group!r} does not follow the network: at a midpoint the loss changes by "
+            f"{fast:.3g} nats, of the network itself by {slow:.3g}. cut() must compose to the model's own forward pass"
+        )
+
+
+def _farthest(permutations: np.ndarray) -> np.ndarray:
+    """The one that moves most units."""
+    return permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
+
+
 def _check_symmetry(
     graphdef: nnx.GraphDef, weights: Weights, group: str, permutations: np.ndarray, inputs: Any
 ) -> None:
     """Raises ValueError where a permuted copy is another function, so that its table of the group must be wrong."""
     model = merge(graphdef, weights)
-    farthest = np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))
-    copy = take(weights, model.groups()[group], permutations[farthest])
+    copy = take(weights, model.groups()[group], _farthest(permutations))
     own, other = (_start(graphdef, each, group, inputs)[1].logits for each in (weights, copy))
     if (apart := float(jnp.abs(own - other).max())) > SYMMETRIC * float(jnp.abs(own).max()):
         raise ValueError(

@@ -3,14 +3,17 @@ from __future__ import annotations
 from inspect import unwrap
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from networks import GROUPS, Normalised, as_float64, batch, loss, mixed, permuted, plain, trained
 
 from landscape import paths, slices
 from landscape.barrier import midpoint_barriers
+from landscape.cut import Cut
 from landscape.expand import widen
-from landscape.units import Group
+from landscape.units import Axis, Group
 from landscape.walk import compose, draw_swaps, permute, seen_from_start
 from landscape.weights import merge, split
 
@@ -188,6 +191,35 @@ def test_a_table_that_is_no_symmetry_is_refused():
     assert np.isfinite(midpoint_barriers(Normalised(*sizes), steps, inputs, targets, group="dense")).all()
     with pytest.raises(ValueError, match=r"'dense' of Untied is no symmetry.*up to \d"):
         midpoint_barriers(Untied(*sizes), steps, inputs, targets, group="dense")
+
+
+class Opened(nnx.Module):
+    """A network as a user may bring it, with a cut."""
+
+    def __init__(self, activation):
+        self.up, self.down = nnx.Linear(64, 6, rngs=nnx.Rngs(0)), nnx.Linear(6, 10, rngs=nnx.Rngs(1))
+        self.activation = activation
+
+    def __call__(self, x):
+        return self.down(nnx.tanh(self.up(x)))
+
+    def groups(self):
+        return {"units": Group((Axis("up.kernel", -1), Axis("up.bias", 0)), (Axis("down.kernel", -2),))}
+
+    def cut(self, group):
+        kernel, bias = self.down.kernel[...], self.down.bias[...]
+        return Cut(lambda x: (self.up(x), None), self.activation, jnp.matmul, kernel, lambda y, _: y + bias)
+
+
+def test_a_cut_that_does_not_follow_its_network_is_refused():
+    rng = np.random.default_rng(0)
+    case = np.array([[0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 4, 5]]), rng.normal(size=(100, 64)), rng.integers(0, 10, 100)
+    fast, reference = (
+        midpoint_barriers(Opened(nnx.tanh), *case, group="units", method=method) for method in ("fast", "reference")
+    )
+    np.testing.assert_allclose(fast, reference, atol=2e-6)
+    with pytest.raises(ValueError, match=r"cut of Opened at group 'units' does not follow.* changes by [-\d.]+ nats"):
+        midpoint_barriers(Opened(nnx.relu), *case, group="units")
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])

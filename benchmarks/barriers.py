@@ -23,7 +23,7 @@ import numpy as np
 from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
-from landscape.barrier import _by_activations, _by_networks, distinct_midpoints, midpoint_barriers
+from landscape.barrier import distinct_midpoints, midpoint_barriers, midpoint_changes
 from landscape.cost import midpoint_multiply_adds, multiply_adds
 from landscape.cut import cut_at
 from landscape.data.masking import mask
@@ -132,7 +132,7 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
     steps, peaks = permutations[: work.steps], []
 
     def fast() -> None:
-        _midpoints(model, work.group, midpoints, inputs, targets)
+        midpoint_changes(model, work.group, midpoints, inputs, targets)
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
     def one_by_one() -> None:
@@ -166,14 +166,6 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
         MEMORY: peaks[0],  # the fast form runs first
     }
     return row | {"short of its aim": short_of(row, work.aims)}
-
-
-def _midpoints(model: Any, group: str, permutations: np.ndarray, inputs: Any, targets: np.ndarray) -> np.ndarray:
-    """Barriers of these midpoints, each evaluated: `midpoint_barriers` of a walk whose steps, seen from its start,
-    they are."""
-    graphdef, weights = split(model)
-    changes = _by_networks if cut_at(model, group) is None else _by_activations
-    return changes(graphdef, weights, group, permutations, inputs, targets, lambda done, total: None)
 
 
 def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:

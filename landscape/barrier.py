@@ -19,23 +19,19 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape import paths
+from landscape import midpoints, paths
 from landscape.compiler import exact
-from landscape.cut import cut_at, opened
+from landscape.cut import cut_at
 from landscape.expand import named_group
-from landscape.loss import IGNORED, cross_entropy
-from landscape.memory import made
-from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
-from landscape.standing import Standing, excess, standing
-from landscape.statistics import is_reestimated
-from landscape.units import between, take
+from landscape.loss import cross_entropy
+from landscape.units import take
 from landscape.walk import check_permutations, seen_from_start
-from landscape.weights import Weights, evaluating, logits, merge, split
+from landscape.weights import Weights, logits, merge, split
 
 Report = Callable[[int, int], None]  # midpoints done, and in all
 
-FEW, AGREES = 64, 1e-4  # examples on which a cut is compared with its network, and nats by which they may differ
-SYMMETRIC = 1e-2  # of the largest logit: what rounding may change in a permuted copy, and a wrong table exceeds
+FEW = 64  # examples on which one's own cut is compared with its network
+AGREES, ROUNDING = 1e-4, 1e-2  # nats by which they may differ, or the share of the change
 
 
 @exact
@@ -74,11 +70,46 @@ def midpoint_barriers(
     heights = np.empty(position[: len(known)].max(initial=-1) + 1)
     heights[position[: len(known)]] = known
     if len(rest := distinct[len(heights) :]):
-        changes = _by_networks if cut_at(model, group) is None else _by_activations
-        if changes is _by_activations and not type(model).__module__.startswith("landscape.models."):
-            _check_cut(graphdef, weights, group, rest, inputs, targets)
-        heights = np.append(heights, np.abs(changes(graphdef, weights, group, rest, inputs, targets, report)))
+        if not type(model).__module__.startswith("landscape.models."):
+            _check_cut(model, group, rest, inputs, targets)
+        heights = np.append(heights, np.abs(midpoint_changes(model, group, rest, inputs, targets, report)))
     return heights[position]
+
+
+def midpoint_changes(
+    model: nnx.Module,
+    group: str,
+    permutations: Int[np.ndarray, "n units"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    report: Report = lambda done, total: None,
+) -> Float[np.ndarray, " n"]:
+    """L(½θ + ½P(θ, π)) − L(θ) for every permutation, in nats."""
+    graphdef, weights = split(model)
+    if cut_at(model, group) is None:
+        return midpoints.loss_changes(graphdef, weights, group, inputs, permutations, targets, report)
+    half = np.array([0.5], np.float32)
+    return paths.loss_changes(graphdef, weights, group, inputs, permutations, half, targets, report)[:, 0]
+
+
+def _check_cut(
+    model: nnx.Module, group: str, permutations: np.ndarray, inputs: Any, targets: Array | np.ndarray
+) -> None:
+    """Raises ValueError where one's own model, opened at a group, is another network than the model; tried at the
+    midpoint to the farthest copy, on a few examples.
+    """
+    if cut_at(model, group) is None:
+        return
+    there = midpoints.farthest(permutations)[None]
+    some_inputs, some_targets = jax.tree.map(itemgetter(slice(FEW)), (inputs, targets))
+    fast = float(midpoint_changes(model, group, there, some_inputs, some_targets)[0])
+    slow = float(midpoints.loss_changes(*split(model), group, some_inputs, there, some_targets)[0])
+    if abs(fast - slow) > max(AGREES, ROUNDING * abs(slow)):
+        raise ValueError(
+            f"the cut of {type(model).__name__} at group {group!r} does not follow the network: at a midpoint the "
+            f"loss changes by {fast:.3g} nats, of the network itself by {slow:.3g}. cut() must compose to the model's "
+            "own forward pass"
+        )
 
 
 def _reference(
@@ -117,133 +148,10 @@ def _reference_step(
 ) -> tuple[Array, Weights, Array]:
     """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
     following = take(weights, merge(graphdef, weights).groups()[group], permutation)
-    between = jax.tree.map(lambda a, b: (a + b) / 2, weights, following)
+    middle = jax.tree.map(lambda a, b: (a + b) / 2, weights, following)
     following_loss = node_loss(graphdef, following, inputs, targets)
-    barrier = jnp.abs(node_loss(graphdef, between, inputs, targets) - (loss + following_loss) / 2)
+    barrier = jnp.abs(node_loss(graphdef, middle, inputs, targets) - (loss + following_loss) / 2)
     return barrier, following, following_loss
-
-
-def _by_activations(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    permutations: np.ndarray,
-    inputs: Any,
-    targets: Array | np.ndarray,
-    report: Report,
-) -> np.ndarray:
-    half = np.array([0.5], np.float32)
-    return paths.loss_changes(graphdef, weights, group, inputs, permutations, half, targets, report)[:, 0]
-
-
-def _by_networks(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    permutations: np.ndarray,
-    inputs: Any,
-    targets: Array | np.ndarray,
-    report: Report,
-) -> np.ndarray:
-    """L(½θ + ½P(θ, π)) − L(θ): what comes before the group runs once, all else once a midpoint."""
-    size = _slice_size(graphdef, weights, group, inputs, len(targets))
-
-    def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
-        return _midpoint_changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
-
-    _check_symmetry(graphdef, weights, group, permutations, jax.tree.map(itemgetter(slice(size)), inputs))
-    begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
-    total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
-    return total / np.sum(targets != IGNORED)
-
-
-def _check_cut(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    permutations: np.ndarray,
-    inputs: Any,
-    targets: Array | np.ndarray,
-) -> None:
-    """Raises ValueError where one's own model, opened at a group, is another network than the model; tried at the
-    midpoint to the farthest copy, on a few examples.
-    """
-    farthest = _farthest(permutations)[None]
-    some_inputs, some_targets = jax.tree.map(itemgetter(slice(FEW)), (inputs, targets))
-    fast, slow = (
-        float(changes(graphdef, weights, group, farthest, some_inputs, some_targets, lambda done, total: None)[0])
-        for changes in (_by_activations, _by_networks)
-    )
-    if abs(fast - slow) > max(AGREES, SYMMETRIC * abs(slow)):
-        name = type(merge(graphdef, weights)).__name__
-        raise ValueError(
-            f"the cut of {name} at group {group!r} does not follow the network: at a midpoint the loss changes by "
-            f"{fast:.3g} nats, of the network itself by {slow:.3g}. cut() must compose to the model's own forward pass"
-        )
-
-
-def _farthest(permutations: np.ndarray) -> np.ndarray:
-    """The one that moves most units."""
-    return permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
-
-
-def _check_symmetry(
-    graphdef: nnx.GraphDef, weights: Weights, group: str, permutations: np.ndarray, inputs: Any
-) -> None:
-    """Raises ValueError where a permuted copy is another function, so that its table of the group must be wrong."""
-    model = merge(graphdef, weights)
-    copy = take(weights, model.groups()[group], _farthest(permutations))
-    own, other = (_start(graphdef, each, group, inputs)[1].logits for each in (weights, copy))
-    if (apart := float(jnp.abs(own - other).max())) > SYMMETRIC * float(jnp.abs(own).max()):
-        raise ValueError(
-            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
-            f"{apart:.3g}. groups() must list every axis of every array that indexes these units, and no other"
-        )
-
-
-def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:
-    """How many examples are taken together: all where their statistics count."""
-    if is_reestimated(merge(graphdef, weights)):
-        return examples
-    carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
-    largest = made(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
-    return slice_size(examples, largest)
-
-
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def _start(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> tuple[Any, Standing]:
-    """θ on the batch: what reaches the group, and from where midpoints are measured."""
-    network = opened(evaluating(graphdef, weights), group)
-    carry = network.before(inputs)
-    return carry, standing(network.between(carry), network.head)
-
-
-def _rest(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
-    return opened(evaluating(graphdef, weights), group).between(carry)
-
-
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def _midpoint_changes(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    permutations: Int[Array, "n units"],
-    count: int | Array,
-    carry: Any,
-    start: Standing,
-    targets: Array,
-) -> Float[Array, " n"]:
-    """Of the first `count` midpoints, summed over the targets."""
-    model = evaluating(graphdef, weights)
-
-    def features(permutation: Array) -> Array:
-        middle = between(weights, model.groups()[group], permutation, 0.5)
-        return _rest(graphdef, middle, group, carry)
-
-    def change(permutations: Array, count: int | Array) -> Array:
-        return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
-
-    return in_groups(change, permutations, count)
 
 
 def distinct_midpoints(

@@ -58,4 +58,4 @@ def _examples_at_once(graphdef: nnx.GraphDef, weights: Weights, parameters: Weig
     if not convolves or parameters.keys() != weights.keys():
         return len(batch)
     largest = made(logits, {"graphdef": graphdef}, weights=weights, inputs=batch.inputs).largest
-    return slice_size(len(batch), largest)
+    return slice_size(len(batch), 2 * largest)  # with its gradient

@@ -15,6 +15,11 @@ def device_bytes() -> int | None:
     return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
+def tree_bytes(tree: Any) -> int:
+    """Of all arrays in a tree, or of all shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
 class Made(NamedTuple):
     """Bytes of the largest array that a function makes on the way, and of all of them: more than are there at once."""
 

@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
 from landscape.loss import IGNORED
-from landscape.memory import device_bytes, made
+from landscape.memory import device_bytes, made, tree_bytes
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.units import between
@@ -151,7 +151,8 @@ class Sizes(NamedTuple):
 def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, some: Moves) -> Sizes:
     """By the largest array that one point needs.
 
-    Points that are taken one by one go through a slice of the batch that stays in the cache. Those that are taken
+    Points that are taken one by one go through a slice of the batch that stays in the cache, with what an operation
+    reads and makes. Those that are taken
     together would multiply it anyway: of these as many are, up to 128, as `chunk_bytes` hold for the whole batch.
     """
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
@@ -160,7 +161,8 @@ def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, som
     examples, largest = len(whole.start.logits), made(_features, static, weights=weights, shared=whole, **one).largest
     if _cut(graphdef, weights, group).settle is None:
         return Sizes(examples, max(1, min(MOST, chunk_bytes() // (LIVE * largest))))
-    return Sizes(slice_size(examples, largest), POINTS)
+    read = tree_bytes((whole.y, whole.carry))  # by every point, in the midst of what it makes
+    return Sizes(slice_size(examples, read + 2 * largest), POINTS)
 
 
 def chunk_bytes() -> int:

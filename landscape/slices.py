@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from landscape.loss import IGNORED
 from landscape.memory import device_bytes
 
-SLICE_BYTES = 8 * 2**20  # of the largest array that is made of a slice
+SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice: less than a processor's last cache has
 POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
 GROUP = 16  # of these go through the last layers together, whose weights are read once for all of them
 
@@ -26,11 +26,11 @@ Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 
 
-def slice_size(examples: int, largest: int) -> int:
-    """Examples in a slice, a power of two, where the largest array made of all of them has so many bytes."""
+def slice_size(examples: int, held: int) -> int:
+    """Examples in a slice, a power of two, where so many bytes are held for all of them at once."""
     if device_bytes() is not None:
         return examples
-    return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // largest))))
+    return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // held))))
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:

@@ -6,7 +6,7 @@ import warnings
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("align", "evaluate", "keys", "lines", "loss", "paths", "probe", "steps", "train", "walk")
+CHECKED = ("align", "evaluate", "keys", "lines", "loss", "midpoints", "paths", "probe", "steps", "train", "walk")
 
 with warnings.catch_warnings():
     install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")

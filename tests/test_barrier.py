@@ -142,7 +142,7 @@ def test_slices_of_the_batch_add_up(monkeypatch, examples):
     targets = np.where(np.arange(examples) % 5 == 0, -1, targets)
     steps = walk(model, "conv1", 12)
     whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
-    for bytes_of_a_slice, expected in ((1, 1), (8_000, 4)):
+    for bytes_of_a_slice, expected in ((1, 1), (14_000, 4)):
         monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
         assert paths.sizes(*split(model), "conv1", inputs, paths.moves(steps)).examples == expected
         found = midpoint_barriers(model, steps, inputs, targets, group="conv1")

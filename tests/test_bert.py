@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
 from trained import LENGTH, SPECS, VOCABULARY, trained
 
-from landscape import barrier, paths, slices
+from landscape import midpoints, paths, slices
 from landscape.barrier import midpoint_barriers
 from landscape.cut import cut_at
 from landscape.data.masking import slots
@@ -193,7 +193,7 @@ def test_slices_of_the_batch_add_up(group: str, monkeypatch: pytest.MonkeyPatch)
     permutations = np.random.default_rng(0).permuted(np.tile(np.arange(SPEC.group_sizes()[group]), (5, 1)), axis=1)
     whole = midpoint_barriers(bert(), permutations, *batch(), group=group)
     monkeypatch.setattr(slices, "slice_size", lambda examples, largest: 3)
-    for module in (barrier, paths):
+    for module in (midpoints, paths):
         monkeypatch.setattr(module, "slice_size", slices.slice_size)
     assert_allclose(midpoint_barriers(bert(), permutations, *batch(), group=group), whole, rtol=1e-4, atol=1e-7)
 

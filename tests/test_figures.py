@@ -148,6 +148,16 @@ def test_predictor_scores_have_a_panel_each_and_a_point_a_seed_and_candidate():
     assert sum(len(trace.x) for trace in figure.data) == len(frame)
 
 
+def test_scores_that_rounding_tells_apart_have_one_mark():
+    """Its value, at most four digits; other panels keep their own marks."""
+    dataset = whole().copy(deep=True)
+    dataset["proxy"].loc[{"predictor": "jacov"}] = -49194416.0
+    dataset["proxy"].loc[{"predictor": "jacov", "seed": 0}] += 4
+    first, *_, jacov, _ = figures.predictor_scores(dataset, Q, N, MEASURE).select_xaxes()
+    assert jacov.ticktext == ("-4.919e+07",) and list(jacov.tickvals) == [-49194416.0]
+    assert first.ticktext is None
+
+
 def test_predictor_costs_are_medians_over_seeds_of_the_greatest_candidate():
     frame = figures.predictor_cost_data(whole()).set_index("predictor")
     at = whole().sel(candidate="hidden1 → 18")

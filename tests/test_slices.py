@@ -36,11 +36,11 @@ def test_groups_know_how_many_of_them_count(count, size):
 
 
 @given(st.integers(1, 5000), st.integers(1, 2**40))
-def test_a_slice_is_a_power_of_two_within_the_cache_or_the_batch(examples, largest):
-    size = slice_size(examples, largest)
+def test_a_slice_is_a_power_of_two_within_the_cache_or_the_batch(examples, held):
+    size = slice_size(examples, held)
     assert 1 <= size <= examples
-    assert size == examples or size == 1 or (size & (size - 1) == 0 and size * largest <= slices.SLICE_BYTES * examples)
-    assert size == examples or 2 * size * largest > slices.SLICE_BYTES * examples
+    assert size == examples or size == 1 or (size & (size - 1) == 0 and size * held <= slices.SLICE_BYTES * examples)
+    assert size == examples or 2 * size * held > slices.SLICE_BYTES * examples
 
 
 @settings(deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,17 @@ from landscape.figures.style import (
 )
 from landscape.intervals import over_seeds
 from landscape.metric import Measure, best_gain, walked
-from landscape.rank import KINDS, METRIC, SOTL_E, SYMBOLS, Kind, described, predictor_correlation, predictors
+from landscape.rank import (
+    KINDS,
+    METRIC,
+    SOTL_E,
+    SYMBOLS,
+    Kind,
+    described,
+    predictor_correlation,
+    predictors,
+    settled,
+)
 from landscape.result import BASE
 
 COLUMNS = 2  # panels in a row, which a telephone still shows
@@ -112,13 +123,20 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
                 "G*<sub>T</sub> %{y:.4g}<extra></extra>",
             )  # fmt: skip
         scores = frame[frame["predictor"] == name]["score"]
-        wide = described(name).log and scores.max() > DECADE * scores.min()
-        figure.update_xaxes(type="log" if wide else "linear", nticks=4, tickangle=0, **place)
+        figure.update_xaxes(_axis(scores, described(name).log), tickangle=0, **place)
     finish(figure, "", "", height=240 * rows + 60)
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
     figure.update_yaxes(title={"text": gain_title(measure, "G*<sub>T</sub>")}, col=1)
     return figure
+
+
+def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
+    """The horizontal axis of a panel; it has one mark where rounding alone tells the scores apart."""
+    if np.ptp(settled(scores)) == 0:
+        at = float(scores.median())
+        return {"tickvals": [at], "ticktext": [f"{at:.4g}"], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
+    return {"type": "log" if log and scores.max() > DECADE * scores.min() else "linear", "nticks": 4}
 
 
 def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:

@@ -1,0 +1,117 @@
+"""Loss at the midpoint between a network and a permuted copy of itself, by running the network that lies there.
+
+For groups at which no layer can be opened (`landscape.paths` is for the others). What comes before the group runs
+once, all else once a midpoint, on a slice of the batch after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from landscape.cut import opened
+from landscape.loss import IGNORED
+from landscape.memory import made, tree_bytes
+from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
+from landscape.standing import Standing, excess, standing
+from landscape.statistics import is_reestimated
+from landscape.units import between, take
+from landscape.weights import Weights, evaluating, merge
+
+SYMMETRIC = 1e-2  # of the largest logit: what rounding may change in a permuted copy, and a wrong table exceeds
+
+
+def loss_changes(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    inputs: Any,
+    permutations: Int[np.ndarray, "n units"],
+    targets: Array | np.ndarray,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Float[np.ndarray, " n"]:
+    """L(½θ + ½P(θ, π)) − L(θ) in nats, for every permutation; memory does not grow with n.
+
+    Raises ValueError where a permuted copy is another function, so that the table of the group must be wrong.
+    """
+    size = _slice_size(graphdef, weights, group, inputs, len(targets))
+
+    def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
+        return _changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
+
+    _check_symmetry(graphdef, weights, group, permutations, jax.tree.map(itemgetter(slice(size)), inputs))
+    begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
+    total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
+    return total / np.sum(targets != IGNORED)
+
+
+def farthest(permutations: np.ndarray) -> np.ndarray:
+    """The one that moves most units."""
+    return permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
+
+
+def _check_symmetry(
+    graphdef: nnx.GraphDef, weights: Weights, group: str, permutations: np.ndarray, inputs: Any
+) -> None:
+    """Raises ValueError where the farthest permuted copy is another function."""
+    model = merge(graphdef, weights)
+    copy = take(weights, model.groups()[group], farthest(permutations))
+    own, other = (_start(graphdef, each, group, inputs)[1].logits for each in (weights, copy))
+    if (apart := float(jnp.abs(own - other).max())) > SYMMETRIC * float(jnp.abs(own).max()):
+        raise ValueError(
+            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
+            f"{apart:.3g}. groups() must list every axis of every array that indexes these units, and no other"
+        )
+
+
+def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:
+    """How many examples are taken together: all where their statistics count."""
+    if is_reestimated(merge(graphdef, weights)):
+        return examples
+    carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
+    largest = made(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
+    return slice_size(examples, tree_bytes(carry) + 2 * largest)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _start(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> tuple[Any, Standing]:
+    """θ on the batch: what reaches the group, and from where midpoints are measured."""
+    network = opened(evaluating(graphdef, weights), group)
+    carry = network.before(inputs)
+    return carry, standing(network.between(carry), network.head)
+
+
+def _rest(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
+    return opened(evaluating(graphdef, weights), group).between(carry)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _changes(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    permutations: Int[Array, "n units"],
+    count: int | Array,
+    carry: Any,
+    start: Standing,
+    targets: Array,
+) -> Float[Array, " n"]:
+    """Of the first `count` midpoints, summed over the targets."""
+    model = evaluating(graphdef, weights)
+
+    def features(permutation: Array) -> Array:
+        middle = between(weights, model.groups()[group], permutation, 0.5)
+        return _rest(graphdef, middle, group, carry)
+
+    def change(permutations: Array, count: int | Array) -> Array:
+        return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
+
+    return in_groups(change, permutations, count)

@@ -9,6 +9,9 @@ outgoing weights (1−α)W_i + αW_π(i). Collecting what each row W_i multiplie
 with all weights unchanged. Units that π leaves in place have m_i = σ(z_i) = h_i, so the next layer, being
 linear, changes only by the moved units' m_i − h_i times their rows: at most 2⌈log₂ l⌉ of l for one step of
 the walk. Everything before the group, and the whole next layer on h, are common to all π and α.
+
+Where skip connections tie further layers to the group, those are asked of the network (1−α)θ + αθ' itself, and what
+they read of the group beside the next layer's output is s.
 """
 
 from __future__ import annotations
@@ -152,8 +155,8 @@ def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, som
     """By the largest array that one point needs.
 
     Points that are taken one by one go through a slice of the batch that stays in the cache, with what an operation
-    reads and makes. Those that are taken
-    together would multiply it anyway: of these as many are, up to 128, as `chunk_bytes` hold for the whole batch.
+    reads and makes. Those that are taken together would multiply it anyway: of these as many are, up to 128, as
+    `chunk_bytes` hold for the whole batch.
     """
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32), "count": np.ones((), int)}

@@ -70,7 +70,7 @@ def midpoint_barriers(
     heights = np.empty(position[: len(known)].max(initial=-1) + 1)
     heights[position[: len(known)]] = known
     if len(rest := distinct[len(heights) :]):
-        if not type(model).__module__.startswith("landscape.models."):
+        if not type(model).__module__.startswith("landscape.models."):  # the cuts of those are tested
             _check_cut(model, group, rest, inputs, targets)
         heights = np.append(heights, np.abs(midpoint_changes(model, group, rest, inputs, targets, report)))
     return heights[position]

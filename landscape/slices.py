@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from landscape.loss import IGNORED
 from landscape.memory import device_bytes
 
-SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice: less than a processor's last cache has
+SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice; chosen on a processor whose last cache has 32 MiB
 POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
 GROUP = 16  # of these go through the last layers together, whose weights are read once for all of them
 

@@ -90,6 +90,7 @@ def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
         f"So far 3 of 12 candidates (seeds counted apart) have been walked, each for at least {STEPS} of {STEPS} steps"
     )
     assert any(caption.value.startswith(told) for caption in app.caption)
+    assert any(caption.value.endswith("Begun, not finished.") for caption in app.caption)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -22,7 +22,8 @@ def told(dataset: xr.Dataset, n: int) -> str:
     if (count := int(here["count"])) == 0:
         return ""
     interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if count > 1 else ""
-    told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, mean of {count} seeds{interval}."
+    seeds = "one seed" if count == 1 else f"mean of {count} seeds"
+    told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, {seeds}{interval}."
     return told.replace("-", "−")
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import compute, frame, fresh
-from pages.shared.frame import View
+from pages.shared import fresh
+
+fresh.reload_once()
+
+from pages.shared import compute, frame  # noqa: E402
+from pages.shared.frame import View  # noqa: E402
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -84,7 +88,6 @@ VIEWS = {
     ],
 }
 
-fresh.reload_once()
 st.set_page_config("Loss landscape explorer", ":material/landscape:", "wide")
 pages = {
     section.capitalize(): {

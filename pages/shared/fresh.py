@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+RELOAD = """<style>[role=dialog] { visibility: hidden }</style>
+<script>location.replace(performance.getEntriesByType("navigation")[0].name)</script>"""
 
 
 def reload_once() -> None:
-    """Have the browser load the page again where a link to it was the first request to this server.
+    """Have the browser load the page again, and draw nothing before, where a link was the first request to this server.
 
     Until an app has called `st.navigation` once, Streamlit takes a folder `pages` for its older kind of pages, does
-    not find the one that the link names, and says so in a dialog that nothing in Python can close.
+    not find the one that the link names, goes to the default one, and says so in a dialog that nothing in Python can
+    close. Called before all that takes time, so that the dialog is gone at once.
     """
-    if PagesManager.uses_pages_directory:
-        st.html("<script>if (location.pathname.length > 1) location.reload()</script>", unsafe_allow_javascript=True)
+    if not PagesManager.uses_pages_directory:
+        return
+    PagesManager.uses_pages_directory = False
+    context = get_script_run_ctx()
+    if context and context.pages_manager.intended_page_name:
+        st.html(RELOAD, unsafe_allow_javascript=True)
+        st.stop()

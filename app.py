@@ -22,7 +22,7 @@ VIEWS = {
             ":material/science:",
             "Which expansion pays?",
             "The manifold metric M₀ is measured before a candidate is trained; the gain G* afterwards. "
-            "Intervals hold 95 %, over seeds.",
+            "Intervals hold 95 %: over seeds, and that of M₀ over permutations where a study has one seed.",
             (("q", "n"), ("measure", "rank")),
             above=compute.offer,
             below=compute.own,

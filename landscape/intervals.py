@@ -1,6 +1,6 @@
 """How sure a number is: of the share m, of the metric M of one seed, and of a mean over seeds.
 
-Every interval is deterministic: resampling uses a generator of its own, from the seed given.
+Every interval is deterministic: the bootstrap of one seed uses a generator of its own, from the seed given.
 """
 
 from __future__ import annotations
@@ -117,39 +117,35 @@ def spread(values: xr.DataArray) -> xr.Dataset:
     return xr.Dataset({"mean": values.mean("seed"), "std": std, "count": count}, attrs=values.attrs)
 
 
-def over_seeds(values: xr.DataArray, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> xr.Dataset:
-    """`spread`, and the bounds low and high of the mean by `mean_interval`; they too need two seeds."""
+def over_seeds(
+    values: xr.DataArray, *, level: float = LEVEL, within: tuple[float, float] = (-np.inf, np.inf)
+) -> xr.Dataset:
+    """`spread`, and the bounds low and high of the mean by `mean_interval`.
+
+    `within` is what a mean can be at all, as (−1, 1) for a correlation: bounds beyond it are cut off there.
+    """
     last = values.transpose(..., "seed")
     template = last.isel(seed=0, drop=True)
-    low, high = mean_interval(last.values, level, resamples, seed)
+    low, high = np.clip(mean_interval(last.values, level), *within)
     return spread(values).assign(low=template.copy(data=low), high=template.copy(data=high))
 
 
-def mean_interval(
-    values: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bootstrap interval of the mean over the last axis, of the values that are not NaN; NaN for fewer than two.
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Student's t interval of the mean over the last axis: x̄ ± t s / √k of the k values that are not NaN.
 
-    Percentiles of resampled means, at a level widened for few values (the expanded percentile interval of
-    Hesterberg, The American Statistician 69, 2015). No bootstrap leaves the range of the values: of normal
-    values at 0.95 it holds the mean 94 % of the time with ten, 91 % with five, 75 % with three, 50 % with two.
+    As `scipy.stats.t.interval` with k − 1 degrees of freedom (Student, Biometrika 6, 1908); in the values' unit. Of
+    independent normal values it holds the mean with probability `level`, for any k from 2 on. NaN for fewer than
+    two values, and where all are exactly equal: seeds that agree say nothing of how far they could differ.
+    Raises ValueError for a level outside (0, 1).
     """
-    ordered = np.sort(np.asarray(values, np.float64), axis=-1)  # NaN last
-    counts = np.sum(~np.isnan(ordered), axis=-1)
-    low, high = np.full(counts.shape, np.nan), np.full(counts.shape, np.nan)
-    for count in np.unique(counts[counts > 1]):
-        rows = counts == count
-        low[rows], high[rows] = _mean_bounds(ordered[rows][:, :count], level, resamples, seed)
-    return low, high
-
-
-def _mean_bounds(values: np.ndarray, level: float, resamples: int, seed: int) -> np.ndarray:
-    """Bounds (2, rows) of the mean of each row (rows, count)."""
-    count = values.shape[1]
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    means = values @ times.T / count
-    widened = stats.norm.cdf(np.sqrt(count / (count - 1)) * stats.t.ppf(_tail(level), count - 1))
-    return np.quantile(means, [widened, 1 - widened], axis=-1)
+    values, tail = np.asarray(values, np.float64), _tail(level)
+    there = ~np.isnan(values)
+    least, greatest = np.min(values, -1, where=there, initial=np.inf), np.max(values, -1, where=there, initial=-np.inf)
+    count = np.where(least < greatest, there.sum(-1), np.nan)
+    mean = np.sum(values, -1, where=there) / count
+    squares = np.sum((values - mean[..., None]) ** 2, -1, where=there)
+    half = stats.t.isf(tail, count - 1) * np.sqrt(squares / (count * (count - 1)))
+    return mean - half, mean + half
 
 
 def _tail(level: float) -> float:

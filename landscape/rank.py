@@ -1,6 +1,6 @@
 """How well a predictor ranks the candidates: correlation with the best gain, seed by seed.
 
-`landscape.intervals.over_seeds` turns the values of the seeds into mean, std and interval.
+`landscape.intervals.over_seeds` turns the values of the seeds into mean, std and interval, within `RANGE`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SYMBOLS: dict[Kind, str] = {"kendall": "τ", "spearman": "ρ", "pearson": "r"}
 
 METRIC, PARAMETERS, SOTL_E = "M0", "parameters", "sotl_e"  # the predictors that are not in the variable `proxy`
+RANGE = (-1, 1)  # of every correlation, and so of its mean
 TIE = 1e-5  # relative: scores that exact widening cannot change differ by rounding below it
 
 

@@ -15,6 +15,7 @@ from landscape.metric import MEASURES, Measure, usual_measure
 from landscape.result import STAGES, study_of
 from landscape.summary import Q, permutations, summary
 from landscape.terminal import GAINS, gain_decimals, interval
+from landscape.words import counted
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -48,7 +49,8 @@ DEFINITIONS = (
     "b̂ = |L(½θ₁ + ½θ₂) − ½(L(θ₁) + L(θ₂))|, on one batch of training data; m(θ, λ, n) is the share of the first n "
     "steps with b̂ ≤ λ (Algorithm 1). λ is the q-quantile of the base's own barriers. M_t = m of the candidate, t "
     "epochs after its expansion, less m of the base (equation 2); M₀ needs no training. G* is the greatest gain in "
-    "validation performance over the base. Intervals hold 95 %, bootstrapped over seeds."
+    "validation performance over the base. Intervals are Student's of the mean over seeds, at 95 %; seeds that agree "
+    "exactly have none."
 )
 
 
@@ -69,7 +71,8 @@ def _tables(dataset: xr.Dataset, q: float, n: int) -> Iterator[str]:
     study, found = study_of(dataset), summary(dataset, q, n)
     if study.description:
         yield _paragraph(study.description)
-    yield _paragraph(f"{found['seeds']} seeds, {found['epochs']} epochs after expansion, q = {q:g}, n = {n}.")
+    sizes = f"{counted(found['seeds'], 'seed')}, {counted(found['epochs'], 'epoch')} after expansion"
+    yield _paragraph(f"{sizes}, q = {q:g}, n = {n}.")
     rows = [
         [each["candidate"], each["width"], each["parameters"], interval(each["M0"], 1)]
         + [interval(each["best_gain"][name], gain_decimals(found["candidates"], name)) for name in MEASURES]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from landscape.intervals import over_seeds
 from landscape.metric import MEASURES, Measure, best_gain, checked_size, gain, manifold_metric
-from landscape.rank import predictor_correlation
+from landscape.rank import RANGE, predictor_correlation
 
 Q = 0.4  # of the paper's main figures
 
@@ -25,7 +25,7 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     n = permutations(dataset, n)
     metric = over_seeds(manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True))
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
-    ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure)) for measure in MEASURES}
+    ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure), within=RANGE) for measure in MEASURES}
     candidates = [
         {
             "candidate": name,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from landscape.jobs.progress import Progress
+from landscape.words import bounds, counted
 
 PERIOD = 0.2  # seconds between two changes of the progress line
 WIDTH = 24  # characters of the bar
@@ -38,11 +39,12 @@ def summary_text(found: dict[str, Any]) -> str:
         for each in found["candidates"]
     ]
     ranks = [[name, *(interval(each[measure], 2) for measure in GAINS)] for name, each in found["kendall"].items()]
+    means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
     return "\n".join(
         [
             f"{found['title']} ({found['name']}, {found['key']})",
-            f"{found['seeds']} seeds, {found['epochs']} epochs after expansion, q = {found['q']:g}, n = {found['n']}; "
-            "means with 95 % intervals over seeds",
+            f"{counted(found['seeds'], 'seed')}, {counted(found['epochs'], 'epoch')} after expansion, "
+            f"q = {found['q']:g}, n = {found['n']}{means}",
             "",
             table(["candidate", "width", "parameters", "M₀ in %", *GAINS.values()], candidates),
             "",
@@ -56,7 +58,8 @@ def interval(estimate: dict[str, float | None], digits: int) -> str:
     mean, low, high = (estimate[name] for name in ("mean", "low", "high"))
     if mean is None:
         return "–"
-    return f"{mean:+.{digits}f}" + ("" if low is None else f" [{low:+.{digits}f}, {high:+.{digits}f}]")
+    form = f"+.{digits}f"
+    return f"{mean:{form}}" + ("" if low is None or high is None else bounds(low, high, form))
 
 
 def decimals(greatest: float, least: int) -> int:

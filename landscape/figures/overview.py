@@ -20,7 +20,7 @@ from landscape.figures.style import (
 )
 from landscape.intervals import metric_interval, over_seeds
 from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
-from landscape.rank import METRIC, PARAMETERS, SYMBOLS, Kind, predictor_correlation, predictors
+from landscape.rank import METRIC, PARAMETERS, RANGE, SYMBOLS, Kind, predictor_correlation, predictors
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -29,8 +29,8 @@ SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
 def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int | None = None) -> pd.DataFrame:
     """One row a candidate: width, parameters, M₀ and G*_T with 95 % intervals, and how many seeds there are.
 
-    Over all seeds the intervals are bootstrapped over seeds. Of one seed (or a study of one), that of M₀ is
-    bootstrapped over permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
+    The intervals are those of the means over seeds. Of one seed (or a study of one), that of M₀ is bootstrapped
+    over permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
     exists; `perplexity`, of language models only, is the lowest over epochs, mean over seeds. Unknown counts are
     missing. Raises ValueError for q or n out of range.
     """
@@ -82,7 +82,7 @@ def rank_comparison_data(
     best = best_gain(chosen, measure).drop_attrs().expand_dims(predictor=[GAIN])
     told = predictors(chosen, q, n).sel(predictor=[METRIC, PARAMETERS])
     scores = xr.concat([told, best], "predictor").mean("seed").transpose("predictor", "candidate")
-    found = over_seeds(predictor_correlation(chosen, q, n, measure, kind))
+    found = over_seeds(predictor_correlation(chosen, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
     columns = {"correlation": "mean", "correlation_std": "std"}

@@ -26,6 +26,7 @@ from landscape.metric import Measure, best_gain, walked
 from landscape.rank import (
     KINDS,
     METRIC,
+    RANGE,
     SOTL_E,
     SYMBOLS,
     Kind,
@@ -59,7 +60,7 @@ def predictor_ranks_data(
     for label, dataset in datasets.items():
         whole = min(n, walked(dataset))
         for kind in kinds:
-            found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind))
+            found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind), within=RANGE)
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
     frame = pd.concat(frames, ignore_index=True)
     first = ["study", "predictor", "kind", "q", "n"]

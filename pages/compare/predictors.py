@@ -96,7 +96,7 @@ with st.expander("Definitions of the predictors (A.2.3)"):
 show.definition(
     r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}",
     "section 4.1, figures 2 and 7, table 4",
-    "Mean over seeds with a bootstrap interval of 95 %. τ is Kendall's τ_b: ties, as at the ceiling of M₀ or where "
-    "exact widening leaves a score as it is, count neither way. n is the number of permutations, s of training steps "
-    "an epoch.",
+    "Mean over seeds with Student's t interval of 95 %, cut off at −1 and 1. τ is Kendall's τ_b: ties, as at the "
+    "ceiling of M₀ or where exact widening leaves a score as it is, count neither way. n is the number of "
+    "permutations, s of training steps an epoch.",
 )

@@ -8,7 +8,7 @@ import xarray as xr
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.intervals import over_seeds
 from landscape.metric import walked
-from landscape.rank import sensitivity
+from landscape.rank import RANGE, sensitivity
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
@@ -18,10 +18,11 @@ q, n, measure, rank, grid, also = chosen("q", "n", "measure", "rank", "grid", "a
 
 def told(dataset: xr.Dataset, n: int) -> str:
     """The correlation at the current q and n, in words."""
-    here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")))
+    here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")), within=RANGE)
     if (count := int(here["count"])) == 0:
         return ""
-    interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if count > 1 else ""
+    known = here["low"].notnull()
+    interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if known else ""
     seeds = "one seed" if count == 1 else f"mean of {count} seeds"
     told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, {seeds}{interval}."
     return told.replace("-", "−")

@@ -10,6 +10,7 @@ import xarray as xr
 
 from landscape.metric import walked
 from landscape.study import Study
+from landscape.words import counted
 from pages.shared import controls, library, running
 from pages.shared.controls import Choices, checked
 
@@ -94,8 +95,13 @@ def _describe(chosen: library.Choice) -> None:
 
 def sizes(study: Study) -> str:
     """How large a study is, in words."""
-    epochs, steps = study.training.epochs, study.walk.permutations
-    return f"{study.seeds} seeds, {len(study.candidates)} candidates, {epochs} epochs, {steps} permutations"
+    counts = {
+        "seed": study.seeds,
+        "candidate": len(study.candidates),
+        "epoch": study.training.epochs,
+        "permutation": study.walk.permutations,
+    }
+    return ", ".join(counted(count, noun) for noun, count in counts.items())
 
 
 def origin(chosen: library.Choice) -> str:

@@ -151,9 +151,14 @@ def gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
 
 
 def best_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
-    """G*_T = max over t ≤ T of G_t, dims (seed, candidate); over the epochs that are there, NaN where none is."""
+    """G*_T = max over t ≤ T of G_t, dims (seed, candidate), of the epochs that are there; in the unit of the gain.
+
+    NaN where no epoch of training is: an expansion alone gains nothing.
+    """
     grown = gain(dataset, measure)
-    return grown.max("epoch", keep_attrs=True).rename("best_gain").assign_attrs(long_name="best gain G*_T")
+    trained = grown.sel(epoch=grown["epoch"] > 0).notnull().any("epoch")
+    best = grown.max("epoch", keep_attrs=True).where(trained)
+    return best.rename("best_gain").assign_attrs(long_name="best gain G*_T")
 
 
 def best_epoch(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:

@@ -59,7 +59,7 @@ def interval(estimate: dict[str, float | None], digits: int) -> str:
     if mean is None:
         return "–"
     form = f"+.{digits}f"
-    return f"{mean:{form}}" + ("" if low is None or high is None else bounds(low, high, form))
+    return f"{mean:{form}}{bounds(low, high, form)}"
 
 
 def decimals(greatest: float, least: int) -> int:

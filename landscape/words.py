@@ -10,11 +10,15 @@ def counted(count: float, noun: str) -> str:
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
-def deviation(std: float, form: str) -> str:
-    """` ± 0.12`, in a number format such as `.2f`; nothing where it is not known."""
-    return "" if math.isnan(std) else f" ± {std:{form}}"
+def deviation(std: float | None, form: str) -> str:
+    """` ± 0.12`, in a number format such as `.2f`; nothing where it is None or NaN."""
+    return f" ± {std:{form}}" if _known(std) else ""
 
 
-def bounds(low: float, high: float, form: str) -> str:
-    """` [0.1, 0.3]`, in a number format such as `.1f`; nothing where one of them is not known."""
-    return "" if math.isnan(low) or math.isnan(high) else f" [{low:{form}}, {high:{form}}]"
+def bounds(low: float | None, high: float | None, form: str) -> str:
+    """` [0.1, 0.3]`, in a number format such as `.1f`; nothing where one of them is None or NaN."""
+    return f" [{low:{form}}, {high:{form}}]" if _known(low) and _known(high) else ""
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)

@@ -13,6 +13,6 @@ def test_one_is_written_out() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     assert words.deviation(0.123, ".2f") == " ± 0.12"
-    assert words.deviation(math.nan, ".2f") == ""
+    assert words.deviation(math.nan, ".2f") == words.deviation(None, ".2f") == ""
     assert words.bounds(-1, 2.5, "+.1f") == " [-1.0, +2.5]"
-    assert words.bounds(math.nan, 2.5, "+.1f") == words.bounds(0, math.nan, "+.1f") == ""
+    assert words.bounds(math.nan, 2.5, "+.1f") == words.bounds(0, None, "+.1f") == ""

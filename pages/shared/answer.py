@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
+import xarray as xr
 
-from landscape.metric import Measure
+from landscape.metric import Measure, best_gain, manifold_metric
+from landscape.paired import leads
 from landscape.terminal import decimals
+from landscape.words import bounds
 from pages.shared.show import bold, escaped
 
 UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
@@ -36,48 +39,64 @@ def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
 
 
 def interval(row: dict, name: str, digits: int) -> str:
-    """A mean with its 95 % interval, as text."""
+    """A mean with its 95 % interval, as text; a dash for what is not known."""
     if pd.isna(row[name]):
-        return "not yet"
-    bounds = [row[f"{name}_{end}"] for end in ("low", "high")]
-    shown = f"{row[name]:+.{digits}f}"
-    if any(map(pd.isna, bounds)):
-        return shown
-    return f"{shown} [{bounds[0]:+.{digits}f}, {bounds[1]:+.{digits}f}]".replace("-", "−")
+        return "–"
+    form = f"+.{digits}f"
+    return f"{row[name]:{form}}{bounds(row[f'{name}_low'], row[f'{name}_high'], form)}".replace("-", "−")
 
 
 def _rank(value: float) -> str:
     return "" if pd.isna(value) else f"{value:g}"
 
 
-def sentences(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> list[str]:
+def sentences(
+    dataset: xr.Dataset, frame: pd.DataFrame, ranks: pd.DataFrame, q: float, n: int, measure: Measure
+) -> list[str]:
     """Which candidate M₀ would pick, which one training picked, and how well they agree."""
-    known = frame.dropna(subset="M0")
-    if known.empty:
+    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    if metric.isnull().all():
         return ["No candidate has been measured yet."]
-    told = [_pick(known, "M0", "Before any training, M₀ picks", "% ", 1)]
-    trained = known.dropna(subset="best_gain")
-    if trained.empty:
-        return [*told, "No candidate has been trained yet."]
-    digits = gain_digits(frame, measure)
-    told.append(
-        _pick(trained, "best_gain", "After training, the greatest gain is that of", f"{UNITS[measure]} ", digits)
-    )
-    if trained["best_gain"].max() <= 0:
-        told.append("No candidate gained anything on average: the base is wide enough.")
-    return [*told, *_agreement(ranks)]
+    told = pick(metric, frame, "M0", "Before any training, M₀ picks", "%", 1)
+    return [told, *_training(dataset, frame, measure), *_agreement(ranks)]
 
 
-def _pick(frame: pd.DataFrame, name: str, words: str, unit: str, digits: int) -> str:
-    best = frame.loc[frame[name].idxmax()]
-    rivals = frame[(frame[f"{name}_high"] >= best[f"{name}_low"]) & (frame["candidate"] != best["candidate"])]
-    told = f"{words} {bold(best['candidate'])}: {interval(best.to_dict(), name, digits)} {unit}".rstrip()
-    if pd.isna(best[f"{name}_low"]):
-        return f"{told}, of one seed, so nothing says how sure that is."
-    if rivals.empty:
-        return f"{told}, clear of all others."
-    names = ", ".join(map(escaped, rivals["candidate"]))
-    return f"{told}. Its interval overlaps with {names}: the seeds do not tell them apart."
+def _training(dataset: xr.Dataset, frame: pd.DataFrame, measure: Measure) -> list[str]:
+    gains = best_gain(dataset, measure)
+    if dataset.sizes["epoch"] == 1:
+        return ["The candidates were not trained."]
+    if gains.isnull().all():
+        return ["No candidate has been trained yet."]
+    if gains.mean("seed").max() <= 0:
+        return ["After training, no candidate gained anything on average."]
+    words, digits = "After training, the greatest gain is that of", gain_digits(frame, measure)
+    return [pick(gains, frame, "best_gain", words, UNITS[measure], digits)]
+
+
+def pick(values: xr.DataArray, frame: pd.DataFrame, name: str, words: str, unit: str, digits: int) -> str:
+    """The best candidate by values (seed, candidate), its row of `overview_data`, and which others may be as good."""
+    lead = leads(values)
+    best, tied = str(lead["best"].item()), lead["candidate"].values[lead["tied"].values].tolist()
+    row = frame.set_index("candidate").loc[best].to_dict()
+    names = ", ".join(map(bold, [best, *tied])) + (" alike" if tied else "")
+    within = pd.notna(row[f"{name}_low"])
+    return f"{words} {names}: {interval(row, name, digits)} {unit}{_sureness(lead, within)}"
+
+
+def _sureness(lead: xr.Dataset, within: bool) -> str:
+    """How sure the pick is; `within` a seed there may be an interval too, over permutations."""
+    rivals = lead.sel(candidate=~lead["tied"])
+    if lead.sizes["candidate"] == 0:
+        return ", the only candidate known."
+    if int(lead["count"].max()) < 2:
+        source = " and over its permutations" if within else ""
+        return f", of one seed{source}: how far seeds differ is not known."
+    if rivals.sizes["candidate"] == 0:
+        return ", in every seed."
+    near = rivals["candidate"].values[~(rivals["low"] > 0).values]
+    if near.size == 0:
+        return ". Compared seed by seed, that is ahead of all others."
+    return f". Compared seed by seed, it is not told apart from {', '.join(map(escaped, near))}."
 
 
 def _agreement(ranks: pd.DataFrame) -> list[str]:

@@ -146,7 +146,26 @@ def test_gain_is_the_difference_to_the_early_stopped_base(dataset: xr.Dataset, m
     else:
         by_hand = np.log(dataset["base_validation_loss"].values[2, stop] / dataset["validation_loss"].values[2, 1, 5])
     assert grown.values[2, 1, 5] == pytest.approx(by_hand, rel=1e-4)
-    assert_allclose(grown.isel(epoch=0), 0, atol=1e-4)  # an expansion preserves the function
+    assert_array_equal(grown.isel(epoch=0), 0)  # an expansion preserves the function
+
+
+def test_gains_that_are_rounding_are_ties(dataset: xr.Dataset) -> None:
+    """Training made every candidate worse, so the best epoch is that of the expansion, whose loss is rounded."""
+    worse = dataset.copy(deep=True)
+    base = worse["base_validation_loss"].sel(base_epoch=worse["base_stop"]).values[:, None]
+    worse["validation_loss"].values[:] = 1.1 * base[..., None]
+    worse["validation_loss"].values[..., 0] = base * (1 + np.array([0, 1e-7, -2e-7], np.float32))
+    unequal = np.unique(worse["validation_loss"].values[0, :, 0])
+    assert unequal.size > 1
+    assert (metric.best_gain(worse, "negative log loss") == 0).all()
+    worse["validation_loss"].values[..., 0] = base * np.float32(1 - 1e-5)
+    assert_allclose(metric.best_gain(worse, "negative log loss"), 1e-5, rtol=0.05)
+
+
+def test_an_expansion_alone_gains_nothing(dataset: xr.Dataset) -> None:
+    for measure in metric.MEASURES:
+        assert (metric.gain(dataset.isel(epoch=[0]), measure) == 0).all()
+        assert metric.best_gain(dataset.isel(epoch=[0]), measure).isnull().all()
 
 
 @pytest.mark.parametrize("measure", metric.MEASURES)

@@ -16,8 +16,7 @@ SMALL, MIDDLE, GREAT = small_study().labels
 
 
 def told(dataset: xr.Dataset, measure: Measure = "accuracy") -> list[str]:
-    frame = overview_data(dataset, Q, N, measure)
-    return answer.sentences(dataset, frame, rank_comparison_data(dataset, Q, N, measure), Q, N, measure)
+    return answer.sentences(dataset, overview_data(dataset, Q, N, measure), Q, N, measure)
 
 
 def made(seeds: int = 4, **sizes: int) -> xr.Dataset:

@@ -93,6 +93,17 @@ def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     assert any(caption.value.endswith("Begun, not finished.") for caption in app.caption)
 
 
+@pytest.mark.parametrize(
+    "page", ["pages/explore/study.py", "pages/explore/sensitivity.py", "pages/compare/predictors.py"]
+)
+def test_equal_metrics_of_trained_candidates_are_said(page, own_cache):
+    dataset = synthetic(small_study(), np.random.default_rng(0))
+    dataset["barrier"].values[:] = 0
+    app = opened(page, study=store_synthetic(own_cache, dataset))
+    assert not app.exception
+    assert any("in every seed M₀ is equal for all candidates" in text.value for text in app.markdown)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_smaller_study_takes_over_what_it_allows(page, own_cache):
     """Going from 1000 permutations and 10 seeds to 60 and 4, with a seed and a checkpoint that only the first has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
@@ -21,6 +20,7 @@ from landscape.figures.style import (
 from landscape.intervals import metric_interval, over_seeds
 from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
 from landscape.rank import METRIC, PARAMETERS, RANGE, SYMBOLS, Kind, predictor_correlation, predictors
+from landscape.words import counted
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -73,8 +73,8 @@ def rank_comparison_data(
 ) -> pd.DataFrame:
     """One row a candidate and predictor, M₀ or the parameter count: its score and its rank.
 
-    Rank 1 is the greatest, ties are averaged; beside them the predictor's correlation with G*_T, with std over
-    seeds. G*_T itself is the last predictor.
+    Rank 1 is the greatest, ties are averaged; beside them the predictor's correlation with G*_T, with std and count
+    over the seeds in which it is defined. G*_T itself is the last predictor.
 
     Scores and ranks are of the mean over seeds. Candidates without a score have no row.
     """
@@ -85,7 +85,7 @@ def rank_comparison_data(
     found = over_seeds(predictor_correlation(chosen, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
-    columns = {"correlation": "mean", "correlation_std": "std"}
+    columns = {"correlation": "mean", "correlation_std": "std", "correlation_seeds": "count"}
     of_predictor = {name: frame["predictor"].map(found[part].to_series()) for name, part in columns.items()}
     return frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
 
@@ -134,10 +134,10 @@ def _add_candidate(figure: go.Figure, row: dict, colour: str, symbol: str) -> No
 
 
 def _headings(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
-    found = frame.groupby("predictor")["correlation"].first()
-    return [_heading(name, found.get(name, np.nan), kind) for name in order]
-
-
-def _heading(predictor: str, found: float, kind: Kind) -> str:
-    shown = SHOWN.get(predictor, predictor)
-    return shown if np.isnan(found) else f"{shown}<br>{SYMBOLS[kind]} = {found:.2f}"
+    """The predictors with their correlations, and over how many seeds where that differs."""
+    found = frame.groupby("predictor")[["correlation", "correlation_seeds"]].first().dropna(subset="correlation")
+    differ = found["correlation_seeds"].nunique() > 1
+    heads = {name: SHOWN.get(name, name) for name in order}
+    for name, (mean, seeds) in found.iterrows():
+        heads[name] += f"<br>{SYMBOLS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
+    return list(heads.values())

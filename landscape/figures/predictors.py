@@ -21,7 +21,7 @@ from landscape.figures.style import (
     palette,
     symbols,
 )
-from landscape.intervals import over_seeds
+from landscape.intervals import over_seeds, spread
 from landscape.metric import Measure, best_gain, walked
 from landscape.rank import (
     KINDS,
@@ -36,6 +36,7 @@ from landscape.rank import (
     settled,
 )
 from landscape.result import BASE
+from landscape.unranked import why_unranked
 
 COLUMNS = 2  # panels in a row, which a telephone still shows
 UNITS = {METRIC: "%", SOTL_E: "nats", "grad_norm": "nats", "snip": "nats", "grasp": "nats²"}  # of the others 1
@@ -54,13 +55,17 @@ def predictor_ranks_data(
 ) -> pd.DataFrame:
     """One row a study, predictor and kind of correlation with G*_T: mean, std, 95 % interval and count over seeds.
 
-    A smaller study takes all of its permutations where it has fewer than n. Raises ValueError for q out of range.
+    `ahead` is how much greater the correlation is than that of M₀, the mean over the `shared` seeds in which both are
+    defined. A smaller study takes all of its permutations where it has fewer than n. Raises ValueError for q out of
+    range.
     """
     frames = []
     for label, dataset in datasets.items():
         whole = min(n, walked(dataset))
         for kind in kinds:
-            found = over_seeds(predictor_correlation(dataset, q, whole, measure, kind), within=RANGE)
+            each = predictor_correlation(dataset, q, whole, measure, kind)
+            ahead = spread(each - each.sel(predictor=METRIC, drop=True))
+            found = over_seeds(each, within=RANGE).assign(ahead=ahead["mean"], shared=ahead["count"])
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
     frame = pd.concat(frames, ignore_index=True)
     first = ["study", "predictor", "kind", "q", "n"]
@@ -73,7 +78,8 @@ def predictor_ranks(
     """A bar a predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
     frame = predictor_ranks_data(datasets, q, n, measure, [kind]).dropna(subset="mean")
     if frame.empty:
-        return nothing("No rank correlation yet: it needs two trained candidates of one seed.")
+        told = [_why(dataset, q, min(n, walked(dataset)), measure) for dataset in datasets.values()]
+        return nothing("<br>".join(dict.fromkeys(told)))
     figure, several = go.Figure(), len(datasets) > 1
     for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
         order = rows["predictor"].tolist()
@@ -90,6 +96,10 @@ def predictor_ranks(
     finish(figure, "predictor", f"{SYMBOLS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     return figure
+
+
+def _why(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:
+    return why_unranked(predictors(dataset, q, n), best_gain(dataset, measure), "every predictor")
 
 
 def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:

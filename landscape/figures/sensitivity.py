@@ -11,8 +11,9 @@ import xarray as xr
 
 from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing
 from landscape.intervals import spread
-from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, walked
+from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, best_gain, metric_grid, walked
 from landscape.rank import SYMBOLS, Kind, sensitivity
+from landscape.unranked import why_unranked
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
 WRITTEN = 60  # grids of more cells carry no numbers
@@ -53,7 +54,7 @@ def sensitivity_map(
     """
     frame = sensitivity_data(dataset, qs, ns, measure, kind)
     if frame["mean"].isna().all():
-        return nothing("No rank correlation yet: it needs two trained candidates of one seed.")
+        return nothing(why_unranked(metric_grid(dataset, qs, ns), best_gain(dataset, measure)))
     cells = frame.pivot(index="q", columns="n", values="mean")
     figure = go.Figure()
     _add_cells(figure, cells, kind)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+import xarray as xr
 
 from landscape.figures import (
-    heading,
     predictor_cost_data,
     predictor_ranks,
     predictor_ranks_data,
     predictor_scores,
     predictor_scores_data,
 )
+from landscape.metric import best_gain, manifold_metric
 from landscape.proxies import PREDICTORS
-from landscape.rank import METRIC, PARAMETERS, SYMBOLS
-from pages.shared import caveats, library, show
+from landscape.rank import METRIC
+from landscape.unranked import why_unranked
+from pages.shared import caveats, library, ranking, show
 from pages.shared.controls import chosen
 
 dataset = library.dataset()
@@ -25,20 +27,12 @@ ranks = predictor_ranks_data(studies, q, n, measure, [rank])
 costs = predictor_cost_data(dataset)
 
 
-def answer(rows: pd.DataFrame) -> str:
-    """Which predictors rank the candidates of one study better than M₀ does, and whether any beats the count."""
-    known = rows.dropna(subset="mean").set_index("predictor")
-    if METRIC not in known.index:
-        return "No rank correlation yet: it needs two trained candidates of one seed."
-    told = {name: f"{known.loc[name, 'mean']:.2f}".replace("-", "−") for name in known.index}
-    better = [heading(name) for name in known.index if known.loc[name, "mean"] > known.loc[METRIC, "mean"]]
-    silent = [heading(name) for name in rows["predictor"] if name not in known.index]
-    parts = [f"M₀ reaches {SYMBOLS[rank]} = **{told[METRIC]}**"]
-    if PARAMETERS in told:
-        parts.append(f"the parameter count, which costs nothing, **{told[PARAMETERS]}**")
-    words = "; ".join(parts) + f". Higher on average: {', '.join(better) if better else 'none'}."
-    why = "Without a rank, being equal for all candidates or not defined"
-    return f"{words} {why}: {', '.join(silent)}." if silent else words
+def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
+    """Which predictors rank the candidates of one study better than M₀ does, or why M₀ does not rank them."""
+    if rows.set_index("predictor").loc[METRIC, "count"]:
+        return ranking.answer(rows, rank)
+    scores = manifold_metric(dataset, q, int(rows["n"].iloc[0])).isel(checkpoint=0)
+    return why_unranked(scores, best_gain(dataset, measure))
 
 
 def speed(costs: pd.DataFrame) -> str:
@@ -54,8 +48,8 @@ def speed(costs: pd.DataFrame) -> str:
     return f"{told} The paper says that M₀ is faster than every baseline (A.2.3); here {', '.join(faster)} cost less."
 
 
-for label in studies:
-    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(ranks[ranks["study"] == label]))
+for label, each in studies.items():
+    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(each, ranks[ranks["study"] == label]))
 show.chart(
     predictor_ranks(studies, q, n, measure, rank),
     "predictors",

@@ -7,8 +7,10 @@ import xarray as xr
 
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.intervals import over_seeds
-from landscape.metric import walked
+from landscape.metric import best_gain, metric_grid, walked
 from landscape.rank import RANGE, sensitivity
+from landscape.unranked import why_unranked
+from landscape.words import counted
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
@@ -20,10 +22,10 @@ def told(dataset: xr.Dataset, n: int) -> str:
     """The correlation at the current q and n, in words."""
     here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")), within=RANGE)
     if (count := int(here["count"])) == 0:
-        return ""
+        return f"At q = {q:g} and n = {n}: {why_unranked(metric_grid(dataset, [q], [n]), best_gain(dataset, measure))}"
     known = here["low"].notnull()
     interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if known else ""
-    seeds = "one seed" if count == 1 else f"mean of {count} seeds"
+    seeds = ("mean of " if count > 1 else "") + counted(count, "seed")
     told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, {seeds}{interval}."
     return told.replace("-", "−")
 

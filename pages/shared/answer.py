@@ -5,12 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
+from landscape.figures import predictor_ranks_data
 from landscape.metric import Measure, best_gain, manifold_metric
 from landscape.paired import leads
+from landscape.rank import METRIC, Kind
 from landscape.terminal import decimals
+from landscape.unranked import why_unranked
 from landscape.words import bounds
+from pages.shared import ranking
 from pages.shared.show import bold, escaped
 
+NOT_YET = "No candidate has been trained yet."
 UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
 
 
@@ -51,26 +56,31 @@ def _rank(value: float) -> str:
 
 
 def sentences(
-    dataset: xr.Dataset, frame: pd.DataFrame, ranks: pd.DataFrame, q: float, n: int, measure: Measure
+    dataset: xr.Dataset, frame: pd.DataFrame, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> list[str]:
     """Which candidate M₀ would pick, which one training picked, and how well they agree."""
     metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    gains = best_gain(dataset, measure)
     if metric.isnull().all():
         return ["No candidate has been measured yet."]
     told = pick(metric, frame, "M0", "Before any training, M₀ picks", "%", 1)
-    return [told, *_training(dataset, frame, measure), *_agreement(ranks)]
-
-
-def _training(dataset: xr.Dataset, frame: pd.DataFrame, measure: Measure) -> list[str]:
-    gains = best_gain(dataset, measure)
-    if dataset.sizes["epoch"] == 1:
-        return ["The candidates were not trained."]
     if gains.isnull().all():
-        return ["No candidate has been trained yet."]
+        return [told, "The candidates were not trained." if dataset.sizes["epoch"] == 1 else NOT_YET]
+    rows = predictor_ranks_data({"": dataset}, q, n, measure, [kind])
+    return [told, _training(gains, frame, measure), _agreement(metric, gains, rows, kind)]
+
+
+def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str:
     if gains.mean("seed").max() <= 0:
-        return ["After training, no candidate gained anything on average."]
+        return "After training, no candidate gained anything on average."
     words, digits = "After training, the greatest gain is that of", gain_digits(frame, measure)
-    return [pick(gains, frame, "best_gain", words, UNITS[measure], digits)]
+    return pick(gains, frame, "best_gain", words, UNITS[measure], digits)
+
+
+def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind) -> str:
+    if rows.set_index("predictor").loc[METRIC, "count"]:
+        return f"Rank correlation with G*: {ranking.agreement(rows, kind)}"
+    return why_unranked(metric, gains)
 
 
 def pick(values: xr.DataArray, frame: pd.DataFrame, name: str, words: str, unit: str, digits: int) -> str:
@@ -97,16 +107,3 @@ def _sureness(lead: xr.Dataset, within: bool) -> str:
     if near.size == 0:
         return ". Compared seed by seed, that is ahead of all others."
     return f". Compared seed by seed, it is not told apart from {', '.join(map(escaped, near))}."
-
-
-def _agreement(ranks: pd.DataFrame) -> list[str]:
-    found = (
-        ranks.groupby("predictor", sort=False)[["correlation", "correlation_std"]].first().dropna(subset="correlation")
-    )
-    if "M0" not in found.index:
-        return []
-    told = {name: f"{row['correlation']:.2f}".replace("-", "−") for name, row in found.iterrows()}
-    spread = found.loc["M0", "correlation_std"]
-    shown = told["M0"] + ("" if pd.isna(spread) else f" ± {spread:.2f} over seeds")
-    count = f"; the parameter count alone reaches {told['parameters']}" if "parameters" in told else ""
-    return [f"Rank correlation of M₀ with G*: {shown}{count}."]

@@ -1,0 +1,90 @@
+"""What is said of rank correlations that some or all seeds lack."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from synthetic import small_study, synthetic
+
+from landscape import figures
+from landscape.metric import best_gain, metric_grid
+from landscape.rank import METRIC, PARAMETERS, predictor_correlation
+from landscape.unranked import why_unranked
+from pages.shared import answer, ranking
+
+Q, N, MEASURE = 0.4, 50, "accuracy"
+CEILING = "No rank correlation: in every seed M₀ is equal for all candidates."
+
+
+def made() -> xr.Dataset:
+    return synthetic(small_study(), np.random.default_rng(0))
+
+
+def at_ceiling(seeds: list[int]) -> xr.Dataset:
+    """Every edge of every candidate exists in some seeds."""
+    dataset = made()
+    dataset["barrier"].loc[{"seed": seeds}] = 0
+    return dataset
+
+
+def table(dataset: xr.Dataset) -> pd.DataFrame:
+    return figures.predictor_ranks_data({"one": dataset}, Q, N, MEASURE, ["kendall"])
+
+
+def test_seeds_are_named_where_they_differ_and_compared_where_both_have_a_rank() -> None:
+    dataset = at_ceiling([0, 1, 3])
+    found = predictor_correlation(dataset, Q, N, MEASURE)
+    mine, count = found.sel(predictor=METRIC).values, found.sel(predictor=PARAMETERS).values
+    assert np.isfinite(mine).tolist() == [False, False, True, False] and np.isfinite(count).all()
+    told = ranking.agreement(table(dataset), "kendall")
+    assert told.startswith(
+        f"M₀ reaches τ = **{mine[2]:.2f}** over one seed; the parameter count, which costs nothing, "
+    )
+    assert f"**{count.mean():.2f}** ± {count.std(ddof=1):.2f} over 4 seeds." in told
+    gap = mine[2] - count[2]
+    compared = f"{abs(gap):.2f} {'higher' if gap > 0 else 'lower'}" if gap else "as high"
+    assert told.endswith(f"In the one seed where both are defined, M₀ is {compared}.")
+    assert told in answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1]
+
+
+def test_other_predictors_are_compared_with_the_metric_within_seeds() -> None:
+    rows = table(at_ceiling([1])).set_index("predictor")
+    found = predictor_correlation(at_ceiling([1]), Q, N, MEASURE)
+    gap = (found.sel(predictor="grad_norm") - found.sel(predictor=METRIC)).values
+    assert rows.loc["grad_norm", "shared"] == 3
+    assert rows.loc["grad_norm", "ahead"] == pytest.approx(np.nanmean(gap))
+
+
+def test_nothing_is_said_of_seeds_that_do_not_differ() -> None:
+    told = ranking.answer(table(made()), "kendall")
+    assert "seed" not in told and "Higher on average: " in told
+    assert told.endswith("Without a rank, being equal for all candidates or not defined: SNIP.")
+
+
+def test_trained_candidates_with_equal_metrics_are_not_called_untrained() -> None:
+    dataset = at_ceiling([0, 1, 2, 3])
+    assert why_unranked(metric_grid(dataset, [Q], [N]), best_gain(dataset, MEASURE)) == CEILING
+    figure = figures.sensitivity_map(dataset, [Q], [N], MEASURE)
+    assert figure.layout.annotations[0].text == CEILING
+    assert answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1] == CEILING
+
+
+def test_equal_gains_are_told_from_missing_ones() -> None:
+    equal, missing = made(), made()
+    equal["validation_accuracy"].values[:] = 0.95
+    figure = figures.predictor_ranks({"one": equal}, Q, N, MEASURE)
+    told = "No rank correlation: in every seed the best gain G* is equal for all candidates."
+    assert figure.layout.annotations[0].text == told
+    missing["validation_accuracy"].values[..., 1:, :] = np.nan  # one candidate left
+    figure = figures.predictor_ranks({"one": missing}, Q, N, MEASURE)
+    assert figure.layout.annotations[0].text == "No rank correlation: it needs two trained candidates of one seed."
+
+
+def test_seeds_may_lack_ranks_for_different_reasons() -> None:
+    dataset = at_ceiling([0, 1])
+    dataset["validation_accuracy"].loc[{"seed": [2, 3]}] = 0.95
+    scores = metric_grid(dataset, [Q], [N])
+    told = "No rank correlation: in every seed M₀ or the best gain G* is equal for all candidates."
+    assert why_unranked(scores, best_gain(dataset, MEASURE)) == told

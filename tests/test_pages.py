@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
 from landscape.result import study_of
+from landscape.shipped import preset
 from landscape.store import Store
 from landscape.study import SCHEMA
 
@@ -56,6 +57,11 @@ def test_page_renders_and_says_what_it_shows(page):
 
 def test_a_visitor_sees_the_study_of_the_readme_first(own_cache):
     assert opened().selectbox(key="study").value == "digits-mlp"
+
+
+def test_a_shipped_study_is_told_in_the_words_of_its_preset(own_cache):
+    app = opened(study="digits-mlp")
+    assert any(caption.value == preset("digits-mlp").description for caption in app.sidebar.caption)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from landscape.__main__ import main
 from landscape.shipped import presets
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -22,3 +23,9 @@ def test_a_model_of_ones_own(capsys: pytest.CaptureFixture) -> None:
 def test_every_preset_of_the_paper_is_named() -> None:
     laptops = {name.removesuffix("-paper") for name in presets()}
     assert laptops <= set(re.findall(r"`([\w-]+)`", README)) | {"digits-mlp"}
+
+
+def test_the_numbers_are_those_that_show_prints(capsys: pytest.CaptureFixture) -> None:
+    assert main(["show", "digits-mlp"]) == 0
+    tables = capsys.readouterr().out.split("\n\n", 1)[1]
+    assert f"```\n{tables}```" in README

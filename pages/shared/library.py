@@ -37,11 +37,17 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
     listing = store.entries()
     entries = {entry.key: entry for entry in reversed(listing.entries)}  # of equal keys the one computed here
     stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name != FIRST, entry.name))
-    studies = {entry.key: validated(entry.record["study"]) for entry in stored}
+    studies = {entry.key: _told(entry) for entry in stored}
     for study in (*asked_for().values(), *store.begun(), *presets().values()):
         studies.setdefault(study.key, study)
     found = (Choice(label(study), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged
+
+
+def _told(entry: Entry) -> Study:
+    """The study of an entry; that of a shipped one with the texts of its preset today, which are no part of the key."""
+    preset = presets().get(entry.name) if entry.shipped else None
+    return preset if preset and preset.key == entry.key else validated(entry.record["study"])
 
 
 def label(study: Study) -> str:

@@ -226,6 +226,11 @@ def test_sensitivity_equals_the_metric_at_every_q_and_n():
         assert row.mean == pytest.approx(np.nanmean(expected))
 
 
+def test_a_histogram_counts_steps_and_not_edges():
+    """Also those above λ are counted, which are no edges."""
+    assert "count (steps)" in axis_titles(figures.barrier_histogram(whole(), None, 0, Q, N))
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_every_barrier_falls_into_one_bin(log):
     frame = figures.barrier_histogram_data(whole(), None, 0, Q, N, log=log)

@@ -74,6 +74,21 @@ def test_a_slider_moves_the_page(page):
     assert app.slider(key="q").value == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(("edge", "everything", "told"), [
+    ("0 – 1", "false", "edge"), ("0 – 2", "false", "no step of it and no edge"), ("0 – 2", "true", "edge"),
+])  # fmt: skip
+def test_only_a_pair_that_is_drawn_is_called_an_edge(edge, everything, told):
+    app = opened("pages/explore/graph.py", edge=edge, all_pairs=everything)
+    (sentence,) = [text.value for text in app.markdown if text.value.startswith("On the training batch")]
+    assert told in sentence and ("λ" in sentence) == (told == "edge")
+
+
+def test_a_walk_of_n_steps_has_one_node_more(own_cache):
+    """1000 steps: 1001 nodes, 500,500 pairs."""
+    app = opened("pages/explore/graph.py")
+    assert any("that is 1,000 instead of 500,500." in text.value for text in app.markdown)
+
+
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):

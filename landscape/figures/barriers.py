@@ -119,7 +119,7 @@ def _rows(count: int, lines: int, log: bool) -> dict:
         f"yaxis{row}": AXIS | {"domain": [max(top - ROW_HEIGHT / pixels, 0), top], "nticks": 3, "rangemode": "tozero"}
         for row, top in enumerate(tops, 1)
     }
-    axes[f"yaxis{(count + 1) // 2}"]["title"] = AXIS["title"] | {"text": "count (edges)"}
+    axes[f"yaxis{(count + 1) // 2}"]["title"] = AXIS["title"] | {"text": "count (steps)"}
     zeros = "<br><sup>exact zeros are counted beside each name</sup>" if log else ""
     title = AXIS["title"] | {"text": f"midpoint barrier b̂ (nats){zeros}"}
     x = AXIS | {"anchor": _axis(count), "title": title, "type": "log" if log else "linear"}

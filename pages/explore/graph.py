@@ -7,7 +7,15 @@ import math
 import streamlit as st
 
 from landscape.curves import pair_barriers
-from landscape.figures import edge_curve, edge_curve_data, permutation_graph, permutation_graph_data, walk_graph
+from landscape.figures import (
+    edge_curve,
+    edge_curve_data,
+    pair_nodes,
+    permutation_graph,
+    permutation_graph_data,
+    step_pairs,
+    walk_graph,
+)
 from landscape.result import STAGES
 from pages.shared import library, show
 from pages.shared.controls import chosen, node_pairs
@@ -30,6 +38,14 @@ def choose() -> None:
         st.session_state["edge"] = pairs[int(data[0] if isinstance(data, list | tuple) else data)]
 
 
+def height(barrier: float, limit: float) -> str:
+    """The barrier between the chosen nodes beside λ, and whether it makes an edge of the graph that is drawn."""
+    if not everything and pair_nodes(dataset, pair) not in step_pairs(dataset, dataset.sizes["node"] - 1):
+        return f"{barrier:.3g} nats; no neighbours on the walk, so no step of it and no edge"
+    sign, what = ("≤", "an edge") if barrier <= limit else (">", "no edge")
+    return f"{barrier:.3g} nats {sign} λ = {limit:.3g} nats: {what}"
+
+
 show.chart(
     permutation_graph(*view, q, n, everything),
     "graph",
@@ -44,18 +60,16 @@ if graph.number_of_edges():
     st.markdown(
         f"{present} of {graph.number_of_edges()} edges exist, λ = {graph.graph['threshold']:.3g} nats. The walk of "
         f"{nodes} nodes has {nodes - 1} barriers to measure, all pairs {math.comb(nodes, 2)}; with n = {n} that is "
-        f"{n:,} instead of {math.comb(n, 2):,}."
+        f"{n:,} instead of {math.comb(n + 1, 2):,}."
     )
     if bad := [node for node, degree in graph.nodes(data="degree") if degree == 0]:
         st.markdown(
             f"Without any edge: {', '.join(map(str, bad))}. Among all pairs, one such bad node takes {nodes - 1} of "
             f"{math.comb(nodes, 2)} possible edges away; on the walk it takes at most two."
         )
-st.subheader(f"Along the edge {edge}")
+st.subheader(f"Between nodes {edge}")
 if graph.number_of_edges():
-    height, limit = float(pair_barriers(*view)[pair]), graph.graph["threshold"]
-    told = "≤ λ = {:.3g} nats: an edge" if height <= limit else "> λ = {:.3g} nats: no edge"
-    st.markdown(f"On the training batch b̂ = {height:.3g} nats {told.format(limit)}.")
+    st.markdown(f"On the training batch b̂ = {height(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}.")
 show.chart(
     edge_curve(*view, pair, TRAIN),
     "edge",
@@ -64,7 +78,7 @@ show.chart(
 )
 show.definition(
     r"\theta_{i+1} = P(\theta_i, \pi_i), \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
-    r" \qquad e_\text{upper} = n \text{ instead of } \binom{n}{2}",
+    r" \qquad e_\text{upper} = n \text{ instead of } \binom{n + 1}{2}",
     "section 3.2, Algorithm 1, A.2.1",
     "One step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. The picture keeps distances in "
     "parameter space as well as a plane can (multidimensional scaling).",

@@ -236,7 +236,7 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "pair": lambda d, v: Choices("Seeds", seed_pairs(d), "0 and 1") if v["between"] == SEEDS else None,
     "split": lambda d, v: Choices("Data", ("both", *SPLITS), "both", None, True),
     "all_pairs": lambda d, v: Switch("All pairs", help="Every two nodes, not only neighbours on the walk."),
-    "edge": lambda d, v: Choices("Edge shown below", node_pairs(d), "0 – 1", "Or click the middle of an edge."),
+    "edge": lambda d, v: Choices("Nodes compared below", node_pairs(d), "0 – 1", "Or click the middle of an edge."),
     "moment": lambda d, v: Choices(
         "Candidates", ("at the expansion", "trained"), "at the expansion", "The base is always the trained φ*.", True
     ),

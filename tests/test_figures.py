@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -28,6 +29,8 @@ Drawn = Callable[[xr.Dataset], go.Figure]
 DRAWN: dict[str, Drawn] = {
     "overview": lambda d: figures.overview(d, Q, N, MEASURE),
     "rank_comparison": lambda d: figures.rank_comparison(d, Q, N, MEASURE),
+    "predictor_ranks": lambda d: figures.predictor_ranks({"one": d}, Q, N, MEASURE),
+    "predictor_scores": lambda d: figures.predictor_scores(d, Q, N, MEASURE),
     "interpolation": lambda d: figures.interpolation(d, 0, "base", "start", figures.start_pairs(d, 3)),
     "seed_interpolation": lambda d: figures.seed_interpolation(d, "base", "start", 0),
     "barrier_histogram": lambda d: figures.barrier_histogram(d, None, 0, Q, N),
@@ -43,8 +46,18 @@ DRAWN: dict[str, Drawn] = {
     "surface_relief": lambda d: figures.surface_relief(d, "base", "start"),
     "surface_scale": lambda d: figures.surface_scale(d, "start"),
 }
-BY_CANDIDATE = ("overview", "rank_comparison", "gain_trajectories", "metric_trajectories", "perplexity_trajectories")
-UNTRAINED = ("overview", "gain_trajectories", "perplexity_trajectories", "correlation_trajectories", "sensitivity_map")
+BY_CANDIDATE = (
+    "overview", "rank_comparison", "predictor_scores", "gain_trajectories", "metric_trajectories",
+    "perplexity_trajectories",
+)  # fmt: skip
+COUNTED = (
+    "overview", "predictor_ranks", "gain_trajectories", "metric_trajectories", "correlation_trajectories",
+    "perplexity_trajectories", "sensitivity_map",
+)  # fmt: skip
+UNTRAINED = (
+    "overview", "predictor_ranks", "predictor_scores", "gain_trajectories", "perplexity_trajectories",
+    "correlation_trajectories", "sensitivity_map",
+)  # fmt: skip
 
 
 def backwards(**sizes: int) -> Study:
@@ -328,7 +341,7 @@ def axis_titles(figure: go.Figure) -> list[str]:
 def test_axes_tell_their_units(name):
     titles = axis_titles(DRAWN[name](whole()))
     assert titles
-    unitless = ("α (", "ranked by", "rank (", "MDS axis", "along θ", "across")
+    unitless = ("α (", "ranked by", "rank (", "MDS axis", "along θ", "across", "predictor")
     for title in titles:
         assert title.endswith(")") or "(nats)" in title or title.startswith(unitless), title
 
@@ -357,13 +370,33 @@ def test_one_seed_is_enough(name):
         assert DRAWN[name](dataset).data
 
 
+def hover_texts(figure: go.Figure) -> list[str]:
+    parts = [part for trace in figure.data for part in (trace.hovertemplate, trace.text, trace.hovertext)]
+    return [str(each) for part in parts if part is not None for each in np.atleast_1d(part)]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_hover_texts_leave_out_what_is_not_known(name, seeds):
+    """One seed has no deviation and no interval over seeds, and is not `1 seeds`."""
+    dataset = synthetic(backwards(seeds=seeds), np.random.default_rng(1))
+    if name == "seed_interpolation" and seeds == 1:
+        return
+    dataset["parameters"].loc[{"model": BACKWARDS[0]}] = -1
+    told = "\n".join(hover_texts(DRAWN[name](dataset)))
+    assert not re.search(r"\bnan\b|None|<NA>|\b1 seeds", told)
+    assert not re.search(r"± ?%{|\[%{", told)  # what Plotly fills in is filled in where it is not known as well
+    assert seeds > 1 or "±" not in told
+    assert name not in COUNTED or ("one seed" if seeds == 1 else "4 seeds") in told
+
+
 @pytest.mark.parametrize("name", DRAWN)
 def test_without_training_a_figure_says_so_or_shows_what_there_is(name):
     figure = DRAWN[name](untrained())
-    if name in UNTRAINED and name != "correlation_trajectories":
+    if name in UNTRAINED:
         assert name == "perplexity_trajectories" or not figure.data
         assert figure.layout.annotations[0].text
-    elif name not in UNTRAINED:
+    else:
         assert figure.data
 
 

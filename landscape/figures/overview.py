@@ -20,7 +20,7 @@ from landscape.figures.style import (
 from landscape.intervals import metric_interval, over_seeds
 from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
 from landscape.rank import METRIC, PARAMETERS, RANGE, SYMBOLS, Kind, predictor_correlation, predictors
-from landscape.words import counted
+from landscape.words import bounds, counted
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -126,11 +126,17 @@ def _add_candidate(figure: go.Figure, row: dict, colour: str, symbol: str) -> No
     figure.add_scatter(
         x=[row["M0"]], y=[row["best_gain"]], mode="markers", name=row["candidate"], **bars,
         marker={"symbol": symbol, "size": 13, "color": colour},
-        hovertemplate=f"{row['candidate']}, {row['parameters']} parameters<br>"
-        f"M<sub>0</sub> {row['M0']:.2f} % [{row['M0_low']:.2f}, {row['M0_high']:.2f}]<br>"
-        f"G*<sub>T</sub> {row['best_gain']:.4g} [{row['best_gain_low']:.4g}, {row['best_gain_high']:.4g}]<br>"
-        f"{row['seeds']} seeds<extra></extra>",
+        hovertemplate=f"{_told(row)}<extra></extra>",
     )  # fmt: skip
+
+
+def _told(row: dict) -> str:
+    """A candidate in a hover text, as far as it is known."""
+    count = "" if pd.isna(row["parameters"]) else f", {row['parameters']} parameters"
+    within = bounds(row["M0_low"], row["M0_high"], ".2f")
+    metric = f"M<sub>0</sub> {row['M0']:.2f} %{within}{' over permutations' if within and row['seeds'] == 1 else ''}"
+    gain = f"G*<sub>T</sub> {row['best_gain']:.4g}{bounds(row['best_gain_low'], row['best_gain_high'], '.4g')}"
+    return f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}"
 
 
 def _headings(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:

@@ -37,6 +37,7 @@ from landscape.rank import (
 )
 from landscape.result import BASE
 from landscape.unranked import why_unranked
+from landscape.words import bounds, counted, deviation
 
 COLUMNS = 2  # panels in a row, which a telephone still shows
 UNITS = {METRIC: "%", SOTL_E: "nats", "grad_norm": "nats", "snip": "nats", "grasp": "nats²"}  # of the others 1
@@ -88,14 +89,20 @@ def predictor_ranks(
         look = {"color": hues, "opacity": 0.55}
         figure.add_bar(
             x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker=look,
-            showlegend=several, customdata=rows[["std", "low", "high", "count"]],
+            showlegend=several, hovertext=[_told(row, kind) for row in rows.to_dict("records")],
             error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
-            hovertemplate=f"%{{x}}, {label}<br>{SYMBOLS[kind]} = %{{y:.3f}} ± %{{customdata[0]:.2f}}, "
-            "95 % interval [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>%{customdata[3]} seeds<extra></extra>",
+            hovertemplate=f"%{{x}}, {label}<br>%{{hovertext}}<extra></extra>",
         )  # fmt: skip
     finish(figure, "predictor", f"{SYMBOLS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     return figure
+
+
+def _told(row: dict, kind: Kind) -> str:
+    """A bar in a hover text: mean, std and interval as far as they are known, and of how many seeds."""
+    interval = bounds(row["low"], row["high"], ".2f")
+    told = f"{SYMBOLS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
+    return f"{told}{', 95 % interval' * bool(interval)}{interval}<br>{counted(row['count'], 'seed')}"
 
 
 def _why(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:
@@ -122,17 +129,21 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
         rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows, horizontal_spacing=0.06
     )
     hues, marks = colours(dataset), symbols(dataset)
+    listed: set[str] = set()
     for i, name in enumerate(order):
         place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
         for candidate in candidate_order(dataset):
             points = frame[(frame["predictor"] == name) & (frame["candidate"] == candidate)]
+            if points.empty:
+                continue
             figure.add_scatter(
                 x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
-                showlegend=i == 0, customdata=points["seed"],
+                showlegend=candidate not in listed, customdata=points["seed"],
                 marker={"color": hues[candidate], "symbol": marks[candidate], "size": 9}, **place,
                 hovertemplate=f"{candidate}, seed %{{customdata}}<br>{heading(name)} %{{x:.5g}}<br>"
                 "G*<sub>T</sub> %{y:.4g}<extra></extra>",
             )  # fmt: skip
+            listed.add(candidate)
         scores = frame[frame["predictor"] == name]["score"]
         figure.update_xaxes(_axis(scores, described(name).log), tickangle=0, **place)
     finish(figure, "", "", height=240 * rows + 60)

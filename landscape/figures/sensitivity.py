@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing
+from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing, summarised
 from landscape.intervals import spread
 from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, best_gain, metric_grid, walked
 from landscape.rank import SYMBOLS, Kind, sensitivity
@@ -77,13 +77,17 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
     columns = {name: np.searchsorted(np.unique(frame[name]), frame[name]) for name in ("q", "n")}
-    told = frame[["q", "n", "std", "count"]].values.tolist()  # a click on a row of an array would arrive as a mapping
+    at = frame[["q", "n"]].values.tolist()  # a click on a row of an array would arrive as a mapping
+    told = [_told(row, kind) for row in frame.to_dict("records")]
     figure.add_scatter(
-        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=told,
-        marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=frame["mean"],
-        hovertemplate=f"q = %{{customdata[0]}}, n = %{{customdata[1]}}<br>{SYMBOLS[kind]} = %{{text:.3f}} ± "
-        "%{customdata[2]:.2g}<br>%{customdata[3]} seeds<extra></extra>",
+        x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=at,
+        marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=told,
+        hovertemplate="q = %{customdata[0]}, n = %{customdata[1]}<br>%{text}<extra></extra>",
     )  # fmt: skip
+
+
+def _told(row: dict, kind: Kind) -> str:
+    return f"{SYMBOLS[kind]} = {summarised(row, '.3f', '.2g')}" if row["count"] else "no rank correlation"
 
 
 def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, int]) -> None:

@@ -6,6 +6,7 @@ else is set that a theme decides. A candidate also has a marker of its own, so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from plotly.colors import sample_colorscale
 
 from landscape.metric import Measure
 from landscape.result import BASE, study_of
+from landscape.words import counted, deviation
 
 # Optimised in OKLab for the greatest distance between any two under normal, protan, deutan and tritan vision.
 SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
@@ -81,6 +83,11 @@ def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
     line = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     label = {"text": "ceiling 1 − q", "xanchor": "right", "yanchor": "bottom", "font": {"size": TICK_SIZE}} | place
     add(100 * (1 - q), line=line, annotation=label)
+
+
+def summarised(row: Mapping[str, Any], form: str, form_of_std: str) -> str:
+    """Mean ± std and the number of seeds, in a hover text, of a row with `mean`, `std` and `count`."""
+    return f"{row['mean']:{form}}{deviation(row['std'], form_of_std)}<br>{counted(row['count'], 'seed')}"
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from landscape.figures.style import (
     gain_title,
     nothing,
     palette,
+    summarised,
     symbols,
     translucent,
 )
@@ -28,6 +30,8 @@ from landscape.metric import Measure, base_perplexity, best_gain, gain, manifold
 from landscape.rank import SYMBOLS as LETTERS
 from landscape.rank import Kind, trajectory_correlation
 from landscape.result import BASE
+from landscape.unranked import why_unranked
+from landscape.words import deviation
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 MARKED = 25  # lines of at most so many points show them
@@ -55,10 +59,17 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
         figure.add_scatter(
             x=_placed([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
             marker={"symbol": "star", "size": 17, "color": hues[row.candidate], "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}<br>"
-            f"G*<sub>T</sub> over seeds {row.best_gain:.4g} ± {row.best_gain_std:.2g}<extra></extra>",
+            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}{_best(row)}"
+            "<extra></extra>",
         )  # fmt: skip
     return _finished(figure, frame, "epoch", gain_title(measure), log)
+
+
+def _best(row: Any) -> str:
+    """G*_T of a candidate in a hover text; nothing where it was not trained."""
+    if np.isnan(row.best_gain):
+        return ""
+    return f"<br>mean G*<sub>T</sub> {row.best_gain:.4g}{deviation(row.best_gain_std, '.2g')}"
 
 
 def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
@@ -133,6 +144,8 @@ def correlation_trajectories(
     """
     frame = correlation_trajectories_data(dataset, q, n, measure, kind, further)
     figure, qs = go.Figure(), sorted({q, *further})
+    if frame.empty:
+        return nothing(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
     *hues, last = palette(len(qs) + 1)
     for each, colour, symbol in zip(qs, hues, SYMBOLS, strict=False):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
@@ -168,9 +181,8 @@ def _add_line(
         mode="lines+markers" if len(points) <= MARKED else "lines",
         line={"color": colour, "width": LINE_WIDTH / 2 if thin else LINE_WIDTH},
         marker={"symbol": symbol, "size": 6 if thin else 9},
-        customdata=points[[x, "std", "count"]],
-        hovertemplate=f"{name}<br>epoch %{{customdata[0]}}<br>%{{y:.4g}} ± %{{customdata[1]:.2g}}"
-        "<br>%{customdata[2]} seeds<extra></extra>",
+        text=[f"epoch {row[x]:g}<br>{summarised(row, '.4g', '.2g')}" for row in points.to_dict("records")],
+        hovertemplate=f"{name}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
 
 

@@ -110,7 +110,8 @@ def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     told = (
         f"So far 3 of 12 candidates (seeds counted apart) have been walked, each for at least {STEPS} of {STEPS} steps"
     )
-    assert any(caption.value.startswith(told) for caption in app.caption)
+    (so_far,) = [caption.value for caption in app.caption if caption.value.startswith(told)]
+    assert "means change with further seeds" in so_far and "link without n" in so_far
     assert any(caption.value.endswith("Begun, not finished.") for caption in app.caption)
 
 

@@ -73,7 +73,8 @@ def so_far(dataset: xr.Dataset) -> str:
     whole, steps = dataset.sizes["seed"] * dataset.sizes["candidate"], dataset.sizes["permutation"]
     return (
         f"So far {models} of {whole} candidates (seeds counted apart) have been walked, each for at least "
-        f"{walked(dataset)} of {steps} steps. What is shown for so many steps is final."
+        f"{walked(dataset)} of {steps} steps. The barriers of these walks are final; means change with further seeds, "
+        "and a link without n takes all the steps there are when it is opened."
     )
 
 

@@ -14,8 +14,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape import metric, rank
+from landscape import metric, open_study, rank
 from landscape.result import PROXIES
+from landscape.store import GALLERY
 
 SCIPY = {"kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr}
 TIED = st.integers(-3, 3).map(float)
@@ -97,6 +98,7 @@ def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.
     [
         ([3.0, 1.0, 2.0], [3.0, 1.0, 2.0]),
         ([1.000005, 1.0, 2.0], [1.0, 1.0, 2.0]),
+        ([1.00005, 1.0, 1.001], [1.0, 1.0, 1.001]),
         ([-5.0, -5.00001, 7.0], [-5.00001, -5.00001, 7.0]),
         ([1.0, np.nan, 1.000001], [1.0, np.nan, 1.0]),
         ([0.0, 0.0], [0.0, 0.0]),
@@ -106,6 +108,17 @@ def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.
 def test_settled_scores(scores: list[float], expected: list[float]) -> None:
     assert_array_equal(rank.settled(scores), expected)
     assert_array_equal(rank.settled([scores, scores]), [expected, expected])
+
+
+@pytest.mark.parametrize("name", [folder.name for folder in sorted(GALLERY.iterdir())])
+def test_rounding_and_differences_lie_far_from_the_margin_between_them(name: str) -> None:
+    """In what is shipped, of the proxies that exact widening cannot change: a factor of five on either side."""
+    scores = open_study(name)["proxy"].transpose("predictor", "seed", "candidate")
+    for predictor in scores["predictor"].values.tolist():
+        values = np.sort(scores.sel(predictor=predictor).values.astype(np.float64))
+        steps = np.diff(values) / np.abs(values[:, 1:])
+        if not rank.described(predictor).sees_width:
+            assert not np.any((steps > rank.TIE / 5) & (steps < 5 * rank.TIE))
 
 
 def test_unknown_parameter_counts_are_missing(dataset: xr.Dataset) -> None:

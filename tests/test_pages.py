@@ -64,14 +64,25 @@ def test_a_shipped_study_is_told_in_the_words_of_its_preset(own_cache):
     assert any(caption.value == preset("digits-mlp").description for caption in app.sidebar.caption)
 
 
+def drawn(app: AppTest) -> list[str]:
+    """The figures of a page, with all of their data."""
+    return [chart.proto.spec for chart in app.get("plotly_chart")]
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_a_slider_moves_the_page(page):
+@pytest.mark.parametrize(("name", "value"), [("q", 0.1), ("n", 70)])
+def test_a_slider_moves_the_figures(page, name, value):
+    """And moving it back brings the first ones back."""
     app = opened(page)
-    if not any(slider.key == "q" for slider in app.slider):
-        pytest.skip("this page has no q")
-    app.slider(key="q").set_value(0.1).run()
+    if not any(slider.key == name for slider in app.slider):
+        pytest.skip(f"this page has no {name}")
+    before, first = drawn(app), app.slider(key=name).value
+    app.slider(key=name).set_value(value).run()
     assert not app.exception
-    assert app.slider(key="q").value == pytest.approx(0.1)
+    assert app.slider(key=name).value == pytest.approx(value)
+    assert drawn(app) != before
+    app.slider(key=name).set_value(first).run()
+    assert drawn(app) == before
 
 
 @pytest.mark.parametrize(("edge", "everything", "told"), [

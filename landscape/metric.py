@@ -170,15 +170,6 @@ def best_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return best.rename("best_gain").assign_attrs(long_name="best gain G*_T")
 
 
-def best_epoch(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
-    """The first epoch at which G_t reaches G*_T, dims (seed, candidate); NaN where no epoch is there."""
-    grown = gain(dataset, measure)
-    first = grown.fillna(-np.inf).argmax("epoch")
-    epoch = dataset["epoch"].isel(epoch=first).astype(np.float64).drop_vars("epoch")
-    attrs = {"units": "epochs", "long_name": "epoch of the best gain"}
-    return epoch.where(grown.notnull().any("epoch")).rename("best_epoch").assign_attrs(attrs)
-
-
 def checked_size(dataset: xr.Dataset, n: int) -> int:
     """n as an int. Raises ValueError unless it is a whole number from 1 to the permutations computed."""
     computed = dataset.sizes["permutation"]

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.figures.style import AXIS, FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
-from landscape.intervals import binomial_interval
+from landscape.intervals import size_interval
 from landscape.metric import manifold_size, prefix, threshold
 from landscape.result import BASE
 
@@ -26,7 +26,7 @@ def barrier_shares_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, 
     rows = []
     for model, seeds, walks, limits in _walks(dataset, seed, checkpoint, q, n):
         shares = manifold_size(walks, limits)
-        low, high = binomial_interval(np.round(shares * n), n)
+        low, high = size_interval(walks, limits)
         columns = {"seed": seeds, "threshold": limits, "share": shares, "low": low, "high": high}
         rows.append(pd.DataFrame({"model": model} | columns))
     frame = pd.concat(rows, ignore_index=True).dropna(ignore_index=True)

@@ -26,19 +26,18 @@ GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
 
 
-def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int | None = None) -> pd.DataFrame:
+def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
     """One row a candidate: width, parameters, M₀ and G*_T with 95 % intervals, and how many seeds there are.
 
-    The intervals are those of the means over seeds. Of one seed (or a study of one), that of M₀ is bootstrapped
-    over permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
+    The intervals are those of the means over seeds. In a study of one seed, that of M₀ is bootstrapped over
+    permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
     exists; `perplexity`, of language models only, is the lowest over epochs, mean over seeds. Unknown counts are
     missing. Raises ValueError for q or n out of range.
     """
-    chosen = dataset if seed is None else dataset.sel(seed=[seed])
-    metric = manifold_metric(chosen, q, n).isel(checkpoint=0, drop=True)
-    sizes, gains = over_seeds(metric), over_seeds(best_gain(chosen, measure))
-    if chosen.sizes["seed"] == 1:
-        bounds = metric_interval(chosen, q, n).isel(seed=0, drop=True)
+    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    sizes, gains = over_seeds(metric), over_seeds(best_gain(dataset, measure))
+    if dataset.sizes["seed"] == 1:
+        bounds = metric_interval(dataset, q, n).isel(seed=0, drop=True)
         sizes = sizes.assign({bound: bounds.sel(bound=bound, drop=True) for bound in ("low", "high")})
     names = dataset["candidate"].values
     models = dataset[["width", "parameters"]].sel(model=names)
@@ -46,8 +45,8 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed:
     columns |= {f"M0{suffix}": sizes[name].values for name, suffix in _SUFFIXES.items()}
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
     if is_text(dataset):
-        columns["perplexity"] = perplexity(chosen).min("epoch").mean("seed").values
-    columns["at_ceiling"] = at_ceiling(chosen, q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
+        columns["perplexity"] = perplexity(dataset).min("epoch").mean("seed").values
+    columns["at_ceiling"] = at_ceiling(dataset, q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
     frame = pd.DataFrame({"candidate": names} | columns).replace({"width": {-1: pd.NA}, "parameters": {-1: pd.NA}})
     return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
 
@@ -55,9 +54,9 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed:
 _SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}
 
 
-def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int | None = None) -> go.Figure:
+def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
     """G*_T against M₀, a point a candidate with 95 % intervals, and the ceiling 1 − q; from `overview_data`."""
-    frame = overview_data(dataset, q, n, measure, seed).dropna(subset=["M0", "best_gain"])
+    frame = overview_data(dataset, q, n, measure).dropna(subset=["M0", "best_gain"])
     if frame.empty:
         return nothing("No candidate is trained yet.")
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
@@ -69,7 +68,7 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure, seed: int 
 
 
 def rank_comparison_data(
-    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", seed: int | None = None
+    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> pd.DataFrame:
     """One row a candidate and predictor, M₀ or the parameter count: its score and its rank.
 
@@ -78,11 +77,10 @@ def rank_comparison_data(
 
     Scores and ranks are of the mean over seeds. Candidates without a score have no row.
     """
-    chosen = dataset if seed is None else dataset.sel(seed=[seed])
-    best = best_gain(chosen, measure).drop_attrs().expand_dims(predictor=[GAIN])
-    told = predictors(chosen, q, n).sel(predictor=[METRIC, PARAMETERS])
+    best = best_gain(dataset, measure).drop_attrs().expand_dims(predictor=[GAIN])
+    told = predictors(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
     scores = xr.concat([told, best], "predictor").mean("seed").transpose("predictor", "candidate")
-    found = over_seeds(predictor_correlation(chosen, q, n, measure, kind), within=RANGE)
+    found = over_seeds(predictor_correlation(dataset, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
     columns = {"correlation": "mean", "correlation_std": "std", "correlation_seeds": "count"}
@@ -90,11 +88,9 @@ def rank_comparison_data(
     return frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
 
 
-def rank_comparison(
-    dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", seed: int | None = None
-) -> go.Figure:
+def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall") -> go.Figure:
     """How each predictor ranks the candidates, beside the ranks by the gain; from `rank_comparison_data`."""
-    frame = rank_comparison_data(dataset, q, n, measure, kind, seed)
+    frame = rank_comparison_data(dataset, q, n, measure, kind)
     if frame.empty:
         return nothing("Nothing to rank yet.")
     order = list(dict.fromkeys(frame["predictor"]))

@@ -64,6 +64,16 @@ def test_a_shipped_study_is_told_in_the_words_of_its_preset(own_cache):
     assert any(caption.value == preset("digits-mlp").description for caption in app.sidebar.caption)
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
+    """For those who hear the page."""
+    app = opened(page)
+    told = [chart.proto.alt for chart in app.get("plotly_chart")]
+    buttons = [button.proto.label for button in app.get("download_button")]
+    for names in (told, buttons):
+        assert names and all(names) and len(set(names)) == len(names)
+
+
 def drawn(app: AppTest) -> list[str]:
     """The figures of a page, with all of their data."""
     return [chart.proto.spec for chart in app.get("plotly_chart")]

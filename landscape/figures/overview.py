@@ -30,15 +30,15 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     """One row a candidate: width, parameters, M₀ and G*_T with 95 % intervals, and how many seeds there are.
 
     The intervals are those of the means over seeds. In a study of one seed, that of M₀ is bootstrapped over
-    permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge
-    exists; `perplexity`, of language models only, is the lowest over epochs, mean over seeds. Unknown counts are
-    missing. Raises ValueError for q or n out of range.
+    permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge exists; `perplexity`, of
+    language models only, is the lowest over epochs, mean over seeds. Unknown counts are missing. Raises ValueError
+    for q or n out of range.
     """
     metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
     sizes, gains = over_seeds(metric), over_seeds(best_gain(dataset, measure))
     if dataset.sizes["seed"] == 1:
-        bounds = metric_interval(dataset, q, n).isel(seed=0, drop=True)
-        sizes = sizes.assign({bound: bounds.sel(bound=bound, drop=True) for bound in ("low", "high")})
+        within = metric_interval(dataset, q, n).isel(seed=0, drop=True)
+        sizes = sizes.assign({bound: within.sel(bound=bound, drop=True) for bound in ("low", "high")})
     names = dataset["candidate"].values
     models = dataset[["width", "parameters"]].sel(model=names)
     columns = {name: pd.array(models[name].values, "Int64") for name in models.data_vars}

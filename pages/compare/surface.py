@@ -45,12 +45,15 @@ else:
         if BASE in highest
         else f"The loss rises least between the copies of {show.bold(lowest)}: by at most {highest[lowest]:.2g} nats."
     )
-    st.plotly_chart(surface_scale(dataset, stage, log), key="chart-scale", config=show.CONFIG)
+    scale_of_all = surface_scale(dataset, stage, log)
+    st.plotly_chart(scale_of_all, key="chart-scale", config=show.CONFIG, alt="Colour scale of the loss, of all models")
     for first in range(0, len(models), ROW):
         for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
             with column:
                 st.markdown(f"{show.bold(model)}: barrier up to {highest[model]:.2g} nats")
-                st.plotly_chart(draw(dataset, model, stage, log), key=f"chart-surface-{model}", config=show.CONFIG)
+                alt = f"Loss on the plane through three permuted copies of {model}"
+                figure = draw(dataset, model, stage, log)
+                st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
     show.table("surface", lambda: surface_data(dataset, stage))
     with st.expander("Barriers along the three sides"):
         st.dataframe(barriers, hide_index=True, column_config=COLUMNS)

@@ -20,9 +20,9 @@ def chart(figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFram
 
 
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
-    """A button that downloads a table as CSV, made when it is pressed."""
+    """A button that downloads a table as CSV, made when it is pressed, and tells a screen reader which one."""
     st.download_button(
-        "CSV",
+        f"CSV: {name.replace('-', ' ')}",
         lambda: data().to_csv(index=False).encode(),
         f"{st.session_state['study']}-{name}.csv",
         "text/csv",
@@ -30,7 +30,7 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
         icon=":material/download:",
         on_click="ignore",
         type="tertiary",
-        help="The numbers that this figure is drawn from.",
+        help="The numbers behind what is shown above.",
     )
 
 

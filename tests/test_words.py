@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from synthetic import small_study, synthetic
+
 from landscape import words
+from landscape.summary import summary
+from landscape.terminal import summary_text
 
 
 def test_one_is_written_out() -> None:
@@ -16,3 +21,9 @@ def test_what_is_not_known_is_left_out() -> None:
     assert words.deviation(math.nan, ".2f") == words.deviation(None, ".2f") == ""
     assert words.bounds(-1, 2.5, "+.1f") == " [-1.0, +2.5]"
     assert words.bounds(math.nan, 2.5, "+.1f") == words.bounds(0, None, "+.1f") == ""
+
+
+def test_a_study_of_one_seed_promises_no_intervals_over_seeds() -> None:
+    told = [summary_text(summary(synthetic(small_study(seeds=seeds), np.random.default_rng(0)))) for seeds in (1, 4)]
+    assert "\none seed, 12 epochs after expansion, q = 0.4, n = 60\n" in told[0]
+    assert "\n4 seeds, 12 epochs after expansion, q = 0.4, n = 60; means with 95 % intervals over seeds\n" in told[1]

@@ -25,7 +25,8 @@ def agreement(rows: pd.DataFrame, kind: Kind) -> str:
     known = rows.set_index("predictor")
     metric, count = known.loc[METRIC], known.loc[PARAMETERS]
     differ = metric["count"] != count["count"]
-    told = f"M₀ reaches {SYMBOLS[kind]} = {_value(metric, differ)}"
+    spread = " over seeds" if not differ and pd.notna(metric["std"]) else ""
+    told = f"M₀ reaches {SYMBOLS[kind]} = {_value(metric, differ)}{spread}"
     if pd.isna(count["mean"]):
         return f"{told}."
     told += f"; the parameter count, which costs nothing, {_value(count, differ)}."

@@ -19,12 +19,14 @@ ROUNDS = 100  # sweeps over the groups; the objective rises in each, so they end
 def match(a: Weights, b: Weights, groups: dict[str, Group]) -> Weights:
     """`b` with its units permuted towards those of `a`: the same function, closer weights.
 
-    The distance ‖a − match(a, b)‖ never exceeds ‖a − b‖.
+    The distance ‖a − match(a, b)‖ never exceeds ‖a − b‖. Weights that are not finite are left in their order.
     """
     for _ in range(ROUNDS):
         changed = False
         for group in groups.values():
             similarity = unit_rows(a, group) @ unit_rows(b, group).T  # units of a, of b
+            if not np.isfinite(similarity).all():  # a network that diverged resembles none
+                return b
             places, order = linear_sum_assignment(similarity, maximize=True)
             gain = similarity[places, order].sum() - np.trace(similarity)
             if gain > 1e-6 * np.abs(similarity).max():  # more than rounding

@@ -13,11 +13,13 @@ from jaxtyping import Array, Float, Int
 
 from landscape import paths
 from landscape.barrier import node_loss
+from landscape.checks import check_batch, check_model
 from landscape.compiler import exact
 from landscape.cut import cut_at
 from landscape.expand import named_group
 from landscape.units import take
-from landscape.weights import Weights, split
+from landscape.walk import check_permutations
+from landscape.weights import Weights, mixed, split
 
 
 @exact
@@ -49,8 +51,7 @@ def path_losses(
     """`interpolate` on weights: one point of the line after another, so that memory does not grow with m."""
 
     def point(alpha: Array) -> Array:
-        mixed = jax.tree.map(lambda x, y: alpha * x + (1 - alpha) * y, a, b)
-        return node_loss(graphdef, mixed, inputs, targets)
+        return node_loss(graphdef, mixed((a, b), (alpha, 1 - alpha)), inputs, targets)
 
     return jax.lax.map(point, alphas)
 
@@ -65,17 +66,24 @@ def permuted_curves(
     *,
     group: str,
 ) -> Float[np.ndarray, "n m"]:
-    """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut."""
-    table = named_group(model, group)
+    """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut.
+
+    Raises ValueError as `midpoint_barriers` does.
+    """
+    permutations, table = np.asarray(permutations), named_group(model, group)
     graphdef, weights = split(model)
+    check_permutations(permutations, table.size(weights))
+    check_batch(inputs, targets)
+    check_model(model, group, permutations, inputs, targets)
     alphas = np.asarray(alphas, np.float32)
     if cut_at(model, group) is None:
         copies = (take(weights, table, permutation) for permutation in permutations)
         return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
     changes = np.zeros((len(permutations), len(alphas)))
     for rows, places in ((involutions := _involutions(permutations), _folded(alphas)), (~involutions, alphas)):
-        inner = (places > 0) & (places < 1)  # the ends are copies
-        points, position = np.unique(places[inner], return_inverse=True)
+        inner = (places != 0) & (places != 1)  # the ends are copies
+        _, first, position = np.unique(places[inner].round(6), return_index=True, return_inverse=True)
+        points = places[inner][first]
         found = paths.loss_changes(graphdef, weights, group, inputs, permutations[rows], points, targets)
         changes[np.ix_(rows, inner)] = found[:, position]
     return changes + np.asarray(node_loss(graphdef, weights, inputs, jnp.asarray(targets)))
@@ -87,5 +95,5 @@ def _involutions(permutations: np.ndarray) -> np.ndarray:
 
 
 def _folded(alphas: np.ndarray) -> np.ndarray:
-    """Each α or 1 − α, whichever is the smaller, equal where they are up to rounding."""
-    return np.minimum(alphas, 1 - alphas).round(6)
+    """Each α or 1 − α, whichever is the smaller."""
+    return np.minimum(alphas, 1 - alphas)

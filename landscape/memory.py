@@ -9,10 +9,20 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
+UNTOLD = 8 * 2**30  # bytes taken for the memory of an accelerator whose allocator does not tell
+
 
 def device_bytes() -> int | None:
     """Memory of the accelerator that computes here; None on a processor."""
-    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    if jax.default_backend() == "cpu":
+        return None
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", UNTOLD)
+
+
+def room(on_a_processor: int) -> int:
+    """Bytes for what is there at once: so many on a processor, an eighth of an accelerator's memory."""
+    limit = device_bytes()
+    return on_a_processor if limit is None else limit // 8
 
 
 def tree_bytes(tree: Any) -> int:

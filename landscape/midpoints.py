@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
@@ -23,10 +21,8 @@ from landscape.memory import made, tree_bytes
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.statistics import is_reestimated
-from landscape.units import between, take
+from landscape.units import between
 from landscape.weights import Weights, evaluating, merge
-
-SYMMETRIC = 1e-2  # of the largest logit: what rounding may change in a permuted copy, and a wrong table exceeds
 
 
 def loss_changes(
@@ -38,38 +34,15 @@ def loss_changes(
     targets: Array | np.ndarray,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[np.ndarray, " n"]:
-    """L(½θ + ½P(θ, π)) − L(θ) in nats, for every permutation; memory does not grow with n.
-
-    Raises ValueError where a permuted copy is another function, so that the table of the group must be wrong.
-    """
+    """L(½θ + ½P(θ, π)) − L(θ) in nats, for every permutation; memory does not grow with n."""
     size = _slice_size(graphdef, weights, group, inputs, len(targets))
 
     def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
         return _changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
 
-    _check_symmetry(graphdef, weights, group, permutations, jax.tree.map(itemgetter(slice(size)), inputs))
     begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
     total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
     return total / np.sum(targets != IGNORED)
-
-
-def farthest(permutations: np.ndarray) -> np.ndarray:
-    """The one that moves most units."""
-    return permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
-
-
-def _check_symmetry(
-    graphdef: nnx.GraphDef, weights: Weights, group: str, permutations: np.ndarray, inputs: Any
-) -> None:
-    """Raises ValueError where the farthest permuted copy is another function."""
-    model = merge(graphdef, weights)
-    copy = take(weights, model.groups()[group], farthest(permutations))
-    own, other = (_start(graphdef, each, group, inputs)[1].logits for each in (weights, copy))
-    if (apart := float(jnp.abs(own - other).max())) > SYMMETRIC * float(jnp.abs(own).max()):
-        raise ValueError(
-            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
-            f"{apart:.3g}. groups() must list every axis of every array that indexes these units, and no other"
-        )
 
 
 def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:

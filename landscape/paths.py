@@ -29,13 +29,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
 from landscape.loss import IGNORED
-from landscape.memory import device_bytes, made, tree_bytes
+from landscape.memory import device_bytes, made, room, tree_bytes
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.units import between
 from landscape.weights import Weights, evaluating, merge
-
-Index = Int[Array | np.ndarray, " k"]
 
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
 LIVE = 3  # arrays as large as the largest that are there at once
@@ -114,7 +112,7 @@ def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, "
     times that. Those of one bound are evaluated together, and so share a program.
     """
     units = permutations.shape[1]
-    step = 2 * math.ceil(math.log2(units))
+    step = max(1, 2 * math.ceil(math.log2(units)))
     moved = (permutations != np.arange(units)).sum(1)
     return np.minimum(units, step * 2 ** np.ceil(np.log2(np.maximum(moved / step, 1))).astype(int))
 
@@ -132,12 +130,12 @@ def _alike(
     """`loss_changes` of permutations that move about as many units each."""
     n, m = len(permutations), len(alphas)
     every, points = moves(permutations), np.asarray(alphas, np.float32)
-    size, chunk = sizes(graphdef, weights, group, inputs, every)
+    size, chunk, turns = sizes(graphdef, weights, group, inputs, every)
 
     def change(shared: Common, rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
         step, place = np.divmod(rows, m)
         some = Moves(*(field[step] for field in every))
-        return _changes(graphdef, weights, group, shared, some, points[place], count, some_targets)
+        return _changes(graphdef, weights, group, shared, some, points[place], count, some_targets, turns)
 
     begin = partial(common, graphdef, weights, group)
     total = summed_changes(begin, change, inputs, targets, size, n * m, chunk, report)
@@ -145,33 +143,29 @@ def _alike(
 
 
 class Sizes(NamedTuple):
-    """How much of the batch, and how many points, one call takes."""
+    """How much of the batch, and how many points, one call takes; whether points take turns behind the next layer."""
 
     examples: int
     points: int
+    turns: bool
 
 
 def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, some: Moves) -> Sizes:
     """By the largest array that one point needs.
 
-    Points that are taken one by one go through a slice of the batch that stays in the cache, with what an operation
-    reads and makes. Those that are taken together would multiply it anyway: of these as many are, up to 128, as
-    `chunk_bytes` hold for the whole batch.
+    On a processor, points take turns where `Cut.settle` works on images or tokens, in a slice of the batch that stays
+    in the cache with what an operation reads and makes. On an accelerator only those do that have weights of their own
+    there. All others are taken together: as many, up to 128, as there is room for with the whole batch.
     """
+    cut, accelerated = _cut(graphdef, weights, group), device_bytes() is not None
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32), "count": np.ones((), int)}
-    static = {"graphdef": graphdef, "group": group}
+    static = {"graphdef": graphdef, "group": group, "turns": True}
     examples, largest = len(whole.start.logits), made(_features, static, weights=weights, shared=whole, **one).largest
-    if _cut(graphdef, weights, group).settle is None:
-        return Sizes(examples, max(1, min(MOST, chunk_bytes() // (LIVE * largest))))
+    if cut.settle is None or (accelerated and not cut.tied):
+        return Sizes(examples, max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest))), turns=False)
     read = tree_bytes((whole.y, whole.carry))  # by every point, in the midst of what it makes
-    return Sizes(slice_size(examples, read + 2 * largest), POINTS)
-
-
-def chunk_bytes() -> int:
-    """For the arrays of the points evaluated together: an eighth of an accelerator's memory."""
-    limit = device_bytes()
-    return CHUNK_BYTES if limit is None else limit // 8
+    return Sizes(slice_size(examples, read + 2 * largest), POINTS, turns=True)
 
 
 def _picked(cut: Cut, z: Array, move: Moves, alpha: Array) -> tuple[Array, Array]:
@@ -195,7 +189,7 @@ def _between(graphdef: nnx.GraphDef, weights: Weights, group: str, move: Moves, 
     return _cut(graphdef, between(weights, table, permutation, alpha), group)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
+@partial(jax.jit, static_argnames=("graphdef", "group", "turns"))
 def _changes(
     graphdef: nnx.GraphDef,
     weights: Weights,
@@ -205,18 +199,21 @@ def _changes(
     alphas: Float[Array, " n"],
     count: int | Array,
     targets: Array,
+    turns: bool,
 ) -> Float[Array, " n"]:
     """One point a row of `moves` and of `alphas`, of the first `count` of them; summed over the targets."""
     cut = _cut(graphdef, weights, group)
 
     def change(points: tuple[Moves, Array], count: int | Array) -> Array:
-        return excess(shared.start, cut.head, _features(graphdef, weights, group, shared, *points, count), targets)
+        return excess(
+            shared.start, cut.head, _features(graphdef, weights, group, shared, *points, count, turns), targets
+        )
 
     points = (moves, alphas)
-    return change(points, count) if cut.settle is None else in_groups(change, points, count)
+    return in_groups(change, points, count) if turns else change(points, count)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
+@partial(jax.jit, static_argnames=("graphdef", "group", "turns"))
 def _features(
     graphdef: nnx.GraphDef,
     weights: Weights,
@@ -225,6 +222,7 @@ def _features(
     moves: Moves,
     alphas: Float[Array, " n"],
     count: int | Array,
+    turns: bool,
 ) -> Float[Array, "n b *d"]:
     cut = _cut(graphdef, weights, group)
 
@@ -246,8 +244,5 @@ def _features(
         return _between(graphdef, weights, group, move, alpha).settled(y, h)
 
     points = (moves, alphas)
-    if cut.settle is None:
-        settled, _ = jax.vmap(read)(points)
-    else:
-        settled = in_turns(settle, points, count)
+    settled = in_turns(settle, points, count) if turns else jax.vmap(settle)(points)
     return jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled)

@@ -1,6 +1,6 @@
 """The batch in slices, so that what a network makes of one stays in a processor's cache.
 
-An accelerator has no such cache, and takes the batch whole.
+An accelerator has no such cache, and takes the batch whole where its memory holds it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from landscape.loss import IGNORED
-from landscape.memory import device_bytes
+from landscape.memory import room
 
 SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice; chosen on a processor whose last cache has 32 MiB
 POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
@@ -28,9 +28,7 @@ Item = TypeVar("Item")
 
 def slice_size(examples: int, held: int) -> int:
     """Examples in a slice, a power of two, where so many bytes are held for all of them at once."""
-    if device_bytes() is not None:
-        return examples
-    return min(examples, 2 ** int(math.log2(max(1, SLICE_BYTES * examples // held))))
+    return min(examples, 2 ** int(math.log2(max(1, room(SLICE_BYTES) * examples // held))))
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from landscape.barrier import node_loss
 from landscape.compiler import exact
-from landscape.weights import Weights
+from landscape.weights import Weights, mixed
 
 
 @exact
@@ -33,8 +33,7 @@ def surface_losses(
     """
 
     def point(share: Array) -> Array:
-        mixed = jax.tree.map(lambda *arrays: sum(a * x for a, x in zip(share, arrays, strict=True)), *minima)
-        return node_loss(graphdef, mixed, inputs, targets)
+        return node_loss(graphdef, mixed(minima, share), inputs, targets)
 
     flat = jax.lax.map(point, jnp.asarray(shares, jnp.float32).reshape(-1, 3))
     return flat.reshape(shares.shape[:-1])

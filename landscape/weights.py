@@ -1,16 +1,17 @@
 """A network as a pure function of a flat table of its arrays.
 
 `split` is the one boundary between Flax NNX modules and the rest of the package: behind it a network is a
-static `GraphDef` and a dictionary from dotted paths ("conv1.kernel") to arrays, parameters and running
-statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary.
+static `GraphDef` and a dictionary from dotted paths ("conv1.kernel", "layers.0.bias") to arrays, parameters and
+running statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -21,12 +22,12 @@ Weights = dict[str, jax.Array]
 def split(model: nnx.Module) -> tuple[nnx.GraphDef, Weights]:
     """The static structure of a module and its arrays by dotted path."""
     graphdef, state = nnx.split(model)
-    return graphdef, flatten_dict(nnx.to_pure_dict(state), sep=".")
+    return graphdef, _flat(state)
 
 
 def merge(graphdef: nnx.GraphDef, weights: Mapping[str, jax.Array | np.ndarray]) -> Any:
     """The module with these arrays; layers take their sizes from the arrays. Of the type that was split."""
-    model = nnx.merge(graphdef, unflatten_dict(dict(weights), sep="."))
+    model = nnx.merge(graphdef, unflatten_dict({_path(name): array for name, array in weights.items()}))
     for _, layer in nnx.iter_modules(model):
         _refresh_sizes(layer)
     return model
@@ -45,8 +46,27 @@ def _refresh_sizes(layer: nnx.Module) -> None:
 
 def trainable(model: nnx.Module) -> frozenset[str]:
     """Paths of the parameters; everything else is running statistics."""
-    parameters = nnx.to_pure_dict(nnx.state(model, nnx.Param))
-    return frozenset(flatten_dict(parameters, sep="."))
+    return frozenset(_flat(nnx.state(model, nnx.Param)))
+
+
+def _flat(state: nnx.State) -> Weights:
+    return {".".join(map(str, path)): array for path, array in flatten_dict(nnx.to_pure_dict(state)).items()}
+
+
+def _path(name: str) -> tuple[str | int, ...]:
+    """Layers in a list are counted."""
+    return tuple(int(part) if part.isdecimal() else part for part in name.split("."))
+
+
+def mixed(networks: Sequence[Weights], shares: Sequence[float | jax.Array] | jax.Array) -> Weights:
+    """Σ shareᵢ θᵢ, array by array; what is no real number, as the state of a random generator, is the first's."""
+
+    def mix(*arrays: jax.Array) -> Any:
+        if not jnp.issubdtype(arrays[0].dtype, jnp.inexact):
+            return arrays[0]
+        return sum(share * array for share, array in zip(shares, arrays, strict=True))
+
+    return jax.tree.map(mix, *networks)
 
 
 def evaluating(graphdef: nnx.GraphDef, weights: Mapping[str, jax.Array | np.ndarray]) -> Any:

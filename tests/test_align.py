@@ -51,6 +51,13 @@ def test_one_group_is_matched_as_well_as_any_of_its_permutations():
     assert found == pytest.approx(distance(a, take(b, table, np.array(best))), rel=1e-6)
 
 
+def test_a_network_that_diverged_is_left_in_its_order():
+    model = trained("mlp1")
+    weights = split(model)[1]
+    broken = weights | {"hidden1.kernel": weights["hidden1.kernel"] * np.nan}
+    assert match(weights, broken, model.groups()) is broken
+
+
 def test_a_match_with_itself_changes_nothing():
     model = trained("cnn1")
     weights = split(model)[1]

@@ -3,17 +3,15 @@ from __future__ import annotations
 from inspect import unwrap
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from networks import GROUPS, Normalised, as_float64, batch, loss, mixed, permuted, plain, trained
+from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, trained
 
-from landscape import paths, slices
+from landscape import memory, paths, slices
 from landscape.barrier import midpoint_barriers
-from landscape.cut import Cut
 from landscape.expand import widen
-from landscape.units import Axis, Group
+from landscape.models import mlp
 from landscape.walk import compose, draw_swaps, permute, seen_from_start
 from landscape.weights import merge, split
 
@@ -176,52 +174,6 @@ def test_a_model_without_a_cut_follows_the_definition(monkeypatch):
     np.testing.assert_allclose(measured(model, "hidden1", steps), by_hand(model, "hidden1", steps), atol=2e-6)
 
 
-class Untied(Normalised):
-    """Its table misses what reads the units."""
-
-    def groups(self):
-        table = super().groups()["dense"]
-        return {"dense": Group(table.produces, ())}
-
-
-def test_a_table_that_is_no_symmetry_is_refused():
-    inputs, targets = batch()
-    steps = np.array([[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]])
-    sizes = (inputs[0].size, 5, 10)
-    assert np.isfinite(midpoint_barriers(Normalised(*sizes), steps, inputs, targets, group="dense")).all()
-    with pytest.raises(ValueError, match=r"'dense' of Untied is no symmetry.*up to \d"):
-        midpoint_barriers(Untied(*sizes), steps, inputs, targets, group="dense")
-
-
-class Opened(nnx.Module):
-    """A network as a user may bring it, with a cut."""
-
-    def __init__(self, activation):
-        self.up, self.down = nnx.Linear(64, 6, rngs=nnx.Rngs(0)), nnx.Linear(6, 10, rngs=nnx.Rngs(1))
-        self.activation = activation
-
-    def __call__(self, x):
-        return self.down(nnx.tanh(self.up(x)))
-
-    def groups(self):
-        return {"units": Group((Axis("up.kernel", -1), Axis("up.bias", 0)), (Axis("down.kernel", -2),))}
-
-    def cut(self, group):
-        kernel, bias = self.down.kernel[...], self.down.bias[...]
-        return Cut(lambda x: (self.up(x), None), self.activation, jnp.matmul, kernel, lambda y, _: y + bias)
-
-
-def test_a_cut_that_does_not_follow_its_network_is_refused():
-    rng = np.random.default_rng(0)
-    case = np.array([[0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 4, 5]]), rng.normal(size=(100, 64)), rng.integers(0, 10, 100)
-    fast, reference = (
-        midpoint_barriers(Opened(nnx.tanh), *case, group="units", method=method) for method in ("fast", "reference")
-    )
-    np.testing.assert_allclose(fast, reference, atol=2e-6)
-    with pytest.raises(ValueError, match=r"cut of Opened at group 'units' does not follow.* changes by [-\d.]+ nats"):
-        midpoint_barriers(Opened(nnx.relu), *case, group="units")
-
-
 @pytest.mark.parametrize("method", ["fast", "reference"])
 def test_progress_ends_at_the_total(method):
     model, seen = trained("mlp1"), []
@@ -229,6 +181,27 @@ def test_progress_ends_at_the_total(method):
     midpoint_barriers(model, steps, *batch(), group="hidden1", method=method, report=lambda *at: seen.append(at))
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1] > 0
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_points_taken_together_as_on_an_accelerator_give_the_same_barriers(monkeypatch, name, group):
+    """As many at once as there is room for with the whole batch."""
+    model = trained(name)
+    steps = walk(model, group, 30)
+    for module in (memory, paths):
+        monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
+    size = paths.sizes(*split(model), group, batch()[0], paths.moves(steps))
+    assert size.examples == 24
+    assert 1 < size.points <= 128
+    assert not size.turns
+    expected = by_hand(model, group, steps)
+    np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
+
+
+def test_a_group_of_one_unit_has_no_barriers():
+    model = mlp(35, (1,), 10, nnx.Rngs(0))
+    for method in ("fast", "reference"):
+        assert measured(model, "hidden1", np.zeros((3, 1), int), method).tolist() == [0, 0, 0]
 
 
 def test_bad_arguments_are_named():

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
 from trained import LENGTH, SPECS, VOCABULARY, trained
 
-from landscape import midpoints, paths, slices
+from landscape import memory, midpoints, paths, slices
 from landscape.barrier import midpoint_barriers
 from landscape.cut import cut_at
 from landscape.data.masking import slots
@@ -157,7 +157,7 @@ def test_a_block_goes_behind_an_ffn(after: str):
 
 
 @pytest.mark.parametrize("group", ["ffn1", "ffn2", "value1", "value2"])
-def test_fast_barriers_are_those_of_the_definition(group: str):
+def test_fast_barriers_are_those_of_the_definition(monkeypatch, group: str):
     """Some targets are padding, which does not count."""
     inputs, targets = batch()
     targets = np.where(np.arange(8)[:, None] % 3 == 0, np.where(np.arange(targets.shape[1]) == 0, -1, targets), targets)
@@ -169,6 +169,28 @@ def test_fast_barriers_are_those_of_the_definition(group: str):
     )
     assert_allclose(fast, reference, atol=2e-6)
     assert fast.max() > 1e-5
+    for module in (memory, paths):  # as on an accelerator, points together
+        monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
+    found = midpoint_barriers(bert(), permutations, inputs, targets, group=group)
+    assert_allclose(found, fast, rtol=1e-3, atol=1e-7)
+
+
+def test_a_block_may_have_any_name():
+    """The group is looked for in its own block."""
+    deeper = deepen(bert(), "ffn1", "ffnextra")
+    inputs, targets = batch()
+    heads = deeper.groups()["headsextra"].size(split(deeper)[1])
+    step = np.roll(np.arange(heads), 1)[None]
+    weights = split(deeper)[1]
+    rng = np.random.default_rng(0)
+    drawn = {path: array + 0.3 * rng.normal(size=array.shape).astype(np.float32) for path, array in weights.items()}
+    model = merge(split(deeper)[0], drawn)
+    fast, reference = (
+        midpoint_barriers(model, step, inputs, targets, group="headsextra", method=method)
+        for method in ("fast", "reference")
+    )
+    assert_allclose(fast, reference, rtol=1e-4)
+    assert reference[0] > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, grou
         one = paths.moves(swaps(model.groups()[group].size(weights)))
         shared = jax.eval_shape(lambda weights: paths.common(graphdef, weights, group, one_input(study)), weights)
         program = jax.make_jaxpr(
-            lambda weights, shared: paths._features(graphdef, weights, group, shared, one, np.array([0.5]), 1)
+            lambda weights, shared: paths._features(graphdef, weights, group, shared, one, np.array([0.5]), 1, True)
         )(weights, shared)
         head = model.cut(group).head
         decoded = 0 if head is None else math.prod(head[0].shape) * slots(study.data.sequence_length)

@@ -3,13 +3,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import GROUPS, batch, loss, mixed, permuted, plain, trained
+from networks import GROUPS, Normalised, batch, loss, mixed, permuted, plain, trained
 
 from landscape.lines import interpolate, permuted_curves
 from landscape.walk import permute
 from landscape.weights import merge, split
 
-ALPHAS = np.linspace(0, 1, 5)
+ALPHAS = np.linspace(0, 1.25, 6)
 
 
 def shuffles(model, group: str, n: int = 3) -> np.ndarray:
@@ -35,26 +35,30 @@ def test_a_network_is_level_with_itself():
 
 
 def test_running_statistics_are_interpolated_too():
-    """The line mixes every array by its path, so a network scaled in one array is linear in it."""
-    graphdef, weights = split(trained("mlp1"))
-    raised = merge(graphdef, weights | {"head.bias": weights["head.bias"] + jnp.arange(10.0)})
-    expected = merge(graphdef, weights | {"head.bias": weights["head.bias"] + 0.25 * jnp.arange(10.0)})
-    curve = interpolate(raised, merge(graphdef, weights), np.array([0.25]), *batch())
-    assert float(curve[0]) == pytest.approx(loss(plain(expected), *batch()), rel=1e-6)
+    """Networks that differ in nothing else."""
+    graphdef, weights = split(Normalised(35, 5, 10))
+    moved = {"norm.mean": jnp.arange(5.0), "norm.var": 1 + jnp.arange(5.0)}
+    expected = {path: (1 - 0.25) * weights[path] + 0.25 * array for path, array in moved.items()}
+    networks = [merge(graphdef, weights | some) for some in (moved, {}, expected)]
+    curve = interpolate(*networks[:2], np.array([0.25, 0]), *batch())
+    alone = interpolate(networks[2], networks[2], np.array([1.0]), *batch())
+    assert float(curve[0]) == pytest.approx(float(alone[0]), rel=1e-6)
+    assert abs(float(curve[1] - curve[0])) > 1e-3
 
 
 @pytest.mark.parametrize(("name", "group"), GROUPS)
 def test_permuted_curves_follow_the_definition(name, group):
-    """Any permutation, also one that moves every unit: P(θ, π) stands at α = 1."""
+    """Any permutation, also one that moves every unit, or undoes itself; P(θ, π) is at α = 1, and more beyond."""
     model = trained(name)
-    permutations = shuffles(model, group)
+    permutations = np.concatenate([shuffles(model, group), shuffles(model, group, 1)])
+    permutations[-1] = np.roll(np.arange(permutations.shape[1])[::-1], 1)
     curves = permuted_curves(model, permutations, ALPHAS[1:], *batch(), group=group)
     layer, own = list(model.groups()).index(group), plain(model)
     expected = [
         [loss(mixed(permuted(own, layer, each), own, alpha), *batch()) for alpha in ALPHAS[1:]] for each in permutations
     ]
     np.testing.assert_allclose(curves, expected, rtol=1e-5)
-    np.testing.assert_allclose(curves[:, -1], loss(own, *batch()), rtol=1e-5)
+    np.testing.assert_allclose(curves[:, -2], loss(own, *batch()), rtol=1e-5)
 
 
 @pytest.mark.parametrize("alphas", [[0, 1], [0.5], [0.25, 0.75, 0.3, 1]])

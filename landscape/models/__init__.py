@@ -1,8 +1,9 @@
 """Flax NNX networks, each with its table of unit groups.
 
-A model joins the explorer by three methods: `groups()` lists its unit groups (`landscape.units`); `cut(group)`
-opens it at one of them where an exact fast barrier exists (`landscape.cut`), returns None where none does, and
-may be left out; `deepened(after, name)` inserts a layer or block that changes nothing, and may be left out too.
+A model joins the explorer by one method: `groups()` lists its unit groups (`landscape.units`). Three more may be left
+out: `cut(group)` opens it at one of them where an exact fast barrier exists, or returns None (`landscape.cut`);
+`opened(group)` tells what of it a group touches, for those without a cut; `deepened(after, name)` inserts a layer or
+block that changes nothing.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from landscape.expand import named_group
 from landscape.units import Axis, Group
 
 NORMAL = nnx.initializers.truncated_normal(0.02)
+KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block
 EPSILON = 1e-12  # BERT's, so small that normalising what is normalised changes nothing
 
 
@@ -166,10 +167,13 @@ class Bert(nnx.Module):
         Raises ValueError for an unknown group.
         """
         named_group(self, group)
-        for kind, opened in (("ffn", self._cut_at_ffn), ("value", self._cut_at_values)):
-            if group.startswith(kind):
-                return opened(group.removeprefix(kind))
-        return None
+        kind, tag = self._place(group)
+        cuts = {"ffn": self._cut_at_ffn, "value": self._cut_at_values}
+        return cuts[kind](tag) if kind in cuts else None
+
+    def _place(self, group: str) -> tuple[str, str]:
+        """Of which kind a group is, and of which block."""
+        return next((kind, tag) for tag in self.tags for kind in KINDS if group == f"{kind}{tag}")
 
     def _cut_at_ffn(self, tag: str) -> Cut:
         block = getattr(self, f"block{tag}")
@@ -223,7 +227,7 @@ class Bert(nnx.Module):
 
     def opened(self, group: str) -> Opened:
         """The network from the block of this group up to the decoder (see `landscape.cut`)."""
-        tag = group.lstrip("abcdefghijklmnopqrstuvwxyz_")
+        _, tag = self._place(group)
 
         def before(inputs: dict[str, Array]) -> tuple[Array, Array]:
             return self._entering(tag, inputs), inputs["positions"]

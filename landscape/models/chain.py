@@ -125,8 +125,8 @@ class Chain(nnx.Module):
         The new layer stands right behind the relu, ahead of any pooling. Raises ValueError for an unknown layer.
         """
         i = self._position(after)
-        link = self.links[i]
-        layers = [(each, getattr(self, each.name)) for each in self.links]
+        link, own = self.links[i], nnx.clone(self)
+        layers = [(each, getattr(own, each.name)) for each in self.links]
         inserted = (Link(name, link.operations), identity_like(getattr(self, after)))
         layers[i : i + 1] = [(Link(after, ("relu",)), layers[i][1]), inserted]
         return Chain(layers)

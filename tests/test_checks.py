@@ -1,0 +1,116 @@
+"""One's own batch and model, tried before they are believed."""
+
+from __future__ import annotations
+
+from inspect import unwrap
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from networks import Normalised, batch, trained
+
+from landscape.barrier import midpoint_barriers
+from landscape.cut import Cut
+from landscape.lines import permuted_curves
+from landscape.units import Axis, Group
+
+METHODS = ["fast", "reference"]
+
+
+def measured(model, steps, inputs, targets, group, how):
+    """Barriers by a method, or curves; what types would forbid reaches them."""
+    if how == "curves":
+        return unwrap(permuted_curves)(model, steps, np.array([0.5]), inputs, targets, group=group)
+    return unwrap(midpoint_barriers)(model, steps, inputs, targets, group=group, method=how)
+
+
+class Untied(Normalised):
+    """Its table misses an array."""
+
+    def __init__(self, missing: str):
+        super().__init__(35, 5, 10)
+        self.missing = missing
+        self.dense.bias[...] = 0.01 * jnp.arange(5.0)
+
+    def groups(self):
+        table = super().groups()["dense"]
+        without = [
+            tuple(axis for axis in axes if axis.path != self.missing) for axes in (table.produces, table.consumes)
+        ]
+        return {"dense": Group(*without)}
+
+
+@pytest.mark.parametrize("how", [*METHODS, "curves"])
+def test_a_table_that_is_no_symmetry_is_refused(how):
+    """Also where it misses only small biases."""
+    steps = np.array([[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]])
+    assert np.isfinite(measured(Normalised(35, 5, 10), steps, *batch(), "dense", how)).all()
+    for missing in ("head.kernel", "dense.bias"):
+        with pytest.raises(ValueError, match=r"'dense' of Untied is no symmetry.*up to \d"):
+            measured(Untied(missing), steps, *batch(), "dense", how)
+
+
+class Opened(nnx.Module):
+    """A network as a user may bring it, with a cut; its barriers are tiny where its head is."""
+
+    def __init__(self, activation, head: float = 1.0, wrong=lambda h: h):
+        self.up, self.down = nnx.Linear(64, 6, rngs=nnx.Rngs(0)), nnx.Linear(6, 10, rngs=nnx.Rngs(1))
+        self.down.kernel[...] *= head
+        self.activation, self.wrong = activation, wrong
+
+    def __call__(self, x):
+        return self.down(self.wrong(nnx.tanh(self.up(x))))
+
+    def groups(self):
+        return {"units": Group((Axis("up.kernel", -1), Axis("up.bias", 0)), (Axis("down.kernel", -2),))}
+
+    def cut(self, group):
+        kernel, bias = self.down.kernel[...], self.down.bias[...]
+        return Cut(
+            lambda x: (self.up(x), None),
+            lambda z: self.wrong(self.activation(z)),
+            jnp.matmul,
+            kernel,
+            lambda y, _: y + bias,
+        )
+
+
+def cut_case():
+    rng = np.random.default_rng(0)
+    steps = np.array([[0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 4, 5], [1, 2, 3, 4, 5, 0]])
+    return steps, rng.normal(size=(100, 64)).astype(np.float32), rng.integers(0, 10, 100), "units"
+
+
+@pytest.mark.parametrize("how", [*METHODS, "curves"])
+@pytest.mark.parametrize("head", [1, 0.01])
+def test_a_cut_that_does_not_follow_its_network_is_refused(head, how):
+    """However small its barriers are."""
+    measured(Opened(nnx.tanh, head), *cut_case(), how)
+    with pytest.raises(ValueError, match=r"cut of Opened at group 'units' does not follow.*logits differ by up to \d"):
+        measured(Opened(nnx.relu, head), *cut_case(), how)
+
+
+def test_an_activation_that_mixes_units_is_refused():
+    """The network itself is opened rightly; only its midpoints are others."""
+    with pytest.raises(ValueError, match=r"does not follow.* changes by [-\d.e]+ nats.*every unit by itself"):
+        measured(Opened(nnx.tanh, wrong=nnx.softmax), *cut_case(), "fast")
+
+
+def test_a_network_that_diverged_is_not_to_blame():
+    model = Opened(nnx.tanh, head=np.nan)
+    assert np.isnan(measured(model, *cut_case(), "fast")).all()
+
+
+@pytest.mark.parametrize("how", [*METHODS, "curves"])
+def test_a_bad_batch_is_named(how):
+    model, steps = trained("mlp1"), np.array([[1, 0, 2, 3, 4, 5]])
+    inputs, targets = batch()
+    for bad, message in (
+        ((inputs[:10], targets), r"equally many; got \[10\] and 24"),
+        ((inputs, targets[:10]), r"equally many; got \[24\] and 10"),
+        ((inputs, np.where(targets == 0, -100, targets)), "-1 to be left out; got -100"),
+        ((inputs, targets.astype(float)), "whole numbers.*float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            measured(model, steps, *bad, "hidden1", how)

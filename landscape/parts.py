@@ -6,20 +6,24 @@ weights that later tasks need.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
+from filelock import FileLock, Timeout
 
 from landscape.sealed import DamagedEntry, discard, folders, read_sealed, write_sealed
 from landscape.study import Study, validated
 
 PART, WEIGHTS = "part.nc", "weights.npz"
+ELAPSED = ".elapsed"  # seconds that attempts have taken until now
+PERIOD = 0.5  # seconds between two tries to be alone
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
 
 Weights = Mapping[str, dict[str, np.ndarray]]
@@ -59,6 +63,42 @@ class Parts:
     def __init__(self, folder: Path, study: Study):
         self.folder, self.study = folder, study
 
+    @contextlib.contextmanager
+    def alone(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Be the only process and thread that computes this study: others wait here until it has ended.
+
+        `waiting` is called before every try, and may raise. Where the folder cannot be written to, nothing is shared.
+        """
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder.parent / f".{self.study.key}.lock")
+            while not lock.is_locked:
+                waiting()
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=PERIOD)
+        except OSError:
+            yield
+            return
+        with lock:
+            yield
+
+    def elapsed(self) -> float:
+        """Seconds that earlier attempts took, as far as their outcomes are kept."""
+        try:
+            return float((self.folder / ELAPSED).read_text())
+        except (OSError, ValueError):
+            return 0.0
+
+    def note(self, elapsed: float) -> None:
+        """Remember how long attempts have taken until now, where the folder can be written to."""
+        with contextlib.suppress(OSError):
+            (self.folder / ELAPSED).write_text(f"{elapsed:.3f}")
+
+    def forget(self, tasks: Iterable[str]) -> None:
+        """Remove the outcomes of these tasks."""
+        for task in tasks:
+            shutil.rmtree(self.folder / task, ignore_errors=True)
+
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
         """Keep one outcome; what comes back holds no weights in memory. Raises Unwritable."""
         files = {PART: bytes(part.to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
@@ -72,6 +112,10 @@ class Parts:
             folder.name: StoredOutcome(part, StoredWeights(folder / WEIGHTS))
             for folder, part in self._sound((PART, WEIGHTS))
         }
+
+    def names(self) -> set[str]:
+        """Of the tasks whose outcomes are kept, intact or not."""
+        return {folder.name for folder in folders(self.folder)}
 
     def results(self) -> list[xr.Dataset]:
         """The parts of the result, of intact outcomes; their weights are not looked at."""

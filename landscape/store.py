@@ -71,8 +71,11 @@ class Store:
         """Copy an entry to this folder's gallery, in place of what has that name there."""
         record, files = read_sealed(self.entry(key).folder)
         folder = self.root / "gallery" / name
+        fresh = folder.with_name(f".new-{name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        write_sealed(fresh, files, record)
         shutil.rmtree(folder, ignore_errors=True)
-        write_sealed(folder, files, record)
+        os.replace(fresh, folder)
         return _entry(folder, shipped=True)
 
     def read(self, key: str) -> xr.Dataset:

@@ -292,6 +292,54 @@ run(validated(json.loads(sys.stdin.read())), sys.argv[1])
 """
 
 
+def test_one_process_computes_and_the_others_wait_for_its_result(script: Script, tmp_path: Path) -> None:
+    """Threads, each with a lock of its own, as processes have it."""
+    found: dict[str, xr.Dataset] = {}
+
+    def ask(name: str) -> None:
+        found[name] = run(study(), tmp_path)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("app", "command line")]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    assert script.ran == ["seed0", "seed1"]
+    script.go.set()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(script.ran) == [f"seed{seed}" for seed in range(SEEDS)]
+    xr.testing.assert_identical(found["app"], found["command line"])
+
+
+def test_what_came_of_a_lost_outcome_is_computed_again(script: Script, tmp_path: Path) -> None:
+    """Else a walk would go on from the barriers of another network."""
+    script.go.set()
+    cache = store.Store(tmp_path)
+    with mock.patch.object(compute, "finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        run(study(), tmp_path)
+    parts = cache.parts(study())
+    assert parts.names() == {f"seed{seed}" for seed in range(SEEDS)}
+    taken = parts.elapsed()
+    assert taken > 0
+    parts.forget(["seed1"])
+    script.ran.clear()
+    dataset = run(study(), tmp_path)
+    assert script.ran == ["seed1", "seed2", "seed3"]
+    assert dataset["base_stop"].values.tolist() == list(range(SEEDS))
+    assert dataset.attrs["seconds"] > taken
+    assert not parts.folder.exists()
+
+
+def test_seeds_stay_divided_as_an_earlier_attempt_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its training is not lost where another number of devices goes on."""
+    monkeypatch.setattr("landscape.pipeline.device_bytes", lambda: 2**30)
+    cache = store.Store(tmp_path)
+    assert compute.divided(study(), cache, 3) == 3
+    for name in ("base-seeds0_to_1", "base-seeds2_to_3", "candidate1-seeds0_to_1"):
+        (cache.parts(study()).folder / name).mkdir(parents=True)
+    assert len(compute.seed_groups(study(), compute.divided(study(), cache, 3))) == 2
+
+
 def test_several_devices_share_a_study(tmp_path: Path) -> None:
     """Three devices, forced on the processor, compute what one does, down to the bits."""
     asked, datasets = study(seeds=2), []
@@ -387,14 +435,15 @@ def test_time_left_is_in_proportion_to_the_work() -> None:
     assert progress.left == pytest.approx(30 * 40 / 40, rel=0.01)  # 40 in 30 seconds, and 40 to go
 
 
-def test_meter_is_as_far_as_what_is_least_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meter_tells_what_a_task_says_and_that_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("landscape.jobs.progress.PERIOD", 0)
     sent: list[Report] = []
     meter = Meter("a", 0, "x", 1.0, sent.append)
-    for call in [("epoch", 0, 10), ("barriers", 5, 5), ("epoch", 1, 10)]:
+    for call in [("epoch", 0, 10), ("epoch", 1, 10), ("nothing", 0, 0)]:
         meter(*call)
     meter.end()
-    assert [report.fraction for report in sent] == [0, 0, 0, 0.1, 1]
+    assert [report.fraction for report in sent] == [0, 0, 0.1, 1, 1]
+    assert [report.stage for report in sent][1:3] == ["epoch 0 of 10", "epoch 1 of 10"]
 
 
 CLIENT = """
@@ -447,6 +496,24 @@ def test_engine_ends_when_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engine, "devices", list)
     asyncio.run(asyncio.wait_for(engine.serve(tmp_path, idle=0.4), 20))
     assert engine.address(tmp_path) is None
+
+
+def test_an_engine_that_ends_leaves_the_address_of_its_successor(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    with engine.published(file, "tcp://127.0.0.1:1"):
+        assert json.loads(file.read_text()) == {"address": "tcp://127.0.0.1:1"}
+        with engine.published(file, "tcp://127.0.0.1:2"):
+            pass
+        assert not file.exists()
+    with engine.published(file, "tcp://127.0.0.1:1"):
+        file.write_text(json.dumps({"address": "tcp://127.0.0.1:3"}))
+    assert "127.0.0.1:3" in file.read_text()
+
+
+def test_a_jax_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "quantum")
+    with pytest.raises(RuntimeError, match=r"JAX does not start.*quantum"):
+        engine.devices()
 
 
 def test_engine_of_an_unwritable_folder(tmp_path: Path) -> None:

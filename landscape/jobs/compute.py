@@ -16,8 +16,8 @@ import xarray as xr
 from landscape import result
 from landscape.jobs.progress import Meter, News, Report
 from landscape.jobs.record import describe
-from landscape.parts import StoredOutcome
-from landscape.pipeline import Task, tasks
+from landscape.parts import Parts, StoredOutcome
+from landscape.pipeline import Task, seed_groups, tasks, training_name
 from landscape.sealed import Unwritable
 from landscape.store import Entry, Store
 from landscape.study import Study
@@ -43,10 +43,11 @@ def compute(
     """Compute what is missing of a study and assemble its result.
 
     `run` yields the outcome of every missing task, and finds in its second argument what has arrived until then.
-    `send` hears what is done at the start and after each task. The result is not written: that is `finish`.
+    `send` hears what is done at the start and after each task. The attribute `seconds` of the result is the wall time
+    of this attempt and of those it goes on from. The result is not written: that is `finish`.
     """
-    planned, since = tasks(study, devices), time.time()
-    kept = {name: outcome for name, outcome in store.parts(study).read().items() if name in planned}
+    parts, planned, since = store.parts(study), tasks(study, devices), time.time()
+    kept, elapsed = _kept(parts, planned), parts.elapsed()
     arrived: dict[str, AnyOutcome] = dict(kept)
 
     def tell(finished: str = "") -> None:
@@ -56,8 +57,35 @@ def compute(
     tell()
     for name, outcome in run(planned, arrived):
         arrived[name] = outcome
+        parts.note(elapsed + time.time() - since)
         tell(name)
-    return result.assemble(study, (arrived[name].part for name in planned))
+    dataset = result.assemble(study, (arrived[name].part for name in planned))
+    return dataset.assign_attrs(seconds=elapsed + time.time() - since)
+
+
+def _kept(parts: Parts, planned: Planned) -> dict[str, StoredOutcome]:
+    """The outcomes of earlier attempts that can be gone on from: all that they came of are kept too. Others, as of a
+    network whose training was lost, would be of another network than what is computed now, and are forgotten.
+    """
+    found, kept = parts.read(), {}
+    for name, task in planned.items():
+        if name in found and all(need in kept for need in task.needs):
+            kept[name] = found[name]
+    parts.forget(found.keys() - kept.keys())
+    return kept
+
+
+def divided(study: Study, store: Store, devices: int) -> int:
+    """Among how many devices the seeds are divided: as an earlier attempt did of whose training most is kept, else
+    among these.
+    """
+    kept = store.parts(study).names()
+
+    def trained(count: int) -> int:
+        return sum(len(seeds) for seeds in seed_groups(study, count) for model in models if name(model, seeds) in kept)
+
+    models, name = range(len(study.labels) + 1), training_name
+    return max((devices, *range(1, study.seeds + 1)), key=trained)
 
 
 def run_task(
@@ -84,12 +112,12 @@ def in_order(study: Study, store: Store, send: Send, planned: Planned, arrived: 
             yield name, run_task(study, store, name, task, [arrived[need] for need in task.needs], meter)
 
 
-def finish(study: Study, store: Store, dataset: xr.Dataset, seconds: float) -> Entry:
+def finish(study: Study, store: Store, dataset: xr.Dataset) -> Entry:
     """Note in the dataset where it comes from, write it with its record, and forget the outcomes kept.
 
     Raises Unwritable.
     """
-    record = describe(study, seconds)
+    record = describe(study, dataset.attrs["seconds"])
     dataset.attrs |= {name: record[name] for name in ("device", "computed", "seconds")}
     dataset.attrs["versions"] = json.dumps(record["versions"])
     entry = store.write(dataset, record)

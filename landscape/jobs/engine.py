@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 from distributed import Nanny, Scheduler
 from filelock import FileLock
 
+from landscape.jobs.tasks import WORKERS
 from landscape.sealed import Unwritable
 from landscape.store import CHECKOUT
 
@@ -36,31 +39,51 @@ class EngineError(RuntimeError):
 
 async def serve(root: Path, idle: float = IDLE) -> None:
     """Run the engine of a cache folder until it has been idle for `idle` seconds."""
-    folder = root / ".engine"
+    folder, places = root / ".engine", devices()
     folder.mkdir(parents=True, exist_ok=True)
-    file = str(folder / "scheduler.json")
+    own = {"nthreads": 1, "memory_limit": None, "local_directory": str(folder), **LOCAL}
     async with AsyncExitStack() as stack:
-        scheduler = Scheduler(scheduler_file=file, idle_timeout=idle, allowed_failures=DEATHS, **LOCAL)
+        scheduler = Scheduler(idle_timeout=idle, allowed_failures=DEATHS, **LOCAL)
         await stack.enter_async_context(scheduler)
-        for place in await asyncio.to_thread(devices):
-            worker = Nanny(
-                scheduler.address, nthreads=1, memory_limit=None, env=place, local_directory=str(folder), **LOCAL
-            )
-            await stack.enter_async_context(worker)
-        await scheduler.finished()
+        with published(folder / "scheduler.json", scheduler.address):
+            workers = [Nanny(scheduler.address, env=place | {WORKERS: str(len(places))}, **own) for place in places]
+            await asyncio.gather(*map(stack.enter_async_context, workers))
+            await scheduler.finished()
+
+
+@contextmanager
+def published(file: Path, address: str) -> Iterator[None]:
+    """Tell in a file where an engine listens, until it ends; the file of another that has taken its place stays."""
+    told = json.dumps({"address": address})
+    temporary = file.with_suffix(f".{os.getpid()}")
+    temporary.write_text(told)
+    temporary.replace(file)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if file.read_text() == told:
+                file.unlink()
 
 
 def devices() -> list[dict[str, str]]:
     """The environment that gives a worker one GPU, for each GPU; one empty one where there is none.
 
-    JAX is asked in a process of its own, as it takes hold of the devices that it lists.
+    JAX is asked in a process of its own, as it takes hold of the devices that it lists. A worker takes memory as it
+    needs it, and leaves the rest to the command line and to notebooks. Raises RuntimeError where JAX does not start.
     """
     code = "import jax; print(jax.default_backend(), jax.local_device_count())"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    backend, count = printed.split()[-2:]
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if asked.returncode:
+        raise RuntimeError(f"JAX does not start: {asked.stderr.strip().splitlines()[-1:]}")
+    backend, count = asked.stdout.split()[-2:]
     if backend != "gpu":
         return [{}]
-    return [{f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")} for i in range(int(count))]
+    return [
+        {f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")}
+        | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        for i in range(int(count))
+    ]
 
 
 def address(root: Path) -> str | None:

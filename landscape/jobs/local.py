@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -35,23 +34,26 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
 def computed(study: Study, store: Store, send: Send) -> tuple[xr.Dataset, Unwritable | None]:
     """The result of a study as `run` has it, and why it could not be stored; `send` hears how far it is.
 
-    All devices that JAX has here take part.
+    All devices that JAX has here take part. Where another process computes the study, its result is waited for.
     """
     if (dataset := stored(study, store)) is not None:
         return dataset, None
     import jax
 
-    from landscape.jobs.compute import compute, finish, in_order
+    from landscape.jobs.compute import compute, divided, finish, in_order
     from landscape.jobs.devices import on_devices
 
-    since, devices = time.time(), jax.local_device_count()
-    run = on_devices if devices > 1 else in_order
-    dataset = compute(study, store, partial(run, study, store, send), send, devices=devices)
-    try:
-        finish(study, store, dataset, time.time() - since)
-    except Unwritable as trouble:
-        return dataset, trouble
-    return dataset, None
+    with store.parts(study).alone():
+        if (dataset := stored(study, store)) is not None:  # by another process, meanwhile
+            return dataset, None
+        devices = jax.local_device_count()
+        run = partial(on_devices if devices > 1 else in_order, study, store, send)
+        dataset = compute(study, store, run, send, devices=divided(study, store, devices))
+        try:
+            finish(study, store, dataset)
+        except Unwritable as trouble:
+            return dataset, trouble
+        return dataset, None
 
 
 def stored(study: Study, store: Store) -> xr.Dataset | None:

@@ -78,22 +78,18 @@ def spoken(task: str) -> str:
 
 
 class Meter:
-    """The `report` of one task: makes a `Report` of every call and sends one a period; `send` may raise to cancel.
-
-    A task that reports on several things is as far as the one that is least far.
-    """
+    """The `report` of one task: makes a `Report` of every call and sends one a period; `send` may raise to cancel."""
 
     def __init__(self, study: str, attempt: int, task: str, weight: float, send: Callable[[Report], None]):
         self._report = Report(study, attempt, task, weight, f"{spoken(task)}: starting", 0.0)
         self._send, self._sent = send, time.monotonic()
-        self._things: dict[str, float] = {}
         send(self._report)
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         """The task's `report`: of what it is doing, `done` of `total` is done."""
-        self._things[doing] = done / total if total else 1.0
         if time.monotonic() - self._sent >= PERIOD:
-            self._send(self._report._replace(stage=f"{doing} {done} of {total}", fraction=min(self._things.values())))
+            fraction = done / total if total else 1.0
+            self._send(self._report._replace(stage=f"{doing} {done} of {total}", fraction=fraction))
             self._sent = time.monotonic()
 
     def end(self) -> None:

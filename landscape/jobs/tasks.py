@@ -5,6 +5,8 @@ The modules that import JAX are imported inside the functions, so that a client 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import time
 from functools import partial
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 NEWS, REPORTS = "landscape-news", "landscape-reports"  # topics of Dask's event log
 PERIOD = 0.5  # seconds between two looks at whether to stop
+WORKERS, STARTUP = "LANDSCAPE_WORKERS", 120  # the environment of an engine's workers tells how many; seconds to start
 
 
 class Cancelled(Exception):
@@ -42,13 +45,13 @@ def run_study(study: Study, root: str, attempt: int) -> None:
     news = News(study.key, attempt, "done", since, since)
     stop = Event(identity(study.key, attempt), client)
     try:
-        from landscape.jobs.compute import compute, finish
+        from landscape.jobs.compute import compute, divided, finish
 
-        if study.key not in store:
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            run = partial(on_workers, client, stop, study, root, attempt, workers)
-            dataset = compute(study, store, run, tell, attempt, workers)
-            finish(study, store, dataset, time.time() - since)
+        with store.parts(study).alone(partial(raise_if, stop)):
+            if study.key not in store:
+                shares = divided(study, store, count_workers(client))
+                run = partial(on_workers, client, stop, study, root, attempt, shares)
+                finish(study, store, compute(study, store, run, tell, attempt, shares))
     except Cancelled:
         news = news._replace(state="cancelled")
     except Exception as error:
@@ -57,15 +60,27 @@ def run_study(study: Study, root: str, attempt: int) -> None:
     tell(news._replace(now=time.time()))
 
 
+def raise_if(stop: Event) -> None:
+    """Raises Cancelled where the study was asked to stop."""
+    if stop.is_set():
+        raise Cancelled
+
+
+def count_workers(client: Client) -> int:
+    """How many take part: those of an engine that is still starting are waited for."""
+    client.wait_for_workers(int(os.environ.get(WORKERS, 1)), timeout=STARTUP)
+    return len(client.scheduler_info(n_workers=-1)["workers"])
+
+
 def on_workers(
-    client: Client, stop: Event, study: Study, root: str, attempt: int, workers: int, planned: Planned, arrived: Arrived
+    client: Client, stop: Event, study: Study, root: str, attempt: int, shares: int, planned: Planned, arrived: Arrived
 ) -> Outcomes:
     """Run the missing tasks as Dask tasks, and yield their outcomes as they arrive. Raises Cancelled."""
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
     for i, name in enumerate(missing):
         key, needs = f"{name}-{study.key}-{attempt}", [futures[need] for need in planned[name].needs]
-        arguments = (study, root, attempt, workers, name, *needs)
+        arguments = (study, root, attempt, shares, name, *needs)
         futures[name] = client.submit(run_task, *arguments, key=key, priority=-i)
     names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
@@ -79,15 +94,13 @@ def on_workers(
 
 def finished(futures: list[Any], stop: Event) -> set[Any]:
     """The futures that are finished, one at least. Raises Cancelled."""
-    while not stop.is_set():
-        try:
+    while True:
+        raise_if(stop)
+        with contextlib.suppress(TimeoutError):
             return wait(futures, timeout=PERIOD, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            continue
-    raise Cancelled
 
 
-def run_task(study: Study, root: str, attempt: int, workers: int, name: str, *needs: AnyOutcome) -> AnyOutcome:
+def run_task(study: Study, root: str, attempt: int, shares: int, name: str, *needs: AnyOutcome) -> AnyOutcome:
     """Run one task of a study, reporting as it goes. Raises Cancelled soon after the study was asked to stop.
 
     The task comes by its name, so that the scheduler, who reads what is submitted, does not load JAX for it.
@@ -95,11 +108,10 @@ def run_task(study: Study, root: str, attempt: int, workers: int, name: str, *ne
     from landscape.jobs import compute
 
     stop = Event(identity(study.key, attempt), get_client())
-    task = compute.tasks(study, workers)[name]
+    task = compute.tasks(study, shares)[name]
 
     def send(report: Report) -> None:
-        if stop.is_set():
-            raise Cancelled
+        raise_if(stop)
         tell(report)
 
     meter = Meter(study.key, attempt, name, task.weight, send)

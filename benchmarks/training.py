@@ -62,12 +62,12 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
         "a program an epoch (ms)": (epoch(scanned, few), few),
         f"{TOGETHER} networks together (ms each)": (epoch(together, few, TOGETHER), few * TOGETHER),
     }
-    if find_spec("torch"):
+    if peer := find_spec("torch") and jax.default_backend() == "cpu":  # as it is here, without an accelerator
         runs["PyTorch (ms)"] = _torch(MODELS[name], inputs, np.asarray(examples.targets), order), steps
     times = in_turns({column: run for column, (run, _) in runs.items()}, REPEATS)
     row: dict[str, Any] = {"model": name, "batch": batch, "PyTorch (ms)": None, "of PyTorch's time": None}
     row |= {column: digits(1e3 * times[column].seconds / count) for column, (_, count) in runs.items()}
-    if find_spec("torch"):
+    if peer:
         row["of PyTorch's time"] = digits(row["chosen (ms)"] / row["PyTorch (ms)"])
     return row | {"short of its aim": short_of(row, [Aim("of PyTorch's time", 1, most=True)])}
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from landscape.convolution import with_fast_gradients
 from landscape.data import Split
 from landscape.loss import IGNORED, cross_entropies
-from landscape.memory import device_bytes, made
+from landscape.memory import device_bytes, largest_array
 from landscape.slices import slice_size, stacked
 from landscape.weights import Weights, logits, merge, split
 
@@ -57,5 +57,5 @@ def _examples_at_once(graphdef: nnx.GraphDef, weights: Weights, parameters: Weig
     convolves = any(array.ndim == 4 for array in parameters.values())
     if not convolves or parameters.keys() != weights.keys():
         return len(batch)
-    largest = made(logits, {"graphdef": graphdef}, weights=weights, inputs=batch.inputs).largest
+    largest = largest_array(logits, {"graphdef": graphdef}, weights=weights, inputs=batch.inputs)
     return slice_size(len(batch), 2 * largest)  # with its gradient

@@ -1,10 +1,10 @@
-"""How much memory there is, and how much a function needs, from its trace alone: nothing is compiled or run."""
+"""How much memory there is, and how much a function needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
@@ -30,29 +30,46 @@ def tree_bytes(tree: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-class Made(NamedTuple):
-    """Bytes of the largest array that a function makes on the way, and of all of them: more than are there at once."""
+def largest_array(function: Callable[..., Any], static: Mapping[str, Hashable], **arguments: Any) -> int:
+    """Bytes of the largest array that `function(**static, **arguments)` makes on the way, from its trace alone: nothing
+    is compiled or run, and one trace serves all calls of like shapes.
 
-    largest: int
-    total: int
-
-
-def made(function: Callable[..., Any], static: Mapping[str, Hashable], **arguments: Any) -> Made:
-    """What `function(**static, **arguments)` makes; one trace serves all calls of like shapes.
-
-    Arguments are trees of arrays or of shapes. What a loop makes counts once.
+    Arguments are trees of arrays or of shapes.
     """
+    return _largest_array(function, *_shapes(static, arguments))
+
+
+def needed(function: Callable[..., Any], static: Mapping[str, Hashable], **arguments: Any) -> int:
+    """Bytes that a compiled function takes beside its arguments while it runs, as its compiler tells; compiled once for
+    all calls of like shapes.
+    """
+    return _needed(function, *_shapes(static, arguments))
+
+
+def _shapes(static: Mapping[str, Hashable], arguments: Any) -> tuple[Any, ...]:
+    """Both as what can be remembered."""
     leaves, structure = jax.tree.flatten(arguments)
-    shapes = tuple((tuple(leaf.shape), leaf.dtype) for leaf in leaves)
-    return _made(function, tuple(sorted(static.items())), structure, shapes)
+    return tuple(sorted(static.items())), structure, tuple((tuple(leaf.shape), leaf.dtype) for leaf in leaves)
+
+
+def _shaped(structure: Any, shapes: Any) -> Any:
+    return jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*each) for each in shapes])
+
+
+Static = tuple[tuple[str, Any], ...]
 
 
 @cache
-def _made(function: Callable[..., Any], static: tuple[tuple[str, Any], ...], structure: Any, shapes: Any) -> Made:
-    arguments = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*each) for each in shapes])
+def _largest_array(function: Callable[..., Any], static: Static, structure: Any, shapes: Any) -> int:
+    arguments = _shaped(structure, shapes)
     traced = jax.make_jaxpr(lambda arguments: function(**dict(static), **arguments))(arguments)
-    sizes = [array.size * array.dtype.itemsize for array in _outputs(traced.jaxpr)]
-    return Made(max(sizes, default=0), sum(sizes))
+    return max((array.size * array.dtype.itemsize for array in _outputs(traced.jaxpr)), default=0)
+
+
+@cache
+def _needed(function: Any, static: Static, structure: Any, shapes: Any) -> int:
+    found = function.lower(**dict(static), **_shaped(structure, shapes)).compile().memory_analysis()
+    return found.temp_size_in_bytes + found.output_size_in_bytes
 
 
 def _outputs(jaxpr: Jaxpr) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from landscape.cut import opened
 from landscape.loss import IGNORED
-from landscape.memory import made, tree_bytes
+from landscape.memory import largest_array, tree_bytes
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.statistics import is_reestimated
@@ -50,7 +50,7 @@ def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: An
     if is_reestimated(merge(graphdef, weights)):
         return examples
     carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
-    largest = made(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry).largest
+    largest = largest_array(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry)
     return slice_size(examples, tree_bytes(carry) + 2 * largest)
 
 

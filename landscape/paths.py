@@ -29,7 +29,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.cut import Cut
 from landscape.loss import IGNORED
-from landscape.memory import device_bytes, made, room, tree_bytes
+from landscape.memory import device_bytes, largest_array, room, tree_bytes
 from landscape.slices import POINTS, in_groups, in_turns, slice_size, summed_changes
 from landscape.standing import Standing, excess, standing
 from landscape.units import between
@@ -161,7 +161,7 @@ def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, som
     whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
     one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32), "count": np.ones((), int)}
     static = {"graphdef": graphdef, "group": group, "turns": True}
-    examples, largest = len(whole.start.logits), made(_features, static, weights=weights, shared=whole, **one).largest
+    examples, largest = len(whole.start.logits), largest_array(_features, static, weights=weights, shared=whole, **one)
     if cut.settle is None or (accelerated and not cut.tied):
         return Sizes(examples, max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest))), turns=False)
     read = tree_bytes((whole.y, whole.carry))  # by every point, in the midst of what it makes

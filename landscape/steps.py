@@ -8,6 +8,7 @@ networks take turns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -22,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from landscape.data import Split
 from landscape.gradients import loss_and_gradients
-from landscape.memory import device_bytes, made
+from landscape.memory import device_bytes, needed, tree_bytes
 from landscape.study import Training
 from landscape.weights import Weights
 
@@ -71,7 +72,7 @@ def run_epoch(
     orders: Sequence[Int[np.ndarray, "batches size"]],
 ) -> tuple[list[Network], list[Float[Array, " batches"]]]:
     """Every network after one step a row of its order on its training examples, and the losses of its steps."""
-    form, at_once = chosen_form(graphdef, plan, networks[0], trains[0], len(networks))
+    form, at_once = chosen_form(graphdef, plan, networks[0], trains, len(networks))
     parts = [slice(start, start + at_once) for start in range(0, len(networks), at_once)]
     moved = list(
         chain.from_iterable(form(graphdef, plan, networks[part], trains[part], orders[part]) for part in parts)
@@ -79,15 +80,19 @@ def run_epoch(
     return [network for network, _ in moved], [losses for _, losses in moved]
 
 
-def chosen_form(graphdef: nnx.GraphDef, plan: Plan, network: Network, train: Split, count: int) -> tuple[Any, int]:
-    """How to run an epoch, and how many networks at once."""
+def chosen_form(
+    graphdef: nnx.GraphDef, plan: Plan, network: Network, trains: Sequence[Split], count: int
+) -> tuple[Any, int]:
+    """How to run an epoch, and how many networks at once: parts of equal size, as few as memory allows."""
     limit = device_bytes()
     if limit is None:
         convolves = any(array.ndim == 4 for array in network.weights.values())
         return in_turn if convolves else scanned, 1
     rows = np.zeros(plan.training.batch_size, np.int32)
-    one = made(step, {"graphdef": graphdef, "plan": plan}, network=network, train=train, rows=rows).total
-    return together, max(1, min(count, int(SHARE * limit // one)))
+    one = needed(step, {"graphdef": graphdef, "plan": plan}, network=network, train=trains[0], rows=rows)
+    copied = 0 if _shared(trains) else 2 * tree_bytes(trains[0])
+    parts = math.ceil(count * (one + tree_bytes(network) + copied) / (SHARE * limit))
+    return together, math.ceil(count / min(parts, count))
 
 
 Way = list[tuple[Network, Array]]
@@ -118,8 +123,12 @@ def _scan(graphdef: nnx.GraphDef, plan: Plan, network: Network, train: Split, or
 
 def together(graphdef: nnx.GraphDef, plan: Plan, networks: Any, trains: Any, orders: Any) -> Way:
     """All networks in one program, which runs the epoch."""
-    shared = all(train is trains[0] for train in trains)
-    return _together(graphdef, plan, networks, trains[:1] if shared else trains, np.stack(orders))
+    return _together(graphdef, plan, networks, trains[:1] if _shared(trains) else trains, np.stack(orders))
+
+
+def _shared(trains: Sequence[Split]) -> bool:
+    """Whether all networks read the same examples, which are there once."""
+    return all(train is trains[0] for train in trains)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "plan"))

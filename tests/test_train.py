@@ -182,12 +182,14 @@ def test_networks_trained_beside_others_go_their_own_way(memory, monkeypatch):
 def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch):
     graphdef, weights = initial("cnn1", 0)
     plan = Plan(Training(batch_size=20), 3, trainable(merge(graphdef, weights)))
-    case = (graphdef, plan, plan.begin(weights), jax.device_put(data().train))
+    case = (graphdef, plan, plan.begin(weights), [jax.device_put(data().train)])
     for memory, least, most in ((10**3, 1, 1), (10**8, 2, 999), (10**12, 1000, 1000)):
         monkeypatch.setattr(steps, "device_bytes", lambda memory=memory: memory)
         form, at_once = steps.chosen_form(*case, 1000)
         assert form is steps.together
         assert least <= at_once <= most
+    split_evenly = [steps.chosen_form(*case, count)[1] for count in (1, 2, 3)]
+    assert split_evenly == [1, 2, 3]
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -50,7 +51,7 @@ class Probe:
 
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
-        self._evaluated = reestimated if study.walk.statistics == "re-estimated" else lambda model: model
+        self._evaluated = partial(evaluated, study)
         self.width = named_group(model, self.group).size(split(model)[1])
         self.swaps = draw_swaps(key, study.walk.permutations, self.width, distinct=study.walk.distinct)
         self.permutations = compose(self.swaps, self.width)
@@ -109,11 +110,16 @@ class Probe:
         return np.asarray(surface_losses(graphdef, minima, shares(places, *grid(places, points)), *self.train))
 
 
+def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
+    """A model as the study measures it: with the statistics of the batch where it says so."""
+    return reestimated(model) if study.walk.statistics == "re-estimated" else model
+
+
 def seed_curves(
-    shape: Any, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], batches: tuple[Split, Split]
+    study: Study, shape: Any, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], batches: tuple[Split, Split]
 ) -> Float[np.ndarray, "2 2 alphas"]:
     """Loss between two networks of the structure of `shape`: as trained and after matching `b` to `a`, by batch."""
-    graphdef, _ = split(shape)
+    graphdef, _ = split(evaluated(study, shape))
     start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
     ends = (end, match(start, end, shape.groups()))
     alphas = jnp.asarray(ALPHAS, jnp.float32)

@@ -25,8 +25,10 @@ def split(model: nnx.Module) -> tuple[nnx.GraphDef, Weights]:
     return graphdef, _flat(state)
 
 
-def merge(graphdef: nnx.GraphDef, weights: Mapping[str, jax.Array | np.ndarray]) -> Any:
-    """The module with these arrays; layers take their sizes from the arrays. Of the type that was split."""
+def merge(graphdef: nnx.GraphDef, weights: Mapping[str, Any]) -> Any:
+    """The module with these arrays, or shapes in place of them; layers take their sizes from them. Of the type that was
+    split.
+    """
     model = nnx.merge(graphdef, unflatten_dict({_path(name): array for name, array in weights.items()}))
     for _, layer in nnx.iter_modules(model):
         _refresh_sizes(layer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import pairwise
+from threading import Lock
 from typing import NamedTuple
 
 import jax
@@ -25,6 +26,7 @@ from landscape.proxies import Measurement, parameters, timed_scores
 from landscape.specs import DataSpec, TextSpec
 from landscape.study import Study
 from landscape.train import Epoch, Stopped, early_stopped, fit_each
+from landscape.walk import draw_swaps
 from landscape.weights import Weights, merge, split
 
 Report = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
@@ -47,10 +49,16 @@ def stages(study: Study) -> list[int]:
     return [*(n for n in PAPER_SIZES if n < most), most]
 
 
-@cache
+LOADING = Lock()
+
+
 def examples(spec: DataSpec) -> Data:
-    """The data of a study, loaded once a process."""
-    return load(spec)
+    """The data of a study, loaded once a process, whichever of its threads asks first."""
+    with LOADING:
+        return _loaded(spec)
+
+
+_loaded = lru_cache(maxsize=2)(load)
 
 
 def initial(study: Study, seed: int, model: int = 0) -> nnx.Module:
@@ -89,7 +97,7 @@ def spoken(seeds: range) -> str:
 def base_task(study: Study, seeds: range, *, report: Report = silent) -> Outcome:
     """Train the bases of some seeds until early stopping: φ*."""
     clock, training = Clock(), study.training
-    measurement_batches(study, examples(study.data))  # names a batch that is too large before anything is trained
+    _check_walks(study, seeds)
     starts = [initial(study, seed) for seed in seeds]
     doing = partial(report, f"{spoken(seeds)}: training the base, epoch")
     keys = [stream_key(seed, Stream.TRAIN, 0) for seed in seeds]
@@ -109,6 +117,17 @@ def base_task(study: Study, seeds: range, *, report: Report = silent) -> Outcome
         )
 
     return Outcome(joined(part(seed, end) for seed, end in zip(seeds, ends, strict=True)), weights)
+
+
+def _check_walks(study: Study, seeds: range) -> None:
+    """Raises ValueError for a batch that is too large, or too few units for so many distinct steps, before anything is
+    trained.
+    """
+    measurement_batches(study, examples(study.data))
+    walk = study.walk
+    for model, sizes in enumerate(study.group_sizes()) if walk.distinct else ():
+        for seed in seeds:
+            draw_swaps(stream_key(seed, Stream.WALK, model), walk.permutations, sizes[walk.group], distinct=True)
 
 
 def candidate_task(study: Study, model: int, seeds: range, bases: Outcome, *, report: Report = silent) -> Outcome:
@@ -146,8 +165,9 @@ def network_at(study: Study, model: int, weights: Mapping[str, np.ndarray]) -> n
 
 @cache
 def structure(study: Study, model: int) -> nnx.Module:
-    """A network of the shape of a model, whatever its weights are."""
-    return expanded(study, 0, model, initial(study, 0))
+    """A model with shapes in place of its weights."""
+    graphdef, weights = split(expanded(study, 0, model, initial(study, 0)))
+    return merge(graphdef, {path: jax.ShapeDtypeStruct(array.shape, array.dtype) for path, array in weights.items()})
 
 
 def probe(study: Study, model: int, seed: int) -> Probe:
@@ -189,8 +209,8 @@ def walk_task(
     epochs = study.checkpoints if model else [0]
     known, before = _walked(earlier[0].part, model) if earlier else ([np.empty(0)] * len(epochs), {})
     barriers = []
-    for epoch, some in zip(epochs, known, strict=True):
-        doing = partial(report, f"seed {seed}: {model_name(study, model)}, barriers at epoch {epoch}, midpoint")
+    for i, (epoch, some) in enumerate(zip(epochs, known, strict=True)):
+        doing = partial(_of_many, report, f"seed {seed}: {model_name(study, model)}, barriers", i, len(epochs))
         network = network_at(study, model, trained.weights[at(seed, epoch)])
         if epoch == 0:
             timed = walk.timed_barriers(network, n, some, doing)
@@ -213,6 +233,11 @@ def walk_task(
     return Outcome(part, {})
 
 
+def _of_many(report: Report, doing: str, walk: int, walks: int, done: int, total: int) -> None:
+    """How much of all walks is done."""
+    report(f"{doing} of checkpoint {walk + 1} of {walks}, midpoint", walk * total + done, walks * total)
+
+
 def _walked(part: xr.Dataset, model: int) -> tuple[list[np.ndarray], dict[str, float]]:
     """The barriers of a stage at each checkpoint, and the times until then."""
     times = {name: part[name].item() for name in ("walk_seconds", "walk_compile_seconds") if name in part}
@@ -230,7 +255,7 @@ def seeds_task(study: Study, model: int, *trained: Outcome, report: Report = sil
     for first, second in pairwise(range(study.seeds)):
         for i, epoch in enumerate(epochs):
             start, end = (homes[name][name] for name in (at(first, epoch), at(second, epoch)))
-            curves[i, first] = seed_curves(structure(study, model), start, end, batches)
+            curves[i, first] = seed_curves(study, structure(study, model), start, end, batches)
         report(f"{model_name(study, model)}: aligning seeds, pair", first + 1, study.seeds - 1)
     return Outcome(result.part(study, {"model": model_name(study, model)}, seed_curve=curves), {})
 

@@ -5,6 +5,9 @@ import pickle
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -297,6 +300,42 @@ def test_a_batch_larger_than_the_data_is_named_before_anything_is_trained():
 
     with pytest.raises(ValueError, match=r"walk\.batch_size = 41 is larger than the 40 training examples"):
         base_task(validated(content), range(1), report=report)
+
+
+def test_steps_that_run_out_are_told_before_anything_is_trained():
+    walk = {"group": "hidden1", "distinct": True, "permutations": 100}
+    model = {"kind": "mlp", "hidden": [4]}
+    content = {"name": "few", "model": model, "candidates": [[{"widen": "hidden1", "size": 5}]], "walk": walk}
+    with pytest.raises(ValueError, match=r"only 1\d distinct permutations of 4 units found; 100 were asked for"):
+        base_task(validated(content), range(1), report=fail)
+
+
+def fail(*what: object) -> None:
+    raise AssertionError(f"trained: {what}")
+
+
+def test_walks_of_all_checkpoints_are_one_progress(outcomes):
+    """It never runs backwards."""
+    said = []
+    walk_task(STUDY, 1, 0, 0, outcomes["candidate1-seed0"], report=lambda *what: said.append(what))
+    fractions = [done / total for _, done, total in said]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert len({doing for doing, *_ in said}) == len(STUDY.checkpoints) > 1
+
+
+def test_data_are_loaded_once_whichever_thread_asks(monkeypatch):
+    loaded = []
+
+    def slow(spec):
+        time.sleep(0.05)
+        loaded.append(spec)
+        return spec
+
+    monkeypatch.setattr(work, "_loaded", lru_cache(slow))
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(work.examples, [STUDY.data] * 4)) == {STUDY.data}
+    assert loaded == [STUDY.data]
 
 
 def test_every_purpose_has_a_key_of_its_own():

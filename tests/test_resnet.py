@@ -20,7 +20,7 @@ from landscape.data import Split
 from landscape.expand import deepen, widen
 from landscape.lines import permuted_curves
 from landscape.models import build
-from landscape.probe import Probe
+from landscape.probe import Probe, seed_curves
 from landscape.specs import ResNetSpec
 from landscape.statistics import reestimated
 from landscape.study import validated
@@ -298,6 +298,11 @@ def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, mon
     expected = by_hand(resnet(), "stage1", steps, of_batch=statistics == "re-estimated")
     assert expected.min() > 1e-4
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
+    weights = {path: np.asarray(array) for path, array in split(resnet())[1].items()}
+    lines = seed_curves(validated(content), resnet(), weights, weights, (batch, batch))
+    ends = probe.curves(resnet())[0, 0, [0, -1]]
+    np.testing.assert_allclose(lines, np.broadcast_to(ends[0], lines.shape), rtol=1e-4)
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4)
 
 
 def test_reestimated_statistics_are_those_of_the_batch():

@@ -128,11 +128,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable | None]:
     """The result, computed in this process if need be, and why it could not be stored."""
-    from landscape.jobs.local import computed
+    from landscape.jobs.local import PREALLOCATE, computed
     from landscape.jobs.progress import News, Report, Tally
     from landscape.terminal import ProgressLine
 
     tally, line = Tally(), ProgressLine()
+    os.environ.setdefault(PREALLOCATE, "false")  # the app may use the same GPU
 
     def hear(message: News | Report) -> None:
         tally.hear(message)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -27,6 +29,8 @@ PERIOD = 0.5  # seconds between two tries to be alone
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
 
 Weights = Mapping[str, dict[str, np.ndarray]]
+
+log = logging.getLogger(__name__)
 
 
 class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
@@ -69,18 +73,27 @@ class Parts:
 
         `waiting` is called before every try, and may raise. Where the folder cannot be written to, nothing is shared.
         """
+        lock = self._locked(waiting)
+        try:
+            yield
+        finally:
+            if lock:
+                lock.release()
+
+    def _locked(self, waiting: Callable[[], None]) -> FileLock | None:
+        lock = FileLock(self.folder.parent / f".{self.study.key}.lock", timeout=PERIOD)
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder.parent / f".{self.study.key}.lock")
-            while not lock.is_locked:
+            for tries in count():
                 waiting()
                 with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=PERIOD)
+                    lock.acquire()
+                    break
+                if tries == 0:
+                    log.warning("%s is being computed elsewhere; waiting for it", self.study.name)
         except OSError:
-            yield
-            return
-        with lock:
-            yield
+            return None
+        return lock
 
     def elapsed(self) -> float:
         """Seconds that earlier attempts took, as far as their outcomes are kept."""

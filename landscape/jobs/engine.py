@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from distributed import Nanny, Scheduler
 from filelock import FileLock
 
+from landscape.jobs.local import PREALLOCATE
 from landscape.jobs.tasks import WORKERS
 from landscape.sealed import Unwritable
 from landscape.store import CHECKOUT
@@ -70,7 +71,7 @@ def devices() -> list[dict[str, str]]:
     """The environment that gives a worker one GPU, for each GPU; one empty one where there is none.
 
     JAX is asked in a process of its own, as it takes hold of the devices that it lists. A worker takes memory as it
-    needs it, and leaves the rest to the command line and to notebooks. Raises RuntimeError where JAX does not start.
+    needs it, and leaves the rest to others. Raises RuntimeError where JAX does not start.
     """
     code = "import jax; print(jax.default_backend(), jax.local_device_count())"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -80,8 +81,7 @@ def devices() -> list[dict[str, str]]:
     if backend != "gpu":
         return [{}]
     return [
-        {f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")}
-        | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        {f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")} | {PREALLOCATE: "false"}
         for i in range(int(count))
     ]
 

@@ -17,6 +17,8 @@ from landscape.study import Study
 
 log = logging.getLogger(__name__)
 
+PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"  # whether JAX takes most of a GPU's memory at once
+
 Send = Callable[[News | Report], None]
 
 

@@ -67,6 +67,11 @@ def manifold_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     return _metric_array(dataset["barrier"].isel(permutation=0, drop=True), values, q, n)
 
 
+def initial_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
+    """M₀ in percent, right after the expansion, dims (seed, candidate). Raises as `manifold_metric` does."""
+    return manifold_metric(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0, drop=True)
+
+
 def own_metric(dataset: xr.Dataset, q: float, n: int, checkpoint: int) -> xr.DataArray:
     """m(θ⁽ᵗ⁾, λ, n) − m(θ⁽ᶜ⁾, λ, n) in percent with λ the q-quantile of the candidate's own barriers at checkpoint c.
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from landscape.metric import Measure, best_gain, manifold_metric, metric_grid
+from landscape.metric import Measure, best_gain, initial_metric, manifold_metric, metric_grid
 from landscape.proxies import PREDICTORS, Predictor
 
 Kind = Literal["kendall", "spearman", "pearson"]
@@ -94,7 +94,7 @@ def predictors(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     epoch, which needs that epoch of training. Proxies that exact widening cannot change are equal where they
     differ by rounding. Raises ValueError for q or n out of range.
     """
-    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    metric = initial_metric(dataset, q, n)
     counts = dataset["parameters"].sel(model=dataset["candidate"].values).values.astype(np.float64)
     counts = np.where(counts < 0, np.nan, counts)
     rows = {METRIC: metric.values, PARAMETERS: np.broadcast_to(counts, metric.shape)}

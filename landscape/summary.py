@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from landscape.intervals import over_seeds
-from landscape.metric import MEASURES, Measure, best_gain, checked_size, gain, manifold_metric
+from landscape.metric import MEASURES, Measure, best_gain, checked_size, gain, initial_metric, manifold_metric
 from landscape.rank import RANGE, predictor_correlation
 
 Q = 0.4  # of the paper's main figures
@@ -23,7 +23,7 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     `n=None` takes every permutation computed. Raises ValueError for q or n out of range.
     """
     n = permutations(dataset, n)
-    metric = over_seeds(manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True))
+    metric = over_seeds(initial_metric(dataset, q, n))
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
     ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure), within=RANGE) for measure in MEASURES}
     candidates = [

@@ -18,7 +18,7 @@ from landscape.figures.style import (
     symbols,
 )
 from landscape.intervals import metric_interval, over_seeds
-from landscape.metric import Measure, at_ceiling, best_gain, is_text, manifold_metric, perplexity
+from landscape.metric import Measure, at_ceiling, best_gain, initial_metric, is_text, perplexity
 from landscape.rank import METRIC, PARAMETERS, RANGE, SYMBOLS, Kind, predictor_correlation, predictors
 from landscape.words import bounds, counted
 
@@ -34,7 +34,7 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     language models only, is the lowest over epochs, mean over seeds. Unknown counts are missing. Raises ValueError
     for q or n out of range.
     """
-    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    metric = initial_metric(dataset, q, n)
     sizes, gains = over_seeds(metric), over_seeds(best_gain(dataset, measure))
     if dataset.sizes["seed"] == 1:
         within = metric_interval(dataset, q, n).isel(seed=0, drop=True)
@@ -46,7 +46,9 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
     if is_text(dataset):
         columns["perplexity"] = perplexity(dataset).min("epoch").mean("seed").values
-    columns["at_ceiling"] = at_ceiling(dataset, q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
+    columns["at_ceiling"] = (
+        at_ceiling(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
+    )
     frame = pd.DataFrame({"candidate": names} | columns).replace({"width": {-1: pd.NA}, "parameters": {-1: pd.NA}})
     return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
 

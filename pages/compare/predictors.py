@@ -13,7 +13,7 @@ from landscape.figures import (
     predictor_scores,
     predictor_scores_data,
 )
-from landscape.metric import best_gain, manifold_metric
+from landscape.metric import best_gain, initial_metric
 from landscape.proxies import PREDICTORS
 from landscape.rank import METRIC
 from landscape.unranked import why_unranked
@@ -31,7 +31,7 @@ def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
     """Which predictors rank the candidates of one study better than M₀ does, or why M₀ does not rank them."""
     if rows.set_index("predictor").loc[METRIC, "count"]:
         return ranking.answer(rows, rank)
-    scores = manifold_metric(dataset, q, int(rows["n"].iloc[0])).isel(checkpoint=0)
+    scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
     return why_unranked(scores, best_gain(dataset, measure))
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from landscape.figures import predictor_ranks_data
-from landscape.metric import Measure, best_gain, manifold_metric
+from landscape.metric import Measure, best_gain, initial_metric
 from landscape.paired import leads
 from landscape.rank import METRIC, Kind
 from landscape.terminal import decimals
@@ -59,7 +59,7 @@ def sentences(
     dataset: xr.Dataset, frame: pd.DataFrame, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> list[str]:
     """Which candidate M₀ would pick, which one training picked, and how well they agree."""
-    metric = manifold_metric(dataset, q, n).isel(checkpoint=0, drop=True)
+    metric = initial_metric(dataset, q, n)
     gains = best_gain(dataset, measure)
     if metric.isnull().all():
         return ["No candidate has been measured yet."]

@@ -20,14 +20,14 @@ def beside(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> None:
 
 def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str | None:
     """Which candidates stand at the ceiling of M, so that nothing tells them apart; None if not two do in a seed."""
-    known = manifold_metric(dataset, q, n).sel(checkpoint=checkpoint).notnull()
-    full = at_ceiling(dataset, q, n).sel(checkpoint=checkpoint) & known
-    if int(full.sum("candidate").max()) < 2:
+    there = dataset.sel(checkpoint=[checkpoint])
+    full = (at_ceiling(there, q, n) & manifold_metric(there, q, n).notnull()).isel(checkpoint=0, drop=True)
+    several = full.sum("candidate") > 1
+    if not several.any():
         return None
-    seeds = int((full.sum("candidate") > 1).sum())
-    names = ", ".join(full["candidate"].values[full.any("seed").values])
+    names = ", ".join(full["candidate"].values[(full & several).any("seed").values])
     return (
-        f"Ceiling: no m exceeds 1, so M cannot exceed about 1 − q = {100 * (1 - q):.0f} %. In {seeds} of "
+        f"Ceiling: no m exceeds 1, so M cannot exceed about 1 − q = {100 * (1 - q):.0f} %. In {int(several.sum())} of "
         f"{full.sizes['seed']} seeds several candidates stand there ({names}), and their ranks by M are ties."
     )
 

@@ -18,7 +18,18 @@ import xarray as xr
 from landscape import result
 from landscape.memory import device_bytes
 from landscape.study import Study
-from landscape.work import Outcome, Report, base_task, candidate_task, look_task, seeds_task, silent, stages, walk_task
+from landscape.work import (
+    Outcome,
+    Report,
+    base_task,
+    candidate_task,
+    kept_bytes,
+    look_task,
+    seeds_task,
+    silent,
+    stages,
+    walk_task,
+)
 
 
 class Task(NamedTuple):
@@ -54,8 +65,12 @@ def tasks(study: Study, devices: int = 1) -> dict[str, Task]:
 
 
 def seed_groups(study: Study, devices: int) -> list[range]:
-    """The seeds that one task trains: one on a processor, a device's share of them on accelerators."""
-    size = 1 if device_bytes() is None else -(-study.seeds // devices)
+    """The seeds that one task trains: one on a processor, on accelerators a device's share of them, as far as the
+    weights that it keeps are not too many.
+    """
+    size = 1
+    if device_bytes() is not None:
+        size = min(-(-study.seeds // devices), max(1, KEPT_BYTES // kept_bytes(study)))
     return [range(start, min(start + size, study.seeds)) for start in range(0, study.seeds, size)]
 
 
@@ -89,6 +104,7 @@ def _stage(study: Study, model: int, seed: int, stage: int, training: str) -> di
     return {f"{name}{stage}": Task(partial(walk_task, study, model, seed, stage), needs, weight)}
 
 
+KEPT_BYTES = 4 * 2**30  # of the weights of a training task's checkpoints: what the host holds, and an end may lose
 WEIGHT = 500  # midpoint barriers that count as much as an epoch of training
 
 

@@ -19,6 +19,7 @@ from landscape import result
 from landscape.data import Data, load
 from landscape.expand import expand
 from landscape.keys import Stream, stream_key
+from landscape.memory import tree_bytes
 from landscape.metric import PAPER_SIZES
 from landscape.models import build
 from landscape.probe import Probe, measurement_batches, seed_curves
@@ -168,6 +169,12 @@ def structure(study: Study, model: int) -> nnx.Module:
     """A model with shapes in place of its weights."""
     graphdef, weights = split(expanded(study, 0, model, initial(study, 0)))
     return merge(graphdef, {path: jax.ShapeDtypeStruct(array.shape, array.dtype) for path, array in weights.items()})
+
+
+def kept_bytes(study: Study) -> int:
+    """Of the weights that training one seed of the largest model keeps."""
+    epochs = {*study.checkpoints, study.training.epochs}
+    return len(epochs) * max(tree_bytes(split(structure(study, i))[1]) for i in range(len(study.labels) + 1))
 
 
 def probe(study: Study, model: int, seed: int) -> Probe:

@@ -88,6 +88,8 @@ def test_accelerators_share_the_seeds(devices, groups, monkeypatch):
     assert pipeline.seed_groups(study, devices) == alone
     monkeypatch.setattr(pipeline, "device_bytes", lambda: 2**30)
     assert pipeline.seed_groups(study, devices) == (groups or alone)
+    monkeypatch.setattr(pipeline, "KEPT_BYTES", 2 * work.kept_bytes(study))
+    assert max(map(len, pipeline.seed_groups(study, devices))) <= 2
     planned = tasks(study, devices)
     assert all(set(task.needs) <= set(planned) for task in planned.values())
 

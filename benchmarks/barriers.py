@@ -37,7 +37,6 @@ from landscape.walk import compose, draw_swaps, seen_from_start
 from landscape.weights import logits, merge, split
 
 N = 1000  # steps of the walk whose time is given, a step
-REPEATS = 2
 
 IMAGES = {"name": "cifar10", "train_size": 512}
 DEEP = [64, 64, 64]  # channels behind the first
@@ -48,7 +47,8 @@ TEXT = {"name": "wikitext-2", "train_size": 8, "vocabulary": 30522, "sequence_le
 class Work(NamedTuple):
     """One row: a model whose `group` is walked on a batch of so many examples.
 
-    midpoints: how many are run the fast way; steps: how many as the peers do.
+    midpoints: how many are run the fast way; steps: how many as the peers do; repeats: laps after the first, more where
+    one is short.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Work(NamedTuple):
     batch: int = 512
     midpoints: int = 128
     steps: int = 6
+    repeats: int = 2
 
 
 ONE, VMAP, COUNTED, ROOF, MEMORY = (
@@ -73,7 +74,7 @@ SMALL, NEVER_SLOWER = Aim(MEMORY, 2048, most=True), (Aim(ONE, 1), Aim(MEMORY, 40
 
 def mlp(width: int) -> Work:
     """The smallest networks."""
-    return Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1", (Aim(ONE, 20),))
+    return Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1", (Aim(ONE, 20),), repeats=30)
 
 
 def cnn(width: int, *aims: Aim) -> Work:
@@ -143,7 +144,7 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
     runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": walk}
     if fast_form:
         runs["vmap"] = partial(_vmapped, graphdef, weights, work.group, jnp.asarray(steps), inputs, targets)
-    times = in_turns(runs, 1 if quick else REPEATS)
+    times = in_turns(runs, 1 if quick else work.repeats)
     seconds = {name: found.seconds / len(steps) for name, found in times.items()}
     seconds["fast"] = share * times["fast"].seconds / len(midpoints)
     remaining = midpoint_multiply_adds(study)[0] * share

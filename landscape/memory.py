@@ -9,6 +9,8 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
+Static = tuple[tuple[str, Any], ...]  # arguments that are no arrays
+
 UNTOLD = 8 * 2**30  # bytes taken for the memory of an accelerator whose allocator does not tell
 
 
@@ -54,9 +56,6 @@ def _shapes(static: Mapping[str, Hashable], arguments: Any) -> tuple[Any, ...]:
 
 def _shaped(structure: Any, shapes: Any) -> Any:
     return jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*each) for each in shapes])
-
-
-Static = tuple[tuple[str, Any], ...]
 
 
 @cache

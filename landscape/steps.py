@@ -83,7 +83,7 @@ def run_epoch(
 def chosen_form(
     graphdef: nnx.GraphDef, plan: Plan, network: Network, trains: Sequence[Split], count: int
 ) -> tuple[Any, int]:
-    """How to run an epoch, and how many networks at once: parts of equal size, as few as memory allows."""
+    """How to run an epoch, and how many networks at once: as few parts as memory allows, of about equal size."""
     limit = device_bytes()
     if limit is None:
         convolves = any(array.ndim == 4 for array in network.weights.values())
@@ -91,8 +91,8 @@ def chosen_form(
     rows = np.zeros(plan.training.batch_size, np.int32)
     one = needed(step, {"graphdef": graphdef, "plan": plan}, network=network, train=trains[0], rows=rows)
     copied = 0 if _shared(trains) else 2 * tree_bytes(trains[0])
-    parts = math.ceil(count * (one + tree_bytes(network) + copied) / (SHARE * limit))
-    return together, math.ceil(count / min(parts, count))
+    most = max(1, int(SHARE * limit // (one + tree_bytes(network) + copied)))
+    return together, math.ceil(count / math.ceil(count / most))
 
 
 Way = list[tuple[Network, Array]]

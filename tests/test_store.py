@@ -346,6 +346,20 @@ def test_publish_replaces(cache: Store) -> None:
         assert cache.publish(study.key, "shown").key == study.key
 
 
+def test_a_publication_that_fails_leaves_the_old_one(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.write(filled(tiny()), record(tiny()))
+    shown = cache.publish(tiny().key, "shown")
+
+    def full(*args: object) -> None:
+        raise Unwritable("no space left")
+
+    monkeypatch.setattr("landscape.store.write_sealed", full)
+    with pytest.raises(Unwritable):
+        cache.publish(tiny().key, "shown")
+    shutil.rmtree(cache.entry(tiny().key).folder)
+    assert cache.find("tiny") == shown
+
+
 def one_part(study: Study, seed: int) -> xr.Dataset:
     return filled(study)[["base_barrier", "base_stop"]].isel(seed=[seed])
 

@@ -19,6 +19,7 @@ from landscape.barrier import midpoint_barriers
 from landscape.data import Data, Split
 from landscape.evaluate import evaluate
 from landscape.expand import widen
+from landscape.memory import tree_bytes
 from landscape.steps import Plan
 from landscape.study import Training
 from landscape.train import Epoch, early_stopped, fit, fit_each
@@ -188,8 +189,17 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
         form, at_once = steps.chosen_form(*case, 1000)
         assert form is steps.together
         assert least <= at_once <= most
-    split_evenly = [steps.chosen_form(*case, count)[1] for count in (1, 2, 3)]
-    assert split_evenly == [1, 2, 3]
+    monkeypatch.setattr(steps, "needed", lambda *args, **kwargs: 10**6)
+    one = 10**6 + tree_bytes(case[2])
+    for networks, expected in (
+        (0.5, [1, 1, 1]),
+        (1.9, [1, 1, 1]),
+        (2.6, [1, 2, 2]),
+        (3.3, [1, 3, 3]),
+        (9.9, [1, 3, 5]),
+    ):
+        monkeypatch.setattr(steps, "device_bytes", lambda most=networks: most * one / steps.SHARE)
+        assert [steps.chosen_form(*case, count)[1] for count in (1, 3, 10)] == expected
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -76,7 +76,7 @@ def devices() -> list[dict[str, str]]:
     code = "import jax; print(jax.default_backend(), jax.local_device_count())"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if asked.returncode:
-        raise RuntimeError(f"JAX does not start: {asked.stderr.strip().splitlines()[-1:]}")
+        raise RuntimeError("JAX does not start: " + "".join(asked.stderr.strip().splitlines()[-1:]))
     backend, count = asked.stdout.split()[-2:]
     if backend != "gpu":
         return [{}]

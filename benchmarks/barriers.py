@@ -23,19 +23,19 @@ import numpy as np
 from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
-from landscape.barrier import distinct_midpoints, midpoint_barriers, midpoint_changes
-from landscape.compiler import exact
-from landscape.cost import midpoint_multiply_adds, multiply_adds
-from landscape.cut import cut_at
+from landscape.analysis.cost import midpoint_multiply_adds, multiply_adds
+from landscape.analysis.flops import described
+from landscape.barriers.midpoint import distinct_midpoints, midpoint_barriers, midpoint_changes
+from landscape.barriers.walk import compose, draw_swaps, seen_from_start
 from landscape.data.masking import mask
-from landscape.layers import described
-from landscape.loss import cross_entropy
 from landscape.models import build
-from landscape.specs import TextSpec
+from landscape.models.cut import cut_at
+from landscape.models.functional import logits, merge, split
+from landscape.models.symmetry import between
+from landscape.numerics.loss import cross_entropy
+from landscape.numerics.precision import exact
 from landscape.study import Study, validated
-from landscape.units import between
-from landscape.walk import compose, draw_swaps, seen_from_start
-from landscape.weights import logits, merge, split
+from landscape.study.spec import TextSpec
 
 N = 1000  # steps of the walk whose time is given, a step
 

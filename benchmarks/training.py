@@ -1,6 +1,6 @@
 """A training step of each form, beside PyTorch's: same sizes, same batch, the same optimiser.
 
-Forms are those of `landscape.steps`, which takes one by the rule written there: a program a step, a program an
+Forms are those of `landscape.training.epoch`, which takes one by the rule written there: a program a step, a program an
 epoch, and one program for several networks. PyTorch runs where it is installed, in channels_last.
 Times are medians of a step without compilation, of runs in turns.
 """
@@ -19,10 +19,10 @@ from flax import nnx
 from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.data import Split
 from landscape.models import build
-from landscape.specs import CnnSpec, MlpSpec
-from landscape.steps import Plan, in_turn, run_epoch, scanned, together
+from landscape.models.functional import split, trainable
 from landscape.study import Training
-from landscape.weights import split, trainable
+from landscape.study.spec import CnnSpec, MlpSpec
+from landscape.training.epoch import Plan, in_turn, run_epoch, scanned, together
 
 STEPS = 4
 REPEATS = 2

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from landscape.result import empty, study_of
-from landscape.store import Store
+from landscape.store.results import Store
 from landscape.study import SCHEMA, validated
+from landscape.study.schema import empty, study_of
 
 ROOT = Path(__file__).parents[1]
 MOVES = 7  # of a slider, on each page

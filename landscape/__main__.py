@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from landscape import commands
-from landscape.sealed import Unwritable
+from landscape.cli import commands
+from landscape.store.sealed import Unwritable
 
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
 

@@ -13,11 +13,11 @@ from scipy.special import logsumexp
 
 from landscape.data import Data, Split
 from landscape.data import load as load_data
-from landscape.loss import cross_entropy
 from landscape.models import build
-from landscape.specs import CnnSpec, DataSpec, MlpSpec
-from landscape.units import Axis, Group
-from landscape.weights import Weights, logits, merge, split
+from landscape.models.functional import Weights, logits, merge, split
+from landscape.models.symmetry import Axis, Group
+from landscape.numerics.loss import cross_entropy
+from landscape.study.spec import CnnSpec, DataSpec, MlpSpec
 
 SPECS = {
     "mlp1": MlpSpec(kind="mlp", hidden=(6,)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from landscape.result import ALPHAS, empty
 from landscape.study import Study, validated
+from landscape.study.schema import ALPHAS, empty
 
 PARAMETERS_PER_UNIT = 75
 

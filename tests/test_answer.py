@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 from synthetic import small_study, synthetic, without
 
+from landscape.analysis.metric import MEASURES, Measure
 from landscape.figures import overview_data, rank_comparison_data
-from landscape.metric import MEASURES, Measure
 from pages.shared import answer
 
 Q, N = 0.4, 50

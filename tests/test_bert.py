@@ -12,16 +12,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
 from trained import LENGTH, SPECS, VOCABULARY, trained
 
-from landscape import memory, midpoints, paths, slices
-from landscape.barrier import midpoint_barriers
-from landscape.cut import cut_at
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data.masking import slots
-from landscape.expand import deepen, widen
 from landscape.models.bert import EPSILON, Bert
+from landscape.models.cut import cut_at
+from landscape.models.functional import logits, merge, split
+from landscape.models.net2net import deepen, widen
+from landscape.models.symmetry import take
+from landscape.numerics import memory, microbatch
 from landscape.proxies import grad_norm, grasp, jacov, snip, synflow
-from landscape.units import take
-from landscape.walk import compose, draw_swaps, permute
-from landscape.weights import logits, merge, split
 
 SPEC = SPECS["tinybert"]
 GROUPS = list(SPEC.group_sizes())
@@ -214,9 +214,9 @@ def test_slices_of_the_batch_add_up(group: str, monkeypatch: pytest.MonkeyPatch)
     """Cut or not; the last of three is filled up."""
     permutations = np.random.default_rng(0).permuted(np.tile(np.arange(SPEC.group_sizes()[group]), (5, 1)), axis=1)
     whole = midpoint_barriers(bert(), permutations, *batch(), group=group)
-    monkeypatch.setattr(slices, "slice_size", lambda examples, largest: 3)
+    monkeypatch.setattr(microbatch, "slice_size", lambda examples, largest: 3)
     for module in (midpoints, paths):
-        monkeypatch.setattr(module, "slice_size", slices.slice_size)
+        monkeypatch.setattr(module, "slice_size", microbatch.slice_size)
     assert_allclose(midpoint_barriers(bert(), permutations, *batch(), group=group), whole, rtol=1e-4, atol=1e-7)
 
 

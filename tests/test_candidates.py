@@ -12,12 +12,12 @@ from flax import nnx
 from numpy.testing import assert_allclose
 from trained import LENGTH, SPECS, trained
 
-from landscape.barrier import midpoint_barriers
-from landscape.cut import cut_at
-from landscape.expand import expand, named_group
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import compose, draw_swaps, permute
+from landscape.models.cut import cut_at
+from landscape.models.functional import merge, split
+from landscape.models.net2net import expand, named_group
 from landscape.study import Study, validated
-from landscape.walk import compose, draw_swaps, permute
-from landscape.weights import merge, split
 
 KEY = jax.random.key(7)
 

@@ -10,10 +10,10 @@ import pytest
 from flax import nnx
 from networks import Normalised, batch, trained
 
-from landscape.barrier import midpoint_barriers
-from landscape.cut import Cut
-from landscape.lines import permuted_curves
-from landscape.units import Axis, Group
+from landscape.barriers.interpolation import permuted_curves
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.models.cut import Cut
+from landscape.models.symmetry import Axis, Group
 
 METHODS = ["fast", "reference"]
 

@@ -18,14 +18,15 @@ import xarray as xr
 from distributed import LocalCluster
 from prepared_sets import write_images
 
-from landscape import best_gain, gain, manifold_metric, store
+from landscape import best_gain, gain, manifold_metric
 from landscape.__main__ import main
-from landscape.jobs import compute
-from landscape.result import TIMES, empty
-from landscape.shipped import preset
-from landscape.store import Store
+from landscape.cli.terminal import interval
+from landscape.jobs import resume
+from landscape.store import results
+from landscape.store.results import Store
 from landscape.study import from_toml
-from landscape.terminal import interval
+from landscape.study.presets import preset
+from landscape.study.schema import TIMES, empty
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,13 +71,13 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Computed:
 
 @pytest.fixture(autouse=True)
 def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "GALLERY", tmp_path / "shipped")
+    monkeypatch.setattr(results, "GALLERY", tmp_path / "shipped")
 
 
 @pytest.fixture
 def nothing_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies without tasks: their results are all missing values, at once."""
-    monkeypatch.setattr(compute, "tasks", lambda study, devices=1: {})
+    monkeypatch.setattr(resume, "tasks", lambda study, devices=1: {})
 
 
 def dataset_of(computed: Computed, which: int = 0) -> xr.Dataset:
@@ -394,7 +395,7 @@ def test_failure_on_a_scheduler(
     def fail(study: object, devices: int) -> dict:
         raise MemoryError("too large")
 
-    monkeypatch.setattr(compute, "tasks", fail)
+    monkeypatch.setattr(resume, "tasks", fail)
     assert main(["run", computed.file, "--scheduler", address, "--cache", str(tmp_path)]) == 1
     assert "tiny failed: MemoryError: too large" in capsys.readouterr().err
 
@@ -413,7 +414,7 @@ def test_list_says_what_a_preset_reproduces_and_what_it_would_take(
 def test_list_works_without_any_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(store, "GALLERY", tmp_path / "none")
+    monkeypatch.setattr(results, "GALLERY", tmp_path / "none")
     assert main(["list", "--cache", str(tmp_path)]) == 0
     assert "cnn-cifar10-paper" in capsys.readouterr().out
 

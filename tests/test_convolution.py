@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from landscape import convolution as convolutions
-from landscape.convolution import convolution, with_fast_gradients
+from landscape.training import convolution as convolutions
+from landscape.training.convolution import convolution, with_fast_gradients
 
 LAYOUT = {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
 PLAIN = LAYOUT | {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 1}

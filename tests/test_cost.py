@@ -13,12 +13,13 @@ import pytest
 from flax import nnx
 from synthetic import small_study, synthetic
 
-from landscape import cost, layers, paths
+from landscape.analysis import cost, flops
+from landscape.barriers import by_activations
 from landscape.data.masking import slots
-from landscape.shipped import preset, presets
-from landscape.specs import TextSpec
+from landscape.models.functional import split
 from landscape.study import Study, validated
-from landscape.weights import split
+from landscape.study.presets import preset, presets
+from landscape.study.spec import TextSpec
 
 SHAPE = (8, 8, 1)
 
@@ -66,10 +67,10 @@ STUDIES = [
 
 
 def networks(study: Study) -> list[nnx.Module]:
-    from landscape.expand import expand
     from landscape.models import build
+    from landscape.models.net2net import expand
 
-    described = layers.described(study.data)
+    described = flops.described(study.data)
     base = build(study.model, described.shape, described.classes, nnx.Rngs(0))
     key = jax.random.key(0)
     return [base, *(expand(base, candidate, study.expansion, key) for candidate in study.candidates)]
@@ -135,10 +136,14 @@ def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, grou
 
     def midpoint(model: nnx.Module) -> int:
         graphdef, weights = split(model)
-        one = paths.moves(swaps(model.groups()[group].size(weights)))
-        shared = jax.eval_shape(lambda weights: paths.common(graphdef, weights, group, one_input(study)), weights)
+        one = by_activations.moves(swaps(model.groups()[group].size(weights)))
+        shared = jax.eval_shape(
+            lambda weights: by_activations.common(graphdef, weights, group, one_input(study)), weights
+        )
         program = jax.make_jaxpr(
-            lambda weights, shared: paths._features(graphdef, weights, group, shared, one, np.array([0.5]), 1, True)
+            lambda weights, shared: by_activations._features(
+                graphdef, weights, group, shared, one, np.array([0.5]), 1, True
+            )
         )(weights, shared)
         head = model.cut(group).head
         decoded = 0 if head is None else math.prod(head[0].shape) * slots(study.data.sequence_length)
@@ -157,7 +162,7 @@ def swaps(units: int) -> np.ndarray:
 
 def test_digits_are_described_as_they_load():
     from landscape.data import load
-    from landscape.specs import DataSpec
+    from landscape.study.spec import DataSpec
 
     loaded, described = load(DataSpec()), cost.examples("digits")
     assert described.shape == loaded.train.inputs.shape[1:]
@@ -211,5 +216,5 @@ def test_a_reference_without_times_is_refused():
 
 
 def test_no_jax():
-    code = "import sys, landscape.cost; sys.exit('jax' in sys.modules)"
+    code = "import sys, landscape.analysis.cost; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

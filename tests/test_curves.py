@@ -8,10 +8,10 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from synthetic import small_study, synthetic
 
-from landscape.curves import pair_barriers, walk_barriers
+from landscape.analysis.curves import pair_barriers, walk_barriers
 from landscape.figures import permutation_graph
-from landscape.result import ALPHAS
 from landscape.study import validated
+from landscape.study.schema import ALPHAS
 
 NAME = small_study().labels[0]
 

@@ -15,10 +15,11 @@ import xarray as xr
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape import figures, plane
+from landscape import figures
+from landscape.analysis import plane
+from landscape.analysis.metric import Measure
 from landscape.figures.layout import scaled_to_plane
 from landscape.figures.style import candidate_order
-from landscape.metric import Measure
 from landscape.study import Study, validated
 
 Q, N, MEASURE = 0.4, 50, "accuracy"

@@ -9,11 +9,11 @@ import pytest
 from flax import nnx
 from networks import batch, trained
 
-from landscape import slices
 from landscape.data import Split
-from landscape.gradients import loss_and_gradients
-from landscape.loss import IGNORED, cross_entropy
-from landscape.weights import logits, merge, split, trainable
+from landscape.models.functional import logits, merge, split, trainable
+from landscape.numerics import microbatch
+from landscape.numerics.loss import IGNORED, cross_entropy
+from landscape.training.gradients import loss_and_gradients
 
 
 class Convolved(nnx.Module):
@@ -32,7 +32,7 @@ class Convolved(nnx.Module):
 @pytest.mark.parametrize("name", ["mlp1", "cnn1", "cnn3"])
 def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monkeypatch):
     """An example a slice, some, or all; the last slice is filled up, and some targets do not count."""
-    monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
+    monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
     inputs, targets = (np.asarray(each)[:13] for each in batch())
     targets = np.where(np.arange(13) % 4 == 1, IGNORED, targets)
     graphdef, weights = split(trained(name))
@@ -49,7 +49,7 @@ def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monk
 
 def test_a_network_with_statistics_of_the_batch_is_not_sliced(monkeypatch):
     """They move as its layers, run on the whole batch, move them."""
-    monkeypatch.setattr(slices, "SLICE_BYTES", 1)
+    monkeypatch.setattr(microbatch, "SLICE_BYTES", 1)
     inputs, targets = batch()
     model = Convolved()
     graphdef, weights = split(model)

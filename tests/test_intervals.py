@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape import intervals, metric, rank
+from landscape.analysis import correlation, intervals, metric
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_mean_interval_leaves_out_missing_values_and_needs_two_that_differ() -> 
 
 def test_bounds_stay_within_what_a_mean_can_be() -> None:
     taus = xr.DataArray([[0.2, 0.9, 1.0], [0.1, 0.2, 0.3]], dims=("predictor", "seed"))
-    free, cut = intervals.over_seeds(taus), intervals.over_seeds(taus, within=rank.RANGE)
+    free, cut = intervals.over_seeds(taus), intervals.over_seeds(taus, within=correlation.RANGE)
     assert free["high"][0] > 1 and cut["high"][0] == 1
     xr.testing.assert_identical(cut["low"], free["low"])
     xr.testing.assert_identical(cut.isel(predictor=1), free.isel(predictor=1))

@@ -24,16 +24,17 @@ from distributed import LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape import result, store
-from landscape.jobs import Jobs, Progress, compute, connect, engine
-from landscape.jobs.devices import on_devices
+from landscape.jobs import engine, resume
+from landscape.jobs.client import Jobs, connect
+from landscape.jobs.dask_worker import identity
 from landscape.jobs.local import run
-from landscape.jobs.progress import Meter, News, Report, Tally
-from landscape.jobs.tasks import identity
-from landscape.pipeline import Task
-from landscape.sealed import Unwritable
-from landscape.study import Study, from_toml, validated
-from landscape.work import Outcome
+from landscape.jobs.plan import Task
+from landscape.jobs.progress import Meter, News, Progress, Report, Tally
+from landscape.jobs.study_tasks import Outcome
+from landscape.jobs.threads import on_devices
+from landscape.store import results
+from landscape.store.sealed import Unwritable
+from landscape.study import Study, from_toml, schema, validated
 
 SEEDS = 4
 
@@ -88,7 +89,7 @@ def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) 
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
     monkeypatch.setattr(compute, "tasks", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
-    monkeypatch.setattr(store, "GALLERY", tmp_path / "no gallery")
+    monkeypatch.setattr(results, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
 
 
@@ -146,7 +147,7 @@ def test_study_is_computed_and_stored(script: Script, client: Callable[[], Jobs]
     assert (done.state, done.fraction, done.parts, done.left) == ("done", 1.0, SEEDS, 0.0)
     dataset = jobs.store.read(asked.key)
     np.testing.assert_array_equal(dataset.base_stop, expected(asked))
-    assert result.study_of(dataset) == asked
+    assert schema.study_of(dataset) == asked
     record = jobs.store.entry(asked.key).record
     assert {"device", "seconds", "computed", "versions"} <= set(record)
     told = {name: dataset.attrs[name] for name in ("device", "seconds", "computed")}
@@ -314,7 +315,7 @@ def test_one_process_computes_and_the_others_wait_for_its_result(script: Script,
 def test_what_came_of_a_lost_outcome_is_computed_again(script: Script, tmp_path: Path) -> None:
     """Else a walk would go on from the barriers of another network."""
     script.go.set()
-    cache = store.Store(tmp_path)
+    cache = results.Store(tmp_path)
     with mock.patch.object(compute, "finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         run(study(), tmp_path)
     parts = cache.parts(study())
@@ -332,12 +333,12 @@ def test_what_came_of_a_lost_outcome_is_computed_again(script: Script, tmp_path:
 
 def test_seeds_stay_divided_as_an_earlier_attempt_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that its training is not lost where another number of devices goes on."""
-    monkeypatch.setattr("landscape.pipeline.device_bytes", lambda: 2**30)
-    cache = store.Store(tmp_path)
-    assert compute.divided(study(), cache, 3) == 3
+    monkeypatch.setattr("landscape.jobs.plan.device_bytes", lambda: 2**30)
+    cache = results.Store(tmp_path)
+    assert resume.divided(study(), cache, 3) == 3
     for name in ("base-seeds0_to_1", "base-seeds2_to_3", "candidate1-seeds0_to_1"):
         (cache.parts(study()).folder / name).mkdir(parents=True)
-    assert len(compute.seed_groups(study(), compute.divided(study(), cache, 3))) == 2
+    assert len(resume.seed_groups(study(), resume.divided(study(), cache, 3))) == 2
 
 
 def test_several_devices_share_a_study(tmp_path: Path) -> None:
@@ -348,7 +349,7 @@ def test_several_devices_share_a_study(tmp_path: Path) -> None:
         environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         command = [sys.executable, "-c", DEVICES, str(cache), str(devices)]
         subprocess.run(command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=120)
-        datasets.append(store.Store(cache).read(asked.key).drop_vars(result.TIMES))
+        datasets.append(results.Store(cache).read(asked.key).drop_vars(schema.TIMES))
     assert datasets[0].drop_attrs(deep=False).identical(datasets[1].drop_attrs(deep=False))
 
 
@@ -377,7 +378,7 @@ def test_devices_run_tasks_side_by_side_and_stop_when_one_fails(script: Script, 
         mock.patch("jax.local_devices", lambda: [None, None]),
         pytest.raises(RuntimeError, match="no luck"),
     ):
-        for name, outcome in on_devices(study(), store.Store(tmp_path), lambda message: None, planned, arrived):
+        for name, outcome in on_devices(study(), results.Store(tmp_path), lambda message: None, planned, arrived):
             arrived[name] = outcome
     assert set(arrived) == {"a", "b"}
     assert stopped.is_set()
@@ -449,7 +450,7 @@ def test_meter_tells_what_a_task_says_and_that_it_has_ended(monkeypatch: pytest.
 CLIENT = """
 import sys, time
 from pathlib import Path
-from landscape.jobs import connect
+from landscape.jobs.client import connect
 from landscape.study import from_toml
 jobs, study = connect(sys.argv[1]), from_toml(sys.argv[2])
 jobs.submit(study)

@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from landscape import loss
-from landscape.loss import IGNORED, accuracy, cross_entropy, in_blocks, loss_change, loss_change_of_features, shares
+from landscape.numerics import loss
+from landscape.numerics.loss import (
+    IGNORED,
+    accuracy,
+    cross_entropy,
+    in_blocks,
+    loss_change,
+    loss_change_of_features,
+    shares,
+)
 
 
 def example(seed: int, shape: tuple[int, ...] = (7, 5), classes: int = 4):

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from synthetic import small_study, synthetic, without
 
-from landscape import metric
+from landscape.analysis import metric
 
 BARRIERS = arrays(np.float32, st.integers(1, 40), elements=st.sampled_from([0, 0.125, 0.25, 0.5, 1, 3]))
 QUANTILES = st.floats(0.01, 0.99)

@@ -6,11 +6,11 @@ import pytest
 from flax import nnx
 from networks import GROUPS, SPECS, batch, forward, outputs, plain, trained
 
-from landscape.expand import deepen
 from landscape.models import build
 from landscape.models.chain import max_pool
-from landscape.specs import CnnSpec, MlpSpec
-from landscape.weights import split
+from landscape.models.functional import split
+from landscape.models.net2net import deepen
+from landscape.study.spec import CnnSpec, MlpSpec
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -12,10 +12,10 @@ import xarray as xr
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
-from landscape.result import study_of
-from landscape.shipped import preset
-from landscape.store import Store
+from landscape.store.results import Store
 from landscape.study import SCHEMA
+from landscape.study.presets import preset
+from landscape.study.schema import study_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from landscape.paired import leads
+from landscape.analysis.paired import leads
 
 
 def of(*columns: list[float]) -> xr.DataArray:

@@ -18,17 +18,19 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from landscape import pipeline, proxies, result, steps, work
+from landscape import proxies
+from landscape.analysis.plane import corners, grid, shares, three_nodes
+from landscape.barriers.walk import compose, nodes
 from landscape.data import load
-from landscape.keys import Stream, stream_key
-from landscape.pipeline import compute, tasks
-from landscape.plane import corners, grid, shares, three_nodes
-from landscape.probe import measurement_batches
-from landscape.result import ALPHAS, TIMES, VARIABLES, assemble, study_of
-from landscape.study import Study, validated
-from landscape.walk import compose, nodes
-from landscape.weights import split
-from landscape.work import Outcome, at, base_task, candidate_task, look_task, stages, walk_task
+from landscape.jobs import plan, study_tasks
+from landscape.jobs.measurements import measurement_batches
+from landscape.jobs.plan import compute, tasks
+from landscape.jobs.study_tasks import Outcome, at, base_task, candidate_task, look_task, stages, walk_task
+from landscape.models.functional import split
+from landscape.models.prng import Stream, stream_key
+from landscape.study import Study, schema, validated
+from landscape.study.schema import ALPHAS, TIMES, VARIABLES, assemble, study_of
+from landscape.training import epoch
 
 STUDY = validated(
     {
@@ -44,8 +46,8 @@ STUDY = validated(
 PARTS = ("kernel", "bias")
 PROGRAM = """
 import json, sys
-from landscape.pipeline import compute
-from landscape.result import TIMES
+from landscape.jobs.plan import compute
+from landscape.study.schema import TIMES
 from landscape.study import validated
 compute(validated(json.loads(sys.stdin.read()))).drop_vars(TIMES).to_netcdf(sys.argv[1], engine="h5netcdf")
 """
@@ -85,19 +87,19 @@ def test_every_walk_is_short_before_any_is_long():
 def test_accelerators_share_the_seeds(devices, groups, monkeypatch):
     study = STUDY.scaled(seeds=5)
     alone = [range(seed, seed + 1) for seed in range(5)]
-    assert pipeline.seed_groups(study, devices) == alone
-    monkeypatch.setattr(pipeline, "device_bytes", lambda: 2**30)
-    assert pipeline.seed_groups(study, devices) == (groups or alone)
-    monkeypatch.setattr(pipeline, "KEPT_BYTES", 2 * work.kept_bytes(study))
-    assert max(map(len, pipeline.seed_groups(study, devices))) <= 2
+    assert plan.seed_groups(study, devices) == alone
+    monkeypatch.setattr(plan, "device_bytes", lambda: 2**30)
+    assert plan.seed_groups(study, devices) == (groups or alone)
+    monkeypatch.setattr(plan, "KEPT_BYTES", 2 * study_tasks.kept_bytes(study))
+    assert max(map(len, plan.seed_groups(study, devices))) <= 2
     planned = tasks(study, devices)
     assert all(set(task.needs) <= set(planned) for task in planned.values())
 
 
 def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, monkeypatch):
     """By one task and one program for all, as on an accelerator: the same result up to rounding."""
-    monkeypatch.setattr(pipeline, "device_bytes", lambda: 2**30)
-    monkeypatch.setattr(steps, "device_bytes", lambda: 2**30)
+    monkeypatch.setattr(plan, "device_bytes", lambda: 2**30)
+    monkeypatch.setattr(epoch, "device_bytes", lambda: 2**30)
     together = compute(STUDY)
     for name in set(VARIABLES) - set(TIMES):
         np.testing.assert_allclose(together[name], dataset[name], rtol=2e-3, atol=1e-4, err_msg=name)
@@ -116,7 +118,7 @@ def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
 
 def test_the_same_study_in_a_new_process_gives_the_same_bits(dataset, tmp_path):
     """Another process has compiled nothing before and hashes strings differently."""
-    environment = os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parents[1]), "PYTHONHASHSEED": "1"}
+    environment = os.environ | {"PYTHONPATH": str(Path(plan.__file__).parents[1]), "PYTHONHASHSEED": "1"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "study.nc")]
     subprocess.run(command, input=STUDY.model_dump_json(), env=environment, text=True, check=True, timeout=300)
     other = xr.load_dataset(tmp_path / "study.nc", engine="h5netcdf")
@@ -125,7 +127,7 @@ def test_the_same_study_in_a_new_process_gives_the_same_bits(dataset, tmp_path):
 
 
 def test_every_part_fits_the_schema(outcomes):
-    full = result.empty(STUDY)
+    full = schema.empty(STUDY)
     for outcome in outcomes.values():
         assert len(outcome.part) > 0
         for name, values in outcome.part.data_vars.items():
@@ -159,13 +161,13 @@ def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
             np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
         if name not in ("parameters", "seconds"):  # several tasks tell them
             assert there.sum() == sum(present(part[name]).sum() for part in some if name in part)
-    assert assemble(STUDY, ()).identical(result.empty(STUDY))
+    assert assemble(STUDY, ()).identical(schema.empty(STUDY))
 
 
 def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
-    base = work.with_weights(work.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
-    train, _ = measurement_batches(STUDY, work.examples(STUDY.data))
-    model = work.expanded(STUDY, 1, 2, base)
+    base = study_tasks.with_weights(study_tasks.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
+    train, _ = measurement_batches(STUDY, study_tasks.examples(STUDY.data))
+    model = study_tasks.expanded(STUDY, 1, 2, base)
     found = dataset["proxy"].sel(seed=1, candidate=STUDY.labels[1])
     for name in ("grad_norm", "snip", "grasp", "synflow"):
         expected = getattr(proxies, name)(model, *train)
@@ -177,13 +179,13 @@ def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base()
     study = validated(content | {"expansion": {"start": "random"}})
     expandeds = []
     for fill in (1.0, 2.0):
-        base = work.initial(study, 0)
+        base = study_tasks.initial(study, 0)
         base.head.kernel[...] = jnp.full(base.head.kernel.shape, fill)
-        expandeds.append(work.expanded(study, 0, 1, base))
+        expandeds.append(study_tasks.expanded(study, 0, 1, base))
     first, second = (split(model)[1] for model in expandeds)
     assert all(np.array_equal(first[path], second[path]) for path in first)
     assert first["hidden1.kernel"].shape[1] == 7
-    other = split(work.expanded(study, 1, 1, base))[1]
+    other = split(study_tasks.expanded(study, 1, 1, base))[1]
     assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 
@@ -206,7 +208,7 @@ def test_curves_meet_the_barriers_of_the_walk(dataset):
     np.testing.assert_allclose(ends, ends.isel(pair=0, alpha=0).broadcast_like(ends).transpose(*ends.dims), rtol=1e-5)
     consecutive = np.flatnonzero(dataset["pair_to"] == dataset["pair_from"] + 1)
     height = np.abs(curve.sel(alpha=ALPHAS[12]) - curve.sel(alpha=0)).isel(pair=consecutive)
-    for seed, stage in product(range(2), result.STAGES):
+    for seed, stage in product(range(2), schema.STAGES):
         for model in dataset["candidate"].values:
             walked = dataset["barrier"].sel(seed=seed, candidate=model).isel(checkpoint=0 if stage == "start" else -1)
             found = height.sel(seed=seed, model=model, stage=stage)
@@ -233,7 +235,7 @@ def test_lines_between_seeds_join_the_seeds_before_and_after_alignment(dataset):
     for model in ["base", *STUDY.labels]:
         line = dataset["seed_curve"].sel(model=model, stage="start").isel(seed_pair=0)
         loss = dataset["curve"].sel(model=model, stage="start", alpha=0).isel(pair=0)
-        for alignment, seed in product(result.ALIGNMENTS, range(2)):
+        for alignment, seed in product(schema.ALIGNMENTS, range(2)):
             end = line.sel(alignment=alignment, alpha=seed)
             np.testing.assert_allclose(end, loss.sel(seed=seed), rtol=1e-5)
 
@@ -334,9 +336,9 @@ def test_data_are_loaded_once_whichever_thread_asks(monkeypatch):
         loaded.append(spec)
         return spec
 
-    monkeypatch.setattr(work, "_loaded", lru_cache(slow))
+    monkeypatch.setattr(study_tasks, "_loaded", lru_cache(slow))
     with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(work.examples, [STUDY.data] * 4)) == {STUDY.data}
+        assert set(threads.map(study_tasks.examples, [STUDY.data] * 4)) == {STUDY.data}
     assert loaded == [STUDY.data]
 
 

@@ -14,10 +14,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from landscape.__main__ import main
+from landscape.analysis.correlation import PARAMETERS, predictors
 from landscape.data import status
-from landscape.rank import PARAMETERS, predictors
-from landscape.shipped import preset, presets
-from landscape.store import Store
+from landscape.store.results import Store
+from landscape.study.presets import preset, presets
 
 ROOT = Path(__file__).parents[1]
 TINY = {"seeds": 1, "epochs": 1, "train-size": 512, "permutations": 16}

@@ -13,15 +13,16 @@ from networks import batch, forward, trained
 from networks import loss as numpy_loss
 
 from landscape import proxies
-from landscape.barrier import midpoint_barriers
-from landscape.expand import widen
-from landscape.metric import manifold_size, threshold
+from landscape.analysis.metric import manifold_size, threshold
+from landscape.analysis.predictors import PREDICTORS
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import permute
 from landscape.models.cnn import cnn
+from landscape.models.functional import merge, split
 from landscape.models.mlp import mlp
-from landscape.proxies import PREDICTORS, TokenModel, _snip
+from landscape.models.net2net import widen
+from landscape.proxies import TokenModel, _snip
 from landscape.proxies._network import scored_weights
-from landscape.walk import permute
-from landscape.weights import merge, split
 
 FIVE = ("grad_norm", "snip", "grasp", "synflow", "jacov")
 FEATURES, UNITS, CLASSES, EXAMPLES = 9, 6, 4, 5
@@ -452,7 +453,7 @@ def test_integers_to_a_network_of_real_numbers_are_refused():
 
 
 def test_table_loads_without_jax_and_names_functions_that_exist():
-    program = "import sys; from landscape.proxies.table import PREDICTORS; sys.exit('jax' in sys.modules)"
+    program = "import sys; from landscape.analysis.predictors import PREDICTORS; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     functions = {key: predictor.function for key, predictor in PREDICTORS.items()}
     assert {key for key, function in functions.items() if function is None} == {"manifold_metric", "sotl_e"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from landscape.__main__ import main
-from landscape.shipped import presets
+from landscape.study.presets import presets
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -13,20 +13,20 @@ from networks import as_float64
 from scipy.special import log_softmax
 from trained import SPECS, trained
 
-from landscape import slices
-from landscape.barrier import midpoint_barriers
-from landscape.cut import cut_at
+from landscape.barriers.interpolation import permuted_curves
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data import Split
-from landscape.expand import deepen, widen
-from landscape.lines import permuted_curves
+from landscape.jobs.measurements import Probe, seed_curves
 from landscape.models import build
-from landscape.probe import Probe, seed_curves
-from landscape.specs import ResNetSpec
-from landscape.statistics import reestimated
+from landscape.models.batch_norm import reestimated
+from landscape.models.cut import cut_at
+from landscape.models.functional import Weights, logits, merge, split
+from landscape.models.net2net import deepen, widen
+from landscape.models.symmetry import take
+from landscape.numerics import microbatch
 from landscape.study import validated
-from landscape.units import take
-from landscape.walk import compose, draw_swaps, permute
-from landscape.weights import Weights, logits, merge, split
+from landscape.study.spec import ResNetSpec
 
 SPEC = SPECS["resnet18"]
 STAGES = [f"stage{i}" for i in range(1, 5)]
@@ -269,7 +269,7 @@ def test_fast_reference_and_definition_agree_in_float64():
 @pytest.mark.parametrize("group", ["stage1", "stage3"])
 def test_barriers_and_curves_of_a_stage_do_not_depend_on_the_slices(group, bytes_of_a_slice, monkeypatch):
     """The batch whole, and an example after the other."""
-    monkeypatch.setattr(slices, "SLICE_BYTES", bytes_of_a_slice)
+    monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
     model, steps = resnet(), walk(resnet(), group, 3)
     expected = by_hand(model, group, steps)
     assert expected.min() > 1e-4
@@ -283,7 +283,7 @@ def test_barriers_and_curves_of_a_stage_do_not_depend_on_the_slices(group, bytes
 @pytest.mark.parametrize("statistics", [None, "interpolated", "re-estimated"])
 def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, monkeypatch):
     """It interpolates where it does not say; both by the definition, statistics of the whole batch included."""
-    monkeypatch.setattr(slices, "SLICE_BYTES", 1)
+    monkeypatch.setattr(microbatch, "SLICE_BYTES", 1)
     walked = {"group": "stage1", "permutations": 3, "batch_size": 8, "nodes": 2}
     content = {
         "name": "statistics",

@@ -17,11 +17,11 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape import netcdf, result, store
-from landscape.sealed import DamagedEntry, Unwritable, write_sealed
-from landscape.shipped import preset
-from landscape.store import Store
-from landscape.study import Study, validated
+from landscape.store import netcdf, results
+from landscape.store.results import Store
+from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
+from landscape.study import Study, schema, validated
+from landscape.study.presets import preset
 
 
 def tiny(**changes: object) -> Study:
@@ -38,7 +38,7 @@ def tiny(**changes: object) -> Study:
 
 def filled(study: Study, seed: int = 0) -> xr.Dataset:
     """A result of arbitrary numbers, NaN among them."""
-    dataset, rng = result.empty(study), np.random.default_rng(seed)
+    dataset, rng = schema.empty(study), np.random.default_rng(seed)
     for variable in dataset.data_vars.values():
         values = rng.normal(size=variable.shape) * 100
         variable.values[...] = values.astype(variable.dtype)
@@ -53,7 +53,7 @@ def record(study: Study) -> dict:
 
 @pytest.fixture(autouse=True)
 def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "GALLERY", tmp_path / "shipped")
+    monkeypatch.setattr(results, "GALLERY", tmp_path / "shipped")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_round_trip_is_exact(cache: Store, study: Study) -> None:
 def test_new_process_reads_the_same_without_jax(cache: Store) -> None:
     cache.write(filled(tiny()), record(tiny()))
     code = (
-        "import sys; from landscape.store import Store; "
+        "import sys; from landscape.store.results import Store; "
         f"print(float(Store({str(cache.root)!r}).open('tiny').barrier.sum())); assert 'jax' not in sys.modules"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -250,9 +250,9 @@ def test_writers_in_two_processes(cache: Store, tmp_path: Path) -> None:
     path = tmp_path / "given.nc"
     path.write_bytes(netcdf.encode(filled(tiny())))
     code = (
-        "import sys, json; from landscape import netcdf; from landscape.store import Store\n"
+        "import sys, json; from landscape import netcdf; from landscape.store.results import Store\n"
         "store, dataset = Store(sys.argv[1]), netcdf.read(sys.argv[2])\n"
-        "for _ in range(5): store.write(dataset, json.loads(sys.argv[3]))"
+        "for _ in range(5): results.write(dataset, json.loads(sys.argv[3]))"
     )
     command = [sys.executable, "-c", code, str(cache.root), str(path), json.dumps(record(tiny()))]
     writers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
@@ -300,14 +300,14 @@ def test_damage_in_a_read_only_folder_is_named_and_stays(cache: Store, monkeypat
 def test_find_prefers_the_preset_as_it_is(cache: Store) -> None:
     whole = preset("digits-mlp").scaled(permutations=3, seeds=1)
     scaled = whole.scaled(permutations=4)
-    cache.write(result.empty(scaled), record(scaled))
+    cache.write(schema.empty(scaled), record(scaled))
     assert cache.find("digits-mlp").key == scaled.key
-    cache.write(result.empty(whole), record(whole))
+    cache.write(schema.empty(whole), record(whole))
     with pytest.raises(ValueError, match="several") as raised:
         cache.find("digits-mlp")
     assert whole.key in str(raised.value) and scaled.key in str(raised.value)
     exact = preset("digits-mlp")
-    cache.write(result.empty(exact), record(exact))
+    cache.write(schema.empty(exact), record(exact))
     assert cache.find("digits-mlp").key == exact.key
 
 
@@ -353,7 +353,7 @@ def test_a_publication_that_fails_leaves_the_old_one(cache: Store, monkeypatch: 
     def full(*args: object) -> None:
         raise Unwritable("no space left")
 
-    monkeypatch.setattr("landscape.store.write_sealed", full)
+    monkeypatch.setattr("landscape.store.results.write_sealed", full)
     with pytest.raises(Unwritable):
         cache.publish(tiny().key, "shown")
     shutil.rmtree(cache.entry(tiny().key).folder)
@@ -381,7 +381,7 @@ def test_parts_resume_and_show(cache: Store) -> None:
     assert np.isnan(partial.barrier).all()
     parts.remove()
     assert parts.read() == {}
-    xr.testing.assert_identical(cache.partial(study), result.empty(study))
+    xr.testing.assert_identical(cache.partial(study), schema.empty(study))
 
 
 @pytest.mark.parametrize("name", ["part.nc", "weights.npz", "record.json"])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape import study as module
-from landscape.shipped import preset, presets
 from landscape.study import Study, from_toml, validated
+from landscape.study import study as specification
+from landscape.study.presets import preset, presets
 
 CONTENT = {
     "name": "example",
@@ -144,14 +144,14 @@ def test_the_kind_of_model_and_the_schema_are_part_of_the_key(monkeypatch):
     cnn = edited(sizes | {"model": {"kind": "cnn", "channels": [6, 5]}})
     before = edited({}).key
     assert cnn.key != before
-    monkeypatch.setattr(module, "SCHEMA", module.SCHEMA + 1)
+    monkeypatch.setattr(specification, "SCHEMA", specification.SCHEMA + 1)
     assert edited({}).key != before
 
 
 def test_the_key_is_the_same_in_another_process_without_jax():
     program = "import sys; from landscape.study import validated; import json; "
     program += "print(validated(json.loads(sys.argv[1])).key, 'jax' in sys.modules)"
-    root = Path(module.__file__).parents[1]
+    root = Path(study.__file__).parents[1]
     command = [sys.executable, "-c", program, json.dumps(CONTENT)]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
     assert printed == [edited({}).key, "False"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from networks import Plain, batch, loss, permuted, plain, trained
 
-from landscape.plane import corners, grid, shares, three_nodes
-from landscape.surface import surface_losses
-from landscape.units import take
-from landscape.weights import split
+from landscape.analysis.plane import corners, grid, shares, three_nodes
+from landscape.barriers.surface import surface_losses
+from landscape.models.functional import split
+from landscape.models.symmetry import take
 
 CASES = [("mlp1", "hidden1", 6), ("mlp2", "hidden2", 5), ("cnn2", "conv1", 4)]
 

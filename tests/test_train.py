@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from networks import Normalised, data, initial, trained
 from scipy.special import log_softmax, softmax
 
-from landscape import evaluate as evaluation
-from landscape import steps, train
-from landscape.barrier import midpoint_barriers
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import permute
 from landscape.data import Data, Split
-from landscape.evaluate import evaluate
-from landscape.expand import widen
-from landscape.memory import tree_bytes
-from landscape.steps import Plan
+from landscape.models.functional import logits, merge, split, trainable
+from landscape.models.net2net import widen
+from landscape.numerics.memory import tree_bytes
 from landscape.study import Training
-from landscape.train import Epoch, early_stopped, fit, fit_each
-from landscape.walk import permute
-from landscape.weights import logits, merge, split, trainable
+from landscape.training import epoch as steps_module
+from landscape.training import evaluate as evaluation
+from landscape.training.epoch import Plan
+from landscape.training.evaluate import evaluate
+from landscape.training.fit import Epoch, _batches, early_stopped, fit, fit_each
 
 KEY = jax.random.key(5)
 
@@ -139,7 +139,7 @@ def test_no_epochs_leave_the_start():
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))
 def test_an_epoch_uses_no_example_twice(size, extra, seed):
     examples = size + extra
-    batches = train._batches(np.random.default_rng(seed), examples, size)
+    batches = _batches(np.random.default_rng(seed), examples, size)
     assert batches.shape == (examples // size, size)
     used = batches.ravel().tolist()
     assert len(set(used)) == len(used)
@@ -156,7 +156,7 @@ def test_every_form_of_an_epoch_does_the_same(name):
         networks.append(plan.begin(weights))
         orders.append(np.random.default_rng(seed).permutation(60).reshape(3, 20).astype(np.int32))
     examples = jax.device_put(data().train)
-    forms = (steps.in_turn, steps.scanned, steps.together)
+    forms = (steps_module.in_turn, steps_module.scanned, steps_module.together)
     first, *others = (form(graphdef, plan, networks, [examples] * 2, orders) for form in forms)
     for other in others:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), first, other)
@@ -165,7 +165,7 @@ def test_every_form_of_an_epoch_does_the_same(name):
 @pytest.mark.parametrize("memory", [None, 10**6, 10**9])
 def test_networks_trained_beside_others_go_their_own_way(memory, monkeypatch):
     """Whether they take turns, or the memory of an accelerator holds one, or all of them; text-like masks included."""
-    monkeypatch.setattr(steps, "device_bytes", lambda: memory)
+    monkeypatch.setattr(steps_module, "device_bytes", lambda: memory)
     examples, training = small(), Training(batch_size=4, learning_rate=0.05)
     shifted = examples._replace(
         remask=lambda draws: Split(examples.train.inputs + np.float32(draws.normal()), examples.train.targets)
@@ -185,11 +185,11 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
     plan = Plan(Training(batch_size=20), 3, trainable(merge(graphdef, weights)))
     case = (graphdef, plan, plan.begin(weights), [jax.device_put(data().train)])
     for memory, least, most in ((10**3, 1, 1), (10**8, 2, 999), (10**12, 1000, 1000)):
-        monkeypatch.setattr(steps, "device_bytes", lambda memory=memory: memory)
-        form, at_once = steps.chosen_form(*case, 1000)
-        assert form is steps.together
+        monkeypatch.setattr(steps_module, "device_bytes", lambda memory=memory: memory)
+        form, at_once = steps_module.chosen_form(*case, 1000)
+        assert form is steps_module.together
         assert least <= at_once <= most
-    monkeypatch.setattr(steps, "needed", lambda *args, **kwargs: 10**6)
+    monkeypatch.setattr(steps_module, "needed", lambda *args, **kwargs: 10**6)
     one = 10**6 + tree_bytes(case[2])
     for networks, expected in (
         (0.5, [1, 1, 1]),
@@ -198,8 +198,8 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
         (3.3, [1, 3, 3]),
         (9.9, [1, 3, 5]),
     ):
-        monkeypatch.setattr(steps, "device_bytes", lambda most=networks: most * one / steps.SHARE)
-        assert [steps.chosen_form(*case, count)[1] for count in (1, 3, 10)] == expected
+        monkeypatch.setattr(steps_module, "device_bytes", lambda most=networks: most * one / steps_module.SHARE)
+        assert [steps_module.chosen_form(*case, count)[1] for count in (1, 3, 10)] == expected
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from networks import outputs, trained
 from scipy.stats import chisquare
 
-from landscape.barrier import distinct_midpoints
-from landscape.units import take
-from landscape.walk import compose, draw_swaps, nodes, permute, seen_from_start, swaps_per_step
-from landscape.weights import split
+from landscape.barriers.midpoint import distinct_midpoints
+from landscape.barriers.walk import compose, draw_swaps, nodes, permute, seen_from_start, swaps_per_step
+from landscape.models.functional import split
+from landscape.models.symmetry import take
 
 KEY = jax.random.key(11)
 widths = st.integers(4, 20)

@@ -13,10 +13,10 @@ from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
 from landscape.models import build
-from landscape.specs import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec
+from landscape.models.functional import logits, merge, split
 from landscape.study import Training
-from landscape.train import fit
-from landscape.weights import logits, merge, split
+from landscape.study.spec import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec
+from landscape.training.fit import fit
 
 LENGTH, VOCABULARY = 20, 40
 SPECS: dict[str, ModelSpec] = {

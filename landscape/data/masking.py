@@ -7,7 +7,7 @@ import numpy as np
 from landscape.data.split import Split
 from landscape.data.wordpiece import MASK, SPECIALS
 
-IGNORED = -1  # as in landscape.loss, which imports JAX
+IGNORED = -1  # as in landscape.numerics.loss, which imports JAX
 ROWS = 4096  # sequences masked at a time; part of what a seed means
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.specs import DataSpec
+from landscape.study.spec import DataSpec
 
 
 class Split(NamedTuple):

@@ -46,8 +46,8 @@ def encoded(corpus: Corpus, size: int) -> Encoded:
 
     Comes from the cache where it is there and intact; a cache that cannot be written to costs time only.
     """
-    from landscape.sealed import DamagedEntry, Unwritable, discard, read_sealed, write_sealed
-    from landscape.store import Store
+    from landscape.store.results import Store
+    from landscape.store.sealed import DamagedEntry, Unwritable, discard, read_sealed, write_sealed
 
     key = _key(corpus, size)
     folder = Store().root / ".tokenizers" / key

@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
+from landscape.analysis.intervals import size_interval
+from landscape.analysis.metric import manifold_size, prefix, threshold
 from landscape.figures.style import AXIS, FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
-from landscape.intervals import size_interval
-from landscape.metric import manifold_size, prefix, threshold
-from landscape.result import BASE
+from landscape.study.schema import BASE
 
 BINS = 40
 ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels of a histogram, and of a line of the caption above it

@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.colors import sample_colorscale
 
-from landscape.curves import pair_barriers
+from landscape.analysis.curves import pair_barriers
+from landscape.analysis.metric import prefix, threshold
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import scaled_to_plane
 from landscape.figures.style import NEUTRAL, SCALE, finish, nothing
-from landscape.metric import prefix, threshold
-from landscape.result import SPLITS
+from landscape.study.schema import SPLITS
 
 DARK = "#4d525a"  # nodes with an edge; those without are white
 COLUMNS = (

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.curves import chord, greatest_barrier, midpoint_barrier
+from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
 from landscape.figures.style import LINE_WIDTH, NEUTRAL, finish, nothing, palette
-from landscape.result import SPLITS
+from landscape.study.schema import SPLITS
 
 DASHES = {"train": "solid", "validation": "dash"}
 

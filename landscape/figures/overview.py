@@ -7,6 +7,10 @@ import plotly.graph_objects as go
 import xarray as xr
 from scipy import stats
 
+from landscape.analysis.correlation import LETTERS, METRIC, PARAMETERS, RANGE, Kind, predictor_correlation, predictors
+from landscape.analysis.intervals import metric_interval, over_seeds
+from landscape.analysis.metric import Measure, at_ceiling, best_gain, initial_metric, is_text, perplexity
+from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,
     add_ceiling,
@@ -17,10 +21,6 @@ from landscape.figures.style import (
     nothing,
     symbols,
 )
-from landscape.intervals import metric_interval, over_seeds
-from landscape.metric import Measure, at_ceiling, best_gain, initial_metric, is_text, perplexity
-from landscape.rank import METRIC, PARAMETERS, RANGE, SYMBOLS, Kind, predictor_correlation, predictors
-from landscape.words import bounds, counted
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -107,7 +107,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
             customdata=points[["predictor", "score"]],
             hovertemplate=f"{name}<br>rank %{{y}} by %{{customdata[0]}}<br>score %{{customdata[1]:.5g}}<extra></extra>",
         )  # fmt: skip
-    finish(figure, f"ranked by ({SYMBOLS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
+    finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_headings(frame, order, kind), zeroline=False)
     return figure
@@ -143,5 +143,5 @@ def _headings(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
     differ = found["correlation_seeds"].nunique() > 1
     heads = {name: SHOWN.get(name, name) for name in order}
     for name, (mean, seeds) in found.iterrows():
-        heads[name] += f"<br>{SYMBOLS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
+        heads[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
     return list(heads.values())

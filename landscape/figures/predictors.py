@@ -11,6 +11,22 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
+from landscape.analysis.correlation import (
+    KINDS,
+    LETTERS,
+    METRIC,
+    RANGE,
+    SOTL_E,
+    Kind,
+    described,
+    predictor_correlation,
+    predictors,
+    settled,
+)
+from landscape.analysis.intervals import over_seeds, spread
+from landscape.analysis.metric import Measure, best_gain, walked
+from landscape.analysis.unranked import why_unranked
+from landscape.analysis.wording import bounds, counted, deviation
 from landscape.figures.style import (
     NEUTRAL,
     candidate_order,
@@ -21,23 +37,7 @@ from landscape.figures.style import (
     palette,
     symbols,
 )
-from landscape.intervals import over_seeds, spread
-from landscape.metric import Measure, best_gain, walked
-from landscape.rank import (
-    KINDS,
-    METRIC,
-    RANGE,
-    SOTL_E,
-    SYMBOLS,
-    Kind,
-    described,
-    predictor_correlation,
-    predictors,
-    settled,
-)
-from landscape.result import BASE
-from landscape.unranked import why_unranked
-from landscape.words import bounds, counted, deviation
+from landscape.study.schema import BASE
 
 COLUMNS = 2  # panels in a row, which a telephone still shows
 UNITS = {METRIC: "%", SOTL_E: "nats", "grad_norm": "nats", "snip": "nats", "grasp": "nats²"}  # of the others 1
@@ -93,7 +93,7 @@ def predictor_ranks(
             error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
             hovertemplate=f"%{{x}}, {label}<br>%{{hovertext}}<extra></extra>",
         )  # fmt: skip
-    finish(figure, "predictor", f"{SYMBOLS[kind]} with G*<sub>T</sub> (1)", height=460)
+    finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     return figure
 
@@ -101,7 +101,7 @@ def predictor_ranks(
 def _told(row: dict, kind: Kind) -> str:
     """A bar in a hover text: mean, std and interval as far as they are known, and of how many seeds."""
     interval = bounds(row["low"], row["high"], ".2f")
-    told = f"{SYMBOLS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
+    told = f"{LETTERS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
     return f"{told}{', 95 % interval' * bool(interval)}{interval}<br>{counted(row['count'], 'seed')}"
 
 

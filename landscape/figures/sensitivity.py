@@ -9,11 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
+from landscape.analysis.correlation import LETTERS, Kind, sensitivity
+from landscape.analysis.intervals import spread
+from landscape.analysis.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, best_gain, metric_grid, walked
+from landscape.analysis.unranked import why_unranked
 from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing, summarised
-from landscape.intervals import spread
-from landscape.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, best_gain, metric_grid, walked
-from landscape.rank import SYMBOLS, Kind, sensitivity
-from landscape.unranked import why_unranked
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
 WRITTEN = 60  # grids of more cells carry no numbers
@@ -71,7 +71,7 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
     figure.add_heatmap(
         z=cells.values, zmin=-1, zmax=1, colorscale=DIVERGING, hoverinfo="skip", xgap=int(written), ygap=int(written),
         texttemplate="%{z:.2f}" if written else None, textfont={"size": FONT_SIZE},
-        colorbar={"title": {"text": f"{SYMBOLS[kind]} (1)", "side": "top"}, "thickness": 14},
+        colorbar={"title": {"text": f"{LETTERS[kind]} (1)", "side": "top"}, "thickness": 14},
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
 
 
 def _told(row: dict, kind: Kind) -> str:
-    return f"{SYMBOLS[kind]} = {summarised(row, '.3f', '.2g')}" if row["count"] else "no rank correlation"
+    return f"{LETTERS[kind]} = {summarised(row, '.3f', '.2g')}" if row["count"] else "no rank correlation"
 
 
 def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, int]) -> None:

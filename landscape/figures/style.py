@@ -14,14 +14,14 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.colors import sample_colorscale
 
-from landscape.metric import Measure
-from landscape.result import BASE, study_of
-from landscape.words import counted, deviation
+from landscape.analysis.metric import Measure
+from landscape.analysis.wording import counted, deviation
+from landscape.study.schema import BASE, study_of
 
 # Optimised in OKLab for the greatest distance between any two under normal, protan, deutan and tritan vision.
 SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
 NEUTRAL = "#868b94"
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
+MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
 FONT_SIZE = 15
 TICK_SIZE = 14  # of tick labels and legends, which a page's theme would make too small for a projector
 STANDOFF = 16  # pixels from tick labels to an axis title; a page's theme moves the labels 8 of them outwards
@@ -57,7 +57,7 @@ def colours(dataset: xr.Dataset) -> dict[str, str]:
 
 def symbols(dataset: xr.Dataset) -> dict[str, str]:
     """One marker a candidate, repeating after the ninth."""
-    return {name: SYMBOLS[i % len(SYMBOLS)] for i, name in enumerate(candidate_order(dataset))}
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidate_order(dataset))}
 
 
 def translucent(colour: str, opacity: float) -> str:

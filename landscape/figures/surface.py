@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape import plane
-from landscape.curves import greatest_barrier
+from landscape.analysis import plane
+from landscape.analysis.curves import greatest_barrier
 from landscape.figures.interpolation import pair_index
 from landscape.figures.style import FONT_SIZE, candidate_order, finish, nothing
-from landscape.result import BASE, STAGES
+from landscape.study.schema import BASE, STAGES
 
 SCALE = "Viridis"
 LEVELS = 16

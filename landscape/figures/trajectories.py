@@ -10,10 +10,15 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
+from landscape.analysis.correlation import LETTERS, Kind, trajectory_correlation
+from landscape.analysis.intervals import spread
+from landscape.analysis.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, own_metric, perplexity
+from landscape.analysis.unranked import why_unranked
+from landscape.analysis.wording import deviation
 from landscape.figures.style import (
     LINE_WIDTH,
+    MARKERS,
     NEUTRAL,
-    SYMBOLS,
     add_ceiling,
     candidate_order,
     colours,
@@ -25,13 +30,7 @@ from landscape.figures.style import (
     symbols,
     translucent,
 )
-from landscape.intervals import spread
-from landscape.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, own_metric, perplexity
-from landscape.rank import SYMBOLS as LETTERS
-from landscape.rank import Kind, trajectory_correlation
-from landscape.result import BASE
-from landscape.unranked import why_unranked
-from landscape.words import deviation
+from landscape.study.schema import BASE
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 MARKED = 25  # lines of at most so many points show them
@@ -147,7 +146,7 @@ def correlation_trajectories(
     if frame.empty:
         return nothing(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
     *hues, last = palette(len(qs) + 1)
-    for each, colour, symbol in zip(qs, hues, SYMBOLS, strict=False):
+    for each, colour, symbol in zip(qs, hues, MARKERS, strict=False):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
         _add_line(figure, points, "epoch", name, colour, symbol, log, thin=each != q)
     of_loss = frame[frame["predictor"] == "−SoTL-E"]

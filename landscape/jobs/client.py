@@ -13,9 +13,9 @@ from typing import Any
 from distributed import Client, Event, fire_and_forget
 
 from landscape.jobs import engine
+from landscape.jobs.dask_worker import NEWS, REPORTS, Deaths, identity, run_study
 from landscape.jobs.progress import News, Progress, Report, Tally
-from landscape.jobs.tasks import NEWS, REPORTS, Deaths, identity, run_study
-from landscape.store import Store
+from landscape.store.results import Store
 from landscape.study import Study
 
 TIMEOUT = 10.0  # seconds to reach a scheduler

@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 from distributed import Nanny, Scheduler
 from filelock import FileLock
 
+from landscape.jobs.dask_worker import WORKERS
 from landscape.jobs.local import PREALLOCATE
-from landscape.jobs.tasks import WORKERS
-from landscape.sealed import Unwritable
-from landscape.store import CHECKOUT
+from landscape.store.results import CHECKOUT
+from landscape.store.sealed import Unwritable
 
 IDLE = 600.0  # seconds without work after which the engine ends
 DEATHS = 1  # of a worker, after which what it computed is computed again

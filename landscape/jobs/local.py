@@ -11,8 +11,8 @@ from pathlib import Path
 import xarray as xr
 
 from landscape.jobs.progress import News, Report
-from landscape.sealed import DamagedEntry, Unwritable
-from landscape.store import Store
+from landscape.store.results import Store
+from landscape.store.sealed import DamagedEntry, Unwritable
 from landscape.study import Study
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ def computed(study: Study, store: Store, send: Send) -> tuple[xr.Dataset, Unwrit
         return dataset, None
     import jax
 
-    from landscape.jobs.compute import compute, divided, finish, in_order
-    from landscape.jobs.devices import on_devices
+    from landscape.jobs.resume import compute, divided, finish, in_order
+    from landscape.jobs.threads import on_devices
 
     with store.parts(study).alone():
         if (dataset := stored(study, store)) is not None:  # by another process, meanwhile

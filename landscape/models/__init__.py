@@ -1,9 +1,9 @@
-"""Flax NNX networks, each with its table of unit groups.
+"""Flax NNX networks, each with its table of unit groups, their symmetries and exact expansions.
 
-A model joins the explorer by one method: `groups()` lists its unit groups (`landscape.units`). Three more may be left
-out: `cut(group)` opens it at one of them where an exact fast barrier exists, or returns None (`landscape.cut`);
-`opened(group)` tells what of it a group touches, for those without a cut; `deepened(after, name)` inserts a layer or
-block that changes nothing.
+A model joins the explorer by one method, `groups()`, which lists its unit groups (`symmetry.Group`). Three more are
+optional: `cut(group)` opens the network at a group where an exact fast barrier exists, or returns None (`cut.Cut`);
+`opened(group)` tells which part of a network without a cut the group touches; `deepened(after, name)` inserts a layer
+or block that leaves the function unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from landscape.models.bert import Bert
 from landscape.models.cnn import cnn
 from landscape.models.mlp import mlp
 from landscape.models.resnet import ResNet
-from landscape.specs import BertSpec, CnnSpec, MlpSpec, ResNetSpec
+from landscape.study.spec import BertSpec, CnnSpec, MlpSpec, ResNetSpec
 
 
 def build(

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.cut import Cut, Opened
-from landscape.expand import named_group
-from landscape.units import Axis, Group
+from landscape.models.cut import Cut, Opened
+from landscape.models.net2net import named_group
+from landscape.models.symmetry import Axis, Group
 
 NORMAL = nnx.initializers.truncated_normal(0.02)
 KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block
@@ -162,7 +162,7 @@ class Bert(nnx.Module):
 
     def cut(self, group: str) -> Cut | None:
         """The network opened at an FFN's intermediate layer, or where a block's values have been mixed, in which they
-        are linear (see `landscape.cut`); None for heads, and for query and key.
+        are linear (see `landscape.models.cut`); None for heads, and for query and key.
 
         Raises ValueError for an unknown group.
         """
@@ -226,7 +226,7 @@ class Bert(nnx.Module):
         return self.tokens.embedding[...].T, self.bias[...]
 
     def opened(self, group: str) -> Opened:
-        """The network from the block of this group up to the decoder (see `landscape.cut`)."""
+        """The network from the block of this group up to the decoder (see `landscape.models.cut`)."""
         _, tag = self._place(group)
 
         def before(inputs: dict[str, Array]) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from landscape.cut import Cut
-from landscape.units import Axis, Group
+from landscape.models.cut import Cut
+from landscape.models.symmetry import Axis, Group
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -92,7 +92,7 @@ class Chain(nnx.Module):
         }
 
     def cut(self, group: str) -> Cut:
-        """The network seen from one group; see `landscape.cut`."""
+        """The network seen from one group; see `landscape.models.cut`."""
         i = self._position(group)
         link, following = self.links[i : i + 2]
         consumer = getattr(self, following.name)

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from landscape.cut import Cut, Opened
-from landscape.expand import named_group
 from landscape.models.chain import _convolve
-from landscape.units import Axis, Group
+from landscape.models.cut import Cut, Opened
+from landscape.models.net2net import named_group
+from landscape.models.symmetry import Axis, Group
 
 
 class Block(nnx.Module):
@@ -126,7 +126,7 @@ class ResNet(nnx.Module):
 
     def cut(self, group: str) -> Cut:
         """The network opened inside a block, or in front of the first block whose input is a stage's channels alone
-        (see `landscape.cut`). Raises ValueError for an unknown group.
+        (see `landscape.models.cut`). Raises ValueError for an unknown group.
 
         The network between two copies has the mean of their BN parameters, statistics included, so these are
         rows of z behind the examples: z has shape (b + 4, h, w, l), or twice as much where a stage is entered by the
@@ -179,7 +179,7 @@ class ResNet(nnx.Module):
         return Cut(before, activation, _convolve, block.conv1.kernel[...], lambda x, _: x, settle, tied=True)
 
     def opened(self, group: str) -> Opened:
-        """The network from the stage or block of this group on (see `landscape.cut`); stem and first stage are tied."""
+        """The network from this group's stage or block on (see `models.cut`); the stem is tied to the first stage."""
         if group == "stage1":
             return Opened(self)
         firsts = {f"stage{i}": blocks[0] for i, blocks in enumerate(self.stages, 1)}

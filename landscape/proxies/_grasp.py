@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Int
 
+from landscape.models.functional import Weights
 from landscape.proxies._network import batch_loss, scored_weights, total
 from landscape.proxies._score import Score
-from landscape.weights import Weights
 
 
 def grasp(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from landscape.models.functional import Weights
 from landscape.proxies._network import network, opened
 from landscape.proxies._score import Score
-from landscape.weights import Weights
 
 K = 1e-5  # the published code's guard against vanishing eigenvalues
 

@@ -11,8 +11,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.barrier import midpoint_barriers
-from landscape.metric import manifold_size, threshold
+from landscape.analysis.metric import manifold_size, threshold
+from landscape.barriers.midpoint import midpoint_barriers
 from landscape.proxies import _grad_norm, _grasp, _jacov, _snip, _synflow
 from landscape.proxies._parameters import parameters
 from landscape.proxies._score import Measurement

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.loss import cross_entropy
-from landscape.weights import Weights, merge
+from landscape.models.functional import Weights, merge
+from landscape.numerics.loss import cross_entropy
 
 SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
 

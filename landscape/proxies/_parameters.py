@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flax import nnx
 
-from landscape.weights import split, trainable
+from landscape.models.functional import split, trainable
 
 
 def parameters(model: nnx.Module) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.compiler import check_sums
-from landscape.weights import split
+from landscape.models.functional import split
+from landscape.numerics.precision import check_sums
 
 Kernel = Callable[..., Float[Array, ""]]  # of graphdef, weights, inputs, targets, reference
 

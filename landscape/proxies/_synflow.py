@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
 
+from landscape.models.functional import Weights
 from landscape.proxies._network import network, opened, scored_weights, total
 from landscape.proxies._score import Score
-from landscape.weights import Weights
 
 NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm, nnx.InstanceNorm)
 

@@ -6,6 +6,10 @@ import pandas as pd
 import streamlit as st
 import xarray as xr
 
+from landscape.analysis.correlation import METRIC
+from landscape.analysis.metric import best_gain, initial_metric
+from landscape.analysis.predictors import PREDICTORS
+from landscape.analysis.unranked import why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,
@@ -13,10 +17,6 @@ from landscape.figures import (
     predictor_scores,
     predictor_scores_data,
 )
-from landscape.metric import best_gain, initial_metric
-from landscape.proxies import PREDICTORS
-from landscape.rank import METRIC
-from landscape.unranked import why_unranked
 from pages.shared import caveats, library, ranking, show
 from pages.shared.controls import chosen
 

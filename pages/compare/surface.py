@@ -12,7 +12,7 @@ from landscape.figures import (
     surface_relief,
     surface_scale,
 )
-from landscape.result import BASE, STAGES
+from landscape.study.schema import BASE, STAGES
 from pages.shared import library, show
 from pages.shared.controls import chosen
 

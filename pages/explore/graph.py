@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from landscape.curves import pair_barriers
+from landscape.analysis.curves import pair_barriers
 from landscape.figures import (
     edge_curve,
     edge_curve_data,
@@ -16,7 +16,7 @@ from landscape.figures import (
     step_pairs,
     walk_graph,
 )
-from landscape.result import STAGES
+from landscape.study.schema import STAGES
 from pages.shared import library, show
 from pages.shared.controls import chosen, node_pairs
 

@@ -13,7 +13,7 @@ from landscape.figures import (
     start_pairs,
     step_pairs,
 )
-from landscape.result import SPLITS, STAGES
+from landscape.study.schema import SPLITS, STAGES
 from pages.shared import library, show
 from pages.shared.controls import COPIES, SEEDS, chosen
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 import xarray as xr
 
+from landscape.analysis.correlation import RANGE, sensitivity
+from landscape.analysis.intervals import over_seeds
+from landscape.analysis.metric import best_gain, metric_grid, walked
+from landscape.analysis.unranked import why_unranked
+from landscape.analysis.wording import counted
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
-from landscape.intervals import over_seeds
-from landscape.metric import best_gain, metric_grid, walked
-from landscape.rank import RANGE, sensitivity
-from landscape.unranked import why_unranked
-from landscape.words import counted
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis.metric import PAPER_QUANTILES, is_text
 from landscape.figures import (
     correlation_trajectories,
     correlation_trajectories_data,
@@ -14,7 +15,6 @@ from landscape.figures import (
     perplexity_trajectories,
     perplexity_trajectories_data,
 )
-from landscape.metric import PAPER_QUANTILES, is_text
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 

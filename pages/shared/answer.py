@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
+from landscape.analysis.correlation import METRIC, Kind
+from landscape.analysis.metric import Measure, best_gain, initial_metric
+from landscape.analysis.paired import leads
+from landscape.analysis.unranked import why_unranked
+from landscape.analysis.wording import bounds
+from landscape.cli.terminal import decimals
 from landscape.figures import predictor_ranks_data
-from landscape.metric import Measure, best_gain, initial_metric
-from landscape.paired import leads
-from landscape.rank import METRIC, Kind
-from landscape.terminal import decimals
-from landscape.unranked import why_unranked
-from landscape.words import bounds
 from pages.shared import ranking
 from pages.shared.show import bold, escaped
 

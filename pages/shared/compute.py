@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscape import cost
-from landscape.sealed import DamagedEntry
-from landscape.store import Store
+from landscape.analysis import cost
+from landscape.store.results import Store
+from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
 from pages.shared import form, library, running
 

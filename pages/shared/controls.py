@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.metric import MEASURES, usual_measure, walked
-from landscape.rank import KINDS
-from landscape.result import BASE, SPLITS, STAGES
+from landscape.analysis.correlation import KINDS
+from landscape.analysis.metric import MEASURES, usual_measure, walked
+from landscape.study.schema import BASE, SPLITS, STAGES
 from pages.shared import library
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from landscape import cost
+from landscape.analysis import cost
 from landscape.data import available
 from landscape.study import Study, validated
 from pages.shared.controls import Choices, Control, Number, Text, checked

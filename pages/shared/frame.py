@@ -8,9 +8,9 @@ from typing import NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.metric import walked
+from landscape.analysis.metric import walked
+from landscape.analysis.wording import counted
 from landscape.study import Study
-from landscape.words import counted
 from pages.shared import controls, library, running
 from pages.shared.controls import Choices, checked
 

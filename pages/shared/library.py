@@ -7,10 +7,10 @@ from typing import NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.sealed import DamagedEntry, folders
-from landscape.shipped import presets
-from landscape.store import Entry, Store
+from landscape.store.results import Entry, Store
+from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study, validated
+from landscape.study.presets import presets
 
 FIRST = "digits-mlp"  # what a visitor sees first: ten seeds, computed again in a minute, without a download
 

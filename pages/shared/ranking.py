@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from landscape.analysis.correlation import LETTERS, METRIC, PARAMETERS, Kind
+from landscape.analysis.wording import counted, deviation
 from landscape.figures import heading
-from landscape.rank import METRIC, PARAMETERS, SYMBOLS, Kind
-from landscape.words import counted, deviation
 
 EQUAL = 1e-9  # means of correlations that differ by less differ by rounding
 
@@ -26,7 +26,7 @@ def agreement(rows: pd.DataFrame, kind: Kind) -> str:
     metric, count = known.loc[METRIC], known.loc[PARAMETERS]
     differ = metric["count"] != count["count"]
     spread = " over seeds" if not differ and pd.notna(metric["std"]) else ""
-    told = f"M₀ reaches {SYMBOLS[kind]} = {_value(metric, differ)}{spread}"
+    told = f"M₀ reaches {LETTERS[kind]} = {_value(metric, differ)}{spread}"
     if pd.isna(count["mean"]):
         return f"{told}."
     told += f"; the parameter count, which costs nothing, {_value(count, differ)}."

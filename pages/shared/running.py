@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscape.jobs import Jobs, Progress, connect
-from landscape.sealed import Unwritable
-from landscape.store import Store
+from landscape.jobs.client import Jobs, connect
+from landscape.jobs.progress import Progress
+from landscape.store.results import Store
+from landscape.store.sealed import Unwritable
 from landscape.study import Study
 from pages.shared import library
 

@@ -1,0 +1,42 @@
+from . import proxies
+from .analysis.metric import best_gain, gain, manifold_metric, manifold_size, performance, threshold
+from .barriers.interpolation import interpolate
+from .barriers.midpoint import midpoint_barriers
+from .barriers.walk import compose, draw_swaps, permute
+from .barriers.weight_matching import match
+from .jobs.local import run
+from .models.cut import Cut
+from .models.net2net import deepen, widen
+from .models.symmetry import Axis, Group
+from .store.results import open_study
+from .study.presets import preset, presets
+from .study.study import Study, from_toml
+
+__all__ = [
+    "Axis",
+    "Cut",
+    "Group",
+    "Study",
+    "best_gain",
+    "compose",
+    "deepen",
+    "draw_swaps",
+    "from_toml",
+    "gain",
+    "interpolate",
+    "manifold_metric",
+    "manifold_size",
+    "match",
+    "midpoint_barriers",
+    "open_study",
+    "performance",
+    "permute",
+    "preset",
+    "presets",
+    "proxies",
+    "run",
+    "threshold",
+    "widen",
+]
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Numbers from a result: metric, correlations, intervals, cost. Imports `study`, `data` and `store`; never JAX."""

@@ -1,0 +1,1 @@
+"""The permutation walk and losses between networks. Imports `study`, `models` and `numerics`."""

@@ -1,0 +1,94 @@
+"""One's own batch and model, tried before they are believed."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from landscape.barriers import by_activations, by_networks
+from landscape.models.cut import cut_at
+from landscape.models.functional import logits, split
+from landscape.models.symmetry import take
+from landscape.numerics.loss import IGNORED
+
+FEW = 64  # examples on which networks are compared
+ROUNDING = 8  # units in the last place of the largest logit: what a loss may differ by
+SHARE = 1e-2  # of a change of the loss: what it may differ by all the same
+
+
+def check_batch(inputs: Any, targets: Int[Array | np.ndarray, "*b"]) -> None:
+    """Raises ValueError unless there are as many inputs as targets, which are classes from 0 on, or −1 for none."""
+    targets = np.asarray(targets)
+    counts = {len(leaf) for leaf in jax.tree.leaves(inputs)}
+    if counts != {len(targets)}:
+        raise ValueError(f"inputs and targets must be equally many; got {sorted(counts)} and {len(targets)}")
+    if not np.issubdtype(targets.dtype, np.integer):
+        raise ValueError(f"targets must be whole numbers, the classes; got {targets.dtype}")
+    if (least := targets.min(initial=0)) < IGNORED:
+        raise ValueError(f"targets must be classes from 0 on, or {IGNORED} to be left out; got {least}")
+
+
+def check_model(model: Any, group: str, permutations: Int[np.ndarray, "n units"], inputs: Any, targets: Any) -> None:
+    """Raises ValueError where permuting the group changes the function, or the model's `cut` does not follow its
+    network, as a few examples show at the copy that moves most units. The package's own models are tested.
+    """
+    if type(model).__module__.startswith("landscape.models.") or not len(permutations):
+        return
+    there = permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
+    few = jax.tree.map(itemgetter(slice(FEW)), (inputs, np.asarray(targets)))
+    _check_symmetry(model, group, there, few[0])
+    if cut_at(model, group) is not None:
+        _check_cut(model, group, there, *few)
+
+
+def _check_symmetry(model: Any, group: str, permutation: np.ndarray, inputs: Any) -> None:
+    graphdef, weights = split(model)
+    copy = take(weights, model.groups()[group], permutation)
+    own, other = (_logits(graphdef, each, inputs) for each in (weights, copy))
+    if not _alike(own, other):
+        raise ValueError(
+            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
+            f"{jnp.abs(own - other).max():.3g}. groups() must list every axis of every array that indexes these units, "
+            "and no other"
+        )
+
+
+def _check_cut(model: Any, group: str, permutation: np.ndarray, inputs: Any, targets: np.ndarray) -> None:
+    """The network opened at the group has its logits, and its midpoints the loss of the networks that lie there."""
+    graphdef, weights = split(model)
+    own = _logits(graphdef, weights, inputs)
+    opened = by_activations.common(graphdef, weights, group, inputs).start.logits
+    wrong = f"the cut of {type(model).__name__} at group {group!r} does not follow the network"
+    if own.shape != opened.shape:
+        raise ValueError(f"{wrong}: its logits have shape {opened.shape} instead of {own.shape}")
+    if not _alike(own, opened):
+        raise ValueError(
+            f"{wrong}: its logits differ by up to {jnp.abs(own - opened).max():.3g}. cut() must compose to the model's "
+            "own forward pass"
+        )
+    case = (graphdef, weights, group, inputs, permutation[None])
+    fast = by_activations.loss_changes(*case, np.array([0.5], np.float32), targets)[0, 0]
+    slow = by_networks.loss_changes(*case, targets)[0]
+    rounding = ROUNDING * float(jnp.finfo(own.dtype).eps * jnp.abs(own).max())
+    if not np.isclose(fast, slow, rtol=SHARE, atol=np.nan_to_num(rounding), equal_nan=True):
+        raise ValueError(
+            f"{wrong}: at a midpoint the loss changes by {fast:.3g} nats, of the network itself by {slow:.3g}. Its "
+            "activation must act on every unit by itself, its linear layer by the units' rows of the kernel"
+        )
+
+
+def _alike(own: Array, other: Array) -> bool:
+    """Whether two sets of logits differ by rounding only: by half of the digits at most, where a wrong table or cut
+    exceeds that.
+    """
+    most = jnp.sqrt(jnp.finfo(own.dtype).eps) * jnp.abs(own).max()
+    return bool(jnp.all((jnp.abs(own - other) <= most) | jnp.isnan(own)))
+
+
+_logits = partial(jax.jit, static_argnames="graphdef")(logits)

@@ -1,0 +1,148 @@
+"""Midpoint barriers along the walk (Definition 1, Algorithm 1).
+
+The reference form follows the paper: build the parameters of consecutive nodes, average them, evaluate the
+loss. The fast form evaluates each distinct midpoint once, by three symmetries: permuted copies have equal loss;
+a step from node i is, seen from node 0, a conjugate permutation of θ itself; and π and π⁻¹ have equal barriers.
+Midpoints come from activations (`landscape.barriers.by_activations`) where the model has a cut; elsewhere their
+networks are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from landscape.barriers import by_activations, by_networks
+from landscape.barriers.checks import check_batch, check_model
+from landscape.barriers.walk import check_permutations, seen_from_start
+from landscape.models.cut import cut_at
+from landscape.models.functional import Weights, logits, merge, mixed, split
+from landscape.models.net2net import named_group
+from landscape.models.symmetry import take
+from landscape.numerics.loss import cross_entropy
+from landscape.numerics.precision import exact
+
+Report = Callable[[int, int], None]  # midpoints done, and in all
+
+
+@exact
+def midpoint_barriers(
+    model: nnx.Module,
+    permutations: Int[np.ndarray, "n units"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    *,
+    group: str,
+    method: Literal["fast", "reference"] = "fast",
+    known: Float[np.ndarray, " m"] | None = None,
+    report: Report = lambda done, total: None,
+) -> Float[np.ndarray, " n"]:
+    """b̂_i = |L(½θ_i + ½θ_{i+1}) − ½(L(θ_i) + L(θ_{i+1}))| with θ_{i+1} = P(θ_i, π_i), in nats.
+
+    L is the mean cross-entropy on the one batch given, in evaluation mode; targets of −1 do not count. `reference`
+    follows Algorithm 1 as written; `fast` gives the same numbers up to rounding, from activations where the model has
+    a `cut` at this group. `known` are the barriers of the first m ≤ n steps where they are at hand: a longer walk goes
+    on from them.
+
+    Raises ValueError for an unknown group or method, a group whose permutations change the function, a `cut` that does
+    not follow the network, rows that are no permutations of its units, inputs and targets that are not equally many,
+    targets that are no classes, or more known barriers than steps.
+    """
+    permutations = np.asarray(permutations)
+    table = named_group(model, group)
+    graphdef, weights = split(model)
+    check_permutations(permutations, table.size(weights))
+    if method not in ("fast", "reference"):
+        raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
+    check_batch(inputs, targets)
+    check_model(model, group, permutations, inputs, targets)
+    known = np.empty(0) if known is None else np.asarray(known)
+    if len(known) > len(permutations):
+        raise ValueError(f"{len(known)} barriers are known of a walk of {len(permutations)} steps")
+    if method == "reference":
+        return _reference(graphdef, weights, group, permutations, inputs, jnp.asarray(targets), report)
+    distinct, position = distinct_midpoints(seen_from_start(permutations))
+    heights = np.empty(position[: len(known)].max(initial=-1) + 1)
+    heights[position[: len(known)]] = known
+    if len(rest := distinct[len(heights) :]):
+        heights = np.append(heights, np.abs(midpoint_changes(model, group, rest, inputs, targets, report)))
+    return heights[position]
+
+
+@exact
+def midpoint_changes(
+    model: nnx.Module,
+    group: str,
+    permutations: Int[np.ndarray, "n units"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    report: Report = lambda done, total: None,
+) -> Float[np.ndarray, " n"]:
+    """L(½θ + ½P(θ, π)) − L(θ) for every permutation, in nats."""
+    graphdef, weights = split(model)
+    if cut_at(model, group) is None:
+        return by_networks.loss_changes(graphdef, weights, group, inputs, permutations, targets, report)
+    half = np.array([0.5], np.float32)
+    return by_activations.loss_changes(graphdef, weights, group, inputs, permutations, half, targets, report)[:, 0]
+
+
+def _reference(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    group: str,
+    permutations: np.ndarray,
+    inputs: Any,
+    targets: Array,
+    report: Report,
+) -> np.ndarray:
+    barriers = []
+    loss = node_loss(graphdef, weights, inputs, targets)
+    for permutation in permutations:
+        barrier, weights, loss = _reference_step(graphdef, weights, loss, group, permutation, inputs, targets)
+        barriers.append(np.asarray(barrier))
+        report(len(barriers), len(permutations))
+    return np.array(barriers)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def node_loss(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array) -> Float[Array, ""]:
+    """L(θ): mean cross-entropy on the batch, in nats."""
+    return cross_entropy(logits(graphdef, weights, inputs), targets)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "group"))
+def _reference_step(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    loss: Array,
+    group: str,
+    permutation: Array,
+    inputs: Any,
+    targets: Array,
+) -> tuple[Array, Weights, Array]:
+    """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
+    following = take(weights, merge(graphdef, weights).groups()[group], permutation)
+    middle = mixed((weights, following), (0.5, 0.5))
+    following_loss = node_loss(graphdef, following, inputs, targets)
+    barrier = jnp.abs(node_loss(graphdef, middle, inputs, targets) - (loss + following_loss) / 2)
+    return barrier, following, following_loss
+
+
+def distinct_midpoints(
+    permutations: Int[np.ndarray, "n units"],
+) -> tuple[Int[np.ndarray, "m units"], Int[np.ndarray, " n"]]:
+    """The permutations up to inversion, each once in order of appearance, and where each row's stands."""
+    inverse = np.argsort(permutations, axis=1)
+    first = np.argmax(permutations != inverse, axis=1)[:, None]
+    smaller = np.take_along_axis(permutations, first, 1) <= np.take_along_axis(inverse, first, 1)
+    representative = np.where(smaller, permutations, inverse)
+    _, chosen, position = np.unique(representative, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(chosen)
+    return representative[chosen[order]], np.argsort(order)[position]

@@ -1,0 +1,1 @@
+"""The command line and the report. Imports every other package, most of them when a command needs them."""

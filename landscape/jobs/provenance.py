@@ -1,0 +1,47 @@
+"""What is kept with a result: of which study it is, and when, where and by which versions it was computed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import jax
+
+from landscape import __version__
+from landscape.store.sealed import Record
+from landscape.study import SCHEMA, Study
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "xarray", "h5netcdf", "scikit-learn", "distributed")
+
+
+def describe(study: Study, seconds: float) -> Record:
+    """The record of a result computed just now in this environment, in `seconds` of wall time."""
+    return {
+        "key": study.key,
+        "name": study.name,
+        "title": study.title,
+        "study": study.model_dump(mode="json"),
+        "schema": SCHEMA,
+        "device": device(),
+        "seconds": round(seconds, 3),
+        "computed": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), "landscape": __version__}
+        | {name: metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def device() -> str:
+    """What computes here, in words: the accelerator, or the processor and its cores."""
+    first = jax.devices()[0]
+    return first.device_kind if first.platform != "cpu" else f"{processor()}, {os.cpu_count()} cores"
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it, else its architecture."""
+    table = Path("/proc/cpuinfo")
+    lines = table.read_text().splitlines() if table.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

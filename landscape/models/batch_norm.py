@@ -1,0 +1,31 @@
+"""BatchNorm between two networks: interpolated statistics, or statistics estimated again on the batch."""
+
+from __future__ import annotations
+
+from flax import nnx
+
+from landscape.models.functional import REESTIMATED, batch_norms
+
+
+def reestimated(model: nnx.Module) -> nnx.Module:
+    """The network, evaluated from now on with the statistics of each batch itself.
+
+    Interpolating two networks shrinks the variance of their activations, which running statistics, interpolated
+    too, do not follow; estimating them again on the batch removes this part of a barrier (Jordan et al.,
+    arXiv 2211.08403, who call it RESET). It applies to every evaluation of the network, at the ends of a line as
+    between them; a permuted copy still computes the same function. Such a network has no fast form.
+
+    Raises ValueError for a network without BatchNorm, which has nothing to estimate.
+    """
+    changed = nnx.clone(model)
+    layers = batch_norms(changed)
+    if not layers:
+        raise ValueError(f"statistics = 're-estimated': {type(model).__name__} has no BatchNorm layer")
+    for layer in layers:
+        setattr(layer, REESTIMATED, True)
+    return changed
+
+
+def is_reestimated(model: nnx.Module) -> bool:
+    """Whether the network came from `reestimated`."""
+    return any(getattr(layer, REESTIMATED, False) for layer in batch_norms(model))

@@ -1,0 +1,80 @@
+"""A network cut open at one unit group, which is what makes exact midpoints cheap.
+
+With z the pre-activations of the group, h = σ(z) and W the next layer's kernel, the network is
+
+    inputs → z = before(inputs) → h = activation(z) → y = linear(h, W) → settle(y) → after(…) → head → logits.
+
+A permutation of the group's units changes z and W in the same way, and behind W nothing, unless layers there touch
+the group as well. So every interpolation between a network and its permuted copy can be evaluated from this network's
+own z and W up to y, and mostly up to the logits (see `landscape.barriers.by_activations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array
+
+from landscape.models.batch_norm import is_reestimated
+from landscape.numerics.loss_change import Head
+
+
+class Cut(NamedTuple):
+    """The stages around one group of l units.
+
+    before: inputs -> (z, carry); z has shape (b, ..., l). The carry is what else later stages need, as the
+        residual stream of a Transformer block. z must be linear in the group's incoming weights: parameters of a
+        normalisation behind them come as further rows of z, so that they interpolate too.
+    activation: z -> h, acting on every unit by itself: any subset of units may be passed.
+    linear: (h, kernel) -> y, bilinear, without bias; a subset of units may be passed in both.
+    kernel: the next layer's weights with the group's units on axis -2.
+    settle: (y, carry) -> s; adds the bias first. It holds what works on images or tokens, whose activations outgrow
+        the weights: midpoints go through it one by one, a slice of the batch after the other, and through `after`,
+        whose weights outgrow the activations, together. Without it they go from `linear` to `after` together.
+    after: (s, carry) -> features f, which are the logits where there is no `head`; of y where there is no `settle`.
+    head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
+        then becomes one of the loss without all logits being written down. The group touches neither
+        `after` nor the head.
+    tied: whether `settle` touches the group as well, as where skip connections tie layers. It is then asked of the
+        network in between, and given that network's h for the carry.
+    """
+
+    before: Callable[[Any], tuple[Array, Any]]
+    activation: Callable[[Array], Array]
+    linear: Callable[[Array, Array], Array]
+    kernel: Array
+    after: Callable[[Array, Any], Array]
+    settle: Callable[[Array, Any], Array] | None = None
+    head: Head = None
+    tied: bool = False
+
+    def settled(self, y: Array, carry: Any) -> Array:
+        """s, which is y where there is no `settle`."""
+        return y if self.settle is None else self.settle(y, carry)
+
+    def features(self, y: Array, carry: Any) -> Array:
+        """f, from what `linear` makes."""
+        return self.after(self.settled(y, carry), carry)
+
+
+class Opened(NamedTuple):
+    """A network opened around all that a group touches, where it cannot be cut at one layer.
+
+    inputs → carry = before(inputs) → f = between(carry) → head → logits. The group touches nothing in `before` and
+    `head`, which is (kernel, bias); without a head, f are the logits.
+    """
+
+    between: Callable[[Any], Array]
+    before: Callable[[Any], Any] = lambda inputs: inputs
+    head: Head = None
+
+
+def opened(model: Any, group: str) -> Opened:
+    """A model opened around one of its groups, by its method `opened` if it has one."""
+    return model.opened(group) if hasattr(model, "opened") else Opened(model)
+
+
+def cut_at(model: Any, group: str) -> Cut | None:
+    """A model opened at one of its groups; None where it has no exact fast form, at this group or at all."""
+    return model.cut(group) if hasattr(model, "cut") and not is_reestimated(model) else None

@@ -1,0 +1,114 @@
+"""The batch in slices, so that what a network makes of one stays in a processor's cache.
+
+An accelerator has no such cache, and takes the batch whole where its memory holds it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from landscape.numerics.loss import IGNORED
+from landscape.numerics.memory import room
+
+SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice; chosen on a processor whose last cache has 32 MiB
+POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
+GROUP = 16  # of these go through the last layers together, whose weights are read once for all of them
+
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+
+
+def slice_size(examples: int, held: int) -> int:
+    """Examples in a slice, a power of two, where so many bytes are held for all of them at once."""
+    return min(examples, 2 ** int(math.log2(max(1, room(SLICE_BYTES) * examples // held))))
+
+
+def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:
+    """`function` of the first `count` points, one after the other; 0 for the others, on which no time is spent."""
+    one = jax.eval_shape(function, jax.tree.map(itemgetter(0), points))
+    nothing = jnp.zeros((len(jax.tree.leaves(points)[0]), *one.shape), one.dtype)
+
+    def add(i: Array, found: Array) -> Array:
+        return found.at[i].set(function(jax.tree.map(itemgetter(i), points)))
+
+    return jax.lax.fori_loop(0, count, add, nothing)
+
+
+def in_groups(
+    function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int = GROUP
+) -> Float[Array, " n"]:
+    """`function(group, how many of it count)` of so many points together, one group after the other."""
+    groups = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), points)
+    counts = jnp.clip(count - size * jnp.arange(len(jax.tree.leaves(groups)[0])), 0, size)
+    return in_turns(lambda group: function(*group), (groups, counts), -(-count // size)).reshape(-1)
+
+
+def summed_changes(
+    begin: Callable[[Any], Shared],
+    change: Callable[[Shared, np.ndarray, int, np.ndarray], Array],
+    inputs: Any,
+    targets: np.ndarray,
+    size: int,
+    points: int,
+    chunk: int,
+    report: Callable[[int, int], None],
+) -> Float[np.ndarray, " points"]:
+    """Σ over slices of so many examples of `change(begin(inputs), rows, count, targets)`, for the rows 0 … points − 1.
+
+    `change` is given `chunk` rows, and asked for the first `count` of them: always as many, so that it is compiled
+    once. Slices add up in float64.
+    """
+    slices, starts = list(_slices(inputs, targets, size)), range(0, points, chunk)
+    total = np.zeros(len(starts) * chunk)
+
+    def calls() -> Iterator[tuple[int, Array]]:
+        for some_inputs, some_targets in slices:
+            shared = begin(some_inputs)
+            for start in starts:
+                rows = np.arange(start, start + chunk).clip(max=points - 1)
+                yield start, change(shared, rows, min(chunk, points - start), some_targets)
+
+    for done, (start, changes) in enumerate(_late(calls()), 1):
+        total[start : start + chunk] += np.asarray(changes)
+        report(points * done // (len(slices) * len(starts)), points)
+    return total[:points]
+
+
+def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
+    """Parts of the batch of equal size; the last is filled up with examples that do not count."""
+    examples = len(targets)
+    for start in range(0, examples, size):
+        rows = np.arange(start, start + size)
+        places = rows.clip(max=examples - 1)
+        there = (rows < examples).reshape(-1, *[1] * (targets.ndim - 1))
+        yield jax.tree.map(itemgetter(places), inputs), np.where(there, targets[places], IGNORED)
+
+
+def stacked(inputs: Any, targets: Any, size: int) -> tuple[Any, Array]:
+    """Arrays of examples as (slices, size, ...), for a loop over slices; the last is filled up with examples that do
+    not count.
+    """
+    missing = -len(targets) % size
+
+    def cut(array: Any, fill: int) -> Array:
+        padding = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
+        return jnp.pad(array, padding, constant_values=fill).reshape(-1, size, *array.shape[1:])
+
+    return jax.tree.map(lambda array: cut(array, 0), inputs), cut(targets, IGNORED)
+
+
+def _late(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each after the next has been asked for: the device computes one while the host prepares another."""
+    waiting = next(items)
+    for item in items:
+        yield waiting
+        waiting = item
+    yield waiting

@@ -1,0 +1,1 @@
+"""Verified results on disk. Imports `study`; never JAX."""

@@ -1,0 +1,75 @@
+"""A result as the bytes of a NetCDF-4 file, and back; what comes back is checked against the schema."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+
+import h5netcdf
+import numpy as np
+import xarray as xr
+from xarray.backends import H5NetCDFStore
+
+from landscape.study import Study, schema
+
+
+def encode(dataset: xr.Dataset) -> bytes:
+    """NetCDF-4, every variable compressed (zlib level 4, shuffle); the round trip is exact."""
+    packed = {"zlib": True, "complevel": 4, "shuffle": True, "_FillValue": None}
+    encoding = {name: packed for name, variable in dataset.data_vars.items() if variable.size}
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:  # `to_netcdf` would ask Dask for a lock when it runs on a worker
+        dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
+    return buffer.getvalue()
+
+
+def decode(content: bytes) -> xr.Dataset:
+    """The dataset, in memory. Raises ValueError for bytes that are no NetCDF-4 file."""
+    try:
+        return xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
+    except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
+        raise ValueError(f"no readable NetCDF-4 file: {error}") from None
+
+
+def read(path: str | Path) -> xr.Dataset:
+    """The result in a file. Raises ValueError that names the file and what is wrong with it."""
+    try:
+        dataset = decode(Path(path).read_bytes())
+        check(dataset)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return dataset
+
+
+def check(dataset: xr.Dataset) -> Study:
+    """The study that this is a whole or partial result of.
+
+    Raises ValueError for a dataset of anything else: without a valid study, computed under another version of
+    the schema, or with other variables, dimensions, sizes or types.
+    """
+    if "study" not in dataset.attrs:
+        raise ValueError("it does not tell its study, so it is no result of this program")
+    study = schema.study_of(dataset)
+    if study.key != dataset.attrs.get("key"):
+        raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")
+    expected = xr.Dataset(coords=schema.coordinates(study))
+    for name, coordinate in expected.variables.items():
+        if name not in dataset.coords or not coordinate.equals(dataset.variables[name]):
+            raise ValueError(f"coordinate {name!r} is not that of its study")
+    for name, variable in schema.VARIABLES.items():
+        _check_variable(dataset, name, variable, expected.sizes)
+    return study
+
+
+def _check_variable(dataset: xr.Dataset, name: str, variable: schema.Variable, sizes: Mapping[Hashable, int]) -> None:
+    if name not in dataset.data_vars:
+        raise ValueError(f"variable {name!r} is missing")
+    found, shape = dataset[name], tuple(sizes[dim] for dim in variable.dims)
+    if (found.dims, found.shape, found.dtype) != (variable.dims, shape, np.dtype(variable.dtype)):
+        raise ValueError(
+            f"variable {name!r} has dimensions {dict(zip(found.dims, found.shape, strict=True))} of {found.dtype}; "
+            f"its study has {dict(zip(variable.dims, shape, strict=True))} of {np.dtype(variable.dtype)}"
+        )

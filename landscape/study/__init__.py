@@ -1,0 +1,27 @@
+"""What to compute, and the shape of its result: specifications, presets and the schema. Imports no other package."""
+
+from landscape.study.study import (
+    MINIMUM_WIDTH,
+    SCHEMA,
+    Expansion,
+    Study,
+    Training,
+    Walk,
+    explain,
+    from_toml,
+    parsed,
+    validated,
+)
+
+__all__ = [
+    "MINIMUM_WIDTH",
+    "SCHEMA",
+    "Expansion",
+    "Study",
+    "Training",
+    "Walk",
+    "explain",
+    "from_toml",
+    "parsed",
+    "validated",
+]

@@ -1,0 +1,200 @@
+"""The one labelled result of a study: an `xarray.Dataset`, its variables and its assembly from parts.
+
+Every figure, table, export and test starts from this dataset. `VARIABLES` is its schema. A part is a
+dataset with some of these variables at some coordinates, as one seed's base or one seed's candidate;
+`assemble` lays parts into place and leaves NaN (or −1) where nothing has been computed yet, so that
+a half-computed study is an ordinary, incomplete result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from landscape.study import Study, validated
+
+ALPHAS = np.linspace(0, 1, 25)  # the midpoint is ALPHAS[12]
+BASE = "base"
+
+
+class Variable(NamedTuple):
+    """Dimensions, unit and meaning of one variable; `dtype` is what is stored."""
+
+    dims: tuple[str, ...]
+    units: str
+    meaning: str
+    dtype: type = np.float32
+
+
+VARIABLES = {
+    "base_barrier": Variable(
+        ("seed", "permutation"), "nats", "midpoint barrier of each step of the base's walk: B* (section 3.3)"
+    ),
+    "barrier": Variable(
+        ("seed", "candidate", "checkpoint", "permutation"),
+        "nats",
+        "midpoint barrier of each step of the candidate's walk, `checkpoint` epochs after expansion (Algorithm 1)",
+    ),
+    "base_train_loss": Variable(("seed", "base_epoch"), "nats", "mean training loss of the base's epoch"),
+    "base_validation_loss": Variable(("seed", "base_epoch"), "nats", "validation loss of the base after the epoch"),
+    "base_validation_accuracy": Variable(
+        ("seed", "base_epoch"), "1", "validation accuracy of the base after the epoch"
+    ),
+    "base_stop": Variable(("seed",), "epochs", "epoch at which early stopping chose the base φ*"),
+    "train_loss": Variable(("seed", "candidate", "epoch"), "nats", "mean training loss of the epoch"),
+    "sotl_e": Variable(
+        ("seed", "candidate", "epoch"), "nats", "SoTL-E: sum over batches of the epoch's training losses (A.2.3)"
+    ),
+    "validation_loss": Variable(
+        ("seed", "candidate", "epoch"), "nats", "validation loss of the candidate after the epoch"
+    ),
+    "validation_accuracy": Variable(
+        ("seed", "candidate", "epoch"), "1", "validation accuracy of the candidate after the epoch"
+    ),
+    "swaps": Variable(
+        ("seed", "model", "permutation", "swap", "end"),
+        "1",
+        "the two units of each swap of each step of the walk (A.2.1); -1 where a narrower model swaps fewer",
+        np.int16,
+    ),
+    "curve": Variable(
+        ("seed", "model", "stage", "pair", "split", "alpha"),
+        "nats",
+        "loss along the line between two of the walk's first nodes; α = 1 is `pair_to`, α = 0 is `pair_from`",
+    ),
+    "node_distance": Variable(
+        ("seed", "model", "stage", "node", "other_node"),
+        "1",
+        "Euclidean distance in parameter space between the walk's first nodes",
+    ),
+    "seed_curve": Variable(
+        ("model", "stage", "seed_pair", "alignment", "split", "alpha"),
+        "nats",
+        "loss along the line between two separately trained seeds, as trained and after weight matching",
+    ),
+    "surface": Variable(
+        ("model", "stage", "surface_y", "surface_x"),
+        "nats",
+        "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `analysis.plane` (Figure 1)",
+    ),
+    "proxy": Variable(
+        ("seed", "candidate", "predictor"), "1", "zero-cost proxy of the candidate right after its expansion (A.2.3)"
+    ),
+    "proxy_seconds": Variable(("seed", "candidate", "predictor"), "s", "wall time of a proxy, compilation apart"),
+    "proxy_compile_seconds": Variable(
+        ("seed", "candidate", "predictor"), "s", "what compiling a proxy added; about 0 where its program was at hand"
+    ),
+    "walk_seconds": Variable(
+        ("seed", "candidate"), "s", "wall time of the walk right after the expansion, compilation apart"
+    ),
+    "walk_compile_seconds": Variable(("seed", "candidate"), "s", "what compiling the walk added"),
+    "parameters": Variable(("model",), "1", "number of trainable parameters", np.int64),
+    "width": Variable(("model",), "units", "units in the walked group", np.int64),
+    "seconds": Variable(("seed", "model", "phase"), "s", "wall time, compilation included"),
+}
+
+TIMES = tuple(name for name, variable in VARIABLES.items() if variable.units == "s")  # they differ from run to run
+STAGES = ("start", "end")  # φ* or θ⁰; θ^T. The base has a start only
+SPLITS = ("train", "validation")
+PHASES = ("train", "barriers", "curves", "proxies")
+PROXIES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # keys of `landscape.proxies.PREDICTORS`
+ALIGNMENTS = ("as trained", "aligned")
+
+
+def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
+    """Every coordinate of a complete result, known before anything is computed."""
+    models = [BASE, *study.labels]
+    nodes = min(study.walk.nodes, study.walk.permutations + 1)
+    first, second = np.triu_indices(nodes, 1)
+    seeds = np.arange(study.seeds)
+    widest = max(sizes[study.walk.group] for sizes in study.group_sizes())
+    return {
+        "seed": seeds,
+        "model": np.array(models),
+        "candidate": np.array(study.labels),
+        "permutation": np.arange(1, study.walk.permutations + 1),
+        "base_epoch": np.arange(study.training.base_epochs + 1),
+        "epoch": np.arange(study.training.epochs + 1),
+        "checkpoint": np.array(study.checkpoints),
+        "swap": np.arange(int(np.ceil(np.log2(widest)))),
+        "end": np.array(["a", "b"]),
+        "stage": np.array(STAGES),
+        "split": np.array(SPLITS),
+        "alpha": ALPHAS,
+        "node": np.arange(nodes),
+        "other_node": np.arange(nodes),
+        "pair": np.arange(len(first)),
+        "pair_from": ("pair", first),
+        "pair_to": ("pair", second),
+        "seed_pair": np.arange(max(0, study.seeds - 1)),  # seeds s and s + 1
+        "alignment": np.array(ALIGNMENTS),
+        "surface_x": np.arange(study.walk.surface),
+        "surface_y": np.arange(study.walk.surface),
+        "phase": np.array(PHASES),
+        "predictor": np.array(PROXIES),
+    }
+
+
+def empty(study: Study) -> xr.Dataset:
+    """A result in which nothing has been computed yet: NaN, or −1 in integers."""
+    coords = coordinates(study)
+    sizes = {name: len(values) for name, values in coords.items() if not isinstance(values, tuple)}
+    data = {
+        name: xr.Variable(
+            variable.dims,
+            np.full(
+                [sizes[dim] for dim in variable.dims],
+                np.nan if np.issubdtype(variable.dtype, np.floating) else -1,
+                variable.dtype,
+            ),
+            {"units": variable.units, "long_name": variable.meaning},
+        )
+        for name, variable in VARIABLES.items()
+    }
+    attributes = {
+        "title": study.title or study.name,
+        "name": study.name,
+        "key": study.key,
+        "study": study.model_dump_json(),
+        "source": "Malviya et al., arXiv 2405.15895",
+    }
+    return xr.Dataset(data, coords, attributes)
+
+
+def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray | xr.DataArray) -> xr.Dataset:
+    """Some variables of the result at fixed coordinates, as `at={"seed": 3, "model": "base"}`.
+
+    An array has the variable's other dimensions, in their order, each from its first coordinate on, unless it brings
+    coordinates of its own.
+    """
+    full = coordinates(study)
+    variables: dict[str, tuple] = {}
+    coords: dict[str, Any] = {dim: [value] for dim, value in at.items()}
+    for name, array in arrays.items():
+        dims = VARIABLES[name].dims
+        free = [dim for dim in dims if dim not in at]
+        sizes = dict(zip(free, np.shape(array), strict=True))
+        coords |= {dim: full[dim][:size] for dim, size in sizes.items()}
+        coords |= {str(dim): array[dim].values for dim in array.coords} if isinstance(array, xr.DataArray) else {}
+        variables[name] = (dims, np.reshape(np.asarray(array), [sizes.get(dim, 1) for dim in dims]))
+    return xr.Dataset(variables, coords)
+
+
+def assemble(study: Study, parts: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Lay parts into an empty result, each at its own coordinates; a part may be shorter along any dimension."""
+    result = empty(study)
+    positions = {dim: {value: i for i, value in enumerate(result[dim].values.tolist())} for dim in result.dims}
+    for part in parts:
+        for name, values in part.data_vars.items():
+            where = [[positions[dim][value] for value in part[dim].values.tolist()] for dim in values.dims]
+            result[name].values[np.ix_(*where)] = values.values
+    return result
+
+
+def study_of(dataset: xr.Dataset) -> Study:
+    """The specification that a result was computed from."""
+    return validated(json.loads(dataset.attrs["study"]))

@@ -1,0 +1,1 @@
+"""Epochs of optimisation, and evaluation. Imports `study`, `data`, `models` and `numerics`."""

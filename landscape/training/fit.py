@@ -1,0 +1,122 @@
+"""Training networks, an epoch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from landscape.data import Data
+from landscape.models.functional import Weights, split, trainable
+from landscape.models.prng import host_generator
+from landscape.numerics.precision import check_sums
+from landscape.study import Training
+from landscape.training.epoch import Plan, run_epoch
+from landscape.training.evaluate import evaluate
+
+Report = Callable[[int, int], None]  # epochs done, and in all
+
+
+class Epoch(NamedTuple):
+    """Where training stands after `epoch` epochs.
+
+    train_loss: mean over the epoch's batches, in nats; sotl_e: their sum (SoTL-E, A.2.3); both NaN at epoch 0.
+    validation_loss: nats; validation_accuracy: between 0 and 1.
+    """
+
+    epoch: int
+    weights: Weights
+    train_loss: Float[Array, ""]
+    sotl_e: Float[Array, ""]
+    validation_loss: Float[Array, ""]
+    validation_accuracy: Float[Array, ""]
+
+
+def fit(
+    model: nnx.Module,
+    data: Data,
+    training: Training,
+    epochs: int,
+    key: PRNGKeyArray,
+    report: Report = lambda done, total: None,
+) -> Iterator[Epoch]:
+    """`fit_each` of one network."""
+    for (epoch,) in fit_each([model], data, training, epochs, [key], report):
+        yield epoch
+
+
+def fit_each(
+    models: Sequence[nnx.Module],
+    data: Data,
+    training: Training,
+    epochs: int,
+    keys: Sequence[PRNGKeyArray],
+    report: Report = lambda done, total: None,
+) -> Iterator[list[Epoch]]:
+    """Train networks of one structure for `epochs` epochs (A.2.2), yielding the start as epoch 0, then every epoch.
+
+    Each goes its own way by its own key, as if it were alone. Batches are drawn without replacement; the examples
+    that do not fill the last batch of an epoch sit it out. Text is masked anew every epoch.
+    Raises ValueError for a batch larger than the training data.
+    """
+    check_sums()
+    examples = len(data.train)
+    if training.batch_size > examples:
+        raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")
+    graphdef, _ = split(models[0])
+    plan = Plan(training, epochs * (examples // training.batch_size), trainable(models[0]))
+    networks = [plan.begin(split(model)[1]) for model in models]
+    train, validation = jax.device_put((data.train, data.validation))
+
+    def reached(epoch: int, losses: Sequence[Array]) -> list[Epoch]:
+        return [
+            Epoch(epoch, weights, loss.mean(), loss.sum(), *evaluate(graphdef, weights, validation))
+            for (weights, _), loss in zip(networks, losses, strict=True)
+        ]
+
+    yield reached(0, [jnp.array(jnp.nan)] * len(networks))
+    for epoch in range(1, epochs + 1):
+        generators = [host_generator(key, epoch) for key in keys]
+        orders = [_batches(generator, examples, training.batch_size) for generator in generators]
+        trains = [train if data.remask is None else jax.device_put(data.remask(each)) for each in generators]
+        networks, losses = run_epoch(graphdef, plan, networks, trains, orders)
+        yield reached(epoch, losses)
+        report(epoch, epochs)
+
+
+def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np.ndarray, "batches size"]:
+    """Indices of the batches of one epoch."""
+    count = examples // size
+    return generator.permutation(examples)[: count * size].reshape(count, size).astype(np.int32)
+
+
+class Stopped(NamedTuple):
+    """What early stopping makes of a training: the best epoch, and all epochs seen until it stopped, weights apart."""
+
+    best: Epoch
+    history: list[Epoch]
+
+
+def early_stopped(epochs: Iterator[list[Epoch]], patience: int, better: Callable[[Epoch], float]) -> list[Stopped]:
+    """For each network its best epoch by `better` (larger wins, the earlier of equals).
+
+    A network stops once `patience` epochs have passed without a better one, and training once all have stopped.
+    """
+    going = [Stopped(start, [start._replace(weights={})]) for start in next(epochs)]
+
+    def stopped(one: Stopped) -> bool:
+        return one.history[-1].epoch - one.best.epoch >= patience
+
+    for reached in epochs:
+        for i, (one, epoch) in enumerate(zip(going, reached, strict=True)):
+            if not stopped(one):
+                one.history.append(epoch._replace(weights={}))
+                going[i] = one._replace(best=epoch) if better(epoch) > better(one.best) else one
+        if all(map(stopped, going)):
+            break
+    return going

@@ -1,0 +1,93 @@
+"""A module as a flat table of arrays and back, whatever it is made of."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from networks import batch
+
+from landscape.barriers.interpolation import interpolate, permuted_curves
+from landscape.barriers.midpoint import midpoint_barriers, node_loss
+from landscape.barriers.surface import surface_losses
+from landscape.models.functional import logits, merge, mixed, split, trainable
+from landscape.models.net2net import widen
+from landscape.models.symmetry import Axis, Group, take
+
+STEPS = np.array([[1, 0, 2, 3, 4], [0, 1, 3, 2, 4], [4, 3, 2, 1, 0]])
+
+
+class Listed(nnx.Module):
+    """Layers in a list, with dropout among them."""
+
+    def __init__(self, seed: int = 0):
+        rngs = nnx.Rngs(seed)
+        self.net = nnx.Sequential(
+            nnx.Linear(35, 5, rngs=rngs), nnx.tanh, nnx.Dropout(0.5, rngs=rngs), nnx.Linear(5, 10, rngs=rngs)
+        )
+
+    def __call__(self, x):
+        return self.net(x.reshape(len(x), -1))
+
+    def groups(self):
+        made_by = (Axis("net.layers.0.kernel", -1), Axis("net.layers.0.bias", 0))
+        return {"units": Group(made_by, (Axis("net.layers.3.kernel", -2),))}
+
+
+def by_hand(weights, x):
+    hidden = np.tanh(x.reshape(len(x), -1) @ weights["net.layers.0.kernel"] + weights["net.layers.0.bias"])
+    return hidden @ weights["net.layers.3.kernel"] + weights["net.layers.3.bias"]
+
+
+def test_layers_in_a_list_are_counted_in_their_paths():
+    graphdef, weights = split(Listed())
+    assert trainable(Listed()) == {f"net.layers.{i}.{part}" for i in (0, 3) for part in ("kernel", "bias")}
+    inputs = batch()[0]
+    np.testing.assert_allclose(logits(graphdef, weights, inputs), by_hand(weights, inputs), atol=1e-5)
+    again, same = split(merge(graphdef, weights))
+    assert again == graphdef
+    assert same.keys() == weights.keys()
+
+
+def test_dropout_is_off_in_whatever_is_measured():
+    """The state of its generator is no weight: it is not mixed."""
+    model, (inputs, targets) = Listed(), batch()
+    fast, reference = (
+        midpoint_barriers(model, STEPS, inputs, targets, group="units", method=method)
+        for method in ("fast", "reference")
+    )
+    np.testing.assert_allclose(fast, reference, atol=2e-6)
+    assert fast.min() > 1e-5
+    curves = permuted_curves(model, STEPS[:1], np.array([0, 0.5, 1]), inputs, targets, group="units")[0]
+    assert abs(curves[1] - (curves[0] + curves[2]) / 2) == pytest.approx(reference[0], abs=2e-6)
+    ends = interpolate(model, Listed(1), np.array([1.0, 0.0]), inputs, targets)
+    for found, seed in zip(ends, (0, 1), strict=True):
+        own = split(Listed(seed))
+        assert float(found) == pytest.approx(float(node_loss(*own, inputs, jnp.asarray(targets))), rel=1e-6)
+
+
+def test_a_plane_through_networks_with_dropout():
+    (graphdef, weights), (inputs, targets) = split(Listed()), batch()
+    minima = [take(weights, Listed().groups()["units"], step) for step in STEPS]
+    losses = surface_losses(graphdef, minima, np.eye(3), inputs, jnp.asarray(targets))
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
+
+
+def test_mixing_is_linear():
+    (_, a), (_, b) = split(Listed(0)), split(Listed(1))
+    found = mixed((a, b), (0.25, 0.75))
+    np.testing.assert_allclose(
+        found["net.layers.0.bias"] + found["net.layers.0.kernel"].sum(),
+        0.25 * (a["net.layers.0.bias"] + a["net.layers.0.kernel"].sum())
+        + 0.75 * (b["net.layers.0.bias"] + b["net.layers.0.kernel"].sum()),
+        rtol=1e-5,
+    )
+    assert found["net.layers.2.rngs.key"] == a["net.layers.2.rngs.key"]
+
+
+def test_a_layer_in_a_list_can_be_widened():
+    wide = widen(Listed(), "units", 9, jax.random.key(0))
+    inputs = batch()[0]
+    np.testing.assert_allclose(logits(*split(wide), inputs), logits(*split(Listed()), inputs), atol=1e-5)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from inspect import unwrap
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, trained
+
+from landscape.barriers import by_activations
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import compose, draw_swaps, permute, seen_from_start
+from landscape.models import mlp
+from landscape.models.functional import merge, split
+from landscape.models.net2net import widen
+from landscape.numerics import memory, microbatch
+
+STEPS = 6
+
+
+def walk(model, group: str, n: int = STEPS, seed: int = 0) -> np.ndarray:
+    units = model.groups()[group].size(split(model)[1])
+    return compose(draw_swaps(jax.random.key(seed), n, units), units)
+
+
+def by_hand(model, group: str, steps: np.ndarray) -> np.ndarray:
+    """Algorithm 1 in float64 NumPy: permute, average, evaluate."""
+    inputs, targets = batch()
+    node, i = plain(model), list(model.groups()).index(group)
+    barriers = []
+    for step in steps:
+        following = permuted(node, i, step)
+        ends = (loss(node, inputs, targets) + loss(following, inputs, targets)) / 2
+        barriers.append(abs(loss(mixed(node, following, 0.5), inputs, targets) - ends))
+        node = following
+    return np.array(barriers)
+
+
+def measured(model, group: str, steps: np.ndarray, method: str = "fast") -> np.ndarray:
+    return midpoint_barriers(model, steps, *batch(), group=group, method=method)
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_fast_in_float32_equals_the_definition_in_float64(name, group):
+    model = trained(name)
+    steps = walk(model, group, 30)
+    expected = by_hand(model, group, steps)
+    assert np.median(expected) > 1e-4
+    np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
+
+
+@pytest.mark.parametrize(("name", "group"), [each for each in GROUPS if each[0] in ("mlp2", "cnn1", "cnn2")])
+def test_fast_reference_and_definition_agree_in_float64(name, group):
+    steps = walk(trained(name), group)
+    expected = by_hand(trained(name), group, steps)
+    with jax.enable_x64(True):
+        model = as_float64(trained(name))
+        for method in ("fast", "reference"):
+            np.testing.assert_allclose(measured(model, group, steps, method), expected, rtol=1e-10, atol=1e-13)
+
+
+def test_the_reference_in_float32_has_the_rounding_of_the_loss():
+    model = trained("cnn1")
+    steps = walk(model, "conv1")
+    np.testing.assert_allclose(measured(model, "conv1", steps, "reference"), by_hand(model, "conv1", steps), atol=2e-6)
+
+
+@pytest.mark.parametrize("method", ["fast", "reference"])
+def test_standing_still_has_no_barrier(method):
+    assert measured(trained("mlp1"), "hidden1", np.arange(6)[None], method).tolist() == [0]
+
+
+@pytest.mark.parametrize(("name", "group"), [("mlp2", "hidden2"), ("cnn2", "conv1"), ("cnn1", "conv1")])
+def test_a_permutation_and_its_inverse_have_one_barrier(name, group):
+    """Each as the first step of a walk, by the definition as well as the fast way."""
+    model = trained(name)
+    for step in walk(model, group, 3):
+        there, back = (by_hand(model, group, one[None]) for one in (step, np.argsort(step)))
+        assert there == pytest.approx(back, rel=1e-9)
+        fast = [measured(model, group, one[None]) for one in (step, np.argsort(step))]
+        np.testing.assert_allclose(fast[0], fast[1], rtol=1e-5)
+
+
+def test_barriers_do_not_depend_on_where_the_walk_stands():
+    """The rest of a walk from its own node equals its steps as θ sees them."""
+    model = trained("cnn1")
+    steps = walk(model, "conv1", 12)
+    whole = measured(model, "conv1", steps)
+    standing = model
+    for step in steps[:5]:
+        standing = permute(standing, "conv1", step)
+    np.testing.assert_allclose(measured(standing, "conv1", steps[5:]), whole[5:], rtol=1e-4)
+    alone = [by_hand(model, "conv1", step[None])[0] for step in seen_from_start(steps)]
+    np.testing.assert_allclose(whole, alone, rtol=1e-5, atol=1e-8)
+
+
+def test_tiny_barriers_keep_their_digits():
+    """Logits of about 1e-6: barriers below the rounding of the loss (2e-7) are right to many digits."""
+    graphdef, weights = split(trained("mlp1"))
+    model = merge(graphdef, weights | {path: 1e-6 * weights[path] for path in ("head.kernel", "head.bias")})
+    steps = walk(model, "hidden1", 20)
+    expected = by_hand(model, "hidden1", steps)
+    assert expected.max() < 2e-7
+    np.testing.assert_allclose(measured(model, "hidden1", steps), expected, rtol=1e-4, atol=1e-12)
+
+
+def test_walks_and_checkpoints_of_one_width_share_one_trace():
+    model, other = trained("cnn1", 0), trained("cnn1", 1)
+    wider = widen(model, "conv1", 9, jax.random.key(0))
+    inputs, targets = (each[:5] for each in batch())  # a shape of its own
+    programs = (by_activations.common, by_activations._changes)
+    start = [program._cache_size() for program in programs]
+
+    def new_traces(model, n: int) -> list[int]:
+        midpoint_barriers(model, walk(model, "conv1", n), inputs, targets, group="conv1")
+        return [program._cache_size() - size for program, size in zip(programs, start, strict=True)]
+
+    assert [new_traces(each, n) for each, n in ((model, 3), (other, 3), (model, 200), (model, 1))] == [[1, 1]] * 4
+    assert [new_traces(wider, n) for n in (3, 50)] == [[2, 2]] * 2
+
+
+def test_chunks_are_of_one_size_and_bounded(monkeypatch):
+    """Small chunks give the same barriers as large ones: the padding is cut off."""
+    model = trained("mlp1")
+    steps = walk(model, "hidden1", 40)
+    whole = measured(model, "hidden1", steps)
+    case = (*split(model), "hidden1", batch()[0], by_activations.moves(steps))
+    monkeypatch.setattr(by_activations, "CHUNK_BYTES", 100_000)
+    assert 1 < by_activations.sizes(*case).points < 40
+    np.testing.assert_allclose(measured(model, "hidden1", steps), whole, rtol=1e-6)
+    monkeypatch.setattr(by_activations, "CHUNK_BYTES", 1)
+    assert by_activations.sizes(*case).points == 1
+
+
+@pytest.mark.parametrize("examples", [16, 17, 24])
+def test_slices_of_the_batch_add_up(monkeypatch, examples):
+    """Also where the last one has to be filled up, and where some targets do not count."""
+    model = trained("cnn2")
+    inputs, targets = (np.asarray(each)[:examples] for each in batch())
+    targets = np.where(np.arange(examples) % 5 == 0, -1, targets)
+    steps = walk(model, "conv1", 12)
+    whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
+    for bytes_of_a_slice, expected in ((1, 1), (14_000, 4)):
+        monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
+        assert by_activations.sizes(*split(model), "conv1", inputs, by_activations.moves(steps)).examples == expected
+        found = midpoint_barriers(model, steps, inputs, targets, group="conv1")
+        np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-7)
+    reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
+    np.testing.assert_allclose(whole, reference, atol=2e-6)
+
+
+@pytest.mark.parametrize("known", [0, 1, 7, 39, 40])
+def test_a_walk_goes_on_from_the_barriers_that_are_known(known):
+    """They are taken as they are, also where a midpoint comes again; the rest is as without them."""
+    model = trained("mlp1")
+    steps = walk(model, "hidden1", 40)
+    whole, seen = measured(model, "hidden1", steps), seen_from_start(steps)
+    midpoints = [{tuple(step), tuple(np.argsort(step))} for step in seen]
+    again = np.array([any(midpoint == one for one in midpoints[:known]) for midpoint in midpoints])
+    marked = midpoint_barriers(model, steps, *batch(), group="hidden1", known=whole[:known] + 1)
+    np.testing.assert_allclose(marked, whole + again, rtol=1e-5)
+
+
+def test_more_known_barriers_than_steps_are_refused():
+    model = trained("mlp1")
+    with pytest.raises(ValueError, match="3 barriers are known of a walk of 2 steps"):
+        midpoint_barriers(model, walk(model, "hidden1", 2), *batch(), group="hidden1", known=np.zeros(3))
+
+
+def test_a_model_without_a_cut_follows_the_definition(monkeypatch):
+    model = trained("mlp2")
+    steps = walk(model, "hidden1")
+    monkeypatch.delattr(type(model), "cut")
+    np.testing.assert_allclose(measured(model, "hidden1", steps), by_hand(model, "hidden1", steps), atol=2e-6)
+
+
+@pytest.mark.parametrize("method", ["fast", "reference"])
+def test_progress_ends_at_the_total(method):
+    model, seen = trained("mlp1"), []
+    steps = walk(model, "hidden1", 5)
+    midpoint_barriers(model, steps, *batch(), group="hidden1", method=method, report=lambda *at: seen.append(at))
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1] > 0
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_points_taken_together_as_on_an_accelerator_give_the_same_barriers(monkeypatch, name, group):
+    """As many at once as there is room for with the whole batch."""
+    model = trained(name)
+    steps = walk(model, group, 30)
+    for module in (memory, paths):
+        monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
+    size = by_activations.sizes(*split(model), group, batch()[0], by_activations.moves(steps))
+    assert size.examples == 24
+    assert 1 < size.points <= 128
+    assert not size.turns
+    expected = by_hand(model, group, steps)
+    np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
+
+
+def test_a_group_of_one_unit_has_no_barriers():
+    model = mlp(35, (1,), 10, nnx.Rngs(0))
+    for method in ("fast", "reference"):
+        assert measured(model, "hidden1", np.zeros((3, 1), int), method).tolist() == [0, 0, 0]
+
+
+def test_bad_arguments_are_named():
+    model = trained("mlp1")
+    steps = walk(model, "hidden1")
+    with pytest.raises(ValueError, match=r"'hidden7'.*hidden1"):
+        measured(model, "hidden7", steps)
+    with pytest.raises(ValueError, match="'quick'"):
+        unwrap(midpoint_barriers)(model, steps, *batch(), group="hidden1", method="quick")
+    with pytest.raises(ValueError, match=r"row 2 is no permutation of 0\.\.5: \[0, 0, 2, 3, 4, 5\]"):
+        measured(model, "hidden1", np.concatenate([steps[:2], [[0, 0, 2, 3, 4, 5]]]))
+    with pytest.raises(ValueError, match=r"shape \(n, 6\); got \(6, 5\)"):
+        measured(model, "hidden1", steps[:, :5])

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import GROUPS, outputs, permuted, plain, trained
+
+from landscape.barriers.walk import permute
+from landscape.models.functional import split
+from landscape.models.symmetry import Axis, Group, take, unit_rows
+
+
+def shuffled(units: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(units)
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_permuting_reorders_by_hand_and_preserves_the_function(name, group):
+    model = trained(name)
+    permutation = shuffled(model.groups()[group].size(split(model)[1]))
+    copy = permute(model, group, permutation)
+    np.testing.assert_allclose(outputs(copy), outputs(model), atol=1e-5)
+    expected = permuted(plain(model), list(model.groups()).index(group), permutation)
+    for layer, other in zip(plain(copy), expected, strict=True):
+        np.testing.assert_array_equal(layer[0], other[0])
+        np.testing.assert_array_equal(layer[1], other[1])
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_a_permutation_and_its_inverse_cancel_bit_by_bit(name, group):
+    model = trained(name)
+    weights, table = split(model)[1], model.groups()[group]
+    permutation = shuffled(table.size(weights))
+    there = take(weights, table, permutation)
+    assert not same(there, weights)
+    assert same(take(there, table, np.argsort(permutation)), weights)
+
+
+def test_taking_twice_is_taking_the_composition():
+    model = trained("cnn1")
+    weights, table = split(model)[1], model.groups()["conv1"]
+    first, second = shuffled(4, 1), shuffled(4, 2)
+    assert same(take(take(weights, table, first), table, second), take(weights, table, first[second]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.data())
+def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data):
+    """An axis (outer, units, inner), element by element: `inner` neighbours belong to one unit."""
+    index = np.array(data.draw(st.lists(st.integers(0, units - 1), min_size=1, max_size=5)))
+    shares = np.linspace(0.5, 2, len(index))
+    array = np.arange(2.0 * outer * units * inner).reshape(2, outer * units * inner)
+    group = Group((Axis("bias", 0),), (Axis("kernel", 1, inner),))
+    weights = {"bias": jnp.arange(float(units)), "kernel": jnp.asarray(array)}
+    taken = take(weights, group, index, shares)
+    np.testing.assert_array_equal(taken["bias"], index)
+    expected = [
+        array[:, (o * units + unit) * inner + i] * share
+        for o in range(outer)
+        for unit, share in zip(index, shares, strict=True)
+        for i in range(inner)
+    ]
+    np.testing.assert_allclose(taken["kernel"], np.stack(expected, 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_unit_rows_hold_every_tied_weight_once(name, group):
+    model = trained(name)
+    weights, table = split(model)[1], model.groups()[group]
+    rows = unit_rows(weights, table)
+    tied = {axis.path for axis in (*table.produces, *table.consumes)}
+    values = np.concatenate([np.asarray(weights[path], np.float64).ravel() for path in tied])
+    np.testing.assert_array_equal(np.sort(rows.ravel()), np.sort(values))
+    permutation = shuffled(len(rows))
+    np.testing.assert_array_equal(unit_rows(take(weights, table, permutation), table), rows[permutation])

@@ -1,0 +1,90 @@
+"""The networks of a study by number: the base, and its candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from landscape.study import Study
+from landscape.study.schema import BASE, STAGES, VARIABLES
+
+QUANTITIES = ("barrier", "train_loss", "sotl_e", "validation_loss", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a study: the base has index 0, the candidates are counted from 1.
+
+    A member stands for the network of every seed, since a study trains all its members once a seed.
+
+    Raises ValueError for an index that the study does not have.
+
+    >>> from landscape.study.presets import preset
+    >>> base, first, *others = members(preset("digits-mlp"))
+    >>> base.name, base.label, first.name, first.label
+    ('base', 'base', 'candidate1', 'hidden1 → 7')
+    >>> first.variables["barrier"], base.variables["barrier"]
+    ('barrier', 'base_barrier')
+    """
+
+    study: Study
+    index: int
+
+    def __post_init__(self) -> None:
+        last = len(self.study.candidates)
+        if not 0 <= self.index <= last:
+            raise ValueError(f"a member of {self.study.name} has an index from 0 to {last}; got {self.index}")
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the base, which has not been expanded."""
+        return self.index == 0
+
+    @property
+    def label(self) -> str:
+        """Its coordinate along the dimension `model` of the result."""
+        return BASE if self.is_base else self.study.labels[self.index - 1]
+
+    @property
+    def name(self) -> str:
+        """What the names of its tasks begin with: `base`, or `candidate3`."""
+        return "base" if self.is_base else f"candidate{self.index}"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The units of each of its groups."""
+        return self.study.group_sizes()[self.index]
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it trains at most: early stopping may end the base's training before."""
+        return self.study.training.base_epochs if self.is_base else self.study.training.epochs
+
+    @property
+    def moments(self) -> dict[str, int]:
+        """The moments at which curves and distances are measured, with the epochs trained since the expansion.
+
+        The base is measured at the start only: φ*, which training it further does not change.
+        """
+        return dict(zip(STAGES, [0] if self.is_base else [0, self.epochs], strict=False))
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """The epochs since the expansion after which it is walked; the base is walked once."""
+        return [0] if self.is_base else self.study.checkpoints
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The name of the result's variable that holds each quantity; the base has variables of its own."""
+        names = {quantity: f"base_{quantity}" if self.is_base else quantity for quantity in QUANTITIES}
+        return {quantity: name for quantity, name in names.items() if name in VARIABLES}
+
+    def place(self, seed: int) -> dict[str, int | str]:
+        """The coordinates in the result of this member's network of one seed."""
+        place: dict[str, int | str] = {"seed": seed, "model": self.label}
+        return place if self.is_base else place | {"candidate": self.label}
+
+
+def members(study: Study) -> list[Member]:
+    """Every network of a study: the base first, then the candidates in their order."""
+    return [Member(study, index) for index in range(len(study.candidates) + 1)]

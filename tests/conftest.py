@@ -1,4 +1,4 @@
-"""Shapes and types of the computing modules are checked while tests run, and only then."""
+"""Shapes and types of the computing packages are checked while tests run, and only then."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("align", "evaluate", "keys", "lines", "loss", "midpoints", "paths", "probe", "steps", "train", "walk")
+CHECKED = ("models", "numerics", "barriers", "training", "proxies", "jobs.measurements")
 
 with warnings.catch_warnings():
     install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
 from trained import LENGTH, SPECS, VOCABULARY, trained
 
+from landscape.barriers import by_activations, by_networks
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data.masking import slots
@@ -169,7 +170,7 @@ def test_fast_barriers_are_those_of_the_definition(monkeypatch, group: str):
     )
     assert_allclose(fast, reference, atol=2e-6)
     assert fast.max() > 1e-5
-    for module in (memory, paths):  # as on an accelerator, points together
+    for module in (memory, by_activations):  # as on an accelerator, points together
         monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
     found = midpoint_barriers(bert(), permutations, inputs, targets, group=group)
     assert_allclose(found, fast, rtol=1e-3, atol=1e-7)
@@ -215,7 +216,7 @@ def test_slices_of_the_batch_add_up(group: str, monkeypatch: pytest.MonkeyPatch)
     permutations = np.random.default_rng(0).permuted(np.tile(np.arange(SPEC.group_sizes()[group]), (5, 1)), axis=1)
     whole = midpoint_barriers(bert(), permutations, *batch(), group=group)
     monkeypatch.setattr(microbatch, "slice_size", lambda examples, largest: 3)
-    for module in (midpoints, paths):
+    for module in (by_networks, by_activations):
         monkeypatch.setattr(module, "slice_size", microbatch.slice_size)
     assert_allclose(midpoint_barriers(bert(), permutations, *batch(), group=group), whole, rtol=1e-4, atol=1e-7)
 

@@ -87,7 +87,7 @@ def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
-    monkeypatch.setattr(compute, "tasks", chain)
+    monkeypatch.setattr(resume, "tasks", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
     monkeypatch.setattr(results, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
@@ -316,7 +316,7 @@ def test_what_came_of_a_lost_outcome_is_computed_again(script: Script, tmp_path:
     """Else a walk would go on from the barriers of another network."""
     script.go.set()
     cache = results.Store(tmp_path)
-    with mock.patch.object(compute, "finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(resume, "finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         run(study(), tmp_path)
     parts = cache.parts(study())
     assert parts.names() == {f"seed{seed}" for seed in range(SEEDS)}

@@ -189,7 +189,7 @@ def test_points_taken_together_as_on_an_accelerator_give_the_same_barriers(monke
     """As many at once as there is room for with the whole batch."""
     model = trained(name)
     steps = walk(model, group, 30)
-    for module in (memory, paths):
+    for module in (memory, by_activations):
         monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
     size = by_activations.sizes(*split(model), group, batch()[0], by_activations.moves(steps))
     assert size.examples == 24

@@ -151,7 +151,7 @@ def test_the_kind_of_model_and_the_schema_are_part_of_the_key(monkeypatch):
 def test_the_key_is_the_same_in_another_process_without_jax():
     program = "import sys; from landscape.study import validated; import json; "
     program += "print(validated(json.loads(sys.argv[1])).key, 'jax' in sys.modules)"
-    root = Path(study.__file__).parents[1]
+    root = Path(specification.__file__).parents[2]
     command = [sys.executable, "-c", program, json.dumps(CONTENT)]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
     assert printed == [edited({}).key, "False"]

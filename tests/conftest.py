@@ -6,7 +6,19 @@ import warnings
 
 from jaxtyping import install_import_hook
 
-CHECKED = ("models", "numerics", "barriers", "training", "proxies", "jobs.measurements")
+CHECKED = (
+    "barriers.by_activations",
+    "barriers.by_networks",
+    "barriers.interpolation",
+    "barriers.walk",
+    "barriers.weight_matching",
+    "jobs.measurements",
+    "models.prng",
+    "numerics.loss",
+    "training.epoch",
+    "training.evaluate",
+    "training.fit",
+)
 
 with warnings.catch_warnings():
     install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")

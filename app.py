@@ -33,7 +33,7 @@ VIEWS = {
             "What lies between two minima?",
             "The loss along the straight line between two networks. How far it rises above the dotted chord is the "
             "barrier.",
-            (("between",), ("model", "seed", "pair", "curves"), ("stage", "split")),
+            (("between",), ("model", "seed", "pair", "curves"), ("moment", "split")),
         ),
         View(
             "barriers",
@@ -49,7 +49,7 @@ VIEWS = {
             "Which copies are connected?",
             "Nodes are permuted copies of one network, placed by their distance in parameter space; an edge exists "
             "where the barrier is at most λ.",
-            (("q", "n"), ("model", "seed", "edge"), ("stage", "all_pairs")),
+            (("q", "n"), ("model", "seed", "edge"), ("moment", "all_pairs")),
             title="Permutation graph",
         ),
         View(

@@ -93,7 +93,7 @@ def _fill_walk(dataset: xr.Dataset, widths: np.ndarray, rng: np.random.Generator
     places = rng.normal(size=(*dataset["node_distance"].shape[:4], 6))
     apart = np.linalg.norm(places[..., None, :] - places[..., None, :, :], axis=-1)
     dataset["node_distance"].values[:] = apart
-    dataset["node_distance"].loc[{"model": "base", "stage": "end"}] = np.nan
+    dataset["node_distance"].loc[{"model": "base", "moment": "end"}] = np.nan
 
 
 def _fill_curves(dataset: xr.Dataset, rng: np.random.Generator) -> None:
@@ -104,8 +104,8 @@ def _fill_curves(dataset: xr.Dataset, rng: np.random.Generator) -> None:
     dataset["curve"].values[:] = level + height * bump
     shape = dataset["seed_curve"].shape
     dataset["seed_curve"].values[:] = level + rng.uniform(0.2, 1, (*shape[:-2], 1, 1)) * bump + 0.05 * ALPHAS
-    dataset["curve"].loc[{"model": "base", "stage": "end"}] = np.nan
-    dataset["seed_curve"].loc[{"model": "base", "stage": "end"}] = np.nan
+    dataset["curve"].loc[{"model": "base", "moment": "end"}] = np.nan
+    dataset["seed_curve"].loc[{"model": "base", "moment": "end"}] = np.nan
 
 
 def _fill_surface(dataset: xr.Dataset, rng: np.random.Generator) -> None:
@@ -113,7 +113,7 @@ def _fill_surface(dataset: xr.Dataset, rng: np.random.Generator) -> None:
     side = np.linspace(-1, 1, dataset.sizes["surface_x"])
     steepness = rng.uniform(0.2, 1, (*dataset["surface"].shape[:2], 1, 1))
     dataset["surface"].values[:] = 0.3 + steepness * (side**2 + side[:, None] ** 2)
-    dataset["surface"].loc[{"model": "base", "stage": "end"}] = np.nan
+    dataset["surface"].loc[{"model": "base", "moment": "end"}] = np.nan
 
 
 def _fill_predictors(dataset: xr.Dataset, growth: np.ndarray, rng: np.random.Generator) -> None:

@@ -22,21 +22,21 @@ def made(checkpoints: int) -> xr.Dataset:
     return synthetic(validated(content), np.random.default_rng(0))
 
 
-def midpoints(dataset: xr.Dataset, stage: str) -> np.ndarray:
+def midpoints(dataset: xr.Dataset, moment: str) -> np.ndarray:
     """b̂ of each pair of nodes of seed 1, from its curve."""
-    losses = dataset["curve"].sel(seed=1, model=NAME, stage=stage, split="train").values.astype(np.float64)
+    losses = dataset["curve"].sel(seed=1, model=NAME, moment=moment, split="train").values.astype(np.float64)
     return np.abs(losses[:, ALPHAS == 0.5].squeeze() - (losses[:, 0] + losses[:, -1]) / 2)
 
 
-@pytest.mark.parametrize(("stage", "place"), [("start", 0), ("end", -1)])
-def test_steps_have_the_barriers_of_their_walk_and_other_pairs_those_of_their_curve(stage: str, place: int) -> None:
+@pytest.mark.parametrize(("moment", "place"), [("start", 0), ("end", -1)])
+def test_steps_have_the_barriers_of_their_walk_and_other_pairs_those_of_their_curve(moment: str, place: int) -> None:
     dataset = made(checkpoints=5)
     walked = dataset["barrier"].sel(seed=1, candidate=NAME).values[place]
-    assert_array_equal(walk_barriers(dataset, 1, NAME, stage), walked)
-    found = pair_barriers(dataset, 1, NAME, stage)
+    assert_array_equal(walk_barriers(dataset, 1, NAME, moment), walked)
+    found = pair_barriers(dataset, 1, NAME, moment)
     steps = (dataset["pair_to"] == dataset["pair_from"] + 1).values
     assert_array_equal(found[steps], walked[:4])
-    assert_allclose(found[~steps], midpoints(dataset, stage)[~steps], atol=1e-12)
+    assert_allclose(found[~steps], midpoints(dataset, moment)[~steps], atol=1e-12)
 
 
 def test_a_walk_that_was_not_measured_after_training_has_the_barriers_of_its_curves() -> None:

@@ -272,7 +272,7 @@ def test_interpolation_barriers_are_the_height_over_the_chord():
     frame = figures.interpolation_data(whole(), 1, "base", "start", pairs)
     told = figures.interpolation_barriers(frame).set_index(["curve", "split"])
     for pair, index in zip(pairs, (0, 5), strict=True):  # 01 02 03 04 12 13
-        curve = whole()["curve"].sel(seed=1, model="base", stage="start", split="train").values[index].astype(float)
+        curve = whole()["curve"].sel(seed=1, model="base", moment="start", split="train").values[index].astype(float)
         row = told.loc[(f"node {pair[0]} – {pair[1]}", "train")]
         chord = np.linspace(curve[0], curve[-1], 25)
         assert row["barrier"] == pytest.approx(np.max(curve - chord))
@@ -299,10 +299,10 @@ def test_places_in_the_plane_keep_distances_that_fit_there():
 
 def test_surface_data_are_the_stored_losses_at_their_places():
     frame = figures.surface_data(whole(), "end")
-    for model, stage in ((BACKWARDS[0], "end"), ("base", "start")):
+    for model, moment in ((BACKWARDS[0], "end"), ("base", "start")):
         rows = frame[frame["model"] == model]
-        np.testing.assert_allclose(rows["loss"], whole()["surface"].sel(model=model, stage=stage).values.ravel())
-        apart = whole()["node_distance"].sel(seed=0, model=model, stage=stage).values[:3, :3]
+        np.testing.assert_allclose(rows["loss"], whole()["surface"].sel(model=model, moment=moment).values.ravel())
+        apart = whole()["node_distance"].sel(seed=0, model=model, moment=moment).values[:3, :3]
         x, y = plane.grid(plane.corners(apart), whole().sizes["surface_x"])
         np.testing.assert_allclose(rows["x"].unique(), x)
         np.testing.assert_allclose(rows["y"].unique(), y)
@@ -310,7 +310,7 @@ def test_surface_data_are_the_stored_losses_at_their_places():
 
 def test_surface_barriers_and_sides_are_those_of_the_curves():
     frame = figures.surface_barriers_data(whole(), "start")
-    at = {"seed": 0, "model": "base", "stage": "start"}
+    at = {"seed": 0, "model": "base", "moment": "start"}
     first = frame[frame["model"] == "base"].iloc[0]
     curve = whole()["curve"].sel(at | {"split": "train"}).values[0].astype(float)
     assert first["barrier"] == pytest.approx(np.max(curve - np.linspace(curve[0], curve[-1], 25)))

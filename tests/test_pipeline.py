@@ -146,8 +146,8 @@ def test_a_complete_result_lacks_only_what_is_not_defined(dataset):
             expected.loc[{"epoch": 0}] = False
         if name == "proxy":  # an example whose Jacobian is constant, as where all units are dead, has no correlation
             expected.loc[{"predictor": "jacov"}] = present(values).sel(predictor="jacov")
-        if "stage" in values.dims:
-            expected.loc[{"model": "base", "stage": "end"}] = False
+        if "moment" in values.dims:
+            expected.loc[{"model": "base", "moment": "end"}] = False
         np.testing.assert_array_equal(present(values), expected, err_msg=name)
 
 
@@ -208,13 +208,13 @@ def test_curves_meet_the_barriers_of_the_walk(dataset):
     np.testing.assert_allclose(ends, ends.isel(pair=0, alpha=0).broadcast_like(ends).transpose(*ends.dims), rtol=1e-5)
     consecutive = np.flatnonzero(dataset["pair_to"] == dataset["pair_from"] + 1)
     height = np.abs(curve.sel(alpha=ALPHAS[12]) - curve.sel(alpha=0)).isel(pair=consecutive)
-    for seed, stage in product(range(2), schema.STAGES):
+    for seed, moment in product(range(2), schema.MOMENTS):
         for model in dataset["candidate"].values:
-            walked = dataset["barrier"].sel(seed=seed, candidate=model).isel(checkpoint=0 if stage == "start" else -1)
-            found = height.sel(seed=seed, model=model, stage=stage)
+            walked = dataset["barrier"].sel(seed=seed, candidate=model).isel(checkpoint=0 if moment == "start" else -1)
+            found = height.sel(seed=seed, model=model, moment=moment)
             np.testing.assert_allclose(found, walked[: len(consecutive)], atol=2e-6)
         np.testing.assert_allclose(
-            height.sel(seed=seed, model="base", stage="start"),
+            height.sel(seed=seed, model="base", moment="start"),
             dataset["base_barrier"].sel(seed=seed)[: len(consecutive)],
             atol=2e-6,
         )
@@ -227,14 +227,14 @@ def test_distances_are_those_of_explicitly_permuted_weights(outcomes, dataset):
     kernel, bias, outgoing = (weights[path] for path in ("hidden1.kernel", "hidden1.bias", "head.kernel"))
     copies = [np.concatenate([kernel[:, p].ravel(), bias[p], outgoing[p].ravel()]) for p in places]
     expected = [[np.linalg.norm(a - b) for b in copies] for a in copies]
-    found = dataset["node_distance"].sel(seed=1, model=model, stage="end")
+    found = dataset["node_distance"].sel(seed=1, model=model, moment="end")
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_lines_between_seeds_join_the_seeds_before_and_after_alignment(dataset):
     for model in ["base", *STUDY.labels]:
-        line = dataset["seed_curve"].sel(model=model, stage="start").isel(seed_pair=0)
-        loss = dataset["curve"].sel(model=model, stage="start", alpha=0).isel(pair=0)
+        line = dataset["seed_curve"].sel(model=model, moment="start").isel(seed_pair=0)
+        loss = dataset["curve"].sel(model=model, moment="start", alpha=0).isel(pair=0)
         for alignment, seed in product(schema.ALIGNMENTS, range(2)):
             end = line.sel(alignment=alignment, alpha=seed)
             np.testing.assert_allclose(end, loss.sel(seed=seed), rtol=1e-5)
@@ -360,7 +360,7 @@ def test_studies_are_frozen():
 def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, dataset):
     """θ₁ + b(θ₂ − θ₁) + c(θ₃ − θ₁) in NumPy, with b and c from the distances that the result holds."""
     weights = {path: array.astype(float) for path, array in outcomes["candidate1-seed0"].weights[at(0, 3)].items()}
-    where = {"model": STUDY.labels[0], "stage": "end"}
+    where = {"model": STUDY.labels[0], "moment": "end"}
     apart = dataset["node_distance"].sel(seed=0, **where).values
     chosen = np.array(three_nodes(apart))
     places = nodes(compose(dataset["swaps"].sel(seed=0, model=where["model"]).values, 6))[chosen]

@@ -23,6 +23,8 @@ from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
 from landscape.study.presets import preset
 
+SHIPPED = sorted(path.parent for path in (Path(__file__).parents[1] / "cache" / "gallery").glob("*/record.json"))
+
 
 def tiny(**changes: object) -> Study:
     content = {
@@ -81,6 +83,20 @@ def test_round_trip_is_exact(cache: Store, study: Study) -> None:
         }
     assert study.key in cache
     assert cache.entries() == ([entry], [])
+
+
+def test_a_file_with_the_names_of_an_earlier_version_opens_with_those_of_today(cache: Store) -> None:
+    study, dataset = tiny(), filled(tiny())
+    write_sealed(cache.root / study.key, {"result.nc": netcdf.encode(dataset.rename(moment="stage"))}, record(study))
+    for again in (cache.read(study.key), netcdf.read(cache.entry(study.key).path)):
+        xr.testing.assert_identical(again, dataset)
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
+def test_shipped_results_keep_their_keys_and_open_with_the_names_of_today(folder: Path) -> None:
+    dataset = netcdf.read(folder / "result.nc")
+    assert "moment" in dataset.dims and "stage" not in dataset.dims
+    assert schema.study_of(dataset).key == json.loads((folder / "record.json").read_text())["key"]
 
 
 def test_new_process_reads_the_same_without_jax(cache: Store) -> None:
@@ -250,9 +266,9 @@ def test_writers_in_two_processes(cache: Store, tmp_path: Path) -> None:
     path = tmp_path / "given.nc"
     path.write_bytes(netcdf.encode(filled(tiny())))
     code = (
-        "import sys, json; from landscape import netcdf; from landscape.store.results import Store\n"
+        "import sys, json; from landscape.store import netcdf; from landscape.store.results import Store\n"
         "store, dataset = Store(sys.argv[1]), netcdf.read(sys.argv[2])\n"
-        "for _ in range(5): results.write(dataset, json.loads(sys.argv[3]))"
+        "for _ in range(5): store.write(dataset, json.loads(sys.argv[3]))"
     )
     command = [sys.executable, "-c", code, str(cache.root), str(path), json.dumps(record(tiny()))]
     writers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]

@@ -16,7 +16,8 @@ import xarray as xr
 
 from landscape.analysis.flops import consumer, described, examples, layers
 from landscape.study import Study
-from landscape.study.schema import ALPHAS, PHASES, PROXIES, SPLITS, STAGES, study_of
+from landscape.study.member import members
+from landscape.study.schema import ALPHAS, PHASES, PROXIES, SPLITS, study_of
 
 __all__ = [
     "Estimate",
@@ -76,11 +77,11 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     walked = zip(midpoint_multiply_adds(study), walks, strict=True)
     barriers = study.walk.permutations * study.walk.batch_size * sum(each * times for each, times in walked)
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
-    stages = [1, *[len(STAGES)] * len(study.candidates)]
+    moments = [len(member.moments) for member in members(study)]
     batch = study.walk.batch_size
     paths = pairs * len(ALPHAS) * len(SPLITS) * batch
-    curves = study.seeds * paths * sum(each * times for each, times in zip(forward, stages, strict=True))
-    planes = study.walk.surface**2 * batch * sum(each * times for each, times in zip(forward, stages, strict=True))
+    curves = study.seeds * paths * sum(each * times for each, times in zip(forward, moments, strict=True))
+    planes = study.walk.surface**2 * batch * sum(each * times for each, times in zip(forward, moments, strict=True))
     proxies = PROXY_PASSES * batch * sum(forward[1:])
     return Work(
         *(float(part) for part in (study.seeds * train, study.seeds * barriers, curves + planes, study.seeds * proxies))

@@ -39,29 +39,29 @@ def midpoint_barrier(losses: ArrayLike, alphas: ArrayLike) -> np.ndarray:
     return np.abs(np.asarray(losses, np.float64) - chord(losses, alphas))[..., middle[0]]
 
 
-def pair_barriers(dataset: xr.Dataset, seed: int, model: str, stage: str) -> xr.DataArray:
+def pair_barriers(dataset: xr.Dataset, seed: int, model: str, moment: str) -> xr.DataArray:
     """b̂ on the training batch between every two of the walk's first nodes, in nats, dim (pair).
 
-    Neighbours on the walk have the barrier that the metric counts, where the walk was measured at that stage; all
+    Neighbours on the walk have the barrier that the metric counts, where the walk was measured at that moment; all
     others come from their curve, where it is a difference of rounded losses.
     """
-    curves = dataset["curve"].sel(seed=seed, model=model, stage=stage, split="train").transpose("pair", "alpha")
+    curves = dataset["curve"].sel(seed=seed, model=model, moment=moment, split="train").transpose("pair", "alpha")
     barriers = curves.isel(alpha=0, drop=True).copy(data=midpoint_barrier(curves.values, dataset["alpha"].values))
     start, end = dataset["pair_from"].values, dataset["pair_to"].values
     steps = np.flatnonzero(end == start + 1)
-    walked = walk_barriers(dataset, seed, model, stage)[start[steps]]
+    walked = walk_barriers(dataset, seed, model, moment)[start[steps]]
     barriers[steps] = np.where(np.isnan(walked), barriers[steps], walked)
     return barriers
 
 
-def walk_barriers(dataset: xr.Dataset, seed: int, model: str, stage: str) -> np.ndarray:
+def walk_barriers(dataset: xr.Dataset, seed: int, model: str, moment: str) -> np.ndarray:
     """b̂ of each step of one walk (permutation), at the expansion or at the end of training.
 
     NaN at the end where no checkpoint is the last epoch, and for the base, which has no end.
     """
     if model == BASE:
         barriers = dataset["base_barrier"].sel(seed=seed).values
-        return barriers if stage == "start" else np.full_like(barriers, np.nan)
-    epoch = 0 if stage == "start" else int(dataset["epoch"][-1])
+        return barriers if moment == "start" else np.full_like(barriers, np.nan)
+    epoch = 0 if moment == "start" else int(dataset["epoch"][-1])
     walks = dataset["barrier"].sel(seed=seed, candidate=model).reindex(checkpoint=[epoch])
     return walks.isel(checkpoint=0).values

@@ -15,7 +15,7 @@ from landscape.analysis.metric import MEASURES, Measure, usual_measure
 from landscape.analysis.summary import Q, permutations, summary
 from landscape.analysis.wording import counted
 from landscape.cli.terminal import GAINS, gain_decimals, interval
-from landscape.study.schema import STAGES, study_of
+from landscape.study.schema import MOMENTS, study_of
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -107,16 +107,16 @@ def _drawn(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterator[
 
 def _surfaces(dataset: xr.Dataset) -> Iterator[str]:
     """The models' surfaces beside each other under the colour scale that they share; nothing where there are none."""
-    stage = STAGES[0]
-    if models := figures.surface_models(dataset, stage):
+    moment = MOMENTS[0]
+    if models := figures.surface_models(dataset, moment):
         yield "<h2>How do the valleys widen?</h2>"
         yield _paragraph(
             "The loss of the first seed on the plane through three permuted copies (the points), before training."
         )
-        yield _figure(figures.surface_scale(dataset, stage), "scale")
+        yield _figure(figures.surface_scale(dataset, moment), "scale")
         yield '<div class="beside">'
         for i, model in enumerate(models):
-            drawn = _figure(figures.surface_contours(dataset, model, stage), f"surface-{i}")
+            drawn = _figure(figures.surface_contours(dataset, model, moment), f"surface-{i}")
             yield f"<div><h3>{html.escape(model)}</h3>{drawn}</div>"
         yield "</div>"
 

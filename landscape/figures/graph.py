@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def walk_graph(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, q: float, n: int, all_pairs: bool = False
+    dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
 ) -> nx.Graph:
     """The walk's first nodes with every pair that is measured: the steps alone, or all pairs.
 
@@ -33,8 +33,8 @@ def walk_graph(
     carries `threshold`. Without edges where nothing is computed. Raises ValueError for q or n out of range.
     """
     limit = float(threshold(prefix(dataset.sel(seed=[seed]), n)[0][0], q))
-    distances = dataset["node_distance"].sel(seed=seed, model=model, stage=stage).values
-    barriers = pair_barriers(dataset, seed, model, stage).values
+    distances = dataset["node_distance"].sel(seed=seed, model=model, moment=moment).values
+    barriers = pair_barriers(dataset, seed, model, moment).values
     graph = nx.Graph(threshold=limit)
     if np.isnan(limit) or np.isnan(distances).any() or np.isnan(barriers).any():
         return graph
@@ -51,10 +51,10 @@ def walk_graph(
 
 
 def permutation_graph_data(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, q: float, n: int, all_pairs: bool = False
+    dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
 ) -> pd.DataFrame:
     """One row an edge of `walk_graph`, with the places and degrees of both its nodes."""
-    graph = walk_graph(dataset, seed, model, stage, q, n, all_pairs)
+    graph = walk_graph(dataset, seed, model, moment, q, n, all_pairs)
     rows = [
         {"from": a, "to": b, "threshold": graph.graph["threshold"]} | edge | _named("from", graph.nodes[a])
         | _named("to", graph.nodes[b])
@@ -64,14 +64,14 @@ def permutation_graph_data(
 
 
 def permutation_graph(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, q: float, n: int, all_pairs: bool = False
+    dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
 ) -> go.Figure:
     """Nodes by their distance, edges coloured by barrier: solid where ≤ λ, faint and dotted above.
 
     Drawn from `permutation_graph_data`. The markers at the edges' middles carry the pair's index as customdata,
     so that a selection names an edge for `edge_curve`; nodes carry none.
     """
-    frame = permutation_graph_data(dataset, seed, model, stage, q, n, all_pairs)
+    frame = permutation_graph_data(dataset, seed, model, moment, q, n, all_pairs)
     if frame.empty:
         return nothing("This walk is not computed yet.")
     greatest = max(frame["barrier"].max(), frame["threshold"].iloc[0], np.finfo(float).tiny)
@@ -91,17 +91,17 @@ def permutation_graph(
 
 
 def edge_curve_data(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, pair: int, splits: tuple[str, ...] = SPLITS
+    dataset: xr.Dataset, seed: int, model: str, moment: str, pair: int, splits: tuple[str, ...] = SPLITS
 ) -> pd.DataFrame:
     """Loss along one edge, given by its pair's index; rows as of `interpolation_data`."""
-    return interpolation_data(dataset, seed, model, stage, [pair_nodes(dataset, pair)], splits)
+    return interpolation_data(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits)
 
 
 def edge_curve(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, pair: int, splits: tuple[str, ...] = SPLITS
+    dataset: xr.Dataset, seed: int, model: str, moment: str, pair: int, splits: tuple[str, ...] = SPLITS
 ) -> go.Figure:
     """Loss along one edge, drawn from `edge_curve_data`."""
-    return interpolation(dataset, seed, model, stage, [pair_nodes(dataset, pair)], splits)
+    return interpolation(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits)
 
 
 def pair_nodes(dataset: xr.Dataset, pair: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def step_pairs(dataset: xr.Dataset, count: int) -> list[Pair]:
 
 
 def interpolation_data(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
+    dataset: xr.Dataset, seed: int, model: str, moment: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
 ) -> pd.DataFrame:
     """Curves between nodes of a walk: one row a curve, split and α, with loss and chord in nats.
 
@@ -37,19 +37,19 @@ def interpolation_data(
     Raises ValueError for a pair that the result does not hold.
     """
     places = [pair_index(dataset, pair) for pair in pairs]
-    curves = dataset["curve"].sel(seed=seed, model=model, stage=stage, split=list(splits)).isel(pair=places)
+    curves = dataset["curve"].sel(seed=seed, model=model, moment=moment, split=list(splits)).isel(pair=places)
     names = [f"node {first} – {second}" for first, second in pairs]
     return _frame(curves.transpose("pair", "split", "alpha").values, names, splits, dataset["alpha"].values)
 
 
 def seed_interpolation_data(
-    dataset: xr.Dataset, model: str, stage: str, seed_pair: int, splits: Sequence[str] = SPLITS
+    dataset: xr.Dataset, model: str, moment: str, seed_pair: int, splits: Sequence[str] = SPLITS
 ) -> pd.DataFrame:
     """Curves between two separately trained seeds, as trained and after weight matching; rows as above.
 
     α = 0 is seed `seed_pair`, α = 1 the next.
     """
-    curves = dataset["seed_curve"].sel(model=model, stage=stage, seed_pair=seed_pair, split=list(splits))
+    curves = dataset["seed_curve"].sel(model=model, moment=moment, seed_pair=seed_pair, split=list(splits))
     names = dataset["alignment"].values.tolist()
     return _frame(curves.transpose("alignment", "split", "alpha").values, names, splits, dataset["alpha"].values)
 
@@ -65,17 +65,17 @@ def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def interpolation(
-    dataset: xr.Dataset, seed: int, model: str, stage: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
+    dataset: xr.Dataset, seed: int, model: str, moment: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
 ) -> go.Figure:
     """Loss between nodes of a walk, drawn from `interpolation_data`."""
-    return _drawn(interpolation_data(dataset, seed, model, stage, pairs, splits), "α (0: first node, 1: second node)")
+    return _drawn(interpolation_data(dataset, seed, model, moment, pairs, splits), "α (0: first node, 1: second node)")
 
 
 def seed_interpolation(
-    dataset: xr.Dataset, model: str, stage: str, seed_pair: int, splits: Sequence[str] = SPLITS
+    dataset: xr.Dataset, model: str, moment: str, seed_pair: int, splits: Sequence[str] = SPLITS
 ) -> go.Figure:
     """Loss between separately trained seeds, drawn from `seed_interpolation_data`."""
-    frame = seed_interpolation_data(dataset, model, stage, seed_pair, splits)
+    frame = seed_interpolation_data(dataset, model, moment, seed_pair, splits)
     return _drawn(frame, f"α (0: seed {seed_pair}, 1: seed {seed_pair + 1})")
 
 

@@ -14,7 +14,7 @@ from landscape.analysis import plane
 from landscape.analysis.curves import greatest_barrier
 from landscape.figures.interpolation import pair_index
 from landscape.figures.style import FONT_SIZE, candidate_order, finish, nothing
-from landscape.study.schema import BASE, STAGES
+from landscape.study.schema import BASE, MOMENTS
 
 SCALE = "Viridis"
 LEVELS = 16
@@ -34,20 +34,20 @@ class Patch(NamedTuple):
     minimum: float
 
 
-def surface_models(dataset: xr.Dataset, stage: str) -> list[str]:
+def surface_models(dataset: xr.Dataset, moment: str) -> list[str]:
     """The base and the candidates whose surface is there, from small to great."""
-    return list(_patches(dataset, stage))
+    return list(_patches(dataset, moment))
 
 
-def patch(dataset: xr.Dataset, model: str, stage: str) -> Patch | None:
+def patch(dataset: xr.Dataset, model: str, moment: str) -> Patch | None:
     """The surface of one model of seed 0; the base has one at the start only, which stands for both. None if missing.
 
-    Raises ValueError for an unknown model or stage.
+    Raises ValueError for an unknown model or moment.
     """
-    for name, value, known in (("model", model, dataset["model"].values), ("stage", stage, STAGES)):
+    for name, value, known in (("model", model, dataset["model"].values), ("moment", moment, MOMENTS)):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
-    at = {"model": model, "stage": STAGES[0] if model == BASE else stage}
+    at = {"model": model, "moment": MOMENTS[0] if model == BASE else moment}
     loss = dataset["surface"].sel(at).values.astype(np.float64)
     apart = dataset["node_distance"].sel(at | {"seed": 0}).values.astype(np.float64)
     nodes = None if np.isnan(apart).any() else plane.three_nodes(apart)
@@ -58,23 +58,23 @@ def patch(dataset: xr.Dataset, model: str, stage: str) -> Patch | None:
     return Patch(nodes, places, *plane.grid(places, len(loss)), loss, float(minimum))
 
 
-def surface_data(dataset: xr.Dataset, stage: str) -> pd.DataFrame:
+def surface_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     """One row a model and grid point: x and y, distances in parameter space, and the loss in nats."""
     rows = []
-    for model, here in _patches(dataset, stage).items():
+    for model, here in _patches(dataset, moment).items():
         x, y = np.meshgrid(here.x, here.y)
         rows.append(pd.DataFrame({"model": model, "x": x.ravel(), "y": y.ravel(), "loss": here.loss.ravel()}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "x", "y", "loss"])
 
 
-def surface_barriers_data(dataset: xr.Dataset, stage: str) -> pd.DataFrame:
+def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     """One row a model and side of the triangle: its nodes, its length, and the barrier b along it in nats.
 
     b is measured on the line itself, at the 25 α of the interpolation curves.
     """
     rows = []
-    for model, here in _patches(dataset, stage).items():
-        at = {"model": model, "stage": STAGES[0] if model == BASE else stage}
+    for model, here in _patches(dataset, moment).items():
+        at = {"model": model, "moment": MOMENTS[0] if model == BASE else moment}
         for i, j in combinations(range(3), 2):
             nodes = here.nodes[i], here.nodes[j]
             line = dataset["curve"].sel(at | {"seed": 0, "split": "train"}).isel(pair=pair_index(dataset, nodes))
@@ -83,12 +83,12 @@ def surface_barriers_data(dataset: xr.Dataset, stage: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "from", "to", "distance", "barrier"])
 
 
-def surface_contours(dataset: xr.Dataset, model: str, stage: str, log: bool = True) -> go.Figure:
-    """Contours of one model's surface with its three minima, on the colour scale of all models of the stage."""
-    here = patch(dataset, model, stage)
+def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
+    """Contours of one model's surface with its three minima, on the colour scale of all models at this moment."""
+    here = patch(dataset, model, moment)
     if here is None:
         return nothing(MISSING)
-    low, high = _limits(dataset, stage, log)
+    low, high = _limits(dataset, moment, log)
     step = (high - low) / LEVELS
     figure = go.Figure()
     figure.add_contour(
@@ -110,12 +110,12 @@ def surface_contours(dataset: xr.Dataset, model: str, stage: str, log: bool = Tr
     return figure
 
 
-def surface_relief(dataset: xr.Dataset, model: str, stage: str, log: bool = True) -> go.Figure:
+def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
     """The same surface in three dimensions: height and colour are the loss, with one height for all models."""
-    here = patch(dataset, model, stage)
+    here = patch(dataset, model, moment)
     if here is None:
         return nothing(MISSING)
-    low, high = _limits(dataset, stage, log)
+    low, high = _limits(dataset, moment, log)
     figure = go.Figure()
     figure.add_surface(
         x=here.x, y=here.y, z=here.loss, surfacecolor=_scaled(here.loss, log), cmin=low, cmax=high,
@@ -140,11 +140,11 @@ def surface_relief(dataset: xr.Dataset, model: str, stage: str, log: bool = True
     return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
-def surface_scale(dataset: xr.Dataset, stage: str, log: bool = True) -> go.Figure:
-    """The colour bar that all models of a stage share."""
-    if not _patches(dataset, stage):
+def surface_scale(dataset: xr.Dataset, moment: str, log: bool = True) -> go.Figure:
+    """The colour bar that all models share at this moment."""
+    if not _patches(dataset, moment):
         return nothing(MISSING)
-    low, high = _limits(dataset, stage, log)
+    low, high = _limits(dataset, moment, log)
     bar: dict[str, Any] = {
         "title": {"text": "loss on the training batch (nats)", "side": "top"}, "orientation": "h", "thickness": 16,
         "len": 1, "y": 0.5, "yanchor": "middle", "tickfont": {"size": FONT_SIZE},
@@ -158,8 +158,8 @@ def surface_scale(dataset: xr.Dataset, stage: str, log: bool = True) -> go.Figur
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
-def _patches(dataset: xr.Dataset, stage: str) -> dict[str, Patch]:
-    found = {model: patch(dataset, model, stage) for model in (BASE, *candidate_order(dataset))}
+def _patches(dataset: xr.Dataset, moment: str) -> dict[str, Patch]:
+    found = {model: patch(dataset, model, moment) for model in (BASE, *candidate_order(dataset))}
     return {model: here for model, here in found.items() if here is not None}
 
 
@@ -167,9 +167,9 @@ def _scaled(loss: np.ndarray, log: bool) -> np.ndarray:
     return np.log10(np.maximum(loss, np.finfo(np.float32).tiny)) if log else loss
 
 
-def _limits(dataset: xr.Dataset, stage: str, log: bool) -> tuple[float, float]:
+def _limits(dataset: xr.Dataset, moment: str, log: bool) -> tuple[float, float]:
     """Least and greatest loss of all models, as they are or as their logarithm."""
-    first, chosen = (dataset["surface"].sel(stage=each).values.astype(np.float64) for each in (STAGES[0], stage))
+    first, chosen = (dataset["surface"].sel(moment=each).values.astype(np.float64) for each in (MOMENTS[0], moment))
     values = _scaled(np.concatenate([first[:1], chosen[1:]]), log)  # the base stands first, and has the start only
     return float(np.nanmin(values)), float(np.nanmax(values))
 

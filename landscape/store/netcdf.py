@@ -13,6 +13,8 @@ from xarray.backends import H5NetCDFStore
 
 from landscape.study import Study, schema
 
+RENAMED = {"stage": "moment"}  # dimensions of files written before they had their present names
+
 
 def encode(dataset: xr.Dataset) -> bytes:
     """NetCDF-4, every variable compressed (zlib level 4, shuffle); the round trip is exact."""
@@ -25,11 +27,26 @@ def encode(dataset: xr.Dataset) -> bytes:
 
 
 def decode(content: bytes) -> xr.Dataset:
-    """The dataset, in memory. Raises ValueError for bytes that are no NetCDF-4 file."""
+    """The dataset, in memory, under today's names: see `renamed`. Raises ValueError for bytes of another format."""
     try:
-        return xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
+        dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"no readable NetCDF-4 file: {error}") from None
+    return renamed(dataset)
+
+
+def renamed(dataset: xr.Dataset) -> xr.Dataset:
+    """A result with the present names of its dimensions, whichever version wrote it.
+
+    A change of a name changes no number, so it leaves `study.SCHEMA` and with it all keys as they are: `RENAMED` gets
+    an entry, and files that were written before stay valid. The dimension `moment`, of values "start" and "end", was
+    called `stage` in the results that were shipped first:
+
+    >>> old = xr.Dataset({"surface": ("stage", [0.5, 0.25])}, {"stage": ["start", "end"]})
+    >>> float(renamed(old)["surface"].sel(moment="end"))
+    0.25
+    """
+    return dataset.rename({old: new for old, new in RENAMED.items() if old in dataset.dims})
 
 
 def read(path: str | Path) -> xr.Dataset:

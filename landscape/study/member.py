@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landscape.study import Study
-from landscape.study.schema import BASE, STAGES, VARIABLES
+from landscape.study.schema import BASE, MOMENTS, VARIABLES
 
 QUANTITIES = ("barrier", "train_loss", "sotl_e", "validation_loss", "validation_accuracy")
 
@@ -66,7 +66,7 @@ class Member:
 
         The base is measured at the start only: φ*, which training it further does not change.
         """
-        return dict(zip(STAGES, [0] if self.is_base else [0, self.epochs], strict=False))
+        return dict(zip(MOMENTS, [0] if self.is_base else [0, self.epochs], strict=False))
 
     @property
     def checkpoints(self) -> list[int]:

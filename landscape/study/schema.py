@@ -62,22 +62,22 @@ VARIABLES = {
         np.int16,
     ),
     "curve": Variable(
-        ("seed", "model", "stage", "pair", "split", "alpha"),
+        ("seed", "model", "moment", "pair", "split", "alpha"),
         "nats",
         "loss along the line between two of the walk's first nodes; α = 1 is `pair_to`, α = 0 is `pair_from`",
     ),
     "node_distance": Variable(
-        ("seed", "model", "stage", "node", "other_node"),
+        ("seed", "model", "moment", "node", "other_node"),
         "1",
         "Euclidean distance in parameter space between the walk's first nodes",
     ),
     "seed_curve": Variable(
-        ("model", "stage", "seed_pair", "alignment", "split", "alpha"),
+        ("model", "moment", "seed_pair", "alignment", "split", "alpha"),
         "nats",
         "loss along the line between two separately trained seeds, as trained and after weight matching",
     ),
     "surface": Variable(
-        ("model", "stage", "surface_y", "surface_x"),
+        ("model", "moment", "surface_y", "surface_x"),
         "nats",
         "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `analysis.plane` (Figure 1)",
     ),
@@ -98,7 +98,7 @@ VARIABLES = {
 }
 
 TIMES = tuple(name for name, variable in VARIABLES.items() if variable.units == "s")  # they differ from run to run
-STAGES = ("start", "end")  # φ* or θ⁰; θ^T. The base has a start only
+MOMENTS = ("start", "end")  # φ* or θ⁰; θ^T. The base is measured at the start only
 SPLITS = ("train", "validation")
 PHASES = ("train", "barriers", "curves", "proxies")
 PROXIES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # keys of `landscape.proxies.PREDICTORS`
@@ -122,7 +122,7 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "checkpoint": np.array(study.checkpoints),
         "swap": np.arange(int(np.ceil(np.log2(widest)))),
         "end": np.array(["a", "b"]),
-        "stage": np.array(STAGES),
+        "moment": np.array(MOMENTS),
         "split": np.array(SPLITS),
         "alpha": ALPHAS,
         "node": np.arange(nodes),

@@ -12,9 +12,9 @@ from landscape.figures import (
     surface_relief,
     surface_scale,
 )
-from landscape.study.schema import BASE, STAGES
+from landscape.study.schema import BASE
 from pages.shared import library, show
-from pages.shared.controls import chosen
+from pages.shared.controls import chosen, moment_of
 
 ROW = 3
 COLUMNS = {
@@ -25,14 +25,14 @@ COLUMNS = {
 }
 
 dataset = library.dataset()
-moment, scale, form = chosen("moment", "loss_scale", "form")
-stage, log = STAGES[moment == "trained"], scale == "log"
-models = surface_models(dataset, stage)
+words, scale, form = chosen("moment", "loss_scale", "form")
+moment, log = moment_of(words), scale == "log"
+models = surface_models(dataset, moment)
 draw = surface_relief if form == "relief" else surface_contours
 if not models:
     st.info("This study has no surface: it is measured for the first seed, where `walk.surface` is not 0.")
 else:
-    barriers = surface_barriers_data(dataset, stage)
+    barriers = surface_barriers_data(dataset, moment)
     highest = barriers.groupby("model", sort=False)["barrier"].max()
     lowest = highest.idxmin()
     st.markdown(
@@ -45,16 +45,16 @@ else:
         if BASE in highest
         else f"The loss rises least between the copies of {show.bold(lowest)}: by at most {highest[lowest]:.2g} nats."
     )
-    scale_of_all = surface_scale(dataset, stage, log)
+    scale_of_all = surface_scale(dataset, moment, log)
     st.plotly_chart(scale_of_all, key="chart-scale", config=show.CONFIG, alt="Colour scale of the loss, of all models")
     for first in range(0, len(models), ROW):
         for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
             with column:
                 st.markdown(f"{show.bold(model)}: barrier up to {highest[model]:.2g} nats")
                 alt = f"Loss on the plane through three permuted copies of {model}"
-                figure = draw(dataset, model, stage, log)
+                figure = draw(dataset, model, moment, log)
                 st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
-    show.table("surface", lambda: surface_data(dataset, stage))
+    show.table("surface", lambda: surface_data(dataset, moment))
     with st.expander("Barriers along the three sides"):
         st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
         show.table("surface-barriers", lambda: barriers)

@@ -16,18 +16,17 @@ from landscape.figures import (
     step_pairs,
     walk_graph,
 )
-from landscape.study.schema import STAGES
 from pages.shared import library, show
-from pages.shared.controls import chosen, node_pairs
+from pages.shared.controls import chosen, moment_of, node_pairs
 
 TRAIN = ("train",)  # the data on which the barrier of an edge is measured
 
 dataset = library.dataset()
-q, n, model, seed, stage = chosen("q", "n", "model", "seed", "stage")
+q, n, model, seed, words = chosen("q", "n", "model", "seed", "moment")
 everything, edge = chosen("all_pairs", "edge")
 pairs = node_pairs(dataset)
 pair = pairs.index(edge)
-view = (dataset, int(seed), model, stage or STAGES[0])
+view = (dataset, int(seed), model, moment_of(words))
 
 
 def choose() -> None:

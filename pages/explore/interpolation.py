@@ -13,9 +13,9 @@ from landscape.figures import (
     start_pairs,
     step_pairs,
 )
-from landscape.study.schema import SPLITS, STAGES
+from landscape.study.schema import SPLITS
 from pages.shared import library, show
-from pages.shared.controls import COPIES, SEEDS, chosen
+from pages.shared.controls import COPIES, SEEDS, chosen, moment_of
 
 COLUMNS = {
     "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.4g"),
@@ -24,17 +24,17 @@ COLUMNS = {
 }
 
 dataset = library.dataset()
-between, model, stage, split = chosen("between", "model", "stage", "split")
-stage, splits = stage or STAGES[0], SPLITS if split == "both" else (split,)
+between, model, words, split = chosen("between", "model", "moment", "split")
+moment, splits = moment_of(words), SPLITS if split == "both" else (split,)
 if between == SEEDS:
     pair = int(chosen("pair")[0].split()[0])
-    data = seed_interpolation_data(dataset, model, stage, pair, splits)
-    figure = seed_interpolation(dataset, model, stage, pair, splits)
+    data = seed_interpolation_data(dataset, model, moment, pair, splits)
+    figure = seed_interpolation(dataset, model, moment, pair, splits)
 else:
     seed, count = chosen("seed", "curves")
     pairs = (start_pairs if between == COPIES else step_pairs)(dataset, count)
-    data = interpolation_data(dataset, int(seed), model, stage, pairs, splits)
-    figure = interpolation(dataset, int(seed), model, stage, pairs, splits)
+    data = interpolation_data(dataset, int(seed), model, moment, pairs, splits)
+    figure = interpolation(dataset, int(seed), model, moment, pairs, splits)
 show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
 if not data.empty:
     barriers = interpolation_barriers(data)

@@ -14,7 +14,7 @@ import xarray as xr
 
 from landscape.analysis.correlation import KINDS
 from landscape.analysis.metric import MEASURES, usual_measure, walked
-from landscape.study.schema import BASE, SPLITS, STAGES
+from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library
 
 
@@ -175,7 +175,13 @@ class Several(NamedTuple):
 Control = Range | Choices | Switch | Number | Text | Several
 
 
+AT = ("at the expansion", "trained")  # the result's `MOMENTS`, in words
 COPIES, STEPS, SEEDS = "permuted copies", "steps of the walk", "trained seeds"
+
+
+def moment_of(words: str | None) -> str:
+    """The moment in the result that the control `moment` means; the base, for which it is not drawn, has the first."""
+    return MOMENTS[AT.index(words)] if words else MOMENTS[0]
 
 
 def texts(values: xr.DataArray) -> list[str]:
@@ -214,10 +220,8 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     ),
     "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], None, True),
     "model": lambda d, v: Choices("Model", texts(d["model"]), BASE),
-    "stage": lambda d, v: (
-        Choices("Moment", STAGES, STAGES[0], "At the expansion, or at the end of training.", True)
-        if v["model"] != BASE
-        else None
+    "moment": lambda d, v: (
+        Choices("Candidates", AT, AT[0], "The base is always the trained φ*.", True) if v.get("model") != BASE else None
     ),
     "seed": lambda d, v: Choices("Seed", texts(d["seed"]), "0") if v.get("between") != SEEDS else None,
     "pool": lambda d, v: Choices("Seeds", ["all", *texts(d["seed"])], "all"),
@@ -237,9 +241,6 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "split": lambda d, v: Choices("Data", ("both", *SPLITS), "both", None, True),
     "all_pairs": lambda d, v: Switch("All pairs", help="Every two nodes, not only neighbours on the walk."),
     "edge": lambda d, v: Choices("Nodes compared below", node_pairs(d), "0 – 1", "Or click the middle of an edge."),
-    "moment": lambda d, v: Choices(
-        "Candidates", ("at the expansion", "trained"), "at the expansion", "The base is always the trained φ*.", True
-    ),
     "loss_scale": lambda d, v: Choices("Colour scale", ("log", "linear"), "log", None, True),
     "form": lambda d, v: Choices("Drawn as", ("contours", "relief"), "contours", None, True),
     "also": lambda d, v: (

@@ -7,7 +7,7 @@ import json
 from importlib import import_module
 from pathlib import Path
 
-from landscape.cli.terminal import table
+from landscape.cli.tables import table
 
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -19,9 +20,11 @@ from distributed import LocalCluster
 from prepared_sets import write_images
 
 from landscape import best_gain, gain, manifold_metric
-from landscape.__main__ import main
-from landscape.cli.terminal import interval
+from landscape.analysis.wording import interval
+from landscape.cli.parser import main
+from landscape.cli.progress import ProgressLine
 from landscape.jobs import resume
+from landscape.jobs.progress import Progress
 from landscape.store import results
 from landscape.store.results import Store
 from landscape.study import from_toml
@@ -99,6 +102,35 @@ def test_progress_is_on_stderr_and_reaches_the_end(computed: Computed) -> None:
     assert "\r" not in computed.errors[0]
 
 
+class Terminal(io.TextIOWrapper):
+    """A terminal that knows ASCII only."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), "ascii", errors="backslashreplace")
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_one_live_line_and_need_not_be_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with ProgressLine() as line:
+        line.show(Progress("running", "hidden1 → 9: walking", 0.25, left=90))
+    sys.stderr.flush()
+    shown = sys.stderr.buffer.getvalue().decode("ascii")
+    assert " 25%" in shown and r"hidden1 \u2192 9: walking, 1 min 30 s left" in shown
+    assert shown.endswith("\x1b[2K")  # the line is erased
+
+
+def test_output_need_not_be_utf8(computed: Computed) -> None:
+    """JSON stays JSON."""
+    command = [sys.executable, "-m", "landscape", "show", "tiny", "--json", "--cache", computed.cache]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    printed = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode("ascii")
+    assert json.loads(printed)["candidates"][0]["candidate"] == "hidden1 → 6"
+
+
 def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
     first, second = (dataset_of(computed, which).drop_vars(TIMES) for which in range(2))
     for dataset in (first, second):
@@ -109,7 +141,7 @@ def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
 
 def test_second_run_is_read_without_jax_or_dask(computed: Computed) -> None:
     code = (
-        "import sys; from landscape.__main__ import main; status = main(sys.argv[1:]); "
+        "import sys; from landscape.cli.parser import main; status = main(sys.argv[1:]); "
         "assert not {'jax', 'distributed'} & set(sys.modules); sys.exit(status)"
     )
     command = [sys.executable, "-c", code, "run", computed.file, "--cache", computed.cache, "--json"]
@@ -212,7 +244,7 @@ ERRORS = {
     "run FILE --train-size 0": "data.train_size: .*greater than or equal to 1 .given 0",
     "run FILE --train-size 10": "walk.batch_size = 60 is larger than the 10 training examples",
     "run FILE --train-size 5000": "1797 examples; 5000 for training",
-    "run FILE --scheduler 127.0.0.1:1": "no Dask scheduler at '127.0.0.1:1'",
+    "run FILE --scheduler 127.0.0.1:1": "there is no Dask scheduler at '127.0.0.1:1'",
     "show nope": "'nope' names no result; there are: tiny",
     "show digits-mlp": "'digits-mlp' names no result; there are: tiny",
     "show tiny --q 0": "q must lie strictly between 0 and 1; got 0",
@@ -429,7 +461,7 @@ def test_report_is_one_page_with_the_numbers_that_show_prints(
     shown = json.loads(capsys.readouterr().out)
     page = target.read_text(encoding="utf-8")
     assert all(f"<td>{each['parameters']}</td>" in page for each in shown["candidates"])
-    assert all(interval(each["M0"], 1) in page for each in shown["candidates"])
+    assert all(interval(**each["M0"], digits=1) in page for each in shown["candidates"])
     assert shown["key"] in page and page.count("Plotly.newPlot(") >= 5
     outside = re.findall(r"""(?:src|href)=["']?https?:""", page.split("</script>", 1)[1])
     assert not outside  # it opens without a network

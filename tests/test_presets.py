@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from landscape.__main__ import main
 from landscape.analysis.correlation import PARAMETERS, predictors
+from landscape.cli.parser import main
 from landscape.data import status
 from landscape.store.results import Store
 from landscape.study.presets import preset, presets

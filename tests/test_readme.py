@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from landscape.__main__ import main
+from landscape.cli.parser import main
 from landscape.study.presets import presets
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

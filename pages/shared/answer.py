@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
+from landscape.analysis import wording
 from landscape.analysis.correlation import METRIC, Kind
 from landscape.analysis.metric import Measure, best_gain, initial_metric
 from landscape.analysis.paired import leads
 from landscape.analysis.unranked import why_unranked
-from landscape.analysis.wording import bounds
-from landscape.cli.terminal import decimals
 from landscape.figures import predictor_ranks_data
 from pages.shared import ranking
 from pages.shared.show import bold, escaped
@@ -40,15 +39,12 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
 
 def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
     """Decimal places that show two digits of the greatest gain, and one at least."""
-    return decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
+    return wording.decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
 
 
 def interval(row: dict, name: str, digits: int) -> str:
     """A mean with its 95 % interval, as text; a dash for what is not known."""
-    if pd.isna(row[name]):
-        return "–"
-    form = f"+.{digits}f"
-    return f"{row[name]:{form}}{bounds(row[f'{name}_low'], row[f'{name}_high'], form)}".replace("-", "−")
+    return wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits).replace("-", "−")
 
 
 def _rank(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.analysis import cost
+from landscape.analysis.wording import duration
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
@@ -67,8 +68,8 @@ def price(study: Study) -> str:
     except ValueError as error:
         return f"No estimate of the time: {error}."
     told = (
-        f"Estimated time: about {running.duration(found.seconds)}. It rests on {reference.label}, which took "
-        f"{running.duration(seconds)} on {reference.entry.record['device']}, and on the multiply-adds of both."
+        f"Estimated time: about {duration(found.seconds)}. It rests on {reference.label}, which took "
+        f"{duration(seconds)} on {reference.entry.record['device']}, and on the multiply-adds of both."
     )
     far = max(found.distance, 1 / found.distance) > FAR or reference.study.model.kind != study.model.kind
     return f"{told} Its networks are far from these in size or kind: expect the order of magnitude." if far else told
@@ -87,7 +88,7 @@ def record() -> None:
     if choice.entry is None:
         return
     told = choice.entry.record
-    when, seconds = told["computed"][:16].replace("T", " "), running.duration(float(told["seconds"]))
+    when, seconds = told["computed"][:16].replace("T", " "), duration(float(told["seconds"]))
     versions = told.get("versions", {})
     by = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax", "numpy") if name in versions)
     st.caption(f"Computed on {told['device']}, {when} UTC, in {seconds}, by {by}. Key {choice.entry.key}.")

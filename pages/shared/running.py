@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis.wording import duration
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
@@ -81,13 +82,3 @@ def watch(key: str, parts: int) -> None:
 def left(found: Progress) -> str:
     """The time left, in words."""
     return "Time left not known yet." if found.left is None else f"About {duration(found.left)} left."
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, to about two digits."""
-    if seconds < 1:
-        return "a second"
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.2g} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -1,0 +1,106 @@
+"""The studies there are: presets, stored results, and what was begun."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from landscape.store.results import Entry, Store
+from landscape.study import Study, validated
+from landscape.study.presets import presets
+
+COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
+
+
+def list_studies(options: argparse.Namespace) -> int:
+    """Print presets, results and unfinished studies, sorted by name; damaged results go to stderr."""
+    from landscape.cli.tables import table
+
+    store = Store(options.cache)
+    listing = store.entries()
+    for damage in listing.damaged:
+        print(f"warning: {damage}", file=sys.stderr)
+    rows = sorted(
+        [*_stored(listing.entries), *_not_stored(store, listing.entries)],
+        key=lambda row: (row["name"], row["state"], row["key"]),
+    )
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        print(table(COLUMNS, [[_cell(row, name) for name in COLUMNS] for row in rows]))
+    return 0
+
+
+def _stored(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [_row(entry.record, "shipped" if entry.shipped else "cached") for entry in entries]
+
+
+def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    prices, begun = Prices(entries), {study.key: study for study in store.begun()}
+    known = {entry.key for entry in entries}
+    studies = {study.key: study for study in presets().values() if study.key not in known} | begun
+    return [
+        _row(_record(study), "begun" if key in begun else "not computed") | {"estimated_seconds": prices.of(study)}
+        for key, study in studies.items()
+    ]
+
+
+class Prices:
+    """The time that studies would take here, each estimated from the stored result that resembles it most."""
+
+    def __init__(self, entries: Sequence[Entry]):
+        from landscape.store import netcdf
+
+        self._known = {validated(entry.record["study"]): entry for entry in entries}
+        self._read = cache(netcdf.read)
+
+    def of(self, study: Study) -> float | None:
+        """Seconds, or None without a stored result to go by, or if the work is unknown until the data are loaded."""
+        from landscape.analysis import cost
+
+        try:
+            reference = cost.nearest(study, self._known)
+            if reference is None:
+                return None
+            entry = self._known[reference]
+            return cost.estimate(study, self._read(entry.path), float(entry.record["seconds"])).seconds
+        except ValueError:
+            return None
+
+
+def _record(study: Study) -> dict[str, Any]:
+    """What the record of a result would say of the study."""
+    return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+
+
+def _row(record: dict[str, Any], state: str) -> dict[str, Any]:
+    study = record["study"]
+    return {
+        "name": record["name"],
+        "key": record["key"],
+        "state": state,
+        "seeds": study["seeds"],
+        "epochs": study["training"]["epochs"],
+        "permutations": study["walk"]["permutations"],
+        "reproduces": study["reproduces"],
+        "seconds": record.get("seconds"),
+        "estimated_seconds": None,
+        "computed": record.get("computed"),
+        "device": record.get("device"),
+        "title": record["title"],
+    }
+
+
+def _cell(row: dict[str, Any], column: str) -> object:
+    """A cell of the table; the time is what the study took, or about what it would take here."""
+    from landscape.analysis.wording import duration
+
+    if column != "time":
+        return row[column]
+    if row["seconds"] is not None:
+        return duration(row["seconds"])
+    return "?" if row["estimated_seconds"] is None else f"about {duration(row['estimated_seconds'])}"

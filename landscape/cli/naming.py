@@ -1,0 +1,31 @@
+"""What a NAME on the command line stands for: a study, or its stored result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from landscape.store.results import Store
+from landscape.study import Study, from_toml
+from landscape.study.presets import preset
+
+
+def named_study(name: str) -> Study:
+    """The study of a preset or of a TOML file. Raises ValueError."""
+    if Path(name).suffix != ".toml":
+        return preset(name)
+    try:
+        return from_toml(name)
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror}") from None
+
+
+def named_result(name: str, store: Store) -> xr.Dataset:
+    """The stored result of a preset, a TOML file, a NetCDF file or a key. Raises ValueError."""
+    if Path(name).suffix != ".toml":
+        return store.open(name)
+    study = named_study(name)
+    if study.key not in store:
+        raise ValueError(f"{name} has not been computed yet; compute it with: python -m landscape run {name}")
+    return store.read(study.key)

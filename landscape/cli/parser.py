@@ -1,0 +1,149 @@
+"""The commands, their options, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from landscape.cli import listing, preparing, reading, running
+from landscape.store.sealed import Unwritable
+
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
+
+PRESET = "a preset, as `list` shows it, or the path of a study's TOML file"
+STORED = f"{PRESET} or of a result's NetCDF file, or at least the first four digits of a key"
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. An error is printed as one line, without a traceback."""
+    _print_anything()
+    options = parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        return options.run(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except (Unwritable, running.ComputationError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+    except BrokenPipeError:  # the reader of the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except KeyboardInterrupt:
+        print("Stopped. What is finished is kept; the same command continues from there.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _print_anything() -> None:
+    """Let a terminal that is not UTF-8 show `\\u03bb` instead of failing on λ; JSON stays valid that way."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    top = argparse.ArgumentParser(
+        prog="landscape" if Path(sys.argv[0]).stem == "landscape" else "python -m landscape",
+        description="Predict whether widening or deepening a network pays off, from the manifold of its connected "
+        "minima.",
+    )
+    subparsers = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_list, _add_run, _add_show, _add_export, _add_report, _add_data, _add_gallery, _add_engine):
+        command = add(subparsers)
+        command.add_argument("--cache", metavar="DIR", help="where results are stored (default: LANDSCAPE_CACHE)")
+    return top
+
+
+def _add_command(subparsers: Subparsers, name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    command = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_list(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "list the presets, the stored results and the unfinished studies, with the time each took or would take here"
+    command = _add_command(subparsers, "list", listing.list_studies, text)
+    command.add_argument("--json", action="store_true", help="print a JSON list")
+    return command
+
+
+def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "compute a study and store its result; if it is stored already, just show it"
+    command = _add_command(subparsers, "run", running.run, text)
+    command.add_argument("name", metavar="NAME", help=PRESET)
+    command.add_argument("--seeds", type=int, metavar="N", help="how often the whole study is repeated")
+    command.add_argument(
+        "--epochs", type=int, metavar="N", help="the most epochs of training, before and after the expansion"
+    )
+    command.add_argument("--train-size", type=int, metavar="N", help="the number of training examples")
+    command.add_argument("--permutations", type=int, metavar="N", help="the number of steps in each walk")
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="compute on a running Dask scheduler, such as tcp://host:8786"
+    )
+    command.add_argument("--json", action="store_true", help="print one line of JSON: key, path and seconds")
+    return command
+
+
+def _add_show(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "show each candidate's manifold metric and best gain in a stored result, and how the two correlate"
+    command = _add_command(subparsers, "show", reading.show, text)
+    command.add_argument("name", metavar="NAME", help=STORED)
+    _add_metric_options(command)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    return command
+
+
+def _add_export(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "write a stored result to a file: all of it as NetCDF, or the metric and the gains as CSV"
+    command = _add_command(subparsers, "export", reading.export, text)
+    command.add_argument("name", metavar="NAME", help=STORED)
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help="a file that ends in .nc or .csv")
+    _add_metric_options(command)
+    return command
+
+
+def _add_report(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "write a stored result as a single HTML page, with tables and figures, that opens anywhere"
+    command = _add_command(subparsers, "report", reading.report, text)
+    command.add_argument("name", metavar="NAME", help=STORED)
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help="a file that ends in .html")
+    _add_metric_options(command)
+    return command
+
+
+def _add_data(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "prepare a data set of tensorflow-datasets, or say what is missing; without a name, list what is available"
+    command = _add_command(subparsers, "data", preparing.data, text)
+    command.add_argument("name", metavar="NAME", nargs="?", help="cifar10, wikitext-2, or any other set of images")
+    return command
+
+
+def _add_gallery(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "put a preset's result into the gallery that ships with the repository, computing it if necessary"
+    command = _add_command(subparsers, "gallery", running.gallery, text)
+    command.add_argument("name", metavar="NAME", help="a preset, as `list` shows it")
+    return command
+
+
+def _add_engine(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "compute what the app asks for, until there is nothing left to do; the app starts this by itself"
+    command = _add_command(subparsers, "engine", running.engine, text)
+    command.add_argument(
+        "--idle", type=float, default=600.0, metavar="SECONDS", help="stop after this long without work (default: 600)"
+    )
+    return command
+
+
+def _add_metric_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--q", type=float, default=0.4, help="the quantile that sets λ, from 0 to 1 (default: 0.4)")
+    command.add_argument("--n", type=int, help="how many steps of each walk count (default: all of them)")

@@ -1,0 +1,44 @@
+"""How far a study is, on stderr: one live line on a terminal, elsewhere a plain line for each finished task."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Live
+
+from landscape.analysis.wording import duration
+from landscape.jobs.progress import Progress
+
+
+class ProgressLine:
+    """A context in which `show` displays the progress; a terminal is left as if nothing had been shown."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.description}", markup=False)
+        self._live = Live(*columns, console=self._console, transient=True, redirect_stdout=False)
+        self._task = self._live.add_task("", total=1.0)
+        self._parts = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_interactive:
+            self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Show where a study stands."""
+        if self._console.is_interactive:
+            self._live.start()
+            self._live.update(self._task, completed=progress.fraction, description=_text(progress))
+        elif progress.parts > self._parts:
+            self._parts = progress.parts
+            print(f"{progress.fraction:4.0%}  {_text(progress)}", file=self._console.file, flush=True)
+
+
+def _text(progress: Progress) -> str:
+    """What is being done, and how long the rest will take."""
+    return progress.stage + ("" if progress.left is None else f", {duration(progress.left)} left")

@@ -1,0 +1,117 @@
+"""The commands that compute: a study here or on a Dask scheduler, a result for the gallery, the app's engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from landscape.cli.naming import named_study
+from landscape.store.results import Store
+from landscape.study import Study
+from landscape.study.presets import preset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from landscape.jobs.progress import News, Report
+    from landscape.store.sealed import Unwritable
+
+NOT_STORED = 1  # exit code
+POLLING = 0.1  # seconds between two looks at a scheduler's progress
+
+
+class ComputationError(RuntimeError):
+    """A study failed, or was cancelled, on the scheduler that was computing it."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute a study unless it is stored; then print its table, or one line of JSON."""
+    since, store = time.time(), Store(options.cache)
+    sizes = {name: getattr(options, name) for name in ("seeds", "epochs", "train_size", "permutations")}
+    study = named_study(options.name).scaled(**sizes)
+    if options.scheduler:
+        dataset, trouble = _computed_on(options.scheduler, study, store), None
+    else:
+        dataset, trouble = _computed_here(study, store)
+    if options.json:
+        path = None if trouble else str(store.entry(study.key).path)
+        print(json.dumps({"key": study.key, "path": path, "seconds": round(time.time() - since, 3)}))
+    else:
+        _print_summary(dataset)
+    if trouble:
+        print(f"error: the result is not stored: {trouble}", file=sys.stderr)
+    return NOT_STORED if trouble else 0
+
+
+def gallery(options: argparse.Namespace) -> int:
+    """Put a preset's result into the gallery, computing it if necessary."""
+    store, study = Store(options.cache), preset(options.name)
+    _, trouble = _computed_here(study, store)
+    if trouble:
+        raise trouble
+    print(store.publish(study.key, study.name).path)
+    return 0
+
+
+def engine(options: argparse.Namespace) -> int:
+    """Compute what clients of this cache folder ask for, until they have asked for nothing for a while."""
+    import asyncio
+
+    from landscape.jobs.engine import serve
+
+    asyncio.run(serve(Store(options.cache).root, options.idle))
+    return 0
+
+
+def _computed_here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable | None]:
+    """The result, computed in this process if necessary, and why it could not be stored."""
+    from landscape.cli.progress import ProgressLine
+    from landscape.jobs.local import PREALLOCATE, computed
+    from landscape.jobs.progress import Tally
+
+    os.environ.setdefault(PREALLOCATE, "false")  # the app may be using the same GPU
+    tally = Tally()
+    with ProgressLine() as line:
+
+        def hear(message: News | Report) -> None:
+            tally.hear(message)
+            if progress := tally.progress():
+                line.show(progress)
+
+        return computed(study, store, hear)
+
+
+def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
+    """The result, computed by the workers of a Dask scheduler, who must be able to see the cache folder."""
+    from landscape.cli.progress import ProgressLine
+    from landscape.jobs.client import connect
+
+    try:
+        jobs = connect(store.root, address)
+    except OSError as error:
+        raise ValueError(f"there is no Dask scheduler at {address!r}: {error}") from None
+    try:
+        with ProgressLine() as line:
+            jobs.submit(study)
+            while (progress := jobs.progress(study.key)) and progress.active:
+                line.show(progress)
+                time.sleep(POLLING)
+    except KeyboardInterrupt:
+        jobs.cancel(study.key)
+        raise
+    finally:
+        jobs.close()
+    if progress and progress.state != "done":  # None: it was stored already
+        raise ComputationError(f"{study.name} {progress.state}: {progress.error}".removesuffix(": "))
+    return store.read(study.key)
+
+
+def _print_summary(dataset: xr.Dataset) -> None:
+    from landscape.analysis.summary import summary
+    from landscape.cli.tables import summary_text
+
+    print(summary_text(summary(dataset)))

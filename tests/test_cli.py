@@ -74,7 +74,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Computed:
 
 @pytest.fixture(autouse=True)
 def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "GALLERY", tmp_path / "shipped")
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "shipped")
 
 
 @pytest.fixture
@@ -446,7 +446,7 @@ def test_list_says_what_a_preset_reproduces_and_what_it_would_take(
 def test_list_works_without_any_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(results, "GALLERY", tmp_path / "none")
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "none")
     assert main(["list", "--cache", str(tmp_path)]) == 0
     assert "cnn-cifar10-paper" in capsys.readouterr().out
 

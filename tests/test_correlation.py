@@ -16,7 +16,7 @@ from synthetic import small_study, synthetic, without
 
 from landscape import open_study
 from landscape.analysis import correlation, metric
-from landscape.store.results import GALLERY
+from landscape.store.places import GALLERY
 from landscape.study.schema import PROXIES
 
 SCIPY = {"kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr}

@@ -89,7 +89,7 @@ def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) 
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
     monkeypatch.setattr(resume, "tasks", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
-    monkeypatch.setattr(results, "GALLERY", tmp_path / "no gallery")
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
 
 

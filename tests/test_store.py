@@ -55,7 +55,7 @@ def record(study: Study) -> dict:
 
 @pytest.fixture(autouse=True)
 def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "GALLERY", tmp_path / "shipped")
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "shipped")
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
 from landscape.jobs.local import PREALLOCATE
-from landscape.store.results import CHECKOUT
 from landscape.store.sealed import Unwritable
 
 IDLE = 600.0  # seconds without work after which the engine ends
@@ -116,7 +115,7 @@ def _start(root: Path, folder: Path) -> str:
     command = [sys.executable, "-m", "landscape", "engine", "--cache", str(root)]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     deadline = time.monotonic() + STARTUP
     while process.poll() is None and time.monotonic() < deadline:
@@ -125,3 +124,8 @@ def _start(root: Path, folder: Path) -> str:
         time.sleep(0.05)
     last = (folder / "log").read_text(errors="replace").splitlines()[-5:]
     raise EngineError("\n".join([f"the engine did not start; the end of {folder / 'log'}:", *last]))
+
+
+def _environment() -> dict[str, str]:
+    """The environment of this process, with its import path, by which the engine finds the same package."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}

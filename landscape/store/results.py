@@ -1,9 +1,10 @@
-"""Results on disk: `cache/<key>/` for what was computed here, `cache/gallery/<name>/` for what is shipped.
+"""Results on disk: `<cache>/<key>/` for what was computed here, `gallery/<name>/` for what is shipped.
 
-An entry is a sealed folder (`landscape.store.sealed`) of `result.nc`, NetCDF-4, and `record.json`, which tells of
-what study, by which versions and on which device it was computed. Whatever is read is verified first; a
-damaged entry is named, set aside and never shown. Parts of an unfinished study are sealed folders too, in
-`cache/.parts/<key>/<task>/`.
+An entry is a sealed folder (`landscape.store.sealed`) that holds `result.nc`, a NetCDF-4 file, and `record.json`, which
+says which study it is a result of, and by which versions and on which device it was computed. Files are verified
+before anything in them is used. A damaged entry is named and set aside, and its numbers are never shown.
+`landscape.store.places` says where the cache folder and the gallery are; `landscape.store.partial` keeps what there
+is of unfinished studies, in `<cache>/.parts/<key>/<task>/`.
 """
 
 from __future__ import annotations
@@ -11,26 +12,30 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import xarray as xr
 
-from landscape.store import netcdf
+from landscape.store import netcdf, places
 from landscape.store.partial import Parts, study_of
 from landscape.store.sealed import RECORD, DamagedEntry, Record, discard, folders, read_sealed, write_sealed
 from landscape.study import Study, schema, validated
 from landscape.study.presets import presets
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-GALLERY = CHECKOUT / "cache" / "gallery"
 RESULT, PARTS = "result.nc", ".parts"
+
+Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class Entry(NamedTuple):
-    """One stored result. `record` holds key, name, study, versions, device, seconds, computed and sha256."""
+    """One stored result.
+
+    key, name, title: of its study; folder: where its files are; shipped: whether it lies in a gallery; record: the
+    content of `record.json` (key, name, title, study, schema, versions, device, seconds, computed, sha256, seal).
+    """
 
     key: str
     name: str
@@ -46,29 +51,35 @@ class Entry(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Intact entries, those computed here first, and damaged ones by name and reason."""
+    """What a store holds: the intact entries, those computed here before those shipped, and the damaged ones."""
 
     entries: list[Entry]
     damaged: list[DamagedEntry]
 
 
 class Store:
-    """A cache folder, made when something is first written to it.
+    """The results in one cache folder, and the shipped ones, which every store sees.
 
-    `root=None` is the folder named by the environment variable LANDSCAPE_CACHE, or `cache/` at the top of the
-    checkout. The shipped gallery is seen from every folder; nothing but `publish` writes to a gallery.
+    `root` is the cache folder; None is the one that `landscape.store.places` finds. The folder is made when something
+    is first written to it. Only `publish` writes to a gallery.
     """
 
     def __init__(self, root: str | Path | None = None):
-        self.root = Path(root or os.environ.get("LANDSCAPE_CACHE") or CHECKOUT / "cache").absolute()
+        self.root = places.cache_folder(root)
 
     def write(self, dataset: xr.Dataset, record: Record) -> Entry:
-        """Store a result; `record` tells of it: see `Entry`. Raises Unwritable, and the dataset is still yours."""
+        """Store a result with its record, whose fields `Entry` names.
+
+        An intact entry with the same key stays as it is. Raises Unwritable where the folder cannot be written to.
+        """
         write_sealed(self.root / record["key"], {RESULT: netcdf.encode(dataset)}, record)
         return self.entry(record["key"])
 
     def publish(self, key: str, name: str) -> Entry:
-        """Copy an entry to this folder's gallery, in place of what has that name there."""
+        """Copy an entry into the gallery of this folder, in place of what has that name there.
+
+        Raises ValueError where there is no such entry, DamagedEntry, and Unwritable; the old one then stays.
+        """
         record, files = read_sealed(self.entry(key).folder)
         folder = self.root / "gallery" / name
         fresh = folder.with_name(f".new-{name}")
@@ -79,13 +90,13 @@ class Store:
         return _entry(folder, shipped=True)
 
     def read(self, key: str) -> xr.Dataset:
-        """The result with this key, verified.
+        """The result with this key, verified against its record, its study and the schema.
 
-        Raises DamagedEntry, having set the entry aside unless it is shipped, and ValueError where there is none.
+        Raises ValueError where there is none, and DamagedEntry after the entry was set aside (a shipped one stays).
         """
         folder = self._folder(key)
         try:
-            return _verified(folder, key)
+            return _read_verified(folder, key)
         except DamagedEntry as damage:
             if folder.parent == self.root:
                 discard(folder, damage)
@@ -103,9 +114,9 @@ class Store:
             return False
 
     def entries(self) -> Listing:
-        """Everything stored here or shipped. Never raises for what it finds."""
+        """Everything that was computed here or is shipped. Damage is listed, not raised."""
         listing = Listing([], [])
-        for folder in (*self._computed(), *self._galleries()):
+        for folder in (*self._computed(), *self._published()):
             try:
                 listing.entries.append(_entry(folder, shipped=folder.parent != self.root))
             except DamagedEntry as damage:
@@ -113,10 +124,11 @@ class Store:
         return listing
 
     def find(self, text: str) -> Entry:
-        """The entry that a preset's or study's name, a key, or the first four or more digits of a key means.
+        """The entry that `text` stands for: the name of a study, a key, or at least the first four digits of a key.
 
-        A preset's name means the preset as it is, and a study of that name at another size only where it is
-        the only one. Raises DamagedEntry, and ValueError that lists what there is for nothing or several.
+        The name of a preset stands for the preset at its own size, and for another study of that name only if
+        there is exactly one. Raises DamagedEntry, and ValueError where no entry fits or several do; the message
+        lists them.
         """
         listing = self.entries()
         for damage in listing.damaged:
@@ -131,25 +143,25 @@ class Store:
         found = found or [entry for key, entry in entries.items() if begins and key.startswith(text)]
         if len(found) == 1:
             return found[0]
-        there = ", ".join(f"{entry.name} ({entry.key})" for entry in found or entries.values()) or "none yet"
-        raise ValueError(f"{text!r} names {'several results' if found else 'no result'}; there are: {there}")
+        known = ", ".join(f"{entry.name} ({entry.key})" for entry in found or entries.values()) or "none yet"
+        raise ValueError(f"{text!r} names {'several results' if found else 'no result'}; there are: {known}")
 
     def open(self, text: str | Path) -> xr.Dataset:
-        """The result that `find` finds, or the one in a `.nc` file. Raises ValueError that names what is wrong."""
+        """The result in a `.nc` file, or that of the entry which `find` finds. Raises ValueError if there is none."""
         return netcdf.read(text) if Path(text).suffix == ".nc" else self.read(self.find(str(text)).key)
 
     def parts(self, study: Study) -> Parts:
-        """The outcomes kept of a study that is not finished."""
+        """The outcomes of tasks that are kept until a study is finished."""
         return Parts(self.root / PARTS / study.key, study)
 
     def begun(self) -> list[Study]:
-        """Studies of which outcomes are kept, and no result; those of another version are passed over."""
+        """The studies that were begun and not finished, as far as this version can read what is kept of them."""
         first = (folders(folder)[:1] for folder in folders(self.root / PARTS))
         studies = (study_of(part) for parts in first for part in parts)
         return [study for study in studies if study and study.key not in self]
 
     def partial(self, study: Study) -> xr.Dataset:
-        """The result so far: NaN, or −1, where no outcome has been kept yet."""
+        """The result so far. What has not been computed is NaN, or −1 in variables of integers."""
         return schema.assemble(study, self.parts(study).results())
 
     def _folder(self, key: str) -> Path:
@@ -157,8 +169,8 @@ class Store:
             raise ValueError(f"a key is 16 hexadecimal digits; got {key!r}")
         if os.path.lexists(self.root / key):
             return self.root / key
-        for folder in self._galleries():
-            record = _examined(folder, _stamp(folder))
+        for folder in self._published():
+            record = _record_or_damage(folder, _fingerprint(folder))
             if not isinstance(record, DamagedEntry) and record["key"] == key:
                 return folder
         raise ValueError(f"no result with key {key} in {self.root}")
@@ -166,14 +178,15 @@ class Store:
     def _computed(self) -> Iterator[Path]:
         return (folder for folder in folders(self.root) if folder.name != "gallery")
 
-    def _galleries(self) -> Iterator[Path]:
-        for gallery in dict.fromkeys((self.root / "gallery", GALLERY)):
-            yield from folders(gallery)
+    def _published(self) -> Iterable[Path]:
+        """The entries of both galleries; one in this folder's own replaces a shipped one of the same name."""
+        galleries = (places.GALLERY, self.root / "gallery")
+        return {folder.name: folder for gallery in galleries for folder in folders(gallery)}.values()
 
 
 def _entry(folder: Path, *, shipped: bool) -> Entry:
-    """The entry in a folder, its files verified. Raises DamagedEntry."""
-    record = _examined(folder, _stamp(folder))
+    """The entry in a folder, whose files are verified first. Raises DamagedEntry."""
+    record = _record_or_damage(folder, _fingerprint(folder))
     if isinstance(record, DamagedEntry):
         raise record
     if not shipped and record["key"] != folder.name:
@@ -181,8 +194,8 @@ def _entry(folder: Path, *, shipped: bool) -> Entry:
     return Entry(record["key"], record["name"], record["title"], folder, shipped, record)
 
 
-def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
-    """Changes whenever a file in the folder does."""
+def _fingerprint(folder: Path) -> Fingerprint:
+    """Times of modification and sizes of an entry's files, which differ once a file has changed."""
     try:
         stats = [(folder / name).stat() for name in (RECORD, RESULT)]
     except OSError:
@@ -191,8 +204,11 @@ def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
 
 
 @lru_cache(maxsize=4096)
-def _examined(folder: Path, stamp: tuple[tuple[int, int], ...]) -> Record | DamagedEntry:
-    """The record of a folder or what is wrong with it, worked out once for each state of its files."""
+def _record_or_damage(folder: Path, fingerprint: Fingerprint) -> Record | DamagedEntry:
+    """The verified record of an entry, or what is wrong with the entry.
+
+    Verifying reads all its files, so the outcome is remembered until the fingerprint changes.
+    """
     try:
         record, _ = read_sealed(folder)
         study = validated(record["study"])
@@ -205,7 +221,8 @@ def _examined(folder: Path, stamp: tuple[tuple[int, int], ...]) -> Record | Dama
     return record
 
 
-def _verified(folder: Path, key: str) -> xr.Dataset:
+def _read_verified(folder: Path, key: str) -> xr.Dataset:
+    """The result in a folder. Raises DamagedEntry unless files, schema and both keys are what they must be."""
     record, files = read_sealed(folder)
     try:
         dataset = netcdf.decode(files[RESULT])
@@ -218,8 +235,31 @@ def _verified(folder: Path, key: str) -> xr.Dataset:
 
 
 def open_study(text: str | Path, cache: str | Path | None = None) -> xr.Dataset:
-    """A stored result by name, key (or its first digits), or path of a `.nc` file; computes nothing.
+    """Opens a stored result. Nothing is computed; `landscape.run` does that.
 
-    Raises ValueError that lists what there is.
+    Everything that is read is verified first: the files against the checksums of their record, the dataset against
+    its study and the schema (`landscape.study.schema`, which defines each variable and its unit).
+
+    Example:
+        >>> import landscape as ll
+        >>> result = ll.open_study("digits-mlp")
+        >>> dict(result.barrier.sizes)
+        {'seed': 10, 'candidate': 5, 'checkpoint': 9, 'permutation': 1000}
+        >>> result.barrier.attrs["units"]
+        'nats'
+
+    Args:
+      text: the name of a study, as `python -m landscape list` prints it; a key of 16 hexadecimal digits, or at least
+        its first four; or the path of a `.nc` file that `python -m landscape export` wrote.
+      cache: the folder of stored results. By default the one that `LANDSCAPE_CACHE` names, else `cache/` of the
+        checkout that the current directory lies in, else the user's cache directory. Shipped results are found
+        with any folder.
+
+    Returns:
+      The result, with all its numbers in memory. Its attributes hold the study, as JSON, and the study's key.
+
+    Raises:
+      ValueError: if nothing has that name or several results do, which the message lists, or if a file is no result.
+      DamagedEntry: (a ValueError) if the entry does not fit its checksums; it is set aside and can be computed again.
     """
     return Store(cache).open(text)

@@ -1,0 +1,49 @@
+"""Where results lie: the cache folder, which is written to, and the gallery of shipped results, which is only read.
+
+The cache folder is the first of these that there is:
+
+1. the folder that the caller names, by `--cache` or by an argument;
+2. the folder that the environment variable LANDSCAPE_CACHE names; the app sets it to `cache/` beside `app.py`;
+3. `cache/` at the top of the checkout that the current directory lies in;
+4. the user's cache directory, which is `~/.cache/landscape` on Linux.
+
+The gallery is part of the package. In a checkout it is a link to `cache/gallery/`.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+VARIABLE = "LANDSCAPE_CACHE"
+GALLERY = Path(str(resources.files("landscape") / "gallery")).resolve()
+
+
+def cache_folder(named: str | Path | None = None) -> Path:
+    """The absolute path of the cache folder, which need not exist yet; `named` is what the caller asks for.
+
+    Raises ValueError where nothing names a folder and the user has no home directory.
+    """
+    if named := named or os.environ.get(VARIABLE):
+        return Path(named).absolute()
+    checkout = _checkout(Path.cwd())
+    return checkout / "cache" if checkout else _of_the_user()
+
+
+def _checkout(folder: Path) -> Path | None:
+    """The top of the checkout of this project in which a folder lies, or None."""
+    tops = (top for top in (folder, *folder.parents) if (top / "cache" / "gallery").is_dir())
+    return next((top for top in tops if (top / "app.py").is_file()), None)
+
+
+def _of_the_user() -> Path:
+    folder = platformdirs.user_cache_path("landscape", appauthor=False)
+    if not folder.is_absolute():  # `~` stays as it is where there is no home directory
+        raise ValueError(
+            "there is no home directory to keep results in; "
+            f"name a folder by --cache or by the environment variable {VARIABLE}"
+        )
+    return folder

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import streamlit as st
 
+from landscape.store import places
 from pages.shared import fresh
 
+os.environ.setdefault(places.VARIABLE, str(Path(__file__).parent / "cache"))
 fresh.reload_once()
 
 from pages.shared import compute, frame  # noqa: E402

@@ -25,7 +25,7 @@ from landscape.cli.parser import main
 from landscape.cli.progress import ProgressLine
 from landscape.jobs import resume
 from landscape.jobs.progress import Progress
-from landscape.store import results
+from landscape.store import places
 from landscape.store.results import Store
 from landscape.study import from_toml
 from landscape.study.presets import preset

@@ -32,7 +32,7 @@ from landscape.jobs.plan import Task
 from landscape.jobs.progress import Meter, News, Progress, Report, Tally
 from landscape.jobs.study_tasks import Outcome
 from landscape.jobs.threads import on_devices
-from landscape.store import results
+from landscape.store import places, results
 from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
 

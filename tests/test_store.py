@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape.store import netcdf, results
+from landscape.store import netcdf, places
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
@@ -94,9 +95,55 @@ def test_a_file_with_the_names_of_an_earlier_version_opens_with_those_of_today(c
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_shipped_results_keep_their_keys_and_open_with_the_names_of_today(folder: Path) -> None:
+    """Each also opens by its preset's name, and its key is that of its record, its study and its preset."""
+    study = preset(folder.name)
     dataset = netcdf.read(folder / "result.nc")
     assert "moment" in dataset.dims and "stage" not in dataset.dims
-    assert schema.study_of(dataset).key == json.loads((folder / "record.json").read_text())["key"]
+    recorded = json.loads((folder / "record.json").read_text())["key"]
+    assert {recorded, dataset.attrs["key"], schema.study_of(dataset).key} == {study.key}
+
+
+def test_shipped_results_open_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "GALLERY", SHIPPED[0].parent)
+    entries, damaged = Store(tmp_path).entries()
+    assert damaged == [] and [entry.name for entry in entries] == [path.name for path in SHIPPED]
+    for entry in entries:
+        assert entry.shipped and Store(tmp_path).open(entry.name).attrs["key"] == entry.key == preset(entry.name).key
+
+
+def test_the_gallery_of_the_package_is_that_of_the_checkout() -> None:
+    assert Path(str(resources.files("landscape") / "gallery")).resolve() == SHIPPED[0].parent
+
+
+def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder named by the caller, by the environment, by the checkout around, or the user's."""
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    for folder in (checkout / "cache" / "gallery", checkout / "pages", elsewhere):
+        folder.mkdir(parents=True)
+    (checkout / "app.py").touch()
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "environment"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    monkeypatch.chdir(checkout / "pages")
+    assert Store("argument").root == checkout / "pages" / "argument"
+    assert Store().root == tmp_path / "environment"
+    monkeypatch.setenv(places.VARIABLE, "")
+    assert Store().root == checkout / "cache"
+    monkeypatch.chdir(elsewhere)
+    if sys.platform == "linux":
+        assert Store().root == tmp_path / "user" / "landscape"
+    assert Store().entries() == ([], []) and not Store().root.exists()
+
+
+def test_no_home_directory_is_said_in_words(tmp_path: Path) -> None:
+    """To a user whom the system does not know, and whose environment names no home."""
+    code = (
+        "import pwd; pwd.getpwuid = lambda uid: (_ for _ in ()).throw(KeyError(uid))\n"
+        "import sys; from landscape.__main__ import main; sys.exit(main(['list']))"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    asked = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert asked.returncode == 2 and "home directory" in asked.stderr and "--cache" in asked.stderr
+    assert len(asked.stderr.splitlines()) == 1
 
 
 def test_new_process_reads_the_same_without_jax(cache: Store) -> None:

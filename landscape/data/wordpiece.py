@@ -46,11 +46,11 @@ def encoded(corpus: Corpus, size: int) -> Encoded:
 
     Comes from the cache where it is there and intact; a cache that cannot be written to costs time only.
     """
-    from landscape.store.results import Store
+    from landscape.store.places import cache_folder
     from landscape.store.sealed import DamagedEntry, Unwritable, discard, read_sealed, write_sealed
 
     key = _key(corpus, size)
-    folder = Store().root / ".tokenizers" / key
+    folder = cache_folder() / ".tokenizers" / key
     if folder.exists():
         try:
             return _unpacked(read_sealed(folder)[1])

@@ -40,10 +40,10 @@ def _checkout(folder: Path) -> Path | None:
 
 
 def _of_the_user() -> Path:
-    folder = platformdirs.user_cache_path("landscape", appauthor=False)
-    if not folder.is_absolute():  # `~` stays as it is where there is no home directory
+    try:
+        return platformdirs.user_cache_path("landscape", appauthor=False)
+    except RuntimeError as error:
         raise ValueError(
-            "there is no home directory to keep results in; "
-            f"name a folder by --cache or by the environment variable {VARIABLE}"
-        )
-    return folder
+            f"there is no folder to keep results in: {error}; "
+            f"name one by --cache or by the environment variable {VARIABLE}"
+        ) from None

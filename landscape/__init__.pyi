@@ -1,5 +1,6 @@
 from . import proxies
-from .analysis.metric import best_gain, gain, manifold_metric, manifold_size, performance, threshold
+from .analysis.metric import manifold_metric, manifold_size, threshold
+from .analysis.performance import best_gain, gain, performance
 from .barriers.interpolation import interpolate
 from .barriers.midpoint import midpoint_barriers
 from .barriers.walk import compose, draw_swaps, permute

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis.metric import MEASURES, Measure
+from landscape.analysis.performance import MEASURES, Measure
 from landscape.figures import overview_data, rank_comparison_data
 from pages.shared import answer
 

@@ -15,7 +15,7 @@ from scipy import stats
 from synthetic import small_study, synthetic, without
 
 from landscape import open_study
-from landscape.analysis import correlation, metric
+from landscape.analysis import correlation, metric, performance
 from landscape.store.places import GALLERY
 from landscape.study.schema import PROXIES
 
@@ -77,7 +77,7 @@ def test_an_unknown_kind_is_named() -> None:
 
 
 def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
-    scores = correlation.predictors(dataset, 0.4, 50)
+    scores = correlation.candidate_scores(dataset, 0.4, 50)
     assert scores["predictor"].values.tolist() == ["M0", "parameters", *PROXIES, "sotl_e"]
     start = metric.manifold_metric(dataset, 0.4, 50).isel(checkpoint=0)
     assert_array_equal(scores.sel(predictor="M0"), start)
@@ -88,7 +88,7 @@ def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
 
 def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.Dataset) -> None:
     assert dataset["proxy"].sel(predictor="snip").std("candidate").min() > 0
-    assert (correlation.predictors(dataset, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
+    assert (correlation.candidate_scores(dataset, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
     found = correlation.predictor_correlation(dataset, 0.4, 50, "accuracy")
     assert found.sel(predictor="snip").isnull().all()
     assert found.sel(predictor="grad_norm").notnull().all()
@@ -107,8 +107,8 @@ def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.
     ],
 )
 def test_settled_scores(scores: list[float], expected: list[float]) -> None:
-    assert_array_equal(correlation.settled(scores), expected)
-    assert_array_equal(correlation.settled([scores, scores]), [expected, expected])
+    assert_array_equal(correlation.with_ties(scores), expected)
+    assert_array_equal(correlation.with_ties([scores, scores]), [expected, expected])
 
 
 @pytest.mark.parametrize("name", [folder.name for folder in sorted(GALLERY.iterdir())])
@@ -118,14 +118,14 @@ def test_rounding_and_differences_lie_far_from_the_margin_between_them(name: str
     for predictor in scores["predictor"].values.tolist():
         values = np.sort(scores.sel(predictor=predictor).values.astype(np.float64))
         steps = np.diff(values) / np.abs(values[:, 1:])
-        if not correlation.described(predictor).sees_width:
+        if not correlation.predictor_named(predictor).sees_width:
             assert not np.any((steps > correlation.TIE / 5) & (steps < 5 * correlation.TIE))
 
 
 def test_unknown_parameter_counts_are_missing(dataset: xr.Dataset) -> None:
     partial = dataset.copy(deep=True)
     partial["parameters"][1] = -1
-    assert correlation.predictors(partial, 0.4, 50).sel(predictor="parameters")[:, 0].isnull().all()
+    assert correlation.candidate_scores(partial, 0.4, 50).sel(predictor="parameters")[:, 0].isnull().all()
 
 
 @pytest.mark.parametrize("kind", correlation.KINDS)
@@ -133,7 +133,7 @@ def test_sensitivity_equals_a_loop(dataset: xr.Dataset, kind: correlation.Kind) 
     qs, ns = [0.1, 0.4], [10, 60]
     grid = correlation.sensitivity(dataset, qs, ns, "accuracy", kind)
     assert grid.dims == ("seed", "q", "n")
-    best = metric.best_gain(dataset, "accuracy").values
+    best = performance.best_gain(dataset, "accuracy").values
     for seed, i, j in np.ndindex(*grid.shape):
         start = metric.manifold_metric(dataset, qs[i], ns[j]).values[seed, :, 0]
         assert_allclose(grid.values[seed, i, j], scipy_correlation(start, best[seed], kind), atol=1e-12)
@@ -149,7 +149,7 @@ def test_trajectory_correlation_equals_a_loop(dataset: xr.Dataset) -> None:
     noisy = dataset.copy(deep=True)
     noisy["sotl_e"] += np.random.default_rng(2).normal(size=noisy["sotl_e"].shape)
     found = correlation.trajectory_correlation(noisy, 0.4, 60, "accuracy")
-    best = metric.best_gain(noisy, "accuracy").values
+    best = performance.best_gain(noisy, "accuracy").values
     sizes = metric.manifold_metric(noisy, 0.4, 60).values
     for seed, t in np.ndindex(*found["metric"].shape):
         assert_allclose(found["metric"].values[seed, t], scipy_correlation(sizes[seed, :, t], best[seed], "kendall"))

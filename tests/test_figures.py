@@ -17,7 +17,7 @@ from synthetic import small_study, synthetic, without
 
 from landscape import figures
 from landscape.analysis import plane
-from landscape.analysis.metric import Measure
+from landscape.analysis.performance import Measure
 from landscape.figures.layout import scaled_to_plane
 from landscape.figures.style import candidate_order
 from landscape.study import Study, validated

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis import correlation, intervals, metric
+from landscape.analysis import correlation, intervals, metric, performance
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_bounds_stay_within_what_a_mean_can_be() -> None:
 
 
 def test_over_seeds_equals_numpy(dataset: xr.Dataset) -> None:
-    values = metric.gain(without(dataset, seed=0, candidate="hidden1 → 8"), "accuracy")
+    values = performance.gain(without(dataset, seed=0, candidate="hidden1 → 8"), "accuracy")
     found = intervals.over_seeds(values)
     assert_allclose(found["mean"], np.nanmean(values, 0))
     assert_allclose(found["std"], np.nanstd(values, 0, ddof=1))
@@ -162,6 +162,6 @@ def test_over_seeds_equals_numpy(dataset: xr.Dataset) -> None:
 
 
 def test_one_seed_has_a_mean_but_no_spread(dataset: xr.Dataset) -> None:
-    found = intervals.over_seeds(metric.best_gain(dataset.isel(seed=[0]), "accuracy"))
+    found = intervals.over_seeds(performance.best_gain(dataset.isel(seed=[0]), "accuracy"))
     assert found["mean"].notnull().all()
     assert found[["std", "low", "high"]].to_array().isnull().all()

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis import metric
+from landscape.analysis import metric, walks
+from landscape.analysis.performance import best_gain, gain
 
 BARRIERS = arrays(np.float32, st.integers(1, 40), elements=st.sampled_from([0, 0.125, 0.25, 0.5, 1, 3]))
 QUANTILES = st.floats(0.01, 0.99)
@@ -111,11 +112,6 @@ def test_n_outside_its_range_is_named(dataset: xr.Dataset, n: object) -> None:
         metric.manifold_metric(dataset, 0.4, n)
 
 
-def test_an_unknown_measure_is_named(dataset: xr.Dataset) -> None:
-    with pytest.raises(ValueError, match="'f1'"):
-        metric.gain(dataset, "f1")
-
-
 def test_no_barriers_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         metric.threshold([], 0.4)
@@ -134,52 +130,9 @@ def test_at_ceiling_says_where_every_edge_exists(dataset: xr.Dataset) -> None:
     assert not bound.sel(seed=0).any()
 
 
-@pytest.mark.parametrize("measure", metric.MEASURES)
-def test_gain_is_the_difference_to_the_early_stopped_base(dataset: xr.Dataset, measure: metric.Measure) -> None:
-    grown = metric.gain(dataset, measure)
-    stop = int(dataset["base_stop"][2])
-    if measure == "accuracy":
-        by_hand = 100 * (
-            dataset["validation_accuracy"].values[2, 1, 5].astype(float)
-            - dataset["base_validation_accuracy"].values[2, stop]
-        )
-    else:
-        by_hand = np.log(dataset["base_validation_loss"].values[2, stop] / dataset["validation_loss"].values[2, 1, 5])
-    assert grown.values[2, 1, 5] == pytest.approx(by_hand, rel=1e-4)
-    assert_array_equal(grown.isel(epoch=0), 0)  # an expansion preserves the function
-
-
-def test_gains_that_are_rounding_are_ties(dataset: xr.Dataset) -> None:
-    """Training made every candidate worse, so the best epoch is that of the expansion, whose loss is rounded."""
-    worse = dataset.copy(deep=True)
-    base = worse["base_validation_loss"].sel(base_epoch=worse["base_stop"]).values[:, None]
-    worse["validation_loss"].values[:] = 1.1 * base[..., None]
-    worse["validation_loss"].values[..., 0] = base * (1 + np.array([0, 1e-7, -2e-7], np.float32))
-    unequal = np.unique(worse["validation_loss"].values[0, :, 0])
-    assert unequal.size > 1
-    assert (metric.best_gain(worse, "negative log loss") == 0).all()
-    worse["validation_loss"].values[..., 0] = base * np.float32(1 - 1e-5)
-    assert_allclose(metric.best_gain(worse, "negative log loss"), 1e-5, rtol=0.05)
-
-
-def test_an_expansion_alone_gains_nothing(dataset: xr.Dataset) -> None:
-    for measure in metric.MEASURES:
-        assert (metric.gain(dataset.isel(epoch=[0]), measure) == 0).all()
-        assert metric.best_gain(dataset.isel(epoch=[0]), measure).isnull().all()
-
-
-@pytest.mark.parametrize("measure", metric.MEASURES)
-def test_best_gain_is_the_greatest_over_epochs(dataset: xr.Dataset, measure: metric.Measure) -> None:
-    rng = np.random.default_rng(3)
-    noisy = dataset.copy(deep=True)
-    for name in ("validation_accuracy", "validation_loss"):
-        noisy[name] *= rng.uniform(0.9, 1.1, noisy[name].shape)
-    assert_array_equal(metric.best_gain(noisy, measure), metric.gain(noisy, measure).values.max(-1))
-
-
 def test_missing_parts_stay_missing_and_nothing_else_does(dataset: xr.Dataset) -> None:
     partial = without(dataset, seed=3, candidate="hidden1 → 12")
-    for found in (metric.manifold_metric(partial, 0.4, 30), metric.best_gain(partial, "accuracy")):
+    for found in (metric.manifold_metric(partial, 0.4, 30), best_gain(partial, "accuracy")):
         missing = found.isnull()
         assert missing.sel(seed=3, candidate="hidden1 → 12").all()
         assert not missing.drop_sel(seed=3).any() and not missing.drop_sel(candidate="hidden1 → 12").any()
@@ -191,9 +144,9 @@ def test_a_missing_base_takes_its_candidates_with_it_and_a_missing_epoch_is_pass
     partial["base_stop"][0] = np.nan
     partial["validation_accuracy"][1, 0, -3:] = np.nan
     assert metric.manifold_metric(partial, 0.4, 30).isel(seed=0).isnull().all()
-    best = metric.best_gain(partial, "accuracy")
+    best = best_gain(partial, "accuracy")
     assert best.isel(seed=0).isnull().all()
-    assert best[1, 0] == metric.gain(dataset, "accuracy")[1, 0, :-3].max()
+    assert best[1, 0] == gain(dataset, "accuracy")[1, 0, :-3].max()
 
 
 def test_the_metric_against_a_candidate_itself_is_that_of_its_definition(dataset: xr.Dataset) -> None:
@@ -209,14 +162,14 @@ def test_the_metric_against_a_candidate_itself_is_that_of_its_definition(dataset
 
 
 def test_the_whole_picture_reaches_as_far_as_its_shortest_walk(dataset: xr.Dataset) -> None:
-    assert metric.walked(dataset) == 60
+    assert walks.steps_reached(dataset) == 60
     partial = dataset.copy(deep=True)
     partial["barrier"][0, 1, 2, 50:] = np.nan
-    assert metric.walked(partial) == 50
+    assert walks.steps_reached(partial) == 50
     assert np.isfinite(metric.manifold_metric(partial, 0.4, 50)).all()
     assert np.isnan(metric.manifold_metric(partial, 0.4, 51)).any()
     partial["base_barrier"][3, 7:] = np.nan
-    assert metric.walked(partial) == 7
+    assert walks.steps_reached(partial) == 7
     partial["base_barrier"][3] = np.nan  # not begun
-    assert metric.walked(partial) == 50
-    assert metric.walked(dataset.where(False)) == 60
+    assert walks.steps_reached(partial) == 50
+    assert walks.steps_reached(dataset.where(False)) == 60

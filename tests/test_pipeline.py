@@ -19,7 +19,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from landscape import proxies
-from landscape.analysis.plane import corners, grid, shares, three_nodes
+from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.walk import compose, nodes
 from landscape.data import load
 from landscape.jobs import plan, study_tasks
@@ -375,7 +375,7 @@ def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, datase
         logits = np.maximum(flat @ kernel + bias, 0) @ out.T + shift
         return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(logits)), np.asarray(targets)])
 
-    expected = [[loss(share) for share in row] for row in shares(corner, *grid(corner, STUDY.walk.surface))]
+    expected = [[loss(share) for share in row] for row in coefficients(corner, *grid(corner, STUDY.walk.surface))]
     np.testing.assert_allclose(dataset["surface"].sel(where), expected, rtol=1e-5)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from landscape.analysis.correlation import PARAMETERS, predictors
+from landscape.analysis.correlation import PARAMETERS, candidate_scores
 from landscape.cli.parser import main
 from landscape.data import status
 from landscape.store.results import Store
@@ -40,7 +40,7 @@ def test_a_preset_computes_and_every_page_shows_it(name: str, cache: Path, monke
     assert main(["run", name, *options, "--cache", str(cache)]) == 0
     study = preset(name).scaled(**{option.replace("-", "_"): value for option, value in TINY.items()})
     dataset = Store(cache).read(study.key)
-    scores = predictors(dataset, 0.4, 16)
+    scores = candidate_scores(dataset, 0.4, 16)
     assert np.isfinite(scores.drop_sel(predictor=[PARAMETERS, "jacov"])).all()
     assert (dataset["parameters"] > 0).all() and dataset["barrier"].notnull().all()
     monkeypatch.setenv("LANDSCAPE_CACHE", str(cache))

@@ -10,8 +10,9 @@ from synthetic import small_study, synthetic
 
 from landscape import figures
 from landscape.analysis.correlation import METRIC, PARAMETERS, predictor_correlation
-from landscape.analysis.metric import best_gain, metric_grid
-from landscape.analysis.unranked import why_unranked
+from landscape.analysis.metric import metric_grid
+from landscape.analysis.performance import best_gain
+from landscape.analysis.wording import why_unranked
 from pages.shared import answer, ranking
 
 Q, N, MEASURE = 0.4, 50, "accuracy"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import Plain, batch, loss, permuted, plain, trained
 
-from landscape.analysis.plane import corners, grid, shares, three_nodes
+from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.surface import surface_losses
 from landscape.models.functional import split
 from landscape.models.symmetry import take
@@ -59,7 +59,7 @@ def test_every_grid_point_stands_at_its_coordinates(three):
     points = np.stack([flat(minimum) for minimum in three[-1]])
     places = corners(distances(list(points)))
     x, y = grid(places, 7)
-    at = shares(places, x, y) @ points
+    at = coefficients(places, x, y) @ points
     e1 = (points[1] - points[0]) / places[1, 0]
     e2 = (points[2] - points[0] - places[2, 0] * e1) / places[2, 1]
     np.testing.assert_allclose([e1 @ e1, e2 @ e2, e1 @ e2], [1, 1, 0], atol=1e-9)
@@ -87,7 +87,7 @@ def test_the_loss_on_the_plane_is_that_of_the_network_with_those_weights(three):
     graphdef, weights = split(model)
     copies = [take(weights, model.groups()[group], order) for order in orders]
     places = corners(distances([flat(minimum) for minimum in minima]))
-    at = shares(places, *grid(places, 5))
+    at = coefficients(places, *grid(places, 5))
     found = surface_losses(graphdef, copies, at, *batch())
     expected = [[loss(combined(minima, share), *batch()) for share in row] for row in at]
     np.testing.assert_allclose(found, expected, rtol=2e-5)

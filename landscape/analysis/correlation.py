@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from landscape.analysis.metric import Measure, best_gain, initial_metric, manifold_metric, metric_grid
+from landscape.analysis.metric import initial_metric, manifold_metric, metric_grid
+from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.predictors import PREDICTORS, Predictor
 
 Kind = Literal["kendall", "spearman", "pearson"]
@@ -87,7 +88,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
 
 
-def predictors(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
+def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """What each predictor promises of each candidate, dims (predictor, seed, candidate): the more, the greater.
 
     M₀ in percent, the parameter count, the zero-cost proxies right after the expansion, and −SoTL-E of the first
@@ -100,13 +101,13 @@ def predictors(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     rows = {METRIC: metric.values, PARAMETERS: np.broadcast_to(counts, metric.shape)}
     for name in dataset["predictor"].values.tolist():
         scores = dataset["proxy"].sel(predictor=name).transpose("seed", "candidate").values.astype(np.float64)
-        rows[name] = scores if described(name).sees_width else settled(scores)
+        rows[name] = scores if predictor_named(name).sees_width else with_ties(scores)
     rows[SOTL_E] = _first_epoch(dataset)
     coords = {"predictor": list(rows), "seed": dataset["seed"], "candidate": dataset["candidate"]}
     return xr.DataArray(np.stack(list(rows.values())), coords, ("predictor", "seed", "candidate"), "score")
 
 
-def described(predictor: str) -> Predictor:
+def predictor_named(predictor: str) -> Predictor:
     """What is known of a predictor by its name in `predictors`."""
     return PREDICTORS["manifold_metric" if predictor == METRIC else predictor]
 
@@ -117,7 +118,7 @@ def _first_epoch(dataset: xr.Dataset) -> np.ndarray:
     return -losses[1].astype(np.float64) if len(losses) > 1 else np.full(losses.shape[1:], np.nan)
 
 
-def settled(scores: ArrayLike, tolerance: float = TIE) -> np.ndarray:
+def with_ties(scores: ArrayLike, tolerance: float = TIE) -> np.ndarray:
     """The scores with those equal, over the last axis, that neighbours in size tell apart by rounding only.
 
     Runs of sorted values whose steps are at most `tolerance` of their size become their first value.
@@ -136,7 +137,7 @@ def predictor_correlation(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> xr.DataArray:
     """Correlation over candidates of each predictor with G*_T, dims (predictor, seed) (Figure 2)."""
-    return _over_candidates(predictors(dataset, q, n), best_gain(dataset, measure), kind)
+    return _over_candidates(candidate_scores(dataset, q, n), best_gain(dataset, measure), kind)
 
 
 def trajectory_correlation(

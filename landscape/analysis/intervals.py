@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from landscape.analysis.metric import METRIC_ATTRIBUTES, edges, manifold_size, prefix
+from landscape.analysis.metric import METRIC_ATTRIBUTES, edge_counts, manifold_size
+from landscape.analysis.walks import prefix
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -76,7 +77,7 @@ def metric_draws(
     """
     n = base.shape[-1]
     limits, base_edges = _threshold_draws(np.sort(base.astype(np.float64), -1), q, resamples, rng)
-    below = edges(np.sort(barriers.astype(np.float64), -1), limits)
+    below = edge_counts(np.sort(barriers.astype(np.float64), -1), limits)
     draws = (rng.binomial(n, below / n) - base_edges[:, None]) / n
     missing = np.isnan(barriers).any(-1) | np.isnan(base).any(-1)[:, None]
     return np.where(missing[..., None], np.nan, draws)
@@ -102,7 +103,7 @@ def _tied(
     """How many of the `rest` values from the next order statistic on are ≤ λ all the same, because they equal it."""
     if rest == 0:
         return np.zeros(limits.shape, int)
-    share = edges(ordered[:, None], limits)[:, 0] / ordered.shape[1]
+    share = edge_counts(ordered[:, None], limits)[:, 0] / ordered.shape[1]
     chance = np.clip((share - upper) / (1 - upper), 0, 1)
     return np.where(above <= limits, 1 + rng.binomial(rest - 1, chance), 0)
 

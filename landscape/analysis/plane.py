@@ -1,7 +1,10 @@
-"""The plane through three minima: which minima, where they stand in it, and the grid around them (Figure 1).
+"""The plane through three minima: which minima, where they lie in it, and the grid around them (Figure 1).
 
-Places are orthonormal coordinates (Garipov et al., 2018), so lengths in the plane are distances in parameter
-space. They follow from the distances between the minima alone, which every result holds.
+Points have orthonormal coordinates, so that lengths in the plane are distances in parameter space. They follow from
+the distances between the minima alone, which every result holds.
+
+The figure is that of Malviya et al. (2024), arXiv 2405.15895; the construction is that of Garipov et al., "Loss
+Surfaces, Mode Connectivity, and Fast Ensembling of DNNs" (2018), arXiv 1802.10026, Appendix A.
 """
 
 from __future__ import annotations
@@ -10,15 +13,30 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-MARGIN = 0.35  # of the greatest extent of the three minima, on every side
-COINCIDE = 1e-6  # two nodes nearer than this share of the greatest distance are one point
+# Relative to the greatest extent of the three minima, added on every side: the contours around each minimum close.
+MARGIN = 0.35
+# Relative to the greatest distance. Distances are of float32 weights: below 1e-6 they are rounding.
+COINCIDE = 1e-6
 
 
 def three_nodes(distances: ArrayLike) -> tuple[int, int, int] | None:
-    """Node 0 and the first two later nodes that are different points; None where there are no three.
+    """The first node of a walk and the first two later nodes that are other points of parameter space.
 
-    distances: (nodes, nodes). A walk may return to a node, and copies of units that are still equal may swap
-    without moving. Permuted copies stand on a sphere, so three different ones are never on one line.
+    A walk may return to a node, and copies of units that are still equal may swap without moving it. Permuted copies
+    of one network lie on a sphere, so three different ones are never on one line.
+
+    Args:
+      distances: Euclidean distances between the nodes, of shape (nodes, nodes).
+
+    Returns:
+      Three numbers of nodes, the first of them 0, or None if fewer than three nodes differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.analysis.plane import three_nodes
+      >>> line = np.array([0.0, 1.0, 0.0, 3.0])
+      >>> three_nodes(abs(line[:, None] - line))
+      (0, 1, 3)
     """
     apart = np.asarray(distances, np.float64)
     chosen: list[int] = []
@@ -29,10 +47,30 @@ def three_nodes(distances: ArrayLike) -> tuple[int, int, int] | None:
 
 
 def corners(distances: ArrayLike) -> Float[np.ndarray, "3 2"]:
-    """Places of three points with these distances (3, 3): the first at 0, the second on the x axis, the third above.
+    r"""Coordinates of three points in their plane: the first at 0, the second on the x axis, the third above it.
 
-    Gram–Schmidt on their differences u and v: x along u, y along v − (v·u/u·u)u; the products are
-    u·v = ½(|u|² + |v|² − |u − v|²). Raises ValueError for points on one line.
+    Gram–Schmidt on the differences u = θ₂ − θ₁ and v = θ₃ − θ₁, whose product follows from lengths:
+
+    .. math:: u \cdot v = \tfrac12 \left(|u|^2 + |v|^2 - |u - v|^2\right)
+
+    Args:
+      distances: Euclidean distances between the points, of shape (3, 3).
+
+    Returns:
+      x and y of each point, of shape (3, 2), in the unit of the distances.
+
+    Raises:
+      ValueError: if the points are on one line.
+
+    Example:
+      >>> from landscape.analysis.plane import corners
+      >>> corners([[0, 3, 4], [3, 0, 5], [4, 5, 0]])
+      array([[0., 0.],
+             [3., 0.],
+             [0., 4.]])
+
+    References:
+      Garipov et al. (2018), arXiv 1802.10026, Appendix A.
     """
     uu, vv, between = (np.asarray(distances, np.float64)[pair] ** 2 for pair in ((0, 1), (0, 2), (1, 2)))
     uv = (uu + vv - between) / 2
@@ -42,17 +80,57 @@ def corners(distances: ArrayLike) -> Float[np.ndarray, "3 2"]:
     return np.array([[0, 0], [np.sqrt(uu), 0], [uv / np.sqrt(uu), np.sqrt(area / uu)]])
 
 
-def grid(places: Float[np.ndarray, "3 2"], points: int) -> tuple[np.ndarray, np.ndarray]:
-    """x (points) and y (points) of a square grid around the three minima, with a margin."""
+def grid(
+    places: Float[np.ndarray, "3 2"], points: int
+) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """The x and the y of a square grid around three minima, with a margin.
+
+    Args:
+      places: x and y of each minimum, as `corners` returns them.
+      points: how many points the grid has along each axis.
+
+    Returns:
+      x and y, each of shape (points,), in the unit of the places.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.analysis.plane import grid
+      >>> x, y = grid(np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]), points=3)
+      >>> x.round(2), y.round(2)
+      (array([-0.35,  0.5 ,  1.35]), array([-0.35,  0.5 ,  1.35]))
+    """
     low, high = places.min(0), places.max(0)
     half = (0.5 + MARGIN) * (high - low).max()
     x, y = (np.linspace(middle - half, middle + half, points) for middle in (low + high) / 2)
     return x, y
 
 
-def shares(places: Float[np.ndarray, "3 2"], x: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "points points 3"]:
-    """a, b, c with a + b + c = 1 at each (y, x) of the grid: the point there is aθ₁ + bθ₂ + cθ₃."""
+def coefficients(
+    places: Float[np.ndarray, "3 2"], x: Float[np.ndarray, " columns"], y: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, "rows columns 3"]:
+    r"""The barycentric coordinates of a grid's points: how to mix three minima to get the network at each point.
+
+    .. math:: \theta(x, y) = a\theta_1 + b\theta_2 + c\theta_3, \quad a + b + c = 1
+
+    Args:
+      places: x and y of each minimum, as `corners` returns them.
+      x, y: the axes of the grid, as `grid` returns them.
+
+    Returns:
+      a, b and c at each (y, x).
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.analysis.plane import coefficients
+      >>> coefficients(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0]]), x=np.array([1.0]), y=np.array([0.0, 2.0]))
+      array([[[0.5, 0.5, 0. ]],
+      <BLANKLINE>
+             [[0. , 0.5, 0.5]]])
+
+    References:
+      Garipov et al. (2018), arXiv 1802.10026, Appendix A.
+    """
     (_, (length, _), (along, height)) = places
-    c = np.broadcast_to(y[:, None] / height, (len(y), len(x)))
-    b = (x - c * along) / length
+    c = np.broadcast_to(y[:, None] / height, (len(y), len(x)))  # rows columns
+    b = (x - c * along) / length  # rows columns
     return np.stack([1 - b - c, b, c], axis=-1)

@@ -10,7 +10,9 @@ import xarray as xr
 
 from landscape.analysis.correlation import RANGE, predictor_correlation
 from landscape.analysis.intervals import over_seeds
-from landscape.analysis.metric import MEASURES, Measure, best_gain, checked_size, gain, initial_metric, manifold_metric
+from landscape.analysis.metric import initial_metric, manifold_metric
+from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
+from landscape.analysis.walks import checked_n
 
 Q = 0.4  # of the paper's main figures
 
@@ -22,7 +24,7 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
 
     `n=None` takes every permutation computed. Raises ValueError for q or n out of range.
     """
-    n = permutations(dataset, n)
+    n = checked_n(dataset, n)
     metric = over_seeds(initial_metric(dataset, q, n))
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
     ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure), within=RANGE) for measure in MEASURES}
@@ -50,7 +52,7 @@ def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.Da
 
     Raises ValueError for q or n out of range.
     """
-    n = permutations(dataset, n)
+    n = checked_n(dataset, n)
     metric = manifold_metric(dataset, q, n).rename(checkpoint="epoch")
     at = dataset.sel(epoch=metric["epoch"])
     models = dataset.sel(model=dataset["candidate"].values).drop_vars("model").rename(model="candidate")
@@ -70,11 +72,6 @@ def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.Da
     return rows.drop_vars(set(rows.coords) - {"seed", "candidate", "epoch"}).to_dataframe(
         ["seed", "candidate", "epoch"]
     )
-
-
-def permutations(dataset: xr.Dataset, n: int | None) -> int:
-    """n, or all the permutations computed. Raises ValueError for an n out of range."""
-    return checked_size(dataset, dataset.sizes["permutation"] if n is None else n)
 
 
 def _gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:

@@ -1,38 +1,88 @@
-"""Counts, uncertainties and durations in words. What is not known is left out."""
+"""Counts, uncertainties, durations and missing correlations in words. What is not known is left out."""
 
 from __future__ import annotations
 
 import math
 
+import xarray as xr
+
 
 def counted(count: float, noun: str) -> str:
-    """`one seed`, `3 seeds`."""
+    """A count and its noun, the number one in letters.
+
+    Example:
+      >>> from landscape.analysis.wording import counted
+      >>> counted(1, "seed"), counted(3, "seed")
+      ('one seed', '3 seeds')
+    """
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
 def deviation(std: float | None, form: str) -> str:
-    """` ± 0.12`, in a number format such as `.2f`; nothing where it is None or NaN."""
+    """A standard deviation to put behind its mean; empty where it is None or NaN.
+
+    Args:
+      std: the standard deviation.
+      form: a number format such as ".2f".
+
+    Example:
+      >>> from landscape.analysis.wording import deviation
+      >>> f"0.51{deviation(0.123, '.2f')}"
+      '0.51 ± 0.12'
+    """
     return f" ± {std:{form}}" if _known(std) else ""
 
 
 def bounds(low: float | None, high: float | None, form: str) -> str:
-    """` [0.1, 0.3]`, in a number format such as `.1f`; nothing where one of them is None or NaN."""
+    """The bounds of an interval to put behind its number; empty where one of them is None or NaN.
+
+    Args:
+      low, high: the bounds.
+      form: a number format such as ".1f".
+
+    Example:
+      >>> from landscape.analysis.wording import bounds
+      >>> f"0.2{bounds(0.1, 0.3, '.1f')}"
+      '0.2 [0.1, 0.3]'
+    """
     return f" [{low:{form}}, {high:{form}}]" if _known(low) and _known(high) else ""
 
 
 def interval(mean: float | None, low: float | None, high: float | None, digits: int) -> str:
-    """`+1.0 [+0.5, +1.5]`: a mean with its sign and its interval; a dash where the mean is not known."""
+    """A mean with its sign and its interval, or a dash where the mean is not known.
+
+    Args:
+      mean, low, high: the mean and the bounds of its interval.
+      digits: how many decimal places each of them has.
+
+    Example:
+      >>> from landscape.analysis.wording import interval
+      >>> interval(1, 0.5, 1.5, digits=1)
+      '+1.0 [+0.5, +1.5]'
+    """
     form = f"+.{digits}f"
     return f"{mean:{form}}{bounds(low, high, form)}" if _known(mean) else "–"
 
 
 def decimals(greatest: float, least: int) -> int:
-    """The decimal places that show two digits of a number of this size, and at least `least` of them."""
+    """The decimal places that show two digits of a number of this size, and at least `least` of them.
+
+    Example:
+      >>> from landscape.analysis.wording import decimals
+      >>> decimals(0.034, least=1), decimals(25.0, least=1)
+      (3, 1)
+    """
     return max(least, 1 - math.floor(math.log10(greatest))) if 0 < greatest < math.inf else least
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `1 min 19 s`, `12 min`, `3 h 05 min`, `25 h`, `3 days`: to about two digits."""
+    """A duration to about two digits, from seconds to days.
+
+    Example:
+      >>> from landscape.analysis.wording import duration
+      >>> [duration(seconds) for seconds in (45, 79, 11100, 260_000)]
+      ['45 s', '1 min 19 s', '3 h 05 min', '3 days']
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -45,6 +95,36 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60:02} min"
     hours = round(seconds / 3600)
     return f"{hours} h" if hours < 48 else f"{seconds / 86400:,.0f} days"
+
+
+def why_unranked(scores: xr.DataArray, best: xr.DataArray, name: str = "M₀") -> str:
+    """The reason why no seed has a correlation of its candidates' scores with their best gains, as a sentence.
+
+    Args:
+      scores: of any dimensions, with seed and candidate among them.
+      best: the best gain G*_T, with dims (seed, candidate).
+      name: what the sentence calls the scores.
+
+    Example:
+      >>> import xarray as xr
+      >>> from landscape.analysis.wording import why_unranked
+      >>> scores = xr.DataArray([[3.0, 3.0]], dims=("seed", "candidate"))
+      >>> why_unranked(scores, best=xr.DataArray([[0.1, 0.2]], dims=("seed", "candidate")))
+      'No rank correlation: in every seed M₀ is equal for all candidates.'
+    """
+    scores, best = xr.broadcast(scores, best)
+    both = scores.notnull() & best.notnull()
+    enough = both.sum("candidate") > 1
+    if not enough.any():
+        return "No rank correlation: it needs two trained candidates of one seed."
+    equal = {name: _equal(scores.where(both)), "the best gain G*": _equal(best.where(both))}
+    always = [what for what, everywhere in equal.items() if everywhere.where(enough, True).all()]
+    subject = always[0] if always else " or ".join(equal)
+    return f"No rank correlation: in every seed {subject} is equal for all candidates."
+
+
+def _equal(values: xr.DataArray) -> xr.DataArray:
+    return values.max("candidate") == values.min("candidate")
 
 
 def _known(value: float | None) -> bool:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from landscape import figures
-from landscape.analysis.metric import Measure, usual_measure
-from landscape.analysis.summary import Q, permutations, summary
+from landscape.analysis.performance import Measure, usual_measure
+from landscape.analysis.summary import Q, summary
+from landscape.analysis.walks import checked_n
 from landscape.cli.tables import candidates_table, kendall_table, sizes_line
 from landscape.study.schema import MOMENTS, study_of
 
@@ -21,7 +22,7 @@ CONFIG = {"displaylogo": False, "responsive": True}
 
 def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
     """The page; `n=None` takes every permutation computed. Raises ValueError for q or n out of range."""
-    n, found = permutations(dataset, n), summary(dataset, q, n)
+    n, found = checked_n(dataset, n), summary(dataset, q, n)
     templates = Environment(
         loader=PackageLoader(__package__, "."), autoescape=True, trim_blocks=True, undefined=StrictUndefined
     )

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.intervals import size_interval
-from landscape.analysis.metric import manifold_size, prefix, threshold
+from landscape.analysis.metric import manifold_size, threshold
+from landscape.analysis.walks import prefix
 from landscape.figures.style import AXIS, FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
 from landscape.study.schema import BASE
 

@@ -10,7 +10,8 @@ import xarray as xr
 from plotly.colors import sample_colorscale
 
 from landscape.analysis.curves import pair_barriers
-from landscape.analysis.metric import prefix, threshold
+from landscape.analysis.metric import threshold
+from landscape.analysis.walks import prefix
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import scaled_to_plane
 from landscape.figures.style import NEUTRAL, SCALE, finish, nothing

@@ -7,9 +7,18 @@ import plotly.graph_objects as go
 import xarray as xr
 from scipy import stats
 
-from landscape.analysis.correlation import LETTERS, METRIC, PARAMETERS, RANGE, Kind, predictor_correlation, predictors
+from landscape.analysis.correlation import (
+    LETTERS,
+    METRIC,
+    PARAMETERS,
+    RANGE,
+    Kind,
+    candidate_scores,
+    predictor_correlation,
+)
 from landscape.analysis.intervals import metric_interval, over_seeds
-from landscape.analysis.metric import Measure, at_ceiling, best_gain, initial_metric, is_text, perplexity
+from landscape.analysis.metric import at_ceiling, initial_metric
+from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,
@@ -80,7 +89,7 @@ def rank_comparison_data(
     Scores and ranks are of the mean over seeds. Candidates without a score have no row.
     """
     best = best_gain(dataset, measure).drop_attrs().expand_dims(predictor=[GAIN])
-    told = predictors(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
+    told = candidate_scores(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
     scores = xr.concat([told, best], "predictor").mean("seed").transpose("predictor", "candidate")
     found = over_seeds(predictor_correlation(dataset, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")

@@ -18,15 +18,15 @@ from landscape.analysis.correlation import (
     RANGE,
     SOTL_E,
     Kind,
-    described,
+    candidate_scores,
     predictor_correlation,
-    predictors,
-    settled,
+    predictor_named,
+    with_ties,
 )
 from landscape.analysis.intervals import over_seeds, spread
-from landscape.analysis.metric import Measure, best_gain, walked
-from landscape.analysis.unranked import why_unranked
-from landscape.analysis.wording import bounds, counted, deviation
+from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.walks import steps_reached
+from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.style import (
     NEUTRAL,
     candidate_order,
@@ -48,7 +48,7 @@ def heading(predictor: str) -> str:
     """The name of a predictor on an axis."""
     if predictor == METRIC:
         return "M₀"
-    return "−SoTL-E, epoch 1" if predictor == SOTL_E else described(predictor).name
+    return "−SoTL-E, epoch 1" if predictor == SOTL_E else predictor_named(predictor).name
 
 
 def predictor_ranks_data(
@@ -62,7 +62,7 @@ def predictor_ranks_data(
     """
     frames = []
     for label, dataset in datasets.items():
-        whole = min(n, walked(dataset))
+        whole = min(n, steps_reached(dataset))
         for kind in kinds:
             each = predictor_correlation(dataset, q, whole, measure, kind)
             ahead = spread(each - each.sel(predictor=METRIC, drop=True))
@@ -79,7 +79,7 @@ def predictor_ranks(
     """A bar a predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
     frame = predictor_ranks_data(datasets, q, n, measure, [kind]).dropna(subset="mean")
     if frame.empty:
-        told = [_why(dataset, q, min(n, walked(dataset)), measure) for dataset in datasets.values()]
+        told = [_why(dataset, q, min(n, steps_reached(dataset)), measure) for dataset in datasets.values()]
         return nothing("<br>".join(dict.fromkeys(told)))
     figure, several = go.Figure(), len(datasets) > 1
     for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
@@ -106,12 +106,12 @@ def _told(row: dict, kind: Kind) -> str:
 
 
 def _why(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:
-    return why_unranked(predictors(dataset, q, n), best_gain(dataset, measure), "every predictor")
+    return why_unranked(candidate_scores(dataset, q, n), best_gain(dataset, measure), "every predictor")
 
 
 def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
     """One row a predictor, seed and candidate: what it promises, and the best gain G*_T."""
-    scores = predictors(dataset, q, n)
+    scores = candidate_scores(dataset, q, n)
     best = best_gain(dataset, measure).drop_attrs().rename("best_gain")
     both = xr.merge([scores, best], join="exact")
     return both.to_dataframe(["predictor", "seed", "candidate"]).reset_index().dropna(ignore_index=True)
@@ -145,7 +145,7 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
             )  # fmt: skip
             listed.add(candidate)
         scores = frame[frame["predictor"] == name]["score"]
-        figure.update_xaxes(_axis(scores, described(name).log), tickangle=0, **place)
+        figure.update_xaxes(_axis(scores, predictor_named(name).log), tickangle=0, **place)
     finish(figure, "", "", height=240 * rows + 60)
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
@@ -155,7 +155,7 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
 
 def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
     """The horizontal axis of a panel; it has one mark where rounding alone tells the scores apart."""
-    if np.ptp(settled(scores)) == 0:
+    if np.ptp(with_ties(scores)) == 0:
         at = float(scores.median())
         return {"tickvals": [at], "ticktext": [f"{at:.4g}"], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
     return {"type": "log" if log and scores.max() > DECADE * scores.min() else "linear", "nticks": 4}
@@ -181,7 +181,7 @@ def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def _cost(predictor: str, candidate: str, seconds: np.ndarray, compiling: np.ndarray) -> dict[str, object]:
-    known = described(predictor)
+    known = predictor_named(predictor)
     return {
         "predictor": predictor,
         "name": f"{known.name}, an epoch" if predictor == SOTL_E else known.name,

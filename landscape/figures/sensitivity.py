@@ -11,8 +11,10 @@ import xarray as xr
 
 from landscape.analysis.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.intervals import spread
-from landscape.analysis.metric import PAPER_QUANTILES, PAPER_SIZES, Measure, best_gain, metric_grid, walked
-from landscape.analysis.unranked import why_unranked
+from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metric_grid
+from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.walks import steps_reached
+from landscape.analysis.wording import why_unranked
 from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing, summarised
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
@@ -21,13 +23,13 @@ WRITTEN = 60  # grids of more cells carry no numbers
 
 def paper_grid(dataset: xr.Dataset) -> tuple[list[float], list[int]]:
     """q and n of the paper's grid search, as far as n was computed; else the n that was."""
-    computed = walked(dataset)
-    return list(PAPER_QUANTILES), [n for n in PAPER_SIZES if n <= computed] or [computed]
+    computed = steps_reached(dataset)
+    return list(PAPER_QUANTILES), [n for n in PAPER_PERMUTATIONS if n <= computed] or [computed]
 
 
 def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tuple[list[float], list[int]]:
     """Evenly spaced q in (0, 1) and n up to what was computed."""
-    computed = walked(dataset)
+    computed = steps_reached(dataset)
     qs = np.arange(1, quantiles + 1) / (quantiles + 1)
     return qs.round(4).tolist(), np.unique(np.ceil(np.linspace(0, computed, sizes + 1)[1:]).astype(int)).tolist()
 

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.colors import sample_colorscale
 
-from landscape.analysis.metric import Measure
+from landscape.analysis.performance import Measure
 from landscape.analysis.wording import counted, deviation
 from landscape.study.schema import BASE, study_of
 

@@ -12,9 +12,9 @@ import xarray as xr
 
 from landscape.analysis.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.intervals import spread
-from landscape.analysis.metric import Measure, base_perplexity, best_gain, gain, manifold_metric, own_metric, perplexity
-from landscape.analysis.unranked import why_unranked
-from landscape.analysis.wording import deviation
+from landscape.analysis.metric import manifold_metric, own_metric
+from landscape.analysis.performance import Measure, base_perplexity, best_gain, gain, perplexity
+from landscape.analysis.wording import deviation, why_unranked
 from landscape.figures.style import (
     LINE_WIDTH,
     MARKERS,

@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, PRNGKeyArray
 
-from landscape.analysis.plane import corners, grid, shares, three_nodes
+from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.interpolation import path_losses, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.surface import surface_losses
@@ -107,7 +107,7 @@ class Probe:
         graphdef, weights = split(self._evaluated(model))
         minima = [take(weights, named_group(model, self.group), self._nodes[node]) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
-        return np.asarray(surface_losses(graphdef, minima, shares(places, *grid(places, points)), *self.train))
+        return np.asarray(surface_losses(graphdef, minima, coefficients(places, *grid(places, points)), *self.train))
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:

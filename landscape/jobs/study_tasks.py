@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from flax import nnx
 
-from landscape.analysis.metric import PAPER_SIZES
+from landscape.analysis.metric import PAPER_PERMUTATIONS
 from landscape.barriers.walk import draw_swaps
 from landscape.data import Data, load
 from landscape.jobs.measurements import Probe, measurement_batches, seed_curves
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
 def stages(study: Study) -> list[int]:
     """How many permutations a walk has behind it after each of its stages: the paper's n, up to all."""
     most = study.walk.permutations
-    return [*(n for n in PAPER_SIZES if n < most), most]
+    return [*(n for n in PAPER_PERMUTATIONS if n < most), most]
 
 
 LOADING = Lock()

@@ -7,9 +7,10 @@ import streamlit as st
 import xarray as xr
 
 from landscape.analysis.correlation import METRIC
-from landscape.analysis.metric import best_gain, initial_metric
+from landscape.analysis.metric import initial_metric
+from landscape.analysis.performance import best_gain
 from landscape.analysis.predictors import PREDICTORS
-from landscape.analysis.unranked import why_unranked
+from landscape.analysis.wording import why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,

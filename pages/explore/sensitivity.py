@@ -7,9 +7,10 @@ import xarray as xr
 
 from landscape.analysis.correlation import RANGE, sensitivity
 from landscape.analysis.intervals import over_seeds
-from landscape.analysis.metric import best_gain, metric_grid, walked
-from landscape.analysis.unranked import why_unranked
-from landscape.analysis.wording import counted
+from landscape.analysis.metric import metric_grid
+from landscape.analysis.performance import best_gain
+from landscape.analysis.walks import steps_reached
+from landscape.analysis.wording import counted, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
@@ -33,7 +34,7 @@ def told(dataset: xr.Dataset, n: int) -> str:
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
     """One study's map; a click on that of the chosen one sets q and n."""
     qs, ns = (fine_grid if grid == "fine" else paper_grid)(dataset)
-    whole = min(n, walked(dataset))
+    whole = min(n, steps_reached(dataset))
     st.markdown(told(dataset, whole))
     show.chart(
         sensitivity_map(dataset, qs, ns, measure, rank, (q, whole)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscape.analysis.metric import PAPER_QUANTILES, is_text
+from landscape.analysis.metric import PAPER_QUANTILES
+from landscape.analysis.performance import is_text
 from landscape.figures import (
     correlation_trajectories,
     correlation_trajectories_data,

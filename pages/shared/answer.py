@@ -7,9 +7,10 @@ import xarray as xr
 
 from landscape.analysis import wording
 from landscape.analysis.correlation import METRIC, Kind
-from landscape.analysis.metric import Measure, best_gain, initial_metric
+from landscape.analysis.metric import initial_metric
 from landscape.analysis.paired import leads
-from landscape.analysis.unranked import why_unranked
+from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.wording import why_unranked
 from landscape.figures import predictor_ranks_data
 from pages.shared import ranking
 from pages.shared.show import bold, escaped

@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 import xarray as xr
 
-from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, prefix, threshold
+from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
+from landscape.analysis.walks import prefix
 
 FEW = 0.25  # distinct barriers, as a share of n, under which λ moves in jumps that matter
 

@@ -13,7 +13,8 @@ import streamlit as st
 import xarray as xr
 
 from landscape.analysis.correlation import KINDS
-from landscape.analysis.metric import MEASURES, usual_measure, walked
+from landscape.analysis.performance import MEASURES, usual_measure
+from landscape.analysis.walks import steps_reached
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library
 
@@ -214,7 +215,9 @@ Values = dict[str, Any]
 
 CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "q": lambda d, v: Range("Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of the base's own barriers."),
-    "n": lambda d, v: Range("Permutations n", 1, walked(d), 1, walked(d), "How many steps of the walk count."),
+    "n": lambda d, v: Range(
+        "Permutations n", 1, steps_reached(d), 1, steps_reached(d), "How many steps of the walk count."
+    ),
     "measure": lambda d, v: Choices(
         "Performance", MEASURES, usual_measure(d), "What A and so the gain G measure.", True
     ),

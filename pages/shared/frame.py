@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 import xarray as xr
 
-from landscape.analysis.metric import walked
+from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.study import Study
 from pages.shared import controls, library, running
@@ -73,8 +73,8 @@ def so_far(dataset: xr.Dataset) -> str:
     whole, steps = dataset.sizes["seed"] * dataset.sizes["candidate"], dataset.sizes["permutation"]
     return (
         f"So far {models} of {whole} candidates (seeds counted apart) have been walked, each for at least "
-        f"{walked(dataset)} of {steps} steps. The barriers of these walks are final; means change with further seeds, "
-        "and a link without n takes all the steps there are when it is opened."
+        f"{steps_reached(dataset)} of {steps} steps. The barriers of these walks are final; means change with further "
+        "seeds, and a link without n takes all the steps there are when it is opened."
     )
 
 

@@ -1,0 +1,79 @@
+"""The house as ARCHITECTURE.md draws it: who may import whom, and how large its rooms are."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import landscape
+import landscape.study
+
+ROOT = Path(__file__).parents[1]
+LOOKING = ("study", "data", "store", "analysis", "figures", "cli")
+SOURCES = sorted((ROOT / "landscape").rglob("*.py"))
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    """Checks the contracts of `pyproject.toml`, as CI does."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+def test_imports_keep_the_contracts() -> None:
+    checked = lint_imports(ROOT)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("where", "line", "broken"),
+    [
+        ("landscape/analysis/curves.py", "import flax", "landscape.analysis is not allowed to import flax"),
+        ("landscape/study/base.py", "import landscape.store.netcdf", "landscape.study is not allowed to import"),
+        ("pages/shared/show.py", "import landscape.models", "pages is not allowed to import jax"),
+        ("landscape/models/mlp.py", "import streamlit", "landscape is not allowed to import streamlit"),
+    ],
+)
+def test_the_contracts_notice(tmp_path: Path, where: str, line: str, broken: str) -> None:
+    for name in ("landscape", "pages"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=lambda *_: {"gallery", "__pycache__"})
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / where).open("a") as file:
+        file.write(f"\n{line}\n")
+    checked = lint_imports(tmp_path)
+    assert checked.returncode == 1 and broken in checked.stdout, checked.stdout
+
+
+def test_looking_at_results_loads_no_jax() -> None:
+    """Every module of the packages that look, and the app's side of jobs, in a process of its own."""
+    packages = (landscape.__path__[0] + f"/{name}" for name in LOOKING)
+    names = [
+        f"landscape.{Path(package).name}.{module.name}"
+        for package in packages
+        for module in pkgutil.walk_packages([package])
+    ]
+    assert len(names) > 40
+    code = (
+        f"import importlib, sys; list(map(importlib.import_module, {[*names, 'landscape.jobs.client']!r}))\n"
+        "sys.exit(str({'jax', 'jaxlib', 'flax', 'optax', 'streamlit'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.stderr == "set()\n"
+
+
+def test_functions_are_short() -> None:
+    """Without their docstrings, which may be long: shapes, units, examples and references are worth their lines."""
+    functions = {
+        f"{path.relative_to(ROOT)}:{node.name}": node.body[-1].end_lineno - node.body[0].lineno
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert functions and {name: lines for name, lines in functions.items() if lines >= 40} == {}

@@ -16,6 +16,7 @@ from synthetic import small_study, synthetic, without
 
 from landscape import open_study
 from landscape.analysis import correlation, metric, performance
+from landscape.analysis.scores import TIE, candidate_scores, predictor_named, with_ties
 from landscape.store.places import GALLERY
 from landscape.study.schema import PROXIES
 
@@ -77,7 +78,7 @@ def test_an_unknown_kind_is_named() -> None:
 
 
 def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
-    scores = correlation.candidate_scores(dataset, 0.4, 50)
+    scores = candidate_scores(dataset, 0.4, 50)
     assert scores["predictor"].values.tolist() == ["M0", "parameters", *PROXIES, "sotl_e"]
     start = metric.manifold_metric(dataset, 0.4, 50).isel(checkpoint=0)
     assert_array_equal(scores.sel(predictor="M0"), start)
@@ -88,7 +89,7 @@ def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
 
 def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.Dataset) -> None:
     assert dataset["proxy"].sel(predictor="snip").std("candidate").min() > 0
-    assert (correlation.candidate_scores(dataset, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
+    assert (candidate_scores(dataset, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
     found = correlation.predictor_correlation(dataset, 0.4, 50, "accuracy")
     assert found.sel(predictor="snip").isnull().all()
     assert found.sel(predictor="grad_norm").notnull().all()
@@ -106,9 +107,9 @@ def test_scores_that_rounding_tells_apart_are_ties_and_have_no_rank(dataset: xr.
         ([4.0], [4.0]),
     ],
 )
-def test_settled_scores(scores: list[float], expected: list[float]) -> None:
-    assert_array_equal(correlation.with_ties(scores), expected)
-    assert_array_equal(correlation.with_ties([scores, scores]), [expected, expected])
+def test_steps_of_rounding_become_ties(scores: list[float], expected: list[float]) -> None:
+    assert_array_equal(with_ties(scores), expected)
+    assert_array_equal(with_ties([scores, scores]), [expected, expected])
 
 
 @pytest.mark.parametrize("name", [folder.name for folder in sorted(GALLERY.iterdir())])
@@ -118,14 +119,14 @@ def test_rounding_and_differences_lie_far_from_the_margin_between_them(name: str
     for predictor in scores["predictor"].values.tolist():
         values = np.sort(scores.sel(predictor=predictor).values.astype(np.float64))
         steps = np.diff(values) / np.abs(values[:, 1:])
-        if not correlation.predictor_named(predictor).sees_width:
-            assert not np.any((steps > correlation.TIE / 5) & (steps < 5 * correlation.TIE))
+        if not predictor_named(predictor).sees_width:
+            assert not np.any((steps > TIE / 5) & (steps < 5 * TIE))
 
 
 def test_unknown_parameter_counts_are_missing(dataset: xr.Dataset) -> None:
     partial = dataset.copy(deep=True)
     partial["parameters"][1] = -1
-    assert correlation.candidate_scores(partial, 0.4, 50).sel(predictor="parameters")[:, 0].isnull().all()
+    assert candidate_scores(partial, 0.4, 50).sel(predictor="parameters")[:, 0].isnull().all()
 
 
 @pytest.mark.parametrize("kind", correlation.KINDS)

@@ -7,18 +7,11 @@ import plotly.graph_objects as go
 import xarray as xr
 from scipy import stats
 
-from landscape.analysis.correlation import (
-    LETTERS,
-    METRIC,
-    PARAMETERS,
-    RANGE,
-    Kind,
-    candidate_scores,
-    predictor_correlation,
-)
+from landscape.analysis.correlation import LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import metric_interval, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
+from landscape.analysis.scores import METRIC, PARAMETERS, candidate_scores
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,

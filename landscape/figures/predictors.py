@@ -11,20 +11,10 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from landscape.analysis.correlation import (
-    KINDS,
-    LETTERS,
-    METRIC,
-    RANGE,
-    SOTL_E,
-    Kind,
-    candidate_scores,
-    predictor_correlation,
-    predictor_named,
-    with_ties,
-)
+from landscape.analysis.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import over_seeds, spread
 from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.scores import METRIC, SOTL_E, candidate_scores, predictor_named, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.style import (

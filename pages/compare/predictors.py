@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 import xarray as xr
 
-from landscape.analysis.correlation import METRIC
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
 from landscape.analysis.predictors import PREDICTORS
+from landscape.analysis.scores import METRIC
 from landscape.analysis.wording import why_unranked
 from landscape.figures import (
     predictor_cost_data,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from landscape.analysis.correlation import LETTERS, METRIC, PARAMETERS, Kind
+from landscape.analysis.correlation import LETTERS, Kind
+from landscape.analysis.scores import METRIC, PARAMETERS
 from landscape.analysis.wording import counted, deviation
 from landscape.figures import heading
 

@@ -1,0 +1,112 @@
+"""The score that each predictor of the performance gain gives each candidate of a result.
+
+Sections are those of Malviya et al. (2024), arXiv 2405.15895. `landscape.analysis.predictors` defines the predictors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from landscape.analysis.metric import initial_metric
+from landscape.analysis.predictors import PREDICTORS, Predictor
+
+METRIC, PARAMETERS, SOTL_E = "M0", "parameters", "sotl_e"  # the predictors that are not in the variable `proxy`
+# Relative: scores that exact widening cannot change differ by rounding, up to 8.2e-6 in the shipped studies; the least
+# step there between scores that do differ is 0.5.
+TIE = 1e-4
+
+
+def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
+    """The score that each predictor gives each candidate, with the sign that makes a greater one promise more.
+
+    The predictors are M₀ in percent, the parameter count, the zero-cost proxies right after the expansion, and
+    −SoTL-E of the first epoch, the only one that needs an epoch of training. Scores of proxies that exact widening
+    cannot change are made equal where they differ by rounding only: see `with_ties`.
+
+    Args:
+      dataset: a result, as `landscape.open_study` returns it.
+      q, n: as for `landscape.manifold_metric`.
+
+    Returns:
+      The scores with dims (predictor, seed, candidate), each predictor in its own unit; NaN where one is missing.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scores import candidate_scores
+      >>> scores = candidate_scores(landscape.open_study("digits-mlp"), q=0.4, n=1000)
+      >>> scores["predictor"].values.tolist()
+      ['M0', 'parameters', 'grad_norm', 'snip', 'grasp', 'synflow', 'jacov', 'sotl_e']
+      >>> scores.sel(predictor="parameters", seed=0).values
+      array([ 535.,  610.,  760.,  910., 1360.])
+
+    References:
+      Malviya et al. (2024), sections 4.2 and A.2.3.
+    """
+    metric = initial_metric(dataset, q, n)
+    counts = dataset["parameters"].sel(model=dataset["candidate"].values).values.astype(np.float64)  # candidate
+    counts = np.where(counts < 0, np.nan, counts)
+    rows = {METRIC: metric.values, PARAMETERS: np.broadcast_to(counts, metric.shape)}  # each seed candidate
+    for name in dataset["predictor"].values.tolist():
+        scores = dataset["proxy"].sel(predictor=name).transpose("seed", "candidate").values.astype(np.float64)
+        rows[name] = scores if predictor_named(name).sees_width else with_ties(scores)
+    rows[SOTL_E] = _first_epoch(dataset)
+    coords = {"predictor": list(rows), "seed": dataset["seed"], "candidate": dataset["candidate"]}
+    return xr.DataArray(np.stack(list(rows.values())), coords, ("predictor", "seed", "candidate"), "score")
+
+
+def predictor_named(name: str) -> Predictor:
+    """The definition, cost and source of a predictor, by its name in `candidate_scores`.
+
+    Raises:
+      KeyError: if no predictor has this name.
+
+    Example:
+      >>> from landscape.analysis.scores import predictor_named
+      >>> predictor_named("M0").reference
+      'Malviya et al. 2024, arXiv 2405.15895'
+    """
+    return PREDICTORS["manifold_metric" if name == METRIC else name]
+
+
+def _first_epoch(dataset: xr.Dataset) -> np.ndarray:
+    """−SoTL-E of the first epoch after the expansion; NaN where there was no training."""
+    losses = dataset["sotl_e"].transpose("epoch", "seed", "candidate").values
+    return -losses[1].astype(np.float64) if len(losses) > 1 else np.full(losses.shape[1:], np.nan)
+
+
+def with_ties(scores: ArrayLike, tolerance: float = TIE) -> Float[np.ndarray, ...]:
+    """The scores, with values that differ by rounding only made equal, so that rank correlations see ties.
+
+    The values of a row are sorted; wherever a step is at most `tolerance` of the size of its two values, the greater
+    takes the value of the smaller, so that a run of such steps becomes its first value.
+
+    Args:
+      scores: of shape (..., n); NaN is left as it is.
+      tolerance: relative.
+
+    Returns:
+      An array of the same shape.
+
+    Example:
+      >>> from landscape.analysis.scores import with_ties
+      >>> with_ties([1.000001, 1.0, 2.0])
+      array([1., 1., 2.])
+
+    References:
+      The rule is this project's own: exact widening leaves SNIP, SynFlow and Jacov unchanged (Chen et al., "Net2Net",
+      2016, arXiv 1511.05641, preserve the function), and what is left of a difference has no rank.
+    """
+    scores = np.asarray(scores, np.float64)
+    order = np.argsort(scores, -1)  # ... n, NaN last
+    ordered = np.take_along_axis(scores, order, -1)  # ... n
+    size = np.maximum(np.abs(ordered[..., 1:]), np.abs(ordered[..., :-1]))  # ... n-1
+    rises = ~(np.diff(ordered) <= tolerance * size)  # ... n-1; true next to NaN as well
+    starts = np.concatenate([np.ones((*scores.shape[:-1], 1), bool), rises], -1)  # ... n, where a run begins
+    first = np.maximum.accumulate(np.where(starts, np.arange(scores.shape[-1]), 0), -1)  # ... n, the run's first place
+    return np.take_along_axis(np.take_along_axis(ordered, first, -1), np.argsort(order, -1), -1)

@@ -24,18 +24,17 @@ from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.analysis.cost import midpoint_multiply_adds, multiply_adds
-from landscape.analysis.flops import described
 from landscape.barriers.midpoint import distinct_midpoints, midpoint_barriers, midpoint_changes
 from landscape.barriers.walk import compose, draw_swaps, seen_from_start
 from landscape.data.masking import mask
-from landscape.models import build
+from landscape.data.shapes import examples_of
 from landscape.models.cut import cut_at
 from landscape.models.functional import logits, merge, split
 from landscape.models.symmetry import between
 from landscape.numerics.loss import cross_entropy
 from landscape.numerics.precision import exact
 from landscape.study import Study, validated
-from landscape.study.spec import TextSpec
+from landscape.study.examples import TextSpec
 
 N = 1000  # steps of the walk whose time is given, a step
 
@@ -187,10 +186,10 @@ def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:
         length, classes = study.data.sequence_length, study.data.vocabulary
         examples = mask(rng.integers(5, classes, (batch, length)).astype(np.int32), rng, classes)
         inputs, targets = jax.tree.map(jnp.asarray, examples.inputs), examples.targets
-        return study, build(study.model, (length,), classes, nnx.Rngs(0)), inputs, targets
+        return study, study.model.build((length,), classes, nnx.Rngs(0)), inputs, targets
     images = jnp.asarray(rng.normal(size=(batch, 32, 32, 3)).astype(np.float32))
-    classes = described(study.data).classes
-    model = build(study.model, (32, 32, 3), classes, nnx.Rngs(0))
+    classes = examples_of(study.data).classes
+    model = study.model.build((32, 32, 3), classes, nnx.Rngs(0))
     return study, model, images, rng.integers(0, classes, batch)
 
 

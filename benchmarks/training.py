@@ -18,10 +18,9 @@ from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.data import Split
-from landscape.models import build
 from landscape.models.functional import split, trainable
 from landscape.study import Training
-from landscape.study.spec import CnnSpec, MlpSpec
+from landscape.study.kinds import CnnSpec, MlpSpec
 from landscape.training.epoch import Plan, in_turn, run_epoch, scanned, together
 
 STEPS = 4
@@ -45,7 +44,7 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2 * batch, 32, 32, 3)).astype(np.float32)
     examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
-    model = build(MODELS[name], (32, 32, 3), 10, nnx.Rngs(0))
+    model = MODELS[name].build((32, 32, 3), 10, nnx.Rngs(0))
     graphdef, weights = split(model)
     plan = Plan(Training(batch_size=batch), steps, trainable(model))
     network = plan.begin(weights)

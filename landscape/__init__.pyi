@@ -10,6 +10,8 @@ from .models.cut import Cut
 from .models.net2net import deepen, widen
 from .models.symmetry import Axis, Group
 from .store.results import open_study
+from .study.kinds import Layer, ModelSpec, register_model
+from .study.predictors import Predictor, register_proxy
 from .study.presets import preset, presets
 from .study.study import Study, from_toml
 
@@ -17,6 +19,9 @@ __all__ = [
     "Axis",
     "Cut",
     "Group",
+    "Layer",
+    "ModelSpec",
+    "Predictor",
     "Study",
     "best_gain",
     "compose",
@@ -35,6 +40,8 @@ __all__ = [
     "preset",
     "presets",
     "proxies",
+    "register_model",
+    "register_proxy",
     "run",
     "threshold",
     "widen",

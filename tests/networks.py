@@ -13,11 +13,11 @@ from scipy.special import logsumexp
 
 from landscape.data import Data, Split
 from landscape.data import load as load_data
-from landscape.models import build
 from landscape.models.functional import Weights, logits, merge, split
 from landscape.models.symmetry import Axis, Group
 from landscape.numerics.loss import cross_entropy
-from landscape.study.spec import CnnSpec, DataSpec, MlpSpec
+from landscape.study.examples import DataSpec
+from landscape.study.kinds import CnnSpec, MlpSpec
 
 SPECS = {
     "mlp1": MlpSpec(kind="mlp", hidden=(6,)),
@@ -46,7 +46,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 def initial(name: str, seed: int) -> tuple[nnx.GraphDef, Weights]:
     """A network of `SPECS` with normal weights, drawn on the host, which compiles nothing."""
     shape = data().train.inputs.shape[1:]
-    graphdef, shapes = split(nnx.eval_shape(lambda: build(SPECS[name], shape, data().classes, nnx.Rngs(0))))
+    graphdef, shapes = split(nnx.eval_shape(lambda: SPECS[name].build(shape, data().classes, nnx.Rngs(0))))
     rng = np.random.default_rng(seed)
     drawn = {path: rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]) for path, leaf in shapes.items()}
     return graphdef, {path: jnp.asarray(array, jnp.float32) for path, array in drawn.items()}

@@ -16,9 +16,9 @@ from synthetic import small_study, synthetic, without
 
 from landscape import open_study
 from landscape.analysis import correlation, metric, performance
-from landscape.analysis.scores import TIE, candidate_scores, predictor_named, with_ties
+from landscape.analysis.scores import TIE, candidate_scores, with_ties
 from landscape.store.places import GALLERY
-from landscape.study.schema import PROXIES
+from landscape.study.predictors import predictor_named, proxies
 
 SCIPY = {"kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr}
 TIED = st.integers(-3, 3).map(float)
@@ -79,7 +79,7 @@ def test_an_unknown_kind_is_named() -> None:
 
 def test_predictors_of_a_result(dataset: xr.Dataset) -> None:
     scores = candidate_scores(dataset, 0.4, 50)
-    assert scores["predictor"].values.tolist() == ["M0", "parameters", *PROXIES, "sotl_e"]
+    assert scores["predictor"].values.tolist() == ["M0", "parameters", *proxies(), "sotl_e"]
     start = metric.manifold_metric(dataset, 0.4, 50).isel(checkpoint=0)
     assert_array_equal(scores.sel(predictor="M0"), start)
     assert_array_equal(scores.sel(predictor="parameters").isel(seed=0), dataset["parameters"][1:])

@@ -11,13 +11,13 @@ import pytest
 from flax import nnx
 from synthetic import small_study, synthetic
 
-from landscape.analysis import cost, flops
+from landscape.analysis import cost
 from landscape.barriers import by_activations
 from landscape.data.masking import slots
+from landscape.data.shapes import examples_of, image_examples
 from landscape.models.functional import split
 from landscape.study import Study, validated
 from landscape.study.presets import preset, presets
-from landscape.study.spec import TextSpec
 
 SHAPE = (8, 8, 1)
 
@@ -65,11 +65,10 @@ STUDIES = [
 
 
 def networks(study: Study) -> list[nnx.Module]:
-    from landscape.models import build
     from landscape.models.net2net import expand
 
-    described = flops.described(study.data)
-    base = build(study.model, described.shape, described.classes, nnx.Rngs(0))
+    examples = examples_of(study.data)
+    base = study.model.build(examples.shape, examples.classes, nnx.Rngs(0))
     key = jax.random.key(0)
     return [base, *(expand(base, candidate, study.expansion, key) for candidate in study.candidates)]
 
@@ -93,7 +92,7 @@ def products(jaxpr) -> int:
 
 
 def one_input(study: Study):
-    if isinstance(study.data, TextSpec):
+    if study.data.modality == "text":
         length = study.data.sequence_length
         return {"tokens": jnp.zeros((1, length), int), "positions": jnp.zeros((1, slots(length)), int)}
     return jnp.zeros((1, *SHAPE))
@@ -160,17 +159,17 @@ def swaps(units: int) -> np.ndarray:
 
 def test_digits_are_described_as_they_load():
     from landscape.data import load
-    from landscape.study.spec import DataSpec
+    from landscape.study.examples import DataSpec
 
-    loaded, described = load(DataSpec()), cost.examples("digits")
-    assert described.shape == loaded.train.inputs.shape[1:]
-    assert described.classes == loaded.classes
-    assert described.labelled == len(loaded.train) + len(loaded.validation)
+    loaded, found = load(DataSpec()), image_examples("digits")
+    assert found.shape == loaded.train.inputs.shape[1:]
+    assert found.classes == loaded.classes
+    assert found.labelled == len(loaded.train) + len(loaded.validation)
 
 
 def test_an_unknown_set_is_named():
     with pytest.raises(ValueError, match="nowhere"):
-        cost.examples("nowhere")
+        image_examples("nowhere")
 
 
 def test_the_estimate_of_the_reference_itself_is_its_time():

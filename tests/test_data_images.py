@@ -19,7 +19,7 @@ from prepared_sets import TEXT, write_images, write_set
 from landscape.data import available, catalogue, load, prepare, status
 from landscape.data.images import moments
 from landscape.data.split import divide
-from landscape.study.spec import DataSpec
+from landscape.study.examples import DataSpec
 
 REAL = os.environ.get("TFDS_DATA_DIR")
 

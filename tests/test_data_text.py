@@ -22,7 +22,7 @@ from landscape.data.corpora import Corpus, read
 from landscape.data.masking import IGNORED, ROWS, mask, slots
 from landscape.data.text import pack
 from landscape.data.wordpiece import CLS, MASK, SEP, SPECIALS, UNKNOWN, encode, encoded, train
-from landscape.study.spec import TextSpec
+from landscape.study.examples import TextSpec
 
 REAL = os.environ.get("TFDS_DATA_DIR")
 real = pytest.mark.skipif(
@@ -137,7 +137,7 @@ def test_same_text_gives_the_same_examples_in_a_new_process(tmp_path, environmen
     code = """
 import hashlib
 from landscape.data import load
-from landscape.study.spec import TextSpec
+from landscape.study.examples import TextSpec
 data = load(TextSpec(name="python-docs", sequence_length=64, vocabulary=2000, train_size=200, seed=3))
 arrays = [*data.train.inputs.values(), data.train.targets, *data.validation.inputs.values(), data.validation.targets]
 print(data.classes, hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())

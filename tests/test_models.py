@@ -6,11 +6,10 @@ import pytest
 from flax import nnx
 from networks import GROUPS, SPECS, batch, forward, outputs, plain, trained
 
-from landscape.models import build
 from landscape.models.chain import max_pool
 from landscape.models.functional import split
 from landscape.models.net2net import deepen
-from landscape.study.spec import CnnSpec, MlpSpec
+from landscape.study.kinds import CnnSpec, MlpSpec
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -77,11 +76,11 @@ def test_max_pooling_is_the_maximum_of_each_block():
 @pytest.mark.parametrize("shape", [(64,), (1, 8, 1)])
 def test_a_cnn_wants_images(shape):
     with pytest.raises(ValueError, match="a CNN needs images"):
-        build(CnnSpec(kind="cnn"), shape, 10, nnx.Rngs(0))
+        CnnSpec().build(shape, 10, nnx.Rngs(0))
 
 
 def test_an_mlp_flattens_whatever_comes():
-    spec = MlpSpec(kind="mlp", hidden=(4,))
-    models = [build(spec, shape, 3, nnx.Rngs(0)) for shape in ((2, 3, 1), (6,))]
+    spec = MlpSpec(hidden=(4,))
+    models = [spec.build(shape, 3, nnx.Rngs(0)) for shape in ((2, 3, 1), (6,))]
     x = jnp.arange(12.0).reshape(2, 2, 3, 1)
     np.testing.assert_array_equal(models[0](x), models[1](x.reshape(2, 6)))

@@ -12,7 +12,7 @@ from landscape.models.functional import split
 from landscape.models.net2net import copied_units, copy_shares, deepen, expand, named_group, widen
 from landscape.models.symmetry import Axis, Group
 from landscape.study import Expansion
-from landscape.study.spec import Deepen, Widen
+from landscape.study.steps import Deepen, Widen
 
 KEY = jax.random.key(3)
 

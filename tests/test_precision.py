@@ -10,17 +10,16 @@ from flax import nnx
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.surface import surface_losses
-from landscape.models import build
 from landscape.models.functional import split
 from landscape.models.symmetry import Axis, Group
 from landscape.numerics import precision
+from landscape.study.kinds import MlpSpec
 from landscape.study.schema import ALPHAS
-from landscape.study.spec import MlpSpec
 
 
 def network_and_batch():
     rng = np.random.default_rng(0)
-    model = build(MlpSpec(kind="mlp", hidden=(9,)), (8, 8, 1), 10, nnx.Rngs(0))
+    model = MlpSpec(hidden=(9,)).build((8, 8, 1), 10, nnx.Rngs(0))
     return model, rng.normal(size=(512, 8, 8, 1)).astype(np.float32), rng.integers(10, size=512)
 
 

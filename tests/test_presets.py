@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from landscape.analysis.scores import PARAMETERS, candidate_scores
+from landscape.analysis.scores import candidate_scores
 from landscape.cli.parser import main
 from landscape.data import status
 from landscape.store.results import Store
+from landscape.study.predictors import PARAMETERS
 from landscape.study.presets import preset, presets
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pkgutil import resolve_name
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,8 @@ from networks import batch, forward, trained
 from networks import loss as numpy_loss
 
 from landscape import proxies
-from landscape.analysis.metric import manifold_size, threshold
-from landscape.analysis.predictors import PREDICTORS
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.timing import timed_walk
 from landscape.barriers.walk import permute
 from landscape.models.cnn import cnn
 from landscape.models.functional import merge, split
@@ -21,6 +21,8 @@ from landscape.models.mlp import mlp
 from landscape.models.net2net import widen
 from landscape.proxies import TokenModel, _snip
 from landscape.proxies._network import scored_weights
+from landscape.study.predictors import METRIC, PARAMETERS, PREDICTORS, SOTL_E
+from landscape.study.predictors import proxies as registered
 
 FIVE = ("grad_norm", "snip", "grasp", "synflow", "jacov")
 FEATURES, UNITS, CLASSES, EXAMPLES = 9, 6, 4, 5
@@ -451,42 +453,40 @@ def test_integers_to_a_network_of_real_numbers_are_refused():
 
 
 def test_table_names_functions_that_exist():
-    functions = {key: predictor.function for key, predictor in PREDICTORS.items()}
-    assert {key for key, function in functions.items() if function is None} == {"manifold_metric", "sotl_e"}
-    assert all(callable(getattr(proxies, function)) for function in functions.values() if function)
+    assert PREDICTORS.keys() - registered() == {METRIC, PARAMETERS, SOTL_E}
+    assert {key: resolve_name(proxy.function) for key, proxy in registered().items()} == {
+        name: getattr(proxies, name) for name in FIVE
+    }
 
 
-def test_measures_every_predictor_that_needs_no_training():
+def test_times_every_registered_proxy():
     jax.clear_caches()  # other tests may have compiled the same programs
     model, inputs, targets = dense()
+    measured = proxies.timed_scores(model, inputs, targets)
+    assert list(measured) == list(registered())
+    for name, measurement in measured.items():
+        assert measurement.value == pytest.approx(score(name, model, inputs, targets), rel=1e-6)
+        assert measurement.seconds > 0
+        assert measurement.compile_seconds > 0
+
+
+def test_a_timed_walk_has_the_barriers_of_the_walk():
+    jax.clear_caches()
+    model, inputs, targets = dense()
     permutations = np.stack([np.roll(np.arange(UNITS), i) for i in (1, 2, 3)])
-    base = np.array([0.0, 0.1, 0.2, 99.0])
-    measured = proxies.measure(
-        model, inputs, targets, permutations=permutations, group="hidden1", base_barriers=base, q=0.5
-    )
-    assert set(measured) == {key for key, predictor in PREDICTORS.items() if not predictor.training}
-    for name in FIVE:
-        assert measured[name].value == pytest.approx(score(name, model, inputs, targets), rel=1e-6)
-        assert measured[name].compile_seconds > 0
-    assert all(measurement.seconds > 0 for measurement in measured.values())
-    assert measured["parameters"].value == (FEATURES + 1) * UNITS + (UNITS + 1) * CLASSES
+    walked = timed_walk(model, permutations, inputs, targets, group="hidden1")
     barriers = midpoint_barriers(model, permutations, inputs, targets, group="hidden1")
-    limit = threshold(base[:3], 0.5)
-    expected = 100 * (manifold_size(barriers, limit) - manifold_size(base[:3], limit))
-    assert measured["manifold_metric"].value == pytest.approx(expected)
+    np.testing.assert_array_equal(walked.barriers, barriers)
+    assert walked.seconds > 0
+    assert walked.compile_seconds > 0
+    longer = timed_walk(model, permutations, inputs, targets, group="hidden1", known=barriers[:2])
+    np.testing.assert_array_equal(longer.barriers, barriers)
+
+
+def test_parameters_count_every_weight():
+    assert proxies.parameters(dense()[0]) == (FEATURES + 1) * UNITS + (UNITS + 1) * CLASSES
 
 
 def test_parameters_leave_running_statistics_out():
     norms = 2 * UNITS  # scale and bias
     assert proxies.parameters(normalised()[0]) == proxies.parameters(dense()[0]) + norms
-
-
-@pytest.mark.parametrize(
-    ("keywords", "message"),
-    [({"group": None}, "need the unit group"), ({"group": "hidden1", "base_barriers": np.ones(2)}, "got 2")],
-)
-def test_measure_refuses_half_a_walk(keywords, message):
-    model, inputs, targets = dense()
-    permutations = np.stack([np.roll(np.arange(UNITS), i) for i in (1, 2, 3)])
-    with pytest.raises(ValueError, match=message):
-        proxies.measure(model, inputs, targets, permutations=permutations, **keywords)

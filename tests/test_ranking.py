@@ -12,8 +12,8 @@ from landscape import figures
 from landscape.analysis.correlation import predictor_correlation
 from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
-from landscape.analysis.scores import METRIC, PARAMETERS
 from landscape.analysis.wording import why_unranked
+from landscape.study.predictors import METRIC, PARAMETERS
 from pages.shared import answer, ranking
 
 Q, N, MEASURE = 0.4, 50, "accuracy"

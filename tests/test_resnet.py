@@ -18,7 +18,6 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data import Split
 from landscape.jobs.measurements import Probe, seed_curves
-from landscape.models import build
 from landscape.models.batch_norm import reestimated
 from landscape.models.cut import cut_at
 from landscape.models.functional import Weights, logits, merge, split
@@ -26,7 +25,7 @@ from landscape.models.net2net import deepen, widen
 from landscape.models.symmetry import take
 from landscape.numerics import microbatch
 from landscape.study import validated
-from landscape.study.spec import ResNetSpec
+from landscape.study.kinds import ResNetSpec
 
 SPEC = SPECS["resnet18"]
 STAGES = [f"stage{i}" for i in range(1, 5)]
@@ -74,7 +73,7 @@ def walk(model: nnx.Module, group: str, n: int) -> np.ndarray:
 
 
 def test_it_has_the_published_number_of_parameters():
-    model = nnx.eval_shape(lambda: build(ResNetSpec(kind="resnet18"), (32, 32, 3), 10, nnx.Rngs(0)))
+    model = nnx.eval_shape(lambda: ResNetSpec().build((32, 32, 3), 10, nnx.Rngs(0)))
     parameters = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     assert sum(prod(array.shape) for array in jax.tree.leaves(parameters)) == 11_173_962
 
@@ -122,7 +121,7 @@ class Plain:
 
 def test_it_is_trained_statistics_included():
     """No array is what a new network has, and the statistics are those of activations: near the batch's own."""
-    fresh = split(build(SPEC, (8, 8, 1), 10, nnx.Rngs(0)))[1]
+    fresh = split(SPEC.build((8, 8, 1), 10, nnx.Rngs(0)))[1]
     weights = split(resnet())[1]
     assert all(np.abs(weights[path] - fresh[path]).max() > 1e-3 for path in fresh)
     losses = [Plain(weights, of_batch).loss() for of_batch in (False, True)]
@@ -153,7 +152,7 @@ def test_groups_have_the_sizes_of_the_specification():
 @pytest.mark.parametrize("shape", [(64,), (8, 8)])
 def test_it_wants_images(shape):
     with pytest.raises(ValueError, match="a ResNet needs images"):
-        build(SPEC, shape, 10, nnx.Rngs(0))
+        SPEC.build(shape, 10, nnx.Rngs(0))
 
 
 # --- permutations ---

@@ -217,7 +217,7 @@ BAD = [
     ({"model": 3}, ["model", "given 3"]),
     ({"model.hidden": []}, ["model.hidden: ", "at least 1"]),
     ({"data": {"name": "python-docs"}}, ["'mlp' cannot read python-docs", "'bert'"]),
-    ({"model": {"kind": "bert"}}, ["'bert' cannot read digits", "'mlp', 'cnn' or 'resnet18'"]),
+    ({"model": {"kind": "bert"}}, ["'bert' cannot read digits", "'mlp', 'cnn', 'resnet18'"]),
     ({"model.hidden": [3, 5]}, ["hidden1 = 3", "at least 4"]),
     ({"walk.group": "hidden9"}, ["'hidden9'", "hidden1, hidden2"]),
     ({"walk.permutations": 0}, ["walk.permutations", "greater than or equal to 1", "given 0"]),

@@ -12,10 +12,10 @@ from flax import nnx
 from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
-from landscape.models import build
 from landscape.models.functional import logits, merge, split
 from landscape.study import Training
-from landscape.study.spec import BertSpec, CnnSpec, DataSpec, MlpSpec, ModelSpec, ResNetSpec
+from landscape.study.examples import DataSpec
+from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
 from landscape.training.fit import fit
 
 LENGTH, VOCABULARY = 20, 40
@@ -47,7 +47,7 @@ def trained(name: str) -> Trained:
     spec = SPECS[name]
     data = text() if isinstance(spec, BertSpec) else images()
     shape = (LENGTH,) if isinstance(spec, BertSpec) else data.train.inputs.shape[1:]
-    model = build(spec, shape, data.classes, nnx.Rngs(0))
+    model = spec.build(shape, data.classes, nnx.Rngs(0))
     training = Training(learning_rate=1e-2, batch_size=16)
     _, first, *_, last = fit(model, data, training, 10, jax.random.key(3))
     assert last.train_loss < 0.95 * first.train_loss

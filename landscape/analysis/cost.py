@@ -14,25 +14,15 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from landscape.analysis.flops import consumer, described, examples, layers
+from landscape.data.shapes import examples_of
 from landscape.study import Study
+from landscape.study.kinds import Layer
 from landscape.study.member import members
-from landscape.study.schema import ALPHAS, PHASES, PROXIES, SPLITS, study_of
-
-__all__ = [
-    "Estimate",
-    "Work",
-    "estimate",
-    "examples",
-    "midpoint_multiply_adds",
-    "multiply_adds",
-    "nearest",
-    "parameters",
-    "work",
-]
+from landscape.study.predictors import proxies
+from landscape.study.schema import ALPHAS, PHASES, SPLITS, study_of
 
 BACKWARD = 2  # a backward pass, in forward passes
-PROXY_PASSES = 2 * len(PROXIES) * (1 + BACKWARD)  # each runs twice, the first time to compile
+PROXY_PASSES = 2 * (1 + BACKWARD)  # each proxy runs twice, the first time to compile
 
 
 class Work(NamedTuple):
@@ -52,21 +42,35 @@ class Estimate(NamedTuple):
 
 
 def parameters(study: Study) -> list[int]:
-    """Trainable parameters of the base and of each candidate. Raises ValueError as `examples` does."""
-    data = described(study.data)
-    return [sum(layer.parameters for layer in layers(study.model, sizes, data)) for sizes in study.group_sizes()]
+    """Trainable parameters of the base and of each candidate. Raises ValueError as `examples_of` does."""
+    return [sum(layer.parameters for layer in layers) for layers in linear_layers(study)]
 
 
 def multiply_adds(study: Study) -> list[int]:
-    """Of one example in one forward pass, for the base and each candidate. Raises ValueError as `examples` does."""
-    data = described(study.data)
-    return [sum(layer.multiply_adds for layer in layers(study.model, sizes, data)) for sizes in study.group_sizes()]
+    """Of one example in one forward pass, for the base and each candidate. Raises ValueError as `examples_of` does."""
+    return [sum(layer.multiply_adds for layer in layers) for layers in linear_layers(study)]
+
+
+def linear_layers(study: Study) -> list[list[Layer]]:
+    """The linear layers of the base and of each candidate, from the specification of its kind.
+
+    Raises:
+      ValueError: if what the images look like is not known here; see `landscape.data.shapes`.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import linear_layers
+      >>> [(layer.name, layer.fan_in, layer.units) for layer in linear_layers(preset("digits-mlp"))[0]]
+      [('hidden1', 64, 6), ('head', 6, 10)]
+    """
+    examples = examples_of(study.data)
+    return [study.model.linear_layers(sizes, examples) for sizes in study.group_sizes()]
 
 
 def work(study: Study, base_epochs: float | None = None) -> Work:
     """Multiply-adds of a whole study; `base_epochs` is how many the base trained, all that it may by default.
 
-    Raises ValueError as `examples` does.
+    Raises ValueError as `examples_of` does.
     """
     forward = multiply_adds(study)
     epochs = study.training.base_epochs if base_epochs is None else base_epochs
@@ -82,15 +86,15 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     paths = pairs * len(ALPHAS) * len(SPLITS) * batch
     curves = study.seeds * paths * sum(each * times for each, times in zip(forward, moments, strict=True))
     planes = study.walk.surface**2 * batch * sum(each * times for each, times in zip(forward, moments, strict=True))
-    proxies = PROXY_PASSES * batch * sum(forward[1:])
+    scores = PROXY_PASSES * len(proxies()) * batch * sum(forward[1:])
     return Work(
-        *(float(part) for part in (study.seeds * train, study.seeds * barriers, curves + planes, study.seeds * proxies))
+        *(float(part) for part in (study.seeds * train, study.seeds * barriers, curves + planes, study.seeds * scores))
     )
 
 
 def training_examples(study: Study) -> int:
     """How many training examples a study uses. Raises ValueError where that is known only once they are loaded."""
-    found = study.data.train_size or described(study.data).labelled - study.data.validation_size
+    found = study.data.train_size or examples_of(study.data).labelled - study.data.validation_size
     if found <= 0:
         raise ValueError(f"how many training examples {study.data.name} gives is not known before it is loaded")
     return found
@@ -98,19 +102,17 @@ def training_examples(study: Study) -> int:
 
 def midpoint_multiply_adds(study: Study) -> list[int]:
     """Of one example at one midpoint, for the base and each candidate: what follows the walked group, its reader on
-    the moved units only; or where there is no fast form, the network. Raises ValueError as `examples` does.
+    the moved units only; or where there is no fast form, the network. Raises ValueError as `examples_of` does.
     """
-    data, group = described(study.data), study.walk.group
-    found = []
-    for sizes in study.group_sizes():
-        chain = layers(study.model, sizes, data)
-        reader = consumer(group, chain) if study.walk.statistics == "interpolated" else None
-        if reader is None:
-            found.append(sum(layer.multiply_adds for layer in chain))
+    group, found = study.walk.group, []
+    for sizes, layers in zip(study.group_sizes(), linear_layers(study), strict=True):
+        readers = [i for i, layer in enumerate(layers) if layer.reads == group]
+        if not readers or study.walk.statistics == "re-estimated":
+            found.append(sum(layer.multiply_adds for layer in layers))
             continue
-        first, *rest = chain[[layer.name for layer in chain].index(reader) :]
+        reader, *rest = layers[readers[0] :]
         moved = min(1.0, 2 * math.ceil(math.log2(sizes[group])) / sizes[group])
-        found.append(round(first.multiply_adds * moved) + sum(layer.multiply_adds for layer in rest))
+        found.append(round(reader.multiply_adds * moved) + sum(layer.multiply_adds for layer in rest))
     return found
 
 
@@ -118,7 +120,7 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
     """Wall time of a study in proportion to a result that took `seconds`, phase by phase.
 
     Compiling the proxies counts once. Training of the base counts in full, though early stopping may end it
-    sooner. Raises ValueError as `examples` does, or for a reference whose times are missing.
+    sooner. Raises ValueError as `examples_of` does, or for a reference whose times are missing.
     """
     known = study_of(reference)
     spent = reference["seconds"].sum(("seed", "model"), skipna=False).sel(phase=list(PHASES[:-1])).values
@@ -137,7 +139,7 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
 def nearest(study: Study, others: Iterable[Study]) -> Study | None:
     """The study whose networks are nearest in kind, then in size; those that cannot be counted are passed over.
 
-    Raises ValueError as `examples` does for the study itself.
+    Raises ValueError as `examples_of` does for the study itself.
     """
     size = math.log(sum(multiply_adds(study)))
 

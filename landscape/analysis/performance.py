@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from landscape.study.schema import study_of
-from landscape.study.spec import TextSpec
 
 Measure = Literal["accuracy", "negative log loss"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -48,7 +47,7 @@ def is_text(dataset: xr.Dataset) -> bool:
       >>> is_text(landscape.open_study("digits-mlp"))
       False
     """
-    return isinstance(study_of(dataset).data, TextSpec)
+    return study_of(dataset).data.modality == "text"
 
 
 def performance(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:

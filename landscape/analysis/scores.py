@@ -1,6 +1,6 @@
 """The score that each predictor of the performance gain gives each candidate of a result.
 
-Sections are those of Malviya et al. (2024), arXiv 2405.15895. `landscape.analysis.predictors` defines the predictors.
+Sections are those of Malviya et al. (2024), arXiv 2405.15895. `landscape.study.predictors` defines the predictors.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from landscape.analysis.metric import initial_metric
-from landscape.analysis.predictors import PREDICTORS, Predictor
+from landscape.study.predictors import METRIC, PARAMETERS, SOTL_E, predictor_named
 
-METRIC, PARAMETERS, SOTL_E = "M0", "parameters", "sotl_e"  # the predictors that are not in the variable `proxy`
 # Relative: scores that exact widening cannot change differ by rounding, up to 8.2e-6 in the shipped studies; the least
 # step there between scores that do differ is 0.5.
 TIE = 1e-4
@@ -54,24 +53,11 @@ def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     rows = {METRIC: metric.values, PARAMETERS: np.broadcast_to(counts, metric.shape)}  # each seed candidate
     for name in dataset["predictor"].values.tolist():
         scores = dataset["proxy"].sel(predictor=name).transpose("seed", "candidate").values.astype(np.float64)
-        rows[name] = scores if predictor_named(name).sees_width else with_ties(scores)
+        known = predictor_named(name)
+        rows[name] = known.direction * (scores if known.sees_width else with_ties(scores))
     rows[SOTL_E] = _first_epoch(dataset)
     coords = {"predictor": list(rows), "seed": dataset["seed"], "candidate": dataset["candidate"]}
     return xr.DataArray(np.stack(list(rows.values())), coords, ("predictor", "seed", "candidate"), "score")
-
-
-def predictor_named(name: str) -> Predictor:
-    """The definition, cost and source of a predictor, by its name in `candidate_scores`.
-
-    Raises:
-      KeyError: if no predictor has this name.
-
-    Example:
-      >>> from landscape.analysis.scores import predictor_named
-      >>> predictor_named("M0").reference
-      'Malviya et al. 2024, arXiv 2405.15895'
-    """
-    return PREDICTORS["manifold_metric" if name == METRIC else name]
 
 
 def _first_epoch(dataset: xr.Dataset) -> np.ndarray:

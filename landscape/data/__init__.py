@@ -8,7 +8,7 @@ from __future__ import annotations
 from landscape.data import digits, images, text
 from landscape.data.catalogue import Status, available, prepare, status
 from landscape.data.split import Data, Split
-from landscape.study.spec import DataSpec, TextSpec
+from landscape.study.examples import DataSpec, TextSpec
 
 __all__ = ["Data", "Split", "Status", "available", "load", "prepare", "status"]
 

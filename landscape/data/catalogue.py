@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from landscape.data import corpora, digits, images
 from landscape.data.prepared import find, folder
-from landscape.study.spec import TEXTS
+from landscape.study.examples import TEXTS
 
 
 class Status(NamedTuple):

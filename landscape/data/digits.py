@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from landscape.data.split import Data, Split, divide
-from landscape.study.spec import DataSpec
+from landscape.study.examples import DataSpec
 
 NAME = "digits"
 

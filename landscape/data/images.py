@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape.data.prepared import Prepared, everything, find, folder
 from landscape.data.split import Data, Split, divide
-from landscape.study.spec import DataSpec
+from landscape.study.examples import DataSpec
 
 
 def names() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.study.spec import DataSpec
+from landscape.study.examples import DataSpec
 
 
 class Split(NamedTuple):

@@ -10,7 +10,7 @@ from landscape.data.corpora import read
 from landscape.data.masking import mask
 from landscape.data.split import Data
 from landscape.data.wordpiece import CLS, SEP, encoded
-from landscape.study.spec import TextSpec
+from landscape.study.examples import TextSpec
 
 
 def load(spec: TextSpec) -> Data:

@@ -11,7 +11,7 @@ from landscape.analysis.correlation import LETTERS, RANGE, Kind, predictor_corre
 from landscape.analysis.intervals import metric_interval, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
-from landscape.analysis.scores import METRIC, PARAMETERS, candidate_scores
+from landscape.analysis.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,
@@ -23,6 +23,7 @@ from landscape.figures.style import (
     nothing,
     symbols,
 )
+from landscape.study.predictors import METRIC, PARAMETERS
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}

@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from landscape.analysis.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import over_seeds, spread
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.scores import METRIC, SOTL_E, candidate_scores, predictor_named, with_ties
+from landscape.analysis.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.style import (
@@ -27,10 +27,10 @@ from landscape.figures.style import (
     palette,
     symbols,
 )
+from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
 COLUMNS = 2  # panels in a row, which a telephone still shows
-UNITS = {METRIC: "%", SOTL_E: "nats", "grad_norm": "nats", "snip": "nats", "grasp": "nats²"}  # of the others 1
 DECADE = 10  # scores over less than that are told apart as well, and labelled better, on a linear axis
 
 
@@ -38,7 +38,9 @@ def heading(predictor: str) -> str:
     """The name of a predictor on an axis."""
     if predictor == METRIC:
         return "M₀"
-    return "−SoTL-E, epoch 1" if predictor == SOTL_E else predictor_named(predictor).name
+    known = predictor_named(predictor)
+    sign = "−" if known.direction < 0 else ""
+    return f"{sign}{known.name}, epoch 1" if predictor == SOTL_E else f"{sign}{known.name}"
 
 
 def predictor_ranks_data(
@@ -114,7 +116,7 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
         return nothing("No candidate is trained yet.")
     order = list(dict.fromkeys(frame["predictor"]))
     rows = -(-len(order) // COLUMNS)
-    titles = [f"{heading(name)} ({UNITS.get(name, '1')})" for name in order]
+    titles = [f"{heading(name)} ({predictor_named(name).units})" for name in order]
     figure = make_subplots(
         rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows, horizontal_spacing=0.06
     )
@@ -148,7 +150,7 @@ def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
     if np.ptp(with_ties(scores)) == 0:
         at = float(scores.median())
         return {"tickvals": [at], "ticktext": [f"{at:.4g}"], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
-    return {"type": "log" if log and scores.max() > DECADE * scores.min() else "linear", "nticks": 4}
+    return {"type": "log" if log and scores.max() > DECADE * scores.min() > 0 else "linear", "nticks": 4}
 
 
 def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:

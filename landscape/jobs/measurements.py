@@ -16,6 +16,7 @@ from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.interpolation import path_losses, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.surface import surface_losses
+from landscape.barriers.timing import Walked, timed_walk
 from landscape.barriers.walk import compose, draw_swaps, nodes
 from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
@@ -23,7 +24,6 @@ from landscape.models.batch_norm import reestimated
 from landscape.models.functional import split
 from landscape.models.net2net import named_group
 from landscape.models.symmetry import take, unit_rows
-from landscape.proxies import Walked, timed_walk
 from landscape.study import Study
 from landscape.study.schema import ALPHAS
 

@@ -19,14 +19,13 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS
 from landscape.barriers.walk import draw_swaps
 from landscape.data import Data, load
 from landscape.jobs.measurements import Probe, measurement_batches, seed_curves
-from landscape.models import build
 from landscape.models.functional import Weights, merge, split
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
 from landscape.numerics.memory import tree_bytes
 from landscape.proxies import Measurement, parameters, timed_scores
 from landscape.study import Study, schema
-from landscape.study.spec import DataSpec, TextSpec
+from landscape.study.examples import DataSpec
 from landscape.training.fit import Epoch, Stopped, early_stopped, fit_each
 
 Report = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
@@ -66,8 +65,8 @@ def initial(study: Study, seed: int, model: int = 0) -> nnx.Module:
     data = examples(study.data)
     spec = study.model.resized(study.group_sizes()[model])
     inputs = data.train.inputs
-    shape = (inputs["tokens"] if isinstance(study.data, TextSpec) else inputs).shape[1:]
-    return build(spec, shape, data.classes, nnx.Rngs(stream_key(seed, Stream.INIT, model)))
+    shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
+    return spec.build(shape, data.classes, nnx.Rngs(stream_key(seed, Stream.INIT, model)))
 
 
 def expanded(study: Study, seed: int, model: int, base: nnx.Module) -> nnx.Module:
@@ -200,7 +199,7 @@ def look_task(study: Study, model: int, seed: int, trained: Outcome, *, report: 
     return Outcome(schema.part(study, place(study, model, seed), **spent(**seconds), **found), {})
 
 
-def proxies(network: nnx.Module, walk: Probe) -> dict[str, np.ndarray]:
+def proxies(network: nnx.Module, walk: Probe) -> dict[str, np.ndarray | xr.DataArray]:
     """The zero-cost proxies and their times, as variables of the result."""
     scores = timed_scores(network, walk.train.inputs, walk.train.targets)
     names = {"proxy": "value", "proxy_seconds": "seconds", "proxy_compile_seconds": "compile_seconds"}
@@ -285,7 +284,7 @@ def joined(parts: Iterable[xr.Dataset]) -> xr.Dataset:
 
 def performance(study: Study, epoch: Epoch) -> float:
     """A: what early stopping looks at; −validation loss orders language models as −log of it does."""
-    return float(-epoch.validation_loss if isinstance(study.data, TextSpec) else epoch.validation_accuracy)
+    return float(-epoch.validation_loss if study.data.modality == "text" else epoch.validation_accuracy)
 
 
 def table(history: Iterable[Epoch]) -> dict[str, np.ndarray]:
@@ -295,9 +294,10 @@ def table(history: Iterable[Epoch]) -> dict[str, np.ndarray]:
     return {name: np.array([getattr(row, name) for row in rows]) for name in names}
 
 
-def of_scores(scores: Mapping[str, Measurement], field: str) -> np.ndarray:
-    """One field of the proxies' measurements, in the order of `result.PROXIES`."""
-    return np.array([getattr(scores[name], field) for name in schema.PROXIES])
+def of_scores(scores: Mapping[str, Measurement], field: str) -> xr.DataArray:
+    """One field of the proxies' measurements."""
+    values = [getattr(score, field) for score in scores.values()]
+    return xr.DataArray(values, {"predictor": list(scores)}, ["predictor"])
 
 
 def to_numpy(weights: Weights) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from landscape.models.functional import Weights, merge, split
 from landscape.models.prng import host_generator
 from landscape.models.symmetry import Group, take
 from landscape.study import Expansion
-from landscape.study.spec import Deepen, Widen
+from landscape.study.steps import Deepen, Widen
 
 
 def widen(

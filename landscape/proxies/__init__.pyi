@@ -1,7 +1,7 @@
 from ._grad_norm import grad_norm
 from ._grasp import grasp
 from ._jacov import jacov
-from ._measure import Measurement, Walked, measure, timed_scores, timed_walk
+from ._measure import Measurement, timed_scores
 from ._network import TokenModel
 from ._parameters import parameters
 from ._snip import snip
@@ -10,14 +10,11 @@ from ._synflow import synflow
 __all__ = [
     "Measurement",
     "TokenModel",
-    "Walked",
     "grad_norm",
     "grasp",
     "jacov",
-    "measure",
     "parameters",
     "snip",
     "synflow",
     "timed_scores",
-    "timed_walk",
 ]

@@ -73,7 +73,7 @@ def total(scores: Iterable[Array]) -> Float[Array, ""]:
     return jnp.sum(jnp.stack(list(scores)))
 
 
-def opened(
+def differentiable_inputs(
     build: Callable[[], Any], inputs: Any
 ) -> tuple[Float[Array, "b ..."], Callable[[Array], Float[Array, "*m k"]]]:
     """The real numbers that a network reads on this batch, and its logits as a function of them.

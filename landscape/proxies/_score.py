@@ -1,15 +1,13 @@
-"""How a proxy is compiled, in which precision it runs, and how long it takes."""
+"""How a proxy is compiled, and in which precision it runs."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -17,14 +15,6 @@ from landscape.models.functional import split
 from landscape.numerics.precision import check_sums
 
 Kernel = Callable[..., Float[Array, ""]]  # of graphdef, weights, inputs, targets, reference
-
-
-class Measurement(NamedTuple):
-    """A predictor's value and its wall time, without and with what compilation adds once."""
-
-    value: float
-    seconds: float
-    compile_seconds: float
 
 
 class Score:
@@ -43,22 +33,6 @@ class Score:
         with self._precision():
             return float(self.jitted(*arguments))
 
-    def timed(
-        self, model: nnx.Module, inputs: Any, targets: Array | np.ndarray, *, reference: bool = False
-    ) -> Measurement:
-        """The value with the time of a warm run, and what the run before it took more: to trace and compile.
-
-        Networks of equal structure share a program, so that a second one costs next to nothing to compile.
-        """
-        arguments = _arguments(model, inputs, targets, reference)
-        laps = [time.perf_counter()]
-        with self._precision():
-            for _ in range(2):
-                value = jax.block_until_ready(self.jitted(*arguments))
-                laps.append(time.perf_counter())
-        cold, warm = laps[1] - laps[0], laps[2] - laps[1]
-        return Measurement(float(value), warm, max(0.0, cold - warm))
-
     @contextmanager
     def _precision(self) -> Iterator[None]:
         """Products keep the digits of their factors on accelerators too, where the default rounds them."""
@@ -67,7 +41,7 @@ class Score:
             yield
 
 
-def _arguments(model: nnx.Module, inputs: Any, targets: Array | np.ndarray | None, reference: bool) -> tuple:
+def _arguments(model: nnx.Module, inputs: Any, targets: Any, reference: bool) -> tuple:
     check_sums()
     graphdef, weights = split(model)
     return graphdef, weights, *jax.tree.map(jnp.asarray, (inputs, targets)), reference

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array
 
 from landscape.models.functional import Weights
-from landscape.proxies._network import network, opened, scored_weights, total
+from landscape.proxies._network import differentiable_inputs, network, scored_weights, total
 from landscape.proxies._score import Score
 
 NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm, nnx.InstanceNorm)
@@ -40,7 +40,10 @@ def _kernel(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: None
     first = jax.tree.map(lambda array: array[:1], inputs)
 
     def flow(scored: Weights) -> Array:
-        x, outputs = opened(lambda: _without_normalisation(network(graphdef, positive | scored, reference)), first)
+        def build() -> nnx.Module:
+            return _without_normalisation(network(graphdef, positive | scored, reference))
+
+        x, outputs = differentiable_inputs(build, first)
         return jnp.sum(outputs(jnp.ones(x.shape, jnp.float64)))
 
     gradients = jax.grad(flow)(scored)

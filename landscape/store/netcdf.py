@@ -72,13 +72,24 @@ def check(dataset: xr.Dataset) -> Study:
     study = schema.study_of(dataset)
     if study.key != dataset.attrs.get("key"):
         raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")
-    expected = xr.Dataset(coords=schema.coordinates(study))
+    expected = xr.Dataset(coords=schema.coordinates(study) | {"predictor": proxies(dataset)})
     for name, coordinate in expected.variables.items():
         if name not in dataset.coords or not coordinate.equals(dataset.variables[name]):
             raise ValueError(f"coordinate {name!r} is not that of its study")
     for name, variable in schema.VARIABLES.items():
         _check_variable(dataset, name, variable, expected.sizes)
     return study
+
+
+def proxies(dataset: xr.Dataset) -> np.ndarray:
+    """The proxies that a result holds: those registered when it was computed, which may be others than today's.
+
+    Raises ValueError for a result that does not list them by name, each once.
+    """
+    names = dataset.coords["predictor"].values if "predictor" in dataset.coords else np.empty(0)
+    if names.ndim != 1 or len({*names.tolist()}) != names.size or not all(isinstance(name, str) for name in names):
+        raise ValueError("coordinate 'predictor' does not list proxies by name, each once")
+    return names
 
 
 def _check_variable(dataset: xr.Dataset, name: str, variable: schema.Variable, sizes: Mapping[Hashable, int]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.study import Study, validated
+from landscape.study.predictors import proxies
 
 ALPHAS = np.linspace(0, 1, 25)  # the midpoint is ALPHAS[12]
 BASE = "base"
@@ -101,12 +102,15 @@ TIMES = tuple(name for name, variable in VARIABLES.items() if variable.units == 
 MOMENTS = ("start", "end")  # φ* or θ⁰; θ^T. The base is measured at the start only
 SPLITS = ("train", "validation")
 PHASES = ("train", "barriers", "curves", "proxies")
-PROXIES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # keys of `landscape.proxies.PREDICTORS`
 ALIGNMENTS = ("as trained", "aligned")
 
 
 def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
-    """Every coordinate of a complete result, known before anything is computed."""
+    """Every coordinate of a complete result, known before anything is computed.
+
+    The coordinate `predictor` lists the proxies that are registered now; a stored result keeps those that were when it
+    was computed.
+    """
     models = [BASE, *study.labels]
     nodes = min(study.walk.nodes, study.walk.permutations + 1)
     first, second = np.triu_indices(nodes, 1)
@@ -135,7 +139,7 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "surface_x": np.arange(study.walk.surface),
         "surface_y": np.arange(study.walk.surface),
         "phase": np.array(PHASES),
-        "predictor": np.array(PROXIES),
+        "predictor": np.array(list(proxies())),
     }
 
 
@@ -185,14 +189,25 @@ def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray | xr.Da
 
 
 def assemble(study: Study, parts: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Lay parts into an empty result, each at its own coordinates; a part may be shorter along any dimension."""
+    """Lay parts into an empty result, each at its own coordinates; a part may be shorter along any dimension.
+
+    Proxies that only the parts know, since another process computed them, stand behind those that are registered here.
+    """
     result = empty(study)
-    positions = {dim: {value: i for i, value in enumerate(result[dim].values.tolist())} for dim in result.dims}
     for part in parts:
+        result = _with_proxies_of(result, part)
+        positions = {dim: result.get_index(dim) for dim in part.dims}
         for name, values in part.data_vars.items():
-            where = [[positions[dim][value] for value in part[dim].values.tolist()] for dim in values.dims]
+            where = [[positions[dim].get_loc(value) for value in part[dim].values.tolist()] for dim in values.dims]
             result[name].values[np.ix_(*where)] = values.values
     return result
+
+
+def _with_proxies_of(result: xr.Dataset, part: xr.Dataset) -> xr.Dataset:
+    """The result with room for every proxy that a part has."""
+    known = result["predictor"].values.tolist()
+    more = [key for key in part.coords.get("predictor", xr.DataArray([])).values.tolist() if key not in known]
+    return result.reindex(predictor=[*known, *more]) if more else result
 
 
 def study_of(dataset: xr.Dataset) -> Study:

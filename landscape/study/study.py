@@ -13,15 +13,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 
 from landscape.study.base import Frozen
-from landscape.study.spec import AnyData, BertSpec, Candidate, DataSpec, ModelSpec, ResNetSpec, TextSpec, label
+from landscape.study.examples import AnyData, DataSpec
+from landscape.study.faults import explain
+from landscape.study.kinds import AnyModel, kinds_reading
+from landscape.study.steps import Candidate, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
 
@@ -88,7 +86,7 @@ class Study(Frozen):
     description: str = ""
     reproduces: str = ""
     data: AnyData = DataSpec()
-    model: ModelSpec
+    model: AnyModel
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
     expansion: Expansion = Expansion()
     training: Training = Training()
@@ -97,10 +95,11 @@ class Study(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if isinstance(self.data, TextSpec) != isinstance(self.model, BertSpec):
+        modality = self.data.modality
+        if self.model.modality != modality:
             raise ValueError(
-                f"a model of kind {self.model.kind!r} cannot read {self.data.name}: "
-                "text takes the kind 'bert', images take 'mlp', 'cnn' or 'resnet18'"
+                f"a model of kind {self.model.kind!r} cannot read {self.data.name}; "
+                f"the kinds that read {modality} are {', '.join(map(repr, kinds_reading(modality)))}"
             )
         sizes = self.group_sizes()
         if self.walk.group not in sizes[0]:
@@ -111,8 +110,8 @@ class Study(Frozen):
         labels = self.labels
         if twice := sorted({name for name in labels if labels.count(name) > 1}):
             raise ValueError(f"candidate given twice: {', '.join(twice)}")
-        if self.walk.statistics == "re-estimated" and not isinstance(self.model, ResNetSpec):
-            raise ValueError(f"walk.statistics = 're-estimated' is of BatchNorm; {self.model.kind} has none")
+        if self.walk.statistics == "re-estimated" and not self.model.batch_norm:
+            raise ValueError(f"walk.statistics = 're-estimated' needs BatchNorm, and {self.model.kind} has none")
         if self.expansion.start == "random":
             for expanded in sizes[1:]:
                 self.model.resized(expanded)
@@ -125,8 +124,7 @@ class Study(Frozen):
         for candidate in self.candidates:
             sizes = base
             for step in candidate:
-                if isinstance(self.model, BertSpec):
-                    self.model.check(step, sizes)
+                self.model.check_step(step, sizes)
                 sizes = step.apply(sizes)
             expanded.append(sizes)
         return [base, *expanded]
@@ -185,30 +183,6 @@ def validated(content: dict) -> Study:
         return Study.model_validate(content)
     except ValidationError as error:
         raise ValueError(explain(error)) from None
-
-
-def explain(error: ValidationError) -> str:
-    """One line per fault: where, what is wrong, which value was given."""
-    faults = error.errors(include_url=False)
-    places = [fault["loc"] for fault in faults]
-
-    def follows(fault: ErrorDetails) -> bool:
-        """A list counts as too short once its items are faulty, which says nothing more."""
-        inside = (place for place in places if len(place) > len(fault["loc"]))
-        return fault["type"] == "too_short" and any(place[: len(fault["loc"])] == fault["loc"] for place in inside)
-
-    return "\n".join(_explain_one(fault) for fault in faults if not follows(fault))
-
-
-TAGS = {"data": 1, "model": 1, "candidates": 3}  # where a place names the member of a union, which no file does
-
-
-def _explain_one(fault: ErrorDetails) -> str:
-    path = fault["loc"]
-    place = ".".join(str(part) for i, part in enumerate(path) if i != TAGS.get(str(path[0]))) or "study"
-    message = fault["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(fault["input"], dict) else f" (given {fault['input']!r})"
-    return f"{place}: {message[0].lower()}{message[1:]}{shown}"
 
 
 def from_toml(path: str | Path) -> Study:

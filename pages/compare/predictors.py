@@ -8,8 +8,6 @@ import xarray as xr
 
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
-from landscape.analysis.predictors import PREDICTORS
-from landscape.analysis.scores import METRIC
 from landscape.analysis.wording import why_unranked
 from landscape.figures import (
     predictor_cost_data,
@@ -18,6 +16,7 @@ from landscape.figures import (
     predictor_scores,
     predictor_scores_data,
 )
+from landscape.study.predictors import METRIC, PREDICTORS, SOTL_E, predictor_named
 from pages.shared import caveats, library, ranking, show
 from pages.shared.controls import chosen
 
@@ -39,10 +38,10 @@ def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
 def speed(costs: pd.DataFrame) -> str:
     """The paper's claim on speed, against what was measured."""
     seconds = costs.set_index("predictor")["seconds"].dropna()
-    if METRIC not in seconds.index or len(seconds) < 2:
+    proxies = seconds.drop([METRIC, SOTL_E], errors="ignore")
+    if METRIC not in seconds.index or proxies.empty:
         return "No times yet."
-    proxies = seconds.drop([METRIC, "sotl_e"], errors="ignore")
-    faster = [PREDICTORS[name].name for name in proxies.index if proxies[name] < seconds[METRIC]]
+    faster = [predictor_named(name).name for name in proxies.index if proxies[name] < seconds[METRIC]]
     told = f"The walk took {seconds[METRIC]:.3g} s, the proxies {proxies.min():.2g} to {proxies.max():.2g} s."
     if not faster:
         return f"{told} M₀ is the fastest here, as the paper says (A.2.3)."
@@ -85,7 +84,7 @@ st.dataframe(
 )
 show.table("costs", lambda: costs)
 with st.expander("Definitions of the predictors (A.2.3)"):
-    for predictor in PREDICTORS.values():
+    for predictor in map(predictor_named, dict.fromkeys([*PREDICTORS, *dataset["predictor"].values.tolist()])):
         st.markdown(f"**{predictor.name}** ({predictor.reference}). {predictor.note}")
         st.latex(predictor.definition)
 show.definition(

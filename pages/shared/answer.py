@@ -10,9 +10,9 @@ from landscape.analysis.correlation import Kind
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.paired import leads
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.scores import METRIC
 from landscape.analysis.wording import why_unranked
 from landscape.figures import predictor_ranks_data
+from landscape.study.predictors import METRIC
 from pages.shared import ranking
 from pages.shared.show import bold, escaped
 

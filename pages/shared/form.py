@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from landscape.analysis import cost
 from landscape.data import available
+from landscape.data.shapes import image_examples
 from landscape.study import Study, validated
 from pages.shared.controls import Choices, Control, Number, Text, checked
 
@@ -18,12 +18,12 @@ VALIDATION = 10_000  # images at most: Table 1; a smaller set leaves 1000 for tr
 @st.cache_data(ttl=60)
 def images() -> list[str]:
     """The sets of images that can be used here."""
-    return [name for name in available() if _described(name)]
+    return [name for name in available() if _countable(name)]
 
 
-def _described(name: str) -> bool:
+def _countable(name: str) -> bool:
     try:
-        return bool(cost.examples(name))
+        return bool(image_examples(name))
     except ValueError:
         return False
 
@@ -36,7 +36,7 @@ def content() -> dict[str, Any]:
         model, group, expansions = _network()
     with right:
         sizes = _sizes(data)
-    found = cost.examples(data)
+    found = image_examples(data)
     batch = min(sizes["train"], 512 if sizes["train"] >= VALIDATION else 100)
     return {
         "name": f"{data.replace('/', '-')}-{model['kind']}",
@@ -84,7 +84,7 @@ def _network() -> tuple[dict[str, Any], str, list[dict[str, float]]]:
 
 
 def _sizes(data: str) -> dict[str, int]:
-    count = cost.examples(data).labelled
+    count = image_examples(data).labelled
     largest = count - _validation(count)
     controls: dict[str, Control] = {
         "train": Number("Training images", 1, largest, min(largest, 10_000)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from landscape.analysis.correlation import LETTERS, Kind
-from landscape.analysis.scores import METRIC, PARAMETERS
 from landscape.analysis.wording import counted, deviation
 from landscape.figures import heading
+from landscape.study.predictors import METRIC, PARAMETERS
 
 EQUAL = 1e-9  # means of correlations that differ by less differ by rounding
 

@@ -1,0 +1,26 @@
+"""The kinds of models, one description each: groups, sizes, allowed expansions, costs, and how to build the network."""
+
+from landscape.study.kinds.base import ModelSpec
+from landscape.study.kinds.bert import BertSpec
+from landscape.study.kinds.cnn import CnnSpec
+from landscape.study.kinds.layers import Layer
+from landscape.study.kinds.mlp import MlpSpec
+from landscape.study.kinds.registry import KINDS, AnyModel, kinds_reading, model_spec, register_model
+from landscape.study.kinds.resnet import ResNetSpec
+
+for _kind in (MlpSpec, CnnSpec, ResNetSpec, BertSpec):
+    register_model(_kind)
+
+__all__ = [
+    "KINDS",
+    "AnyModel",
+    "BertSpec",
+    "CnnSpec",
+    "Layer",
+    "MlpSpec",
+    "ModelSpec",
+    "ResNetSpec",
+    "kinds_reading",
+    "model_spec",
+    "register_model",
+]

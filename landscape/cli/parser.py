@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from landscape.cli import listing, preparing, reading, running
+from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    except (Unwritable, running.ComputationError) as error:
+    except (NotInstalled, Unwritable, running.ComputationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
     except BrokenPipeError:  # the reader of the output has left, as `head` does

@@ -23,6 +23,7 @@ from distributed import Nanny, Scheduler
 from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
+from landscape.jobs.installed import require_computing
 from landscape.jobs.local import PREALLOCATE
 from landscape.store.sealed import Unwritable
 
@@ -98,8 +99,10 @@ def address(root: Path) -> str | None:
 def started(root: Path) -> str:
     """The address of this cache folder's engine, started if it is not alive; of several callers one starts it.
 
-    Raises Unwritable where the folder cannot be written to, and EngineError where the engine does not start.
+    Raises NotInstalled on an installation that only looks at results, Unwritable where the folder cannot be written
+    to, and EngineError where the engine does not start.
     """
+    require_computing()
     folder = root / ".engine"
     try:
         folder.mkdir(parents=True, exist_ok=True)

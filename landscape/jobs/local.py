@@ -10,6 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from landscape.jobs.installed import require_computing
 from landscape.jobs.progress import News, Report
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable
@@ -40,6 +41,7 @@ def computed(study: Study, store: Store, send: Send) -> tuple[xr.Dataset, Unwrit
     """
     if (dataset := stored(study, store)) is not None:
         return dataset, None
+    require_computing()
     import jax
 
     from landscape.jobs.resume import compute, divided, finish, in_order

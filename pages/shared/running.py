@@ -6,6 +6,7 @@ import streamlit as st
 
 from landscape.analysis.wording import duration
 from landscape.jobs.client import Jobs, connect
+from landscape.jobs.installed import NotInstalled
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
@@ -49,7 +50,7 @@ def start_asked() -> None:
     try:
         with st.spinner("Starting the engine, which computes beside this page."):
             here().submit(study)
-    except (Unwritable, OSError, RuntimeError) as error:
+    except (NotInstalled, Unwritable, OSError, RuntimeError) as error:
         st.error(f"{study.name} could not be started: {error}")
 
 

@@ -1,4 +1,4 @@
-"""The wheel, used from another folder: what is in it, and that it shows results without the checkout and without JAX."""
+"""The wheel, used from another folder: what it holds, and that it shows results without checkout and without JAX."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis import correlation, intervals, metric, performance
+from landscape.analysis import bootstrap, correlation, intervals, metric, performance
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def draws_by_resampling(
 def test_draws_have_the_law_of_resampling(q: float, distinct: int) -> None:
     rng = np.random.default_rng(5)
     base, walk = rng.integers(0, distinct, 60) / distinct, rng.integers(0, distinct, 60) / distinct * 0.8
-    fast = intervals.metric_draws(base[None], walk[None, None], q, 20_000, rng)[0, 0]
+    fast = bootstrap.metric_draws(base[None], walk[None, None], q, 20_000, rng)[0, 0]
     slow = draws_by_resampling(base, walk, q, 20_000, rng)
     edges = (np.round(60 * draws) for draws in (fast, slow))
     assert stats.ks_2samp(*edges).statistic < 0.02  # 1.36·√(2/20000) = 0.0136 at 5 %
@@ -70,36 +70,36 @@ def test_metric_interval_holds_the_true_metric() -> None:
     rng, q, n, growth = np.random.default_rng(7), 0.4, 200, 1.5
     base, walk = rng.exponential(1, (400, n)), rng.exponential(1 / growth, (400, 1, n))
     truth = 1 - (1 - q) ** growth - q
-    draws = intervals.metric_draws(base, walk, q, 500, rng)[:, 0]
+    draws = bootstrap.metric_draws(base, walk, q, 500, rng)[:, 0]
     low, high = np.quantile(draws, [0.025, 0.975], axis=-1)
     assert 0.91 <= np.mean((low <= truth) & (truth <= high)) <= 0.985
 
 
 def test_metric_interval_is_deterministic_and_surrounds_the_metric(dataset: xr.Dataset) -> None:
-    first, again = (intervals.metric_interval(dataset, 0.4, 60) for _ in range(2))
+    first, again = (bootstrap.metric_interval(dataset, 0.4, 60) for _ in range(2))
     xr.testing.assert_identical(first, again)
     found = metric.manifold_metric(dataset, 0.4, 60).isel(checkpoint=0)
     assert first.dims == ("bound", "seed", "candidate")
     assert (first.sel(bound="low") <= found + 1e-9).all() and (found <= first.sel(bound="high") + 1e-9).all()
-    assert (intervals.metric_interval(dataset, 0.4, 60, seed=1) != first).any()
+    assert (bootstrap.metric_interval(dataset, 0.4, 60, seed=1) != first).any()
 
 
 def test_metric_interval_narrows_with_n(dataset: xr.Dataset) -> None:
     study = small_study(permutations=500)
     long = synthetic(study, np.random.default_rng(1))
-    widths = [intervals.metric_interval(long, 0.4, n).diff("bound").mean() for n in (20, 500)]
+    widths = [bootstrap.metric_interval(long, 0.4, n).diff("bound").mean() for n in (20, 500)]
     assert widths[0] > 2 * widths[1]
 
 
 def test_metric_interval_of_what_is_missing_is_missing(dataset: xr.Dataset) -> None:
     partial = without(dataset, seed=1, candidate="hidden1 → 8")
-    missing = intervals.metric_interval(partial, 0.4, 60).isnull()
+    missing = bootstrap.metric_interval(partial, 0.4, 60).isnull()
     assert missing.sum() == 2 and missing.sel(seed=1, candidate="hidden1 → 8").all()
 
 
 def test_an_unmeasured_checkpoint_is_named(dataset: xr.Dataset) -> None:
     with pytest.raises(ValueError, match="got 99"):
-        intervals.metric_interval(dataset, 0.4, 60, checkpoint=99)
+        bootstrap.metric_interval(dataset, 0.4, 60, checkpoint=99)
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])

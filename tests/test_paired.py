@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from landscape.analysis.paired import leads
+from landscape.analysis.intervals import leads
 
 
 def of(*columns: list[float]) -> xr.DataArray:
@@ -34,7 +34,7 @@ def test_what_all_candidates_of_a_seed_share_does_not_blur_their_differences() -
     assert (leads(of(shared + 2 + [0.1, 0, 0, 0, 0.1], shared))["low"] > 0).all()
 
 
-def test_ties_in_every_seed_are_told_and_missing_values_passed_over() -> None:
+def test_ties_in_every_seed_are_reported_and_missing_values_passed_over() -> None:
     found = leads(of([1, 2, 3], [1, 2, 3], [1, 2, np.nan], [3, 2, 0.5], [np.nan] * 3))
     assert found["candidate"].values.tolist() == ["B", "C", "D"]
     assert found["tied"].values.tolist() == [True, True, False]

@@ -1,117 +1,105 @@
-"""How sure a number is: of the share m, of the metric M of one seed, and of a mean over seeds.
-
-Every interval is deterministic: the bootstrap of one seed uses a generator of its own, from the seed given.
-"""
+"""How sure a number is: intervals of a manifold size, of a mean over seeds, and of differences within seeds."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from landscape.analysis.metric import METRIC_ATTRIBUTES, edge_counts, manifold_size
-from landscape.analysis.walks import prefix
+from landscape.analysis.metric import manifold_size
 
 LEVEL = 0.95
-RESAMPLES = 2000
+
+Bounds = tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]
 
 
-def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """The exact interval (Clopper and Pearson, Biometrika 26, 1934) of a share, as `scipy.stats.binomtest`.
+def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Bounds:
+    r"""The exact interval of a proportion by Clopper and Pearson, for many counts at once.
 
-    It holds the true share with probability `level` at least, also for few trials and shares near 0 or 1.
-    Raises ValueError for a level outside (0, 1).
+    With k successes in n trials and tails of a = (1 − level) / 2, the bounds are quantiles of beta distributions:
+
+    .. math:: \left[B_a(k, n - k + 1), \; B_{1-a}(k + 1, n - k)\right]
+
+    It holds the true proportion with probability `level` at least, also for few trials and proportions near 0 or 1.
+    The values are those of `scipy.stats.binomtest`, which finds the bounds of one count by searching for a root: in a
+    loop over 2,000 counts SciPy 1.17 takes 1,000 times as long.
+
+    Args:
+      successes, trials: k and n; they broadcast against each other. A bound is NaN where k is.
+      level: strictly between 0 and 1.
+
+    Returns:
+      The lower and the upper bounds.
+
+    Raises:
+      ValueError: if the level is out of range.
+
+    Example:
+      >>> from landscape.analysis.intervals import binomial_interval
+      >>> low, high = binomial_interval([0, 5, 10], 10)
+      >>> low.round(3), high.round(3)
+      (array([0.   , 0.187, 0.692]), array([0.308, 0.813, 1.   ]))
+
+    References:
+      Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934).
     """
-    k, n, tail = np.asarray(successes, np.float64), np.asarray(trials, np.float64), _tail(level)
+    k, n, tail = np.asarray(successes, np.float64), np.asarray(trials, np.float64), tail_probability(level)
+    # 0.5 only keeps the branch that is not chosen free of warnings: k and n are whole.
     low = np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 0.5), n - k + 1, tail))
     high = np.where(k == n, 1.0, special.betaincinv(k + 1, np.maximum(n - k, 0.5), 1 - tail))
     return np.where(np.isnan(k), np.nan, low), np.where(np.isnan(k), np.nan, high)
 
 
-def size_interval(barriers: ArrayLike, limit: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """`binomial_interval` of m over the last axis, for a λ that is given.
+def size_interval(barriers: ArrayLike, threshold: ArrayLike, level: float = LEVEL) -> Bounds:
+    """The exact interval of the manifold size m under a threshold that is given.
 
-    The steps of a walk are drawn independently and the barrier of a step does not depend on where the walk
-    stands, so the number of edges is binomial; without replacement it varies less, and the interval is wide.
+    The steps of a walk are drawn independently, and the barrier of a step does not depend on where the walk stands,
+    so the number of edges is binomial. Steps drawn without replacement vary less, and the interval is wider than need
+    be.
+
+    Args:
+      barriers: midpoint barriers of the steps of one or more walks, of shape (..., n), in nats.
+      threshold: λ in nats; it broadcasts against the axes (...) of the walks.
+      level: strictly between 0 and 1.
+
+    Returns:
+      The lower and the upper bounds of m, of shape (...).
+
+    Raises:
+      ValueError: if there is no barrier, or the level is out of range.
+
+    Example:
+      >>> from landscape.analysis.intervals import size_interval
+      >>> low, high = size_interval([0.1, 0.2, 0.3, 0.4], threshold=0.2)
+      >>> low.round(2), high.round(2)
+      (np.float64(0.07), np.float64(0.93))
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, Algorithm 1, for m; Clopper and Pearson (1934) for its interval.
     """
     n = np.shape(barriers)[-1]
-    return binomial_interval(np.round(manifold_size(barriers, limit) * n), n, level)
-
-
-def metric_interval(
-    dataset: xr.Dataset,
-    q: float,
-    n: int,
-    *,
-    checkpoint: int = 0,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> xr.DataArray:
-    """Percentile bootstrap interval of M in percent, dims (bound, seed, candidate), bounds "low" and "high".
-
-    The permutations of base and candidate are resampled, so the uncertainty of λ is included; that of the
-    training is not, which only further seeds can show. `checkpoint` is epochs after expansion.
-    Raises ValueError as `manifold_metric` does, and for a checkpoint that was not measured.
-    """
-    epochs = dataset["checkpoint"].values
-    if checkpoint not in epochs:
-        raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
-    base, barriers = prefix(dataset.sel(checkpoint=[checkpoint]), n)
-    draws = 100 * metric_draws(base, barriers[:, :, 0], q, resamples, np.random.default_rng(seed))
-    tail = _tail(level)
-    values = np.quantile(draws, [tail, 1 - tail], axis=-1)
-    coords = {"bound": ["low", "high"], "seed": dataset["seed"], "candidate": dataset["candidate"]}
-    return xr.DataArray(values, coords, ("bound", "seed", "candidate"), "metric", METRIC_ATTRIBUTES)
-
-
-def metric_draws(
-    base: np.ndarray, barriers: np.ndarray, q: float, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Bootstrap draws of M as a share: base (s, n) and barriers (s, c, n) give (s, c, resamples).
-
-    Drawn by their law instead of by resampling. λ comes from two neighbouring order statistics of a resample,
-    whose places in the sorted sample are order statistics of n uniform numbers (beta spacings); given λ, the
-    edges of a resampled walk are binomial.
-    """
-    n = base.shape[-1]
-    limits, base_edges = _threshold_draws(np.sort(base.astype(np.float64), -1), q, resamples, rng)
-    below = edge_counts(np.sort(barriers.astype(np.float64), -1), limits)
-    draws = (rng.binomial(n, below / n) - base_edges[:, None]) / n
-    missing = np.isnan(barriers).any(-1) | np.isnan(base).any(-1)[:, None]
-    return np.where(missing[..., None], np.nan, draws)
-
-
-def _threshold_draws(
-    ordered: np.ndarray, q: float, resamples: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """λ of resamples of each sorted row (s, n), and how many of the resample are ≤ λ, both (s, resamples)."""
-    rows, n = ordered.shape
-    position = q * (n - 1)
-    k = min(int(position) + 1, n)  # the order statistic under the quantile, counted from 1
-    lower = rng.beta(k, n - k + 1, (rows, resamples))
-    upper = lower + (1 - lower) * rng.beta(1, n - k, (rows, resamples)) if k < n else lower
-    below, above = (np.take_along_axis(ordered, np.minimum(u * n, n - 1).astype(int), 1) for u in (lower, upper))
-    limits = below + (position - (k - 1)) * (above - below)
-    return limits, k + _tied(ordered, limits, above, upper, n - k, rng)
-
-
-def _tied(
-    ordered: np.ndarray, limits: np.ndarray, above: np.ndarray, upper: np.ndarray, rest: int, rng: np.random.Generator
-) -> np.ndarray:
-    """How many of the `rest` values from the next order statistic on are ≤ λ all the same, because they equal it."""
-    if rest == 0:
-        return np.zeros(limits.shape, int)
-    share = edge_counts(ordered[:, None], limits)[:, 0] / ordered.shape[1]
-    chance = np.clip((share - upper) / (1 - upper), 0, 1)
-    return np.where(above <= limits, 1 + rng.binomial(rest - 1, chance), 0)
+    return binomial_interval(np.round(manifold_size(barriers, threshold) * n), n, level)
 
 
 def spread(values: xr.DataArray) -> xr.Dataset:
-    """mean, std and count over the dimension `seed`, of the seeds that are there; std divides by count − 1.
+    """The mean, the standard deviation and the number of the seeds that have a value.
 
-    std is NaN for fewer than two seeds: one cannot say how seeds differ.
+    Args:
+      values: with the dimension `seed` and any others.
+
+    Returns:
+      mean and std in the unit of the values, and count. std divides by count − 1 and is NaN for fewer than two seeds.
+
+    Example:
+      >>> import xarray as xr
+      >>> from landscape.analysis.intervals import spread
+      >>> {name: value.item() for name, value in spread(xr.DataArray([1.0, 2.0, 3.0], dims="seed")).items()}
+      {'mean': 2.0, 'std': 1.0, 'count': 3}
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section 4.1: means and standard deviations over seeds.
     """
     count = values.count("seed")
     std = values.std("seed", ddof=1).where(count > 1)
@@ -121,9 +109,29 @@ def spread(values: xr.DataArray) -> xr.Dataset:
 def over_seeds(
     values: xr.DataArray, *, level: float = LEVEL, within: tuple[float, float] = (-np.inf, np.inf)
 ) -> xr.Dataset:
-    """`spread`, and the bounds low and high of the mean by `mean_interval`.
+    """`spread` over seeds, and the bounds of the mean by `mean_interval`.
 
-    `within` is what a mean can be at all, as (−1, 1) for a correlation: bounds beyond it are cut off there.
+    Args:
+      values: with the dimension `seed` and any others.
+      level: strictly between 0 and 1.
+      within: the least and the greatest value that a mean can have, as (−1, 1) for a correlation; bounds beyond them
+        are cut off there.
+
+    Returns:
+      mean, std, low and high in the unit of the values, and count.
+
+    Raises:
+      ValueError: if the level is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.intervals import over_seeds
+      >>> gain = over_seeds(landscape.best_gain(landscape.open_study("digits-mlp"), "accuracy"))
+      >>> gain.sel(candidate="hidden1 → 18")[["mean", "low", "high"]].to_array().round(1).values
+      array([3.9, 1.7, 6.1])
+
+    References:
+      Student, "The probable error of a mean", Biometrika 6 (1908).
     """
     last = values.transpose(..., "seed")
     template = last.isel(seed=0, drop=True)
@@ -131,25 +139,91 @@ def over_seeds(
     return spread(values).assign(low=template.copy(data=low), high=template.copy(data=high))
 
 
-def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Student's t interval of the mean over the last axis: x̄ ± t s / √k of the k values that are not NaN.
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Bounds:
+    r"""Student's t interval of the mean over the last axis, of the k values that are not NaN.
 
-    As `scipy.stats.t.interval` with k − 1 degrees of freedom (Student, Biometrika 6, 1908); in the values' unit. Of
-    independent normal values it holds the mean with probability `level`, for any k from 2 on. NaN for fewer than
-    two values, and where all are exactly equal: seeds that agree say nothing of how far they could differ.
-    Raises ValueError for a level outside (0, 1).
+    .. math:: \bar x \pm t_{k-1} \frac{s}{\sqrt k}
+
+    Of independent normal values it holds the mean with probability `level`, for any k from 2 on. It is
+    `scipy.stats.t.interval` with k − 1 degrees of freedom.
+
+    Args:
+      values: of shape (..., n).
+      level: strictly between 0 and 1.
+
+    Returns:
+      The lower and the upper bounds, of shape (...), in the unit of the values. They are NaN for fewer than two
+      values, and where all are exactly equal: seeds that agree do not say how far they could differ.
+
+    Raises:
+      ValueError: if the level is out of range.
+
+    Example:
+      >>> from landscape.analysis.intervals import mean_interval
+      >>> low, high = mean_interval([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
+      >>> low.round(2), high.round(2)
+      (array([-0.48,   nan]), array([4.48,  nan]))
+
+    References:
+      Student, "The probable error of a mean", Biometrika 6 (1908).
     """
-    values, tail = np.asarray(values, np.float64), _tail(level)
-    there = ~np.isnan(values)
-    least, greatest = np.min(values, -1, where=there, initial=np.inf), np.max(values, -1, where=there, initial=-np.inf)
-    count = np.where(least < greatest, there.sum(-1), np.nan)
-    mean = np.sum(values, -1, where=there) / count
-    squares = np.sum((values - mean[..., None]) ** 2, -1, where=there)
+    values, tail = np.asarray(values, np.float64), tail_probability(level)
+    known = ~np.isnan(values)
+    least, greatest = np.min(values, -1, where=known, initial=np.inf), np.max(values, -1, where=known, initial=-np.inf)
+    count = np.where(least < greatest, known.sum(-1), np.nan)
+    mean = np.sum(values, -1, where=known) / count
+    squares = np.sum((values - mean[..., None]) ** 2, -1, where=known)
     half = stats.t.isf(tail, count - 1) * np.sqrt(squares / (count * (count - 1)))
     return mean - half, mean + half
 
 
-def _tail(level: float) -> float:
+def leads(values: xr.DataArray) -> xr.Dataset:
+    """How far the best candidate is ahead of each of the others, by the differences within seeds.
+
+    The candidates of a seed share their base, so that differences within seeds are surer than differences of means.
+    The best candidate is the one with the greatest mean, the first of several.
+
+    Args:
+      values: with dims (seed, candidate). Candidates without any value are left out.
+
+    Returns:
+      mean, std, low and high of the differences, in the unit of the values, and count, as in `over_seeds`; `tied`
+      where the difference is 0 in every seed. The dimension `candidate` holds the others in their order, and the
+      coordinate `best` names the best candidate. Each interval holds at 95 % by itself.
+
+    Raises:
+      ValueError: if no candidate has a value.
+
+    Example:
+      >>> import xarray as xr
+      >>> from landscape.analysis.intervals import leads
+      >>> values = xr.DataArray([[1.0, 3.0], [2.0, 5.0]], {"candidate": ["A", "B"]}, ("seed", "candidate"))
+      >>> found = leads(values)
+      >>> found["best"].item(), found["mean"].sel(candidate="A").item()
+      ('B', 2.5)
+
+    References:
+      Student, "The probable error of a mean", Biometrika 6 (1908), for paired differences.
+    """
+    known = values.dropna("candidate", how="all")
+    if known.size == 0:
+        raise ValueError("no candidate has a value in any seed")
+    best = known["candidate"].values[int(known.mean("seed").argmax("candidate"))]
+    lead = known.sel(candidate=best, drop=True) - known.drop_sel(candidate=best)
+    return over_seeds(lead).assign(tied=abs(lead).max("seed") == 0).assign_coords(best=best)
+
+
+def tail_probability(level: float) -> float:
+    """The probability that an interval of this level leaves on either side.
+
+    Raises:
+      ValueError: unless the level lies strictly between 0 and 1.
+
+    Example:
+      >>> from landscape.analysis.intervals import tail_probability
+      >>> tail_probability(0.5)
+      0.25
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie strictly between 0 and 1; got {level:g}")
     return (1 - level) / 2

@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 import xarray as xr
 from scipy import stats
 
+from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.correlation import LETTERS, RANGE, Kind, predictor_correlation
-from landscape.analysis.intervals import metric_interval, over_seeds
+from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
 from landscape.analysis.scores import candidate_scores

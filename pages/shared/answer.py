@@ -7,8 +7,8 @@ import xarray as xr
 
 from landscape.analysis import wording
 from landscape.analysis.correlation import Kind
+from landscape.analysis.intervals import leads
 from landscape.analysis.metric import initial_metric
-from landscape.analysis.paired import leads
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.wording import why_unranked
 from landscape.figures import predictor_ranks_data

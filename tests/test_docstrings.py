@@ -24,7 +24,7 @@ MODULES = [
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # A source in one of its usual forms: a place in the paper, a year, or a number of arXiv.
-SOURCE = re.compile(r"[Ss]ection|[Ee]quation|Definition|Algorithm|Table|Figure|A\.\d|\b(18|19|20)\d\d\b|arXiv|SciPy")
+SOURCE = re.compile(r"\b([Ss]ection|[Ee]quation|Definition|Algorithm|Table|Figure|Appendix) \(?\w|\bA\.\d|\b(18|19|20)\d\d\b|arXiv")
 WORDING = ("bounds", "counted", "decimals", "deviation", "duration", "interval", "why_unranked")
 COMPUTES_NOTHING = {
     "landscape.Layer",
@@ -61,8 +61,6 @@ TO_WRITE: set[str] = {
     "landscape.analysis.cost.parameters",
     "landscape.analysis.cost.training_examples",
     "landscape.analysis.cost.work",
-    "landscape.analysis.summary.long_table",
-    "landscape.analysis.summary.summary",
     "landscape.compose",
     "landscape.deepen",
     "landscape.draw_swaps",

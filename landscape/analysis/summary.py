@@ -1,4 +1,4 @@
-"""A result in numbers: the table of the command line, and long tables for a spreadsheet or a script."""
+"""A result in numbers: the summary that the command line prints, and a long table for a spreadsheet or a script."""
 
 from __future__ import annotations
 
@@ -14,15 +14,36 @@ from landscape.analysis.metric import initial_metric, manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
 from landscape.analysis.walks import checked_n
 
-Q = 0.4  # of the paper's main figures
+Q = 0.4  # the quantile of the paper's Figures 2 to 5
 
-Estimate = dict[str, float | None]  # mean, low, high of the 95 % interval over seeds; None where unknown
+Estimate = dict[str, float | None]  # mean, low and high: the mean and its 95 % interval over seeds; None for NaN
 
 
 def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str, Any]:
-    """M₀ in percent, G*_T by each measure, and Kendall's τ of each predictor with G*_T, as plain data.
+    """What `python -m landscape show` prints: M₀ and G*_T of each candidate, and Kendall's τ of each predictor.
 
-    `n=None` takes every permutation computed. Raises ValueError for q or n out of range.
+    Args:
+      dataset: a result, as `landscape.open_study` returns it.
+      q: the quantile of the base's barriers that is the threshold, strictly between 0 and 1.
+      n: how many permutations count; None takes every one that was computed.
+
+    Returns:
+      Plain data, ready for JSON. `candidates` lists for each candidate its width, its number of parameters, M0 in
+      percent and best_gain by each measure; `kendall` maps each predictor and each measure to the correlation with
+      the best gain. Each of these numbers is a mean over seeds with the bounds of its 95 % interval.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.summary import summary
+      >>> widest = summary(landscape.open_study("digits-mlp"))["candidates"][-1]
+      >>> widest["candidate"], round(widest["M0"]["mean"], 1), round(widest["best_gain"]["accuracy"]["mean"], 1)
+      ('hidden1 → 18', 52.6, 3.9)
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, sections 3.3, 4.1 and 4.2.
     """
     n = checked_n(dataset, n)
     metric = over_seeds(initial_metric(dataset, q, n))
@@ -48,9 +69,23 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
 
 
 def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.DataFrame:
-    """One row a seed, candidate and epoch at which the walk was measured; missing values are NaN.
+    """A result as a table for a spreadsheet: a row for each seed, candidate and epoch at which the walk was measured.
 
-    Raises ValueError for q or n out of range.
+    Args:
+      dataset, q, n: as for `summary`.
+
+    Returns:
+      A data frame indexed by seed, candidate and epoch. Columns are named with their units; missing values are NaN.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.summary import long_table
+      >>> table = long_table(landscape.open_study("digits-mlp"))
+      >>> table.loc[0, "hidden1 → 18", 0][["parameters", "gain_accuracy_points"]].tolist()
+      [1360.0, 0.0]
     """
     n = checked_n(dataset, n)
     metric = manifold_metric(dataset, q, n).rename(checkpoint="epoch")

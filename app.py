@@ -1,4 +1,4 @@
-"""The explorer: `streamlit run app.py`. The frame around every page, and the list of pages by folder."""
+"""The explorer, started by `streamlit run app.py`: the list of pages by folder, and the frame around each."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ VIEWS = {
         View(
             "study",
             ":material/science:",
-            "Which expansion pays?",
-            "The manifold metric M₀ is measured before a candidate is trained; the gain G* afterwards. "
-            "Intervals hold 95 %: over seeds, and that of M₀ over permutations where a study has one seed.",
+            "Which expansion pays off?",
+            "The manifold metric M₀ is measured before a candidate is trained, the gain G* afterwards. "
+            "Intervals are 95 % over seeds; with a single seed, that of M₀ is over permutations.",
             (("q", "n"), ("measure", "rank")),
             above=compute.offer,
             below=compute.own,
@@ -34,40 +34,40 @@ VIEWS = {
             "interpolation",
             ":material/timeline:",
             "What lies between two minima?",
-            "The loss along the straight line between two networks. How far it rises above the dotted chord is the "
-            "barrier.",
+            "The curves show the loss along the straight line between two networks. The barrier is how far the loss "
+            "rises above the dotted chord.",
             (("between",), ("model", "seed", "pair", "curves"), ("moment", "split")),
         ),
         View(
             "barriers",
             ":material/bar_chart:",
             "How high are the barriers?",
-            "Each step of a walk has one midpoint barrier b̂. The dashed line is λ: the share m of the barriers left of "
-            "it is the size of the manifold.",
+            "Each step of a walk has a midpoint barrier b̂, and the dashed line is λ. The size m of the manifold is the "
+            "fraction of barriers that are at most λ.",
             (("q", "n"), ("pool", "checkpoint", "scale")),
         ),
         View(
             "graph",
             ":material/hub:",
             "Which copies are connected?",
-            "Nodes are permuted copies of one network, placed by their distance in parameter space; an edge exists "
-            "where the barrier is at most λ.",
+            "Nodes are permuted copies of one network, placed by their distance in parameter space. An edge exists "
+            "if the barrier between its nodes is at most λ.",
             (("q", "n"), ("model", "seed", "edge"), ("moment", "all_pairs")),
             title="Permutation graph",
         ),
         View(
             "trajectories",
             ":material/show_chart:",
-            "How does training change it?",
-            "Mean over seeds, with a band of one standard deviation; a star marks the greatest gain.",
+            "What does training change?",
+            "Lines are means over seeds, with a band of one standard deviation. A star marks the greatest gain.",
             (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
             "sensitivity",
             ":material/grid_on:",
             "How much do q and n matter?",
-            "Rank correlation of M₀ with the best gain, for every quantile q and number of permutations n, all from "
-            "one walk. A click on a cell chooses it.",
+            "Each cell is the rank correlation of M₀ with the best gain for one quantile q and number of permutations "
+            "n, all from the same walks. Click a cell to select its q and n.",
             (("q", "n"), ("measure", "rank", "grid"), ("also",)),
         ),
     ],
@@ -76,16 +76,16 @@ VIEWS = {
             "predictors",
             ":material/leaderboard:",
             "What predicts the gain?",
-            "Rank correlation with the best gain G*, of what can be known before training, and of SoTL-E after one "
-            "epoch. The parameter count is the trivial predictor: who does not beat it says nothing new.",
+            "The bars show how well each predictor ranks the candidates by their best gain G*. All are known before "
+            "training except SoTL-E, which takes an epoch; the trivial one to beat is the parameter count.",
             (("q", "n"), ("measure", "rank"), ("also",)),
         ),
         View(
             "surface",
             ":material/terrain:",
             "How do the valleys widen?",
-            "The training loss of seed 0 on the plane through three permuted copies of one network (the points), which "
-            "compute the same function. One colour scale serves all models: what is darker is lower.",
+            "This is the training loss of seed 0 on the plane through three permuted copies of one network (the "
+            "points), which compute the same function. All models share one colour scale, on which darker is lower.",
             (("moment", "loss_scale", "form"),),
         ),
     ],
@@ -95,7 +95,7 @@ st.set_page_config("Loss landscape explorer", ":material/landscape:", "wide")
 pages = {
     section.capitalize(): {
         st.Page(
-            PAGES / section / f"{view.name}.py", title=view.heading, icon=view.icon, default=view.name == "study"
+            PAGES / section / f"{view.name}.py", title=view.label, icon=view.icon, default=view.name == "study"
         ): view
         for view in views
     }

@@ -1,4 +1,4 @@
-"""What the page Study says of a result, sentence by sentence."""
+"""What the page Study says about a result, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Q, N = 0.4, 50
 SMALL, MIDDLE, GREAT = small_study().labels
 
 
-def told(dataset: xr.Dataset, measure: Measure = "accuracy") -> list[str]:
+def sentences(dataset: xr.Dataset, measure: Measure = "accuracy") -> list[str]:
     return answer.sentences(dataset, overview_data(dataset, Q, N, measure), Q, N, measure)
 
 
@@ -38,62 +38,67 @@ def test_seeds_that_differ_more_than_candidates_still_tell_them_apart() -> None:
     own = np.array([[0.0], [10], [20], [30]])
     noise = 0.01 * np.random.default_rng(0).normal(size=(4, 3))
     dataset = with_gains(made(), own + np.array([3, 2, 1]) + noise)
-    gain = told(dataset)[1]
+    gain = sentences(dataset)[1]
     assert gain.startswith(f"After training, the greatest gain is that of **{SMALL}**: +18.0 [")
-    assert gain.endswith("points. Compared seed by seed, that is ahead of all others.")
+    assert gain.endswith("points. Compared seed by seed, that is clearly more than for any other candidate.")
 
 
-def test_rivals_whose_differences_hold_zero_are_named() -> None:
+def test_rivals_whose_differences_may_be_zero_are_named() -> None:
     gains = [[3.0, 2.0, 1.0], [3.0, 4.0, 1.0], [3.5, 2.0, 1.0], [3.0, 2.5, 1.2]]
-    assert told(with_gains(made(), gains))[1].endswith(f". Compared seed by seed, it is not told apart from {MIDDLE}.")
+    gain = sentences(with_gains(made(), gains))[1]
+    assert gain.endswith(f". Compared seed by seed, that is not clearly more than for {MIDDLE}.")
 
 
-def test_a_lead_that_is_equal_in_all_seeds_tells_nothing() -> None:
+def test_a_lead_that_is_equal_in_all_seeds_is_not_clear() -> None:
     frame = overview_data(made(), Q, N, "accuracy")
     values = xr.DataArray([[3.0, 2.0], [4.0, 3.0]], {"candidate": [SMALL, GREAT]}, ("seed", "candidate"))
-    assert answer.pick(values, frame, "M0", "It is", "%", 1).endswith(f"not told apart from {GREAT}.")
+    assert answer.pick(values, frame, "M0", "It is", "%", 1).endswith(f"not clearly more than for {GREAT}.")
 
 
 def test_ties_are_named_together() -> None:
     dataset = made()
     dataset["barrier"].loc[{"candidate": [MIDDLE, GREAT]}] = 0
-    first = told(dataset)[0]
-    assert first.startswith(f"Before any training, M₀ picks **{MIDDLE}**, **{GREAT}** alike: +")
+    first = sentences(dataset)[0]
+    assert first.startswith(f"Before any training, M₀ picks **{MIDDLE}** and **{GREAT}**, which are tied: +")
     dataset["barrier"].values[:] = 0
-    assert told(dataset)[0].split(":")[0].endswith(f"**{SMALL}**, **{MIDDLE}**, **{GREAT}** alike")
-    assert told(dataset)[0].endswith("%, in every seed.")
+    assert sentences(dataset)[0].split(":")[0].endswith(f"**{SMALL}**, **{MIDDLE}** and **{GREAT}**, which are tied")
+    assert sentences(dataset)[0].endswith("%, in every seed.")
 
 
-def test_one_seed_says_nothing_of_seeds() -> None:
-    first, second, *_ = told(made(seeds=1))
-    assert first.endswith("%, of one seed and over its permutations: how far seeds differ is not known.")
-    assert second.endswith("points, of one seed: how far seeds differ is not known.")
+def test_one_seed_says_nothing_about_seeds() -> None:
+    first, second, *_ = sentences(made(seeds=1))
+    assert first.endswith(
+        "%. This comes from one seed, and the interval from its permutations; how much seeds differ is unknown."
+    )
+    assert second.endswith("points. This comes from one seed; how much seeds differ is unknown.")
 
 
 def test_a_single_candidate_has_no_rivals() -> None:
     dataset = without(without(made(), candidate=SMALL), candidate=GREAT)
-    for sentence in told(dataset)[:2]:
-        assert f"**{MIDDLE}**: +" in sentence and sentence.endswith(", the only candidate known.")
+    for sentence in sentences(dataset)[:2]:
+        assert f"**{MIDDLE}**: +" in sentence and sentence.endswith(". There is no other candidate to compare it with.")
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_candidates_that_were_not_trained_have_no_gain(measure: Measure) -> None:
     dataset = made(epochs=0)
-    assert told(dataset, measure)[1:] == ["The candidates were not trained."]
+    assert sentences(dataset, measure)[1:] == ["The candidates were not trained."]
     frame = overview_data(dataset, Q, N, measure)
     assert frame["best_gain"].isna().all() and (frame["trained_seeds"] == 0).all()
     shown = answer.table(frame, rank_comparison_data(dataset, Q, N, measure), measure)
     assert (shown.filter(like="G* (") == "–").all(axis=None)
 
 
-def test_what_is_not_there_yet_is_said() -> None:
+def test_what_is_missing_is_named() -> None:
     dataset = made()
     for name in ("validation_accuracy", "validation_loss"):
         dataset[name].values[:] = np.nan
-    assert told(dataset)[1:] == ["No candidate has been trained yet."]
+    assert sentences(dataset)[1:] == ["No candidate has been trained yet."]
     dataset["barrier"].values[:] = np.nan
-    assert told(dataset) == ["No candidate has been measured yet."]
+    assert sentences(dataset) == ["No candidate has been measured yet."]
 
 
-def test_training_that_gains_nothing_is_said_and_no_more() -> None:
-    assert told(with_gains(made(), np.zeros((4, 3))))[1] == "After training, no candidate gained anything on average."
+def test_training_without_any_gain_is_one_sentence() -> None:
+    assert (
+        sentences(with_gains(made(), np.zeros((4, 3))))[1] == "After training, no candidate gained anything on average."
+    )

@@ -115,7 +115,7 @@ def by(frame: pd.DataFrame, rows: str, columns: str, values: str = "mean") -> np
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "negative log loss"])
-def test_overview_tells_mean_metric_and_mean_best_gain(measure):
+def test_overview_has_mean_metric_and_mean_best_gain(measure):
     frame = figures.overview_data(whole(), Q, N, measure).set_index("candidate").loc[list(BACKWARDS)]
     np.testing.assert_allclose(frame["M0"], metrics(whole())[:, :, 0].mean(0))
     np.testing.assert_allclose(frame["best_gain"], gains(whole(), measure).max(2).mean(0), rtol=1e-9)
@@ -130,8 +130,8 @@ def test_ranks_and_correlations_are_those_of_scipy():
         rows = frame[frame["predictor"] == name].set_index("candidate").loc[list(BACKWARDS)]
         np.testing.assert_allclose(rows["score"], values.mean(0))
         np.testing.assert_allclose(rows["rank"], stats.rankdata(-values.mean(0)))
-    told = frame[frame["predictor"] == "M0"]["correlation"].unique()
-    np.testing.assert_allclose(told, np.mean(taus(scores["M0"], scores["G*_T"])))
+    text = frame[frame["predictor"] == "M0"]["correlation"].unique()
+    np.testing.assert_allclose(text, np.mean(taus(scores["M0"], scores["G*_T"])))
 
 
 @pytest.mark.parametrize("kind", ["kendall", "spearman", "pearson"])
@@ -151,7 +151,7 @@ def test_predictor_bars_stand_for_the_chosen_kind():
     frame = figures.predictor_ranks_data({"one": whole()}, Q, N, MEASURE)
     rows = frame[(frame["kind"] == "spearman") & frame["mean"].notna()]
     np.testing.assert_allclose(figure.data[0].y, rows["mean"])
-    assert list(figure.data[0].x) == [figures.heading(name) for name in rows["predictor"]]
+    assert list(figure.data[0].x) == [figures.predictor_label(name) for name in rows["predictor"]]
 
 
 def test_predictor_scores_have_a_panel_each_and_a_point_a_seed_and_candidate():
@@ -162,8 +162,8 @@ def test_predictor_scores_have_a_panel_each_and_a_point_a_seed_and_candidate():
     assert sum(len(trace.x) for trace in figure.data) == len(frame)
 
 
-def test_scores_that_rounding_tells_apart_have_one_mark():
-    """Its value, at most four digits; other panels keep their own marks."""
+def test_scores_that_differ_by_rounding_have_one_tick():
+    """Its value has at most four digits; other panels keep their own ticks."""
     dataset = whole().copy(deep=True)
     dataset["proxy"].loc[{"predictor": "jacov"}] = -49194416.0
     dataset["proxy"].loc[{"predictor": "jacov", "seed": 0}] += 4
@@ -241,7 +241,7 @@ def test_sensitivity_equals_the_metric_at_every_q_and_n():
 
 
 def test_a_histogram_counts_steps_and_not_edges():
-    """Also those above λ are counted, which are no edges."""
+    """Steps above λ, which are not edges, are counted too."""
     assert "count (steps)" in axis_titles(figures.barrier_histogram(whole(), None, 0, Q, N))
 
 
@@ -256,13 +256,13 @@ def test_every_barrier_falls_into_one_bin(log):
         assert row.count == np.sum((walked >= row.low) & (walked < row.high))
 
 
-def test_shares_are_those_under_the_quantile():
-    frame = figures.barrier_shares_data(whole(), None, 0, Q, N)
+def test_sizes_are_the_fractions_under_the_quantile():
+    frame = figures.manifold_sizes_data(whole(), None, 0, Q, N)
     walks, base = whole()["barrier"].values[:, :, 0, :N], whole()["base_barrier"].values[:, :N]
     for row in frame[frame["model"] != "base"].itertuples():
         limit = np.quantile(base[row.seed].astype(float), Q)
         edges = np.sum(walks[row.seed, BACKWARDS.index(row.model)] <= limit)
-        assert row.share == pytest.approx(edges / N)
+        assert row.size == pytest.approx(edges / N)
         found = stats.binomtest(int(edges), N).proportion_ci(0.95)
         assert (row.low, row.high) == pytest.approx((found.low, found.high))
 
@@ -270,10 +270,10 @@ def test_shares_are_those_under_the_quantile():
 def test_interpolation_barriers_are_the_height_over_the_chord():
     pairs = [(0, 1), (1, 3)]
     frame = figures.interpolation_data(whole(), 1, "base", "start", pairs)
-    told = figures.interpolation_barriers(frame).set_index(["curve", "split"])
+    text = figures.interpolation_barriers(frame).set_index(["curve", "split"])
     for pair, index in zip(pairs, (0, 5), strict=True):  # 01 02 03 04 12 13
         curve = whole()["curve"].sel(seed=1, model="base", moment="start", split="train").values[index].astype(float)
-        row = told.loc[(f"node {pair[0]} – {pair[1]}", "train")]
+        row = text.loc[(f"node {pair[0]} – {pair[1]}", "train")]
         chord = np.linspace(curve[0], curve[-1], 25)
         assert row["barrier"] == pytest.approx(np.max(curve - chord))
         assert row["midpoint_barrier"] == pytest.approx(curve[12] - chord[12])
@@ -339,7 +339,7 @@ def axis_titles(figure: go.Figure) -> list[str]:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_axes_tell_their_units(name):
+def test_axes_name_their_units(name):
     titles = axis_titles(DRAWN[name](whole()))
     assert titles
     unitless = ("α (", "ranked by", "rank (", "MDS axis", "along θ", "across", "predictor")
@@ -384,15 +384,15 @@ def test_hover_texts_leave_out_what_is_not_known(name, seeds):
     if name == "seed_interpolation" and seeds == 1:
         return
     dataset["parameters"].loc[{"model": BACKWARDS[0]}] = -1
-    told = "\n".join(hover_texts(DRAWN[name](dataset)))
-    assert not re.search(r"\bnan\b|None|<NA>|\b1 seeds", told)
-    assert not re.search(r"± ?%{|\[%{", told)  # what Plotly fills in is filled in where it is not known as well
-    assert seeds > 1 or "±" not in told
-    assert name not in COUNTED or ("one seed" if seeds == 1 else "4 seeds") in told
+    text = "\n".join(hover_texts(DRAWN[name](dataset)))
+    assert not re.search(r"\bnan\b|None|<NA>|\b1 seeds", text)
+    assert not re.search(r"± ?%{|\[%{", text)  # what Plotly fills in is filled in where it is not known as well
+    assert seeds > 1 or "±" not in text
+    assert name not in COUNTED or ("one seed" if seeds == 1 else "4 seeds") in text
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_without_training_a_figure_says_so_or_shows_what_there_is(name):
+def test_without_training_a_figure_says_so_or_shows_the_rest(name):
     figure = DRAWN[name](untrained())
     if name in UNTRAINED:
         assert name == "perplexity_trajectories" or not figure.data

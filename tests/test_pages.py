@@ -23,7 +23,7 @@ STUDY = "pages/explore/study.py"
 STEPS = 60  # of the made-up study
 
 
-def opened(page: str = STUDY, **parameters: str) -> AppTest:
+def visited(page: str = STUDY, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in parameters.items():
         app.query_params[name] = value
@@ -49,28 +49,28 @@ def store_synthetic(store: Store, dataset: xr.Dataset) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_renders_and_says_what_it_shows(page):
-    app = opened(page)
+    app = visited(page)
     assert not app.exception
     assert app.title[0].value
     assert app.get("plotly_chart")
 
 
 def test_a_visitor_sees_the_study_of_the_readme_first(own_cache):
-    assert opened().selectbox(key="study").value == "digits-mlp"
+    assert visited().selectbox(key="study").value == "digits-mlp"
 
 
-def test_a_shipped_study_is_told_in_the_words_of_its_preset(own_cache):
-    app = opened(study="digits-mlp")
+def test_a_shipped_study_is_described_in_the_words_of_its_preset(own_cache):
+    app = visited(study="digits-mlp")
     assert any(caption.value == preset("digits-mlp").description for caption in app.sidebar.caption)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
     """For those who hear the page."""
-    app = opened(page)
-    told = [chart.proto.alt for chart in app.get("plotly_chart")]
+    app = visited(page)
+    alts = [chart.proto.alt for chart in app.get("plotly_chart")]
     buttons = [button.proto.label for button in app.get("download_button")]
-    for names in (told, buttons):
+    for names in (alts, buttons):
         assert names and all(names) and len(set(names)) == len(names)
 
 
@@ -83,7 +83,7 @@ def drawn(app: AppTest) -> list[str]:
 @pytest.mark.parametrize(("name", "value"), [("q", 0.1), ("n", 70)])
 def test_a_slider_moves_the_figures(page, name, value):
     """And moving it back brings the first ones back."""
-    app = opened(page)
+    app = visited(page)
     if not any(slider.key == name for slider in app.slider):
         pytest.skip(f"this page has no {name}")
     before, first = drawn(app), app.slider(key=name).value
@@ -95,18 +95,18 @@ def test_a_slider_moves_the_figures(page, name, value):
     assert drawn(app) == before
 
 
-@pytest.mark.parametrize(("edge", "everything", "told"), [
-    ("0 – 1", "false", "edge"), ("0 – 2", "false", "no step of it and no edge"), ("0 – 2", "true", "edge"),
+@pytest.mark.parametrize(("edge", "everything", "expected"), [
+    ("0 – 1", "false", "edge"), ("0 – 2", "false", "no step joins them"), ("0 – 2", "true", "edge"),
 ])  # fmt: skip
-def test_only_a_pair_that_is_drawn_is_called_an_edge(edge, everything, told):
-    app = opened("pages/explore/graph.py", edge=edge, all_pairs=everything)
+def test_only_a_pair_that_is_drawn_is_called_an_edge(edge, everything, expected):
+    app = visited("pages/explore/graph.py", edge=edge, all_pairs=everything)
     (sentence,) = [text.value for text in app.markdown if text.value.startswith("On the training batch")]
-    assert told in sentence and ("λ" in sentence) == (told == "edge")
+    assert expected in sentence and ("λ" in sentence) == (expected == "edge")
 
 
 def test_a_walk_of_n_steps_has_one_node_more(own_cache):
     """1000 steps: 1001 nodes, 500,500 pairs."""
-    app = opened("pages/explore/graph.py")
+    app = visited("pages/explore/graph.py")
     assert any("that is 1,000 instead of 500,500." in text.value for text in app.markdown)
 
 
@@ -115,7 +115,7 @@ def test_a_walk_of_n_steps_has_one_node_more(own_cache):
 def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
     study = small_study(seeds=seeds)
     dataset = without(synthetic(study, np.random.default_rng(0)), candidate=study.labels[-1])
-    app = opened(page, study=store_synthetic(own_cache, dataset))
+    app = visited(page, study=store_synthetic(own_cache, dataset))
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("synthetic")
 
@@ -125,24 +125,25 @@ def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     """As one that was interrupted on the command line: one of four seeds."""
     study = small_study()
     own_cache.parts(study).write("seed0", synthetic(study, np.random.default_rng(0)).isel(seed=[0]), {})
-    app = opened(page, study=f"{study.name}-{study.key[:6]}")
+    app = visited(page, study=f"{study.name}-{study.key[:6]}")
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("synthetic")
-    told = (
-        f"So far 3 of 12 candidates (seeds counted apart) have been walked, each for at least {STEPS} of {STEPS} steps"
+    expected = (
+        "So far, 3 of 12 candidates (counting each seed separately) have been walked, "
+        f"each for at least {STEPS} of {STEPS} steps"
     )
-    (so_far,) = [caption.value for caption in app.caption if caption.value.startswith(told)]
+    (so_far,) = [caption.value for caption in app.caption if caption.value.startswith(expected)]
     assert "means change with further seeds" in so_far and "link without n" in so_far
-    assert any(caption.value.endswith("Begun, not finished.") for caption in app.caption)
+    assert any(caption.value.endswith("Started but not finished.") for caption in app.caption)
 
 
 @pytest.mark.parametrize(
     "page", ["pages/explore/study.py", "pages/explore/sensitivity.py", "pages/compare/predictors.py"]
 )
-def test_equal_metrics_of_trained_candidates_are_said(page, own_cache):
+def test_equal_metrics_of_trained_candidates_are_mentioned(page, own_cache):
     dataset = synthetic(small_study(), np.random.default_rng(0))
     dataset["barrier"].values[:] = 0
-    app = opened(page, study=store_synthetic(own_cache, dataset))
+    app = visited(page, study=store_synthetic(own_cache, dataset))
     assert not app.exception
     assert any("in every seed M₀ is equal for all candidates" in text.value for text in app.markdown)
 
@@ -151,7 +152,7 @@ def test_equal_metrics_of_trained_candidates_are_said(page, own_cache):
 def test_a_smaller_study_takes_over_what_it_allows(page, own_cache):
     """Going from 1000 permutations and 10 seeds to 60 and 4, with a seed and a checkpoint that only the first has."""
     label = store_synthetic(own_cache, synthetic(small_study(), np.random.default_rng(0)))
-    app = opened(page, seed="9", checkpoint="80", q="0.2")
+    app = visited(page, seed="9", checkpoint="80", q="0.2")
     app.selectbox(key="study").set_value(label).run()
     assert not app.exception
     assert not [warning for warning in app.warning if "link" in warning.value]
@@ -159,7 +160,7 @@ def test_a_smaller_study_takes_over_what_it_allows(page, own_cache):
 
 @pytest.mark.parametrize(("name", "value"), [("q", "7"), ("n", "100000"), ("study", "no-such"), ("n", "many")])
 def test_a_hand_edited_address_leaves_the_page_up(name, value):
-    app = opened(**{name: value})
+    app = visited(**{name: value})
     assert not app.exception
     assert app.title[0].value
 

@@ -1,4 +1,4 @@
-"""What is said of rank correlations that some or all seeds lack."""
+"""What pages say about rank correlations that some or all seeds lack."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def test_seeds_are_named_where_they_differ_and_compared_where_both_have_a_rank()
     found = predictor_correlation(dataset, Q, N, MEASURE)
     mine, count = found.sel(predictor=METRIC).values, found.sel(predictor=PARAMETERS).values
     assert np.isfinite(mine).tolist() == [False, False, True, False] and np.isfinite(count).all()
-    told = ranking.agreement(table(dataset), "kendall")
-    assert told.startswith(
-        f"M₀ reaches τ = **{mine[2]:.2f}** over one seed; the parameter count, which costs nothing, "
+    text = ranking.agreement(table(dataset), "kendall")
+    assert text.startswith(
+        f"M₀ reaches τ = **{mine[2]:.2f}** over one seed; the parameter count, which costs nothing, reaches "
     )
-    assert f"**{count.mean():.2f}** ± {count.std(ddof=1):.2f} over 4 seeds." in told
+    assert f"**{count.mean():.2f}** ± {count.std(ddof=1):.2f} over 4 seeds." in text
     gap = mine[2] - count[2]
     compared = f"{abs(gap):.2f} {'higher' if gap > 0 else 'lower'}" if gap else "as high"
-    assert told.endswith(f"In the one seed where both are defined, M₀ is {compared}.")
-    assert told in answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1]
+    assert text.endswith(f"In the one seed where both are defined, M₀ is {compared}.")
+    assert text in answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1]
 
 
 def test_other_predictors_are_compared_with_the_metric_within_seeds() -> None:
@@ -59,10 +59,10 @@ def test_other_predictors_are_compared_with_the_metric_within_seeds() -> None:
     assert rows.loc["grad_norm", "ahead"] == pytest.approx(np.nanmean(gap))
 
 
-def test_nothing_is_said_of_seeds_that_do_not_differ() -> None:
-    told = ranking.answer(table(made()), "kendall")
-    assert told.count("seed") == told.count(" over seeds; ") == 1 and "Higher on average: " in told
-    assert told.endswith("Without a rank, being equal for all candidates or not defined: SNIP.")
+def test_seeds_that_do_not_differ_are_not_mentioned() -> None:
+    text = ranking.answer(table(made()), "kendall")
+    assert text.count("seed") == text.count(" over seeds; ") == 1 and "better on average" in text
+    assert text.endswith("SNIP gives no ranking, because it is undefined or equal for all candidates.")
 
 
 def test_trained_candidates_with_equal_metrics_are_not_called_untrained() -> None:
@@ -73,12 +73,12 @@ def test_trained_candidates_with_equal_metrics_are_not_called_untrained() -> Non
     assert answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1] == CEILING
 
 
-def test_equal_gains_are_told_from_missing_ones() -> None:
+def test_equal_gains_are_distinguished_from_missing_ones() -> None:
     equal, missing = made(), made()
     equal["validation_accuracy"].values[:] = 0.95
     figure = figures.predictor_ranks({"one": equal}, Q, N, MEASURE)
-    told = "No rank correlation: in every seed the best gain G* is equal for all candidates."
-    assert figure.layout.annotations[0].text == told
+    text = "No rank correlation: in every seed the best gain G* is equal for all candidates."
+    assert figure.layout.annotations[0].text == text
     missing["validation_accuracy"].values[..., 1:, :] = np.nan  # one candidate left
     figure = figures.predictor_ranks({"one": missing}, Q, N, MEASURE)
     assert figure.layout.annotations[0].text == "No rank correlation: it needs two trained candidates of one seed."
@@ -88,5 +88,5 @@ def test_seeds_may_lack_ranks_for_different_reasons() -> None:
     dataset = at_ceiling([0, 1])
     dataset["validation_accuracy"].loc[{"seed": [2, 3]}] = 0.95
     scores = metric_grid(dataset, [Q], [N])
-    told = "No rank correlation: in every seed M₀ or the best gain G* is equal for all candidates."
-    assert why_unranked(scores, best_gain(dataset, MEASURE)) == told
+    text = "No rank correlation: in every seed M₀ or the best gain G* is equal for all candidates."
+    assert why_unranked(scores, best_gain(dataset, MEASURE)) == text

@@ -16,6 +16,10 @@ def test_one_is_written_out() -> None:
     assert [wording.counted(count, "seed") for count in (0, 1, 3.0)] == ["0 seeds", "one seed", "3 seeds"]
 
 
+def test_names_are_enumerated() -> None:
+    assert [wording.enumeration("abc"[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
 def test_what_is_not_known_is_left_out() -> None:
     assert wording.deviation(0.123, ".2f") == " ± 0.12"
     assert wording.deviation(math.nan, ".2f") == wording.deviation(None, ".2f") == ""

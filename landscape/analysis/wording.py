@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import xarray as xr
 
@@ -16,6 +17,12 @@ def counted(count: float, noun: str) -> str:
       ('one seed', '3 seeds')
     """
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
+
+
+def enumeration(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def deviation(std: float | None, form: str) -> str:

@@ -32,7 +32,7 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         plotly=Markup(get_plotlyjs()),
         sizes=sizes_line(found),
         candidates=candidates_table(found),
-        kendall=kendall_table(found, figures.heading),
+        kendall=kendall_table(found, figures.predictor_label),
         figures=list(_figures(dataset, q, n, usual_measure(dataset))),
         colour_scale=_html(figures.surface_scale(dataset, MOMENTS[0]), "scale"),
         surfaces=list(_surfaces(dataset)),

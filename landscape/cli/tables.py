@@ -28,10 +28,10 @@ def candidates_table(found: dict[str, Any]) -> Table:
     return Table(["candidate", "width", "parameters", "M₀ in %", *GAINS.values()], rows)
 
 
-def kendall_table(found: dict[str, Any], heading: Callable[[str], str] = str) -> Table:
-    """A row for each predictor of a summary, under the name that `heading` gives it."""
+def kendall_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Table:
+    """A row for each predictor of a summary, named by `label`."""
     rows = [
-        [heading(name), *(interval(**each[measure], digits=2) for measure in GAINS)]
+        [label(name), *(interval(**each[measure], digits=2) for measure in GAINS)]
         for name, each in found["kendall"].items()
     ]
     return Table(["Kendall's τ of", *(f"with {gain}" for gain in GAINS.values())], rows)

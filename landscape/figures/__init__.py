@@ -1,6 +1,9 @@
-"""Figures of a result: each a pure function to a Plotly figure, drawn from the table that its `_data` twin returns."""
+"""Figures of a result: pure functions that return Plotly figures, drawn from the tables of their `_data` twins.
 
-from landscape.figures.barriers import barrier_histogram, barrier_histogram_data, barrier_shares_data
+May import `analysis`, `store`, `data` and `study`; imports no JAX.
+"""
+
+from landscape.figures.barriers import barrier_histogram, barrier_histogram_data, manifold_sizes_data
 from landscape.figures.graph import (
     edge_curve,
     edge_curve_data,
@@ -20,8 +23,8 @@ from landscape.figures.interpolation import (
 )
 from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
 from landscape.figures.predictors import (
-    heading,
     predictor_cost_data,
+    predictor_label,
     predictor_ranks,
     predictor_ranks_data,
     predictor_scores,
@@ -50,7 +53,6 @@ from landscape.figures.trajectories import (
 __all__ = [
     "barrier_histogram",
     "barrier_histogram_data",
-    "barrier_shares_data",
     "correlation_trajectories",
     "correlation_trajectories_data",
     "edge_curve",
@@ -58,10 +60,10 @@ __all__ = [
     "fine_grid",
     "gain_trajectories",
     "gain_trajectories_data",
-    "heading",
     "interpolation",
     "interpolation_barriers",
     "interpolation_data",
+    "manifold_sizes_data",
     "metric_trajectories",
     "metric_trajectories_data",
     "overview",
@@ -73,6 +75,7 @@ __all__ = [
     "perplexity_trajectories",
     "perplexity_trajectories_data",
     "predictor_cost_data",
+    "predictor_label",
     "predictor_ranks",
     "predictor_ranks_data",
     "predictor_scores",

@@ -1,4 +1,4 @@
-"""How the barriers of base and candidates are spread, and how many of them lie under λ."""
+"""The distribution of the barriers of the base and the candidates, and how many of them are at most λ."""
 
 from __future__ import annotations
 
@@ -10,38 +10,46 @@ import xarray as xr
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.analysis.walks import prefix
-from landscape.figures.style import AXIS, FONT_SIZE, NEUTRAL, candidate_order, colours, nothing, swatch, translucent
+from landscape.figures.style import (
+    AXIS,
+    FONT_SIZE,
+    NEUTRAL,
+    candidate_order,
+    colours,
+    empty_figure,
+    swatch,
+    translucent,
+)
 from landscape.study.schema import BASE
 
 BINS = 40
-ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels of a histogram, and of a line of the caption above it
-LONG = 14  # characters of a name that a telephone does not show beside its numbers
+ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels, of a histogram and of a line of the caption above it
+LONG = 14  # characters of a name above which a phone has no room left for its numbers
 
 
-def barrier_shares_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> pd.DataFrame:
-    """One row a model and seed: λ in nats, the share m of edges that exist, its 95 % interval, and M in percent.
+def manifold_sizes_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> pd.DataFrame:
+    """λ in nats, the manifold size m with its 95 % interval, and M in percent, one row per model and seed.
 
-    `seed=None` takes all; `checkpoint` is epochs after expansion. Walks that are not computed are left out.
-    Raises ValueError for q or n out of range.
+    `seed=None` takes all seeds; `checkpoint` is in epochs after the expansion. Walks that have not been computed are
+    left out. Raises ValueError for q or n out of range.
     """
     rows = []
     for model, seeds, walks, limits in _walks(dataset, seed, checkpoint, q, n):
-        shares = manifold_size(walks, limits)
         low, high = size_interval(walks, limits)
-        columns = {"seed": seeds, "threshold": limits, "share": shares, "low": low, "high": high}
+        columns = {"seed": seeds, "threshold": limits, "size": manifold_size(walks, limits), "low": low, "high": high}
         rows.append(pd.DataFrame({"model": model} | columns))
     frame = pd.concat(rows, ignore_index=True).dropna(ignore_index=True)
-    base = frame[frame["model"] == BASE].set_index("seed")["share"]
-    return frame.assign(metric_percent=100 * (frame["share"] - frame["seed"].map(base)))
+    base = frame[frame["model"] == BASE].set_index("seed")["size"]
+    return frame.assign(metric_percent=100 * (frame["size"] - frame["seed"].map(base)))
 
 
 def barrier_histogram_data(
     dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int, log: bool = False
 ) -> pd.DataFrame:
-    """One row a model and bin, from `low` to `high` in nats: how many of the first n barriers fall into it.
+    """How many of the first n barriers fall into each bin, from `low` to `high` in nats; one row per model and bin.
 
-    All models share their bins. On a log axis they start at the least positive barrier; exact zeros are a row of
-    their own, from 0 to 0. An infinite barrier falls into no bin. Raises ValueError for q or n out of range.
+    All models have the same bins. On a log axis these start at the smallest positive barrier, and exact zeros have a
+    row of their own, from 0 to 0. An infinite barrier is in no bin. Raises ValueError for q or n out of range.
     """
     walks = {model: _present(values) for model, _, values, _ in _walks(dataset, seed, checkpoint, q, n)}
     edges = _bin_edges(np.concatenate(list(walks.values())), log)
@@ -51,29 +59,29 @@ def barrier_histogram_data(
 def barrier_histogram(
     dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int, log: bool = False
 ) -> go.Figure:
-    """A histogram for the base and each candidate above one axis, λ as a line through all, the share beside each.
+    """Histograms of the base and each candidate above a common axis, with λ as a line through all of them.
 
-    Drawn from `barrier_histogram_data` and `barrier_shares_data`. With all seeds, each λ is a faint line and the
-    share is their mean.
+    Each has its manifold size written above it. With all seeds, every λ is a faint line, and the size is the mean over
+    seeds. Drawn from `barrier_histogram_data` and `manifold_sizes_data`.
     """
     bins = barrier_histogram_data(dataset, seed, checkpoint, q, n, log)
-    shares = barrier_shares_data(dataset, seed, checkpoint, q, n)
-    if shares.empty:
-        return nothing("The barriers of this walk are not computed yet.")
-    models = [model for model in (BASE, *candidate_order(dataset)) if model in set(shares["model"])]
+    sizes = manifold_sizes_data(dataset, seed, checkpoint, q, n)
+    if sizes.empty:
+        return empty_figure("The barriers of this walk have not been computed yet.")
+    models = [model for model in (BASE, *candidate_order(dataset)) if model in set(sizes["model"])]
     lines = 2 if max(map(len, models)) > LONG else 1
     hues, figure = colours(dataset), go.Figure(layout=_rows(len(models), lines, log))
     captions = []
     for row, model in enumerate(models, 1):
         counted = bins[bins["model"] == model]
         _add_steps(figure, counted[counted["high"] > 0], model, hues[model], row)
-        captions.append(_caption(model, counted, shares[shares["model"] == model], hues[model], row, lines))
-    shapes, label = _thresholds(shares[shares["model"] == BASE]["threshold"].values, len(models), lines, log)
+        captions.append(_caption(model, counted, sizes[sizes["model"] == model], hues[model], row, lines))
+    shapes, label = _thresholds(sizes[sizes["model"] == BASE]["threshold"].values, len(models), lines, log)
     return figure.update_layout(annotations=[*captions, label], shapes=shapes)
 
 
 def _walks(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> list[tuple]:
-    """(model, seeds (s), barriers (s, n), thresholds (s)) of the base and of each candidate."""
+    """The base and each candidate: its name, seeds (s), barriers (s, n) and thresholds (s)."""
     epochs = dataset["checkpoint"].values
     if checkpoint not in epochs:
         raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
@@ -107,12 +115,12 @@ def _counted(model: str, values: np.ndarray, edges: np.ndarray, log: bool) -> pd
 
 
 def _axis(row: int) -> str:
-    """The y axis of a row, counted from 1 at the top."""
+    """The y axis of a row; the top one is row 1."""
     return "y" if row == 1 else f"y{row}"
 
 
 def _rows(count: int, lines: int, log: bool) -> dict:
-    """Layout of `count` rows above one x axis, with room for `lines` lines of caption above each."""
+    """The layout of `count` rows above a common x axis, with room for `lines` lines of caption above each."""
     gap = LINE_HEIGHT * lines
     pixels = (ROW_HEIGHT + gap) * count - gap
     tops = [1 - row * (ROW_HEIGHT + gap) / pixels for row in range(count)]
@@ -121,7 +129,7 @@ def _rows(count: int, lines: int, log: bool) -> dict:
         for row, top in enumerate(tops, 1)
     }
     axes[f"yaxis{(count + 1) // 2}"]["title"] = AXIS["title"] | {"text": "count (steps)"}
-    zeros = "<br><sup>exact zeros are counted beside each name</sup>" if log else ""
+    zeros = "<br><sup>exact zeros are counted next to each name</sup>" if log else ""
     title = AXIS["title"] | {"text": f"midpoint barrier b̂ (nats){zeros}"}
     x = AXIS | {"anchor": _axis(count), "title": title, "type": "log" if log else "linear"}
     margin = {"l": 10, "r": 10, "t": LINE_HEIGHT * (lines + 1) + 10, "b": 70}
@@ -130,7 +138,7 @@ def _rows(count: int, lines: int, log: bool) -> dict:
 
 
 def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, row: int) -> None:
-    """A filled outline; a step needs its last edge once more."""
+    """The outline of a histogram, filled. A line with steps needs the last edge twice."""
     x = np.r_[bins["low"].values[:1], bins["low"].values, bins["high"].values[-1:], bins["high"].values[-1:]]
     y = np.r_[0, bins["count"].values, bins["count"].values[-1:], 0]
     figure.add_scatter(
@@ -140,33 +148,33 @@ def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, r
     )  # fmt: skip
 
 
-def _caption(model: str, bins: pd.DataFrame, shares: pd.DataFrame, colour: str, row: int, lines: int) -> dict:
-    """Name, share of edges and metric above a row; also the zeros, for which a log axis has no bin."""
-    mean = shares[["share", "low", "high", "metric_percent"]].mean()
-    told = f"{swatch(colour)}<b>{model}</b>{'<br>' if lines > 1 else '  '}m = {100 * mean['share']:.1f} %"
+def _caption(model: str, bins: pd.DataFrame, sizes: pd.DataFrame, colour: str, row: int, lines: int) -> dict:
+    """The name, size and metric above a row, and the number of zeros, for which a log axis has no bin."""
+    mean = sizes[["size", "low", "high", "metric_percent"]].mean()
+    text = f"{swatch(colour)}<b>{model}</b>{'<br>' if lines > 1 else '  '}m = {100 * mean['size']:.1f} %"
     if model != BASE:
-        told += f", M = {mean['metric_percent']:+.1f} %".replace("-", "−")
+        text += f", M = {mean['metric_percent']:+.1f} %".replace("-", "−")
     if zeros := int(bins["count"][bins["high"] == 0].sum()):
-        told += f", {zeros} at 0"
+        text += f", {zeros} at 0"
     return {
-        "text": told, "x": 0, "xref": "x domain", "xanchor": "left", "y": 1, "yref": f"{_axis(row)} domain",
+        "text": text, "x": 0, "xref": "x domain", "xanchor": "left", "y": 1, "yref": f"{_axis(row)} domain",
         "yanchor": "bottom", "align": "left", "showarrow": False,
-        "hovertext": f"m of one seed: {100 * mean['low']:.1f} to {100 * mean['high']:.1f} % with 95 %",
+        "hovertext": f"95 % interval of m for one seed: {100 * mean['low']:.1f} to {100 * mean['high']:.1f} %",
     }  # fmt: skip
 
 
 def _thresholds(limits: np.ndarray, rows: int, lines: int, log: bool) -> tuple[list[dict], dict]:
-    """A line through each row, which leaves the captions between them free, at each λ; and their label."""
+    """A line at each λ through each row, which leaves the captions free; and a label for them all."""
     single, drawn = len(limits) == 1, limits[limits > 0] if log else limits
-    line = {"color": NEUTRAL, "width": 2, "dash": "5px,3px"}  # short: a row is low
+    line = {"color": NEUTRAL, "width": 2, "dash": "5px,3px"}  # short, since a row is low
     across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "opacity": 1 if single else 0.6, "line": line}
     places = [{"yref": f"{_axis(row)} domain"} for row in range(1, rows + 1)]
-    told = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
+    text = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
     if drawn.size < limits.size:
-        told += " (0 is not on a log axis)"
+        text += " (0 does not fit on a log axis)"
     middle = drawn.mean() if drawn.size else 1.0
     label = {
-        "text": told, "x": np.log10(middle) if log else middle, "xref": "x", "y": 1, "yref": "paper",
+        "text": text, "x": np.log10(middle) if log else middle, "xref": "x", "y": 1, "yref": "paper",
         "yanchor": "bottom", "yshift": LINE_HEIGHT * lines, "showarrow": False,
     }  # fmt: skip
     return [across | place | {"x0": limit, "x1": limit} for limit in drawn for place in places], label

@@ -1,4 +1,4 @@
-"""The walk as a graph: permuted copies of one network as nodes, linear connectivity as edges (section 3.2)."""
+"""The walk as a graph: its nodes are permuted copies of a network, its edges linear connections (section 3.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landscape.analysis.metric import threshold
 from landscape.analysis.walks import prefix
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import scaled_to_plane
-from landscape.figures.style import NEUTRAL, SCALE, finish, nothing
+from landscape.figures.style import NEUTRAL, SCALE, empty_figure, finish
 from landscape.study.schema import SPLITS
 
 DARK = "#4d525a"  # nodes with an edge; those without are white
@@ -27,11 +27,12 @@ COLUMNS = (
 def walk_graph(
     dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
 ) -> nx.Graph:
-    """The walk's first nodes with every pair that is measured: the steps alone, or all pairs.
+    """The walk's first nodes, joined by the steps of the walk or in all pairs.
 
-    Nodes carry `x`, `y` (their distances in parameter space, scaled to the plane) and `degree` over the edges
-    that exist; edges carry `pair`, `barrier` in nats, `distance`, and `present`, which is barrier ≤ λ. The graph
-    carries `threshold`. Without edges where nothing is computed. Raises ValueError for q or n out of range.
+    Each node has a place `x`, `y`, from multidimensional scaling of the distances in parameter space, and a `degree`,
+    which counts the edges that exist. Each edge has its `pair`, its `barrier` in nats, its `distance`, and `present`,
+    which is barrier ≤ λ. The graph has the `threshold` λ, and it is empty if the walk has not been computed. Raises
+    ValueError for q or n out of range.
     """
     limit = float(threshold(prefix(dataset.sel(seed=[seed]), n)[0][0], q))
     distances = dataset["node_distance"].sel(seed=seed, model=model, moment=moment).values
@@ -54,11 +55,11 @@ def walk_graph(
 def permutation_graph_data(
     dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
 ) -> pd.DataFrame:
-    """One row an edge of `walk_graph`, with the places and degrees of both its nodes."""
+    """The edges of `walk_graph`, one row each, with the places and degrees of both nodes."""
     graph = walk_graph(dataset, seed, model, moment, q, n, all_pairs)
     rows = [
-        {"from": a, "to": b, "threshold": graph.graph["threshold"]} | edge | _named("from", graph.nodes[a])
-        | _named("to", graph.nodes[b])
+        {"from": a, "to": b, "threshold": graph.graph["threshold"]} | edge | _prefixed("from", graph.nodes[a])
+        | _prefixed("to", graph.nodes[b])
         for a, b, edge in graph.edges(data=True)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -69,57 +70,55 @@ def permutation_graph(
 ) -> go.Figure:
     """Nodes by their distance, edges coloured by barrier: solid where ≤ λ, faint and dotted above.
 
-    Drawn from `permutation_graph_data`. The markers at the edges' middles carry the pair's index as customdata,
-    so that a selection names an edge for `edge_curve`; nodes carry none.
+    Drawn from `permutation_graph_data`. The markers in the middle of the edges have the index of the pair as
+    customdata, so that a selection names an edge for `edge_curve`; nodes have none.
     """
     frame = permutation_graph_data(dataset, seed, model, moment, q, n, all_pairs)
     if frame.empty:
-        return nothing("This walk is not computed yet.")
+        return empty_figure("This walk has not been computed yet.")
     greatest = max(frame["barrier"].max(), frame["threshold"].iloc[0], np.finfo(float).tiny)
     figure = go.Figure()
     _add_edges(figure, frame.sort_values("barrier", ascending=False), greatest)
     _add_middles(figure, frame, greatest)
     _add_nodes(figure, frame)
     _add_line_legend(figure, frame["threshold"].iloc[0])
-    title = "MDS axis {} (distance of parameters, 1)"
+    title = "MDS axis {} (distance in parameter space, 1)"
     finish(figure, title.format(1), title.format(2), height=580)
     figure.update_yaxes(range=_range(frame, "y"), scaleanchor="x", constrain="domain", zeroline=False)
     figure.update_xaxes(range=_range(frame, "x"), constrain="domain", zeroline=False)
-    figure.update_xaxes(
-        title_standoff=None
-    )  # with one, Plotly sets the title before it shrinks the axis to equal scales
+    figure.update_xaxes(title_standoff=None)  # or Plotly places the title before it shrinks the axis to equal scales
     return figure.update_layout(clickmode="event+select", dragmode="pan")
 
 
 def edge_curve_data(
     dataset: xr.Dataset, seed: int, model: str, moment: str, pair: int, splits: tuple[str, ...] = SPLITS
 ) -> pd.DataFrame:
-    """Loss along one edge, given by its pair's index; rows as of `interpolation_data`."""
+    """The loss along one edge, given by the index of its pair; rows as in `interpolation_data`."""
     return interpolation_data(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits)
 
 
 def edge_curve(
     dataset: xr.Dataset, seed: int, model: str, moment: str, pair: int, splits: tuple[str, ...] = SPLITS
 ) -> go.Figure:
-    """Loss along one edge, drawn from `edge_curve_data`."""
+    """The loss along one edge, drawn from `edge_curve_data`."""
     return interpolation(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits)
 
 
 def pair_nodes(dataset: xr.Dataset, pair: int) -> tuple[int, int]:
-    """The two nodes of a pair. Raises ValueError for an index that is none."""
+    """The two nodes of a pair. Raises ValueError for an index out of range."""
     if not 0 <= pair < dataset.sizes["pair"]:
         raise ValueError(f"pair must be from 0 to {dataset.sizes['pair'] - 1}; got {pair}")
     return int(dataset["pair_from"][pair]), int(dataset["pair_to"][pair])
 
 
 def _range(frame: pd.DataFrame, axis: str) -> list[float]:
-    """From the least to the greatest place, with room for the nodes."""
+    """The range of an axis, with room for the nodes."""
     places = frame[[f"from_{axis}", f"to_{axis}"]].values
     room = 0.12 * max(np.ptp(places), np.finfo(float).tiny)
     return [places.min() - room, places.max() + room]
 
 
-def _named(prefix: str, values: dict) -> dict:
+def _prefixed(prefix: str, values: dict) -> dict:
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
@@ -145,11 +144,11 @@ def _add_middles(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> Non
                 "thickness": 14, "y": 1, "yanchor": "bottom", "len": 0.9, "exponentformat": "power",
             },
         },
-        text=[_told(row) for row in frame.to_dict("records")], hovertemplate="%{text}<extra></extra>",
+        text=[_hover_text(row) for row in frame.to_dict("records")], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
 
 
-def _told(edge: dict) -> str:
+def _hover_text(edge: dict) -> str:
     sign = "≤" if edge["present"] else ">"
     return (
         f"node {edge['from']} – {edge['to']}<br>b̂ = {edge['barrier']:.5g} nats {sign} λ = {edge['threshold']:.5g}"
@@ -169,12 +168,12 @@ def _add_nodes(figure: go.Figure, frame: pd.DataFrame) -> None:
 
 
 def _ends(frame: pd.DataFrame, which: str) -> pd.DataFrame:
-    """The nodes at one end of all edges."""
+    """The nodes at one end of the edges."""
     columns = {which: "node", f"{which}_x": "x", f"{which}_y": "y", f"{which}_degree": "degree"}
     return frame[list(columns)].rename(columns=columns)
 
 
 def _add_line_legend(figure: go.Figure, limit: float) -> None:
-    for name, dash, width in ((f"b̂ ≤ λ = {limit:.3g}: an edge", "solid", 4), ("b̂ > λ: none", "dot", 1.5)):
+    for name, dash, width in ((f"b̂ ≤ λ = {limit:.3g}: an edge", "solid", 4), ("b̂ > λ: no edge", "dot", 1.5)):
         line = {"color": NEUTRAL, "dash": dash, "width": width}
         figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=line)

@@ -1,4 +1,4 @@
-"""Loss along the line between two networks, with the barrier drawn on the curve (Definition 1)."""
+"""The loss along the line between two networks, with the barrier drawn on the curve (Definition 1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
-from landscape.figures.style import LINE_WIDTH, NEUTRAL, finish, nothing, palette
+from landscape.figures.style import LINE_WIDTH, NEUTRAL, empty_figure, finish, palette
 from landscape.study.schema import SPLITS
 
 DASHES = {"train": "solid", "validation": "dash"}
@@ -19,22 +19,22 @@ Pair = tuple[int, int]
 
 
 def start_pairs(dataset: xr.Dataset, count: int) -> list[Pair]:
-    """Node 0, which is θ itself, with each of the next `count` permuted copies."""
+    """Node 0, which is θ itself, paired with each of the next `count` permuted copies."""
     return [(0, node) for node in dataset["node"].values[1 : count + 1].tolist()]
 
 
 def step_pairs(dataset: xr.Dataset, count: int) -> list[Pair]:
-    """The first `count` steps of the walk: node i with node i + 1."""
+    """The first `count` steps of the walk: node i paired with node i + 1."""
     return [(node - 1, node) for node in dataset["node"].values[1 : count + 1].tolist()]
 
 
 def interpolation_data(
     dataset: xr.Dataset, seed: int, model: str, moment: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
 ) -> pd.DataFrame:
-    """Curves between nodes of a walk: one row a curve, split and α, with loss and chord in nats.
+    """Curves between nodes of a walk: loss and chord in nats, one row per curve, split and α.
 
-    α = 0 is the first node of a pair, α = 1 the second. Curves that are not computed are left out.
-    Raises ValueError for a pair that the result does not hold.
+    α = 0 is the first node of a pair, α = 1 the second. Curves that have not been computed are left out. Raises
+    ValueError for a pair without a curve.
     """
     places = [pair_index(dataset, pair) for pair in pairs]
     curves = dataset["curve"].sel(seed=seed, model=model, moment=moment, split=list(splits)).isel(pair=places)
@@ -45,9 +45,9 @@ def interpolation_data(
 def seed_interpolation_data(
     dataset: xr.Dataset, model: str, moment: str, seed_pair: int, splits: Sequence[str] = SPLITS
 ) -> pd.DataFrame:
-    """Curves between two separately trained seeds, as trained and after weight matching; rows as above.
+    """Curves between two separately trained seeds, as trained and after weight matching.
 
-    α = 0 is seed `seed_pair`, α = 1 the next.
+    Rows are as in `interpolation_data`; α = 0 is the seed `seed_pair`, α = 1 the next one.
     """
     curves = dataset["seed_curve"].sel(model=model, moment=moment, seed_pair=seed_pair, split=list(splits))
     names = dataset["alignment"].values.tolist()
@@ -55,7 +55,7 @@ def seed_interpolation_data(
 
 
 def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a curve and split: the barrier b in nats, the α of its sup, and the midpoint barrier b̂."""
+    """The barrier b in nats, the α at which it is reached, and the midpoint barrier b̂, per curve and split."""
     rows = []
     for (curve, split), points in frame.groupby(["curve", "split"], sort=False):
         losses, alphas = points["loss"].values, points["alpha"].values
@@ -67,23 +67,23 @@ def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
 def interpolation(
     dataset: xr.Dataset, seed: int, model: str, moment: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
 ) -> go.Figure:
-    """Loss between nodes of a walk, drawn from `interpolation_data`."""
+    """The loss between nodes of a walk, drawn from `interpolation_data`."""
     return _drawn(interpolation_data(dataset, seed, model, moment, pairs, splits), "α (0: first node, 1: second node)")
 
 
 def seed_interpolation(
     dataset: xr.Dataset, model: str, moment: str, seed_pair: int, splits: Sequence[str] = SPLITS
 ) -> go.Figure:
-    """Loss between separately trained seeds, drawn from `seed_interpolation_data`."""
+    """The loss between separately trained seeds, drawn from `seed_interpolation_data`."""
     frame = seed_interpolation_data(dataset, model, moment, seed_pair, splits)
     return _drawn(frame, f"α (0: seed {seed_pair}, 1: seed {seed_pair + 1})")
 
 
 def pair_index(dataset: xr.Dataset, pair: Pair) -> int:
-    """Where a pair of nodes stands along the dimension `pair`. Raises ValueError that says which there are."""
+    """The index of a pair of nodes along the dimension `pair`. Raises ValueError for a pair without a curve."""
     matches = (dataset["pair_from"].values == pair[0]) & (dataset["pair_to"].values == pair[1])
     if not matches.any():
-        raise ValueError(f"no pair {pair[0]}–{pair[1]}: nodes i < j ≤ {dataset.sizes['node'] - 1} have curves")
+        raise ValueError(f"pair must be nodes i < j ≤ {dataset.sizes['node'] - 1}; got {pair[0]}, {pair[1]}")
     return int(np.flatnonzero(matches)[0])
 
 
@@ -96,7 +96,7 @@ def _frame(curves: np.ndarray, names: list[str], splits: Sequence[str], alphas: 
 
 def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     if frame.empty:
-        return nothing("These curves are not computed yet.")
+        return empty_figure("These curves have not been computed yet.")
     names, first = list(dict.fromkeys(frame["curve"])), frame["split"].iloc[0]
     several = frame["split"].nunique() > 1
     hues = dict(zip(names, palette(len(names)), strict=True))
@@ -104,8 +104,8 @@ def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     figure = go.Figure()
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
-        told = f"{row['curve']}: b = {row['barrier']:.3g} nats{f' ({first})' if several else ''}"
-        _add_curve(figure, points, row, hues[row["curve"]], told if row["split"] == first else "")
+        label = f"{row['curve']}: b = {row['barrier']:.3g} nats{f' ({first})' if several else ''}"
+        _add_curve(figure, points, row, hues[row["curve"]], label if row["split"] == first else "")
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
         top = points[points["alpha"] == row["alpha"]].iloc[0]
@@ -115,10 +115,10 @@ def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     return finish(figure, x_title, "loss (nats)")
 
 
-def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, told: str) -> None:
-    """The curve over its chord; the legend tells its barrier, where a text beside the curve would cross others.
+def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, label: str) -> None:
+    """The curve and its chord. The barrier stands in the legend, since next to the curve it would cross others.
 
-    `told` is what the legend says; nothing for a curve that it does not list.
+    `label` is the entry in the legend, empty for a curve that the legend does not list.
     """
     name, split = barrier["curve"], barrier["split"]
     figure.add_scatter(
@@ -126,8 +126,8 @@ def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: s
         legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=bool(told),
-        name=told or name,
+        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=bool(label),
+        name=label or name,
         line={"color": colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
         hovertemplate=f"{name}, {split}<br>α = %{{x:.3f}}<br>loss %{{y:.5g}} nats<br>chord %{{customdata:.5g}} nats"
         "<extra></extra>",
@@ -135,14 +135,14 @@ def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: s
 
 
 def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str) -> None:
-    """The segment from the chord up to the curve at the α of the sup."""
-    told = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
+    """The segment from the chord up to the curve, at the α where the barrier is reached."""
+    text = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
     figure.add_scatter(
         x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers", legendgroup=barrier["curve"],
         line={"color": colour, "width": 1.5, "dash": DASHES[barrier["split"]]},
         marker={"color": colour, "size": 10, "symbol": ["line-ew-open", "triangle-up"], "opacity": 1},
         showlegend=False,
-        hovertemplate=f"{barrier['curve']}, {told} nats<br>b at α = {barrier['alpha']:.3f}<extra></extra>",
+        hovertemplate=f"{barrier['curve']}, {text} nats<br>b at α = {barrier['alpha']:.3f}<extra></extra>",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Places in the plane whose distances follow given ones."""
+"""Points in the plane that have given distances, as nearly as possible."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def scaled_to_plane(distances: np.ndarray) -> np.ndarray:
-    """Classical multidimensional scaling (Torgerson 1952): (n, n) distances to (n, 2) places, centred.
+    """Classical multidimensional scaling (Torgerson 1952), from distances (n, n) to centred places (n, 2).
 
-    The two greatest eigenvectors of −½ J D² J, times the root of their eigenvalue. Signs are fixed by making the
-    entry of greatest size positive, so that the same distances always give the same picture.
+    The axes are the eigenvectors of −½ J D² J with the two greatest eigenvalues, each times the root of its eigenvalue.
+    Their signs make the entry of greatest magnitude positive, so that the same distances always give the same picture.
     """
     squares = np.asarray(distances, np.float64) ** 2
     centred = squares - squares.mean(0) - squares.mean(1)[:, None] + squares.mean()

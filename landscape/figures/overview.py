@@ -1,4 +1,4 @@
-"""The answer of a study: metric against gain, and who ranks the candidates how."""
+"""The answer of a study: the gain against the metric, and how each predictor ranks the candidates."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from landscape.figures.style import (
     add_ceiling,
     candidate_order,
     colours,
+    empty_figure,
     finish,
     gain_title,
-    nothing,
     symbols,
 )
 from landscape.study.predictors import METRIC, PARAMETERS
@@ -31,12 +31,12 @@ SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
 
 
 def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
-    """One row a candidate: width, parameters, M₀ and G*_T with 95 % intervals, and how many seeds there are.
+    """Width, parameters, M₀ and G*_T with 95 % intervals, and the number of seeds, one row per candidate.
 
-    The intervals are those of the means over seeds. In a study of one seed, that of M₀ is bootstrapped over
-    permutations, and G*_T has none. `at_ceiling` is the share of seeds in which every edge exists; `perplexity`, of
-    language models only, is the lowest over epochs, mean over seeds. Unknown counts are missing. Raises ValueError
-    for q or n out of range.
+    The intervals are those of the means over seeds. In a study of one seed, the interval of M₀ is bootstrapped over
+    permutations, and G*_T has none. `at_ceiling` is the fraction of seeds in which every edge exists. `perplexity`,
+    for language models only, is the lowest over epochs, averaged over seeds. Unknown counts are missing values.
+    Raises ValueError for q or n out of range.
     """
     metric = initial_metric(dataset, q, n)
     sizes, gains = over_seeds(metric), over_seeds(best_gain(dataset, measure))
@@ -61,10 +61,10 @@ _SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}
 
 
 def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
-    """G*_T against M₀, a point a candidate with 95 % intervals, and the ceiling 1 − q; from `overview_data`."""
+    """G*_T against M₀, one point per candidate with 95 % intervals, and the ceiling 1 − q; from `overview_data`."""
     frame = overview_data(dataset, q, n, measure).dropna(subset=["M0", "best_gain"])
     if frame.empty:
-        return nothing("No candidate is trained yet.")
+        return empty_figure("No candidate has been trained yet.")
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
     for name in candidate_order(dataset):
         for row in frame[frame["candidate"] == name].to_dict("records"):
@@ -76,16 +76,15 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
 def rank_comparison_data(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> pd.DataFrame:
-    """One row a candidate and predictor, M₀ or the parameter count: its score and its rank.
+    """Scores and ranks by M₀, by the parameter count and by G*_T, one row per candidate and predictor.
 
-    Rank 1 is the greatest, ties are averaged; beside them the predictor's correlation with G*_T, with std and count
-    over the seeds in which it is defined. G*_T itself is the last predictor.
-
-    Scores and ranks are of the mean over seeds. Candidates without a score have no row.
+    Both are of the mean over seeds; rank 1 is the greatest, and ties share their mean rank. Each row also has its
+    predictor's correlation with G*_T, with std and count over the seeds in which it is defined. Candidates without a
+    score have no row.
     """
     best = best_gain(dataset, measure).drop_attrs().expand_dims(predictor=[GAIN])
-    told = candidate_scores(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
-    scores = xr.concat([told, best], "predictor").mean("seed").transpose("predictor", "candidate")
+    known = candidate_scores(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
+    scores = xr.concat([known, best], "predictor").mean("seed").transpose("predictor", "candidate")
     found = over_seeds(predictor_correlation(dataset, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
@@ -95,10 +94,10 @@ def rank_comparison_data(
 
 
 def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall") -> go.Figure:
-    """How each predictor ranks the candidates, beside the ranks by the gain; from `rank_comparison_data`."""
+    """The ranks of the candidates by each predictor and by the gain; from `rank_comparison_data`."""
     frame = rank_comparison_data(dataset, q, n, measure, kind)
     if frame.empty:
-        return nothing("Nothing to rank yet.")
+        return empty_figure("There is nothing to rank yet.")
     order = list(dict.fromkeys(frame["predictor"]))
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
     for name in candidate_order(dataset):
@@ -113,7 +112,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
         )  # fmt: skip
     finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
-    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_headings(frame, order, kind), zeroline=False)
+    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_predictor_texts(frame, order, kind), zeroline=False)
     return figure
 
 
@@ -128,12 +127,12 @@ def _add_candidate(figure: go.Figure, row: dict, colour: str, symbol: str) -> No
     figure.add_scatter(
         x=[row["M0"]], y=[row["best_gain"]], mode="markers", name=row["candidate"], **bars,
         marker={"symbol": symbol, "size": 13, "color": colour},
-        hovertemplate=f"{_told(row)}<extra></extra>",
+        hovertemplate=f"{_hover_text(row)}<extra></extra>",
     )  # fmt: skip
 
 
-def _told(row: dict) -> str:
-    """A candidate in a hover text, as far as it is known."""
+def _hover_text(row: dict) -> str:
+    """What is known of a candidate."""
     count = "" if pd.isna(row["parameters"]) else f", {row['parameters']} parameters"
     within = bounds(row["M0_low"], row["M0_high"], ".2f")
     metric = f"M<sub>0</sub> {row['M0']:.2f} %{within}{' over permutations' if within and row['seeds'] == 1 else ''}"
@@ -141,11 +140,11 @@ def _told(row: dict) -> str:
     return f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}"
 
 
-def _headings(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
-    """The predictors with their correlations, and over how many seeds where that differs."""
+def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
+    """The predictors with their correlations, and with the number of seeds if that differs between them."""
     found = frame.groupby("predictor")[["correlation", "correlation_seeds"]].first().dropna(subset="correlation")
     differ = found["correlation_seeds"].nunique() > 1
-    heads = {name: SHOWN.get(name, name) for name in order}
+    texts = {name: SHOWN.get(name, name) for name in order}
     for name, (mean, seeds) in found.iterrows():
-        heads[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
-    return list(heads.values())
+        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
+    return list(texts.values())

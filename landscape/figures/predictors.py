@@ -1,4 +1,4 @@
-"""Predictors against each other: how well each ranks the candidates, and what it costs (Figures 2 and 7, Table 4)."""
+"""The predictors compared: how well each ranks the candidates, and what it costs (Figures 2 and 7, Table 4)."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from landscape.figures.style import (
     NEUTRAL,
     candidate_order,
     colours,
+    empty_figure,
     finish,
     gain_title,
-    nothing,
     palette,
     symbols,
 )
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
-COLUMNS = 2  # panels in a row, which a telephone still shows
-DECADE = 10  # scores over less than that are told apart as well, and labelled better, on a linear axis
+COLUMNS = 2  # panels in a row, which a phone can still show
+DECADE = 10  # the ratio of scores below which a linear axis shows them as well and labels them better
 
 
-def heading(predictor: str) -> str:
-    """The name of a predictor on an axis."""
+def predictor_label(predictor: str) -> str:
+    """The short name of a predictor, for an axis or a table."""
     if predictor == METRIC:
         return "M₀"
     known = predictor_named(predictor)
@@ -46,11 +46,11 @@ def heading(predictor: str) -> str:
 def predictor_ranks_data(
     datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure, kinds: Sequence[Kind] = KINDS
 ) -> pd.DataFrame:
-    """One row a study, predictor and kind of correlation with G*_T: mean, std, 95 % interval and count over seeds.
+    """Correlations of each predictor with G*_T: mean, std, 95 % interval and count over seeds.
 
-    `ahead` is how much greater the correlation is than that of M₀, the mean over the `shared` seeds in which both are
-    defined. A smaller study takes all of its permutations where it has fewer than n. Raises ValueError for q out of
-    range.
+    One row per study, predictor and kind of correlation. `ahead` is how much greater the correlation is than that of
+    M₀, averaged over the `shared` seeds in which both are defined. A study with fewer than n permutations uses all of
+    them. Raises ValueError for q out of range.
     """
     frames = []
     for label, dataset in datasets.items():
@@ -68,11 +68,11 @@ def predictor_ranks_data(
 def predictor_ranks(
     datasets: Mapping[str, xr.Dataset], q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> go.Figure:
-    """A bar a predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
+    """A bar per predictor and study, with its 95 % interval over seeds; from `predictor_ranks_data` (Figures 2, 7)."""
     frame = predictor_ranks_data(datasets, q, n, measure, [kind]).dropna(subset="mean")
     if frame.empty:
-        told = [_why(dataset, q, min(n, steps_reached(dataset)), measure) for dataset in datasets.values()]
-        return nothing("<br>".join(dict.fromkeys(told)))
+        reasons = [_why_unranked(dataset, q, min(n, steps_reached(dataset)), measure) for dataset in datasets.values()]
+        return empty_figure("<br>".join(dict.fromkeys(reasons)))
     figure, several = go.Figure(), len(datasets) > 1
     for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
         order = rows["predictor"].tolist()
@@ -80,8 +80,8 @@ def predictor_ranks(
         bounds = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
         look = {"color": hues, "opacity": 0.55}
         figure.add_bar(
-            x=[heading(name) for name in order], y=rows["mean"], name=str(label), marker=look,
-            showlegend=several, hovertext=[_told(row, kind) for row in rows.to_dict("records")],
+            x=[predictor_label(name) for name in order], y=rows["mean"], name=str(label), marker=look,
+            showlegend=several, hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
             error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
             hovertemplate=f"%{{x}}, {label}<br>%{{hovertext}}<extra></extra>",
         )  # fmt: skip
@@ -90,19 +90,19 @@ def predictor_ranks(
     return figure
 
 
-def _told(row: dict, kind: Kind) -> str:
-    """A bar in a hover text: mean, std and interval as far as they are known, and of how many seeds."""
+def _hover_text(row: dict, kind: Kind) -> str:
+    """The mean of a bar, its std and interval as far as they are known, and the number of seeds."""
     interval = bounds(row["low"], row["high"], ".2f")
-    told = f"{LETTERS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
-    return f"{told}{', 95 % interval' * bool(interval)}{interval}<br>{counted(row['count'], 'seed')}"
+    mean = f"{LETTERS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
+    return f"{mean}{', 95 % interval' * bool(interval)}{interval}<br>{counted(row['count'], 'seed')}"
 
 
-def _why(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:
+def _why_unranked(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:
     return why_unranked(candidate_scores(dataset, q, n), best_gain(dataset, measure), "every predictor")
 
 
 def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
-    """One row a predictor, seed and candidate: what it promises, and the best gain G*_T."""
+    """The score of each predictor and the best gain G*_T, one row per predictor, seed and candidate."""
     scores = candidate_scores(dataset, q, n)
     best = best_gain(dataset, measure).drop_attrs().rename("best_gain")
     both = xr.merge([scores, best], join="exact")
@@ -110,34 +110,20 @@ def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measur
 
 
 def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
-    """G*_T against each predictor, a panel each, a point a seed and candidate; from `predictor_scores_data`."""
+    """G*_T against each predictor, in one panel each, a point per seed and candidate; from `predictor_scores_data`."""
     frame = predictor_scores_data(dataset, q, n, measure)
     if frame.empty:
-        return nothing("No candidate is trained yet.")
+        return empty_figure("No candidate has been trained yet.")
     order = list(dict.fromkeys(frame["predictor"]))
     rows = -(-len(order) // COLUMNS)
-    titles = [f"{heading(name)} ({predictor_named(name).units})" for name in order]
+    titles = [f"{predictor_label(name)} ({predictor_named(name).units})" for name in order]
     figure = make_subplots(
         rows, COLUMNS, subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.3 / rows, horizontal_spacing=0.06
     )
-    hues, marks = colours(dataset), symbols(dataset)
-    listed: set[str] = set()
     for i, name in enumerate(order):
-        place = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
-        for candidate in candidate_order(dataset):
-            points = frame[(frame["predictor"] == name) & (frame["candidate"] == candidate)]
-            if points.empty:
-                continue
-            figure.add_scatter(
-                x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
-                showlegend=candidate not in listed, customdata=points["seed"],
-                marker={"color": hues[candidate], "symbol": marks[candidate], "size": 9}, **place,
-                hovertemplate=f"{candidate}, seed %{{customdata}}<br>{heading(name)} %{{x:.5g}}<br>"
-                "G*<sub>T</sub> %{y:.4g}<extra></extra>",
-            )  # fmt: skip
-            listed.add(candidate)
-        scores = frame[frame["predictor"] == name]["score"]
-        figure.update_xaxes(_axis(scores, predictor_named(name).log), tickangle=0, **place)
+        points, place = frame[frame["predictor"] == name], {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        _add_panel(figure, points, dataset, name, place)
+        figure.update_xaxes(_axis(points["score"], predictor_named(name).log), tickangle=0, **place)
     finish(figure, "", "", height=240 * rows + 60)
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
@@ -145,8 +131,25 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
     return figure
 
 
+def _add_panel(figure: go.Figure, panel: pd.DataFrame, dataset: xr.Dataset, name: str, place: dict[str, int]) -> None:
+    """The points of one predictor. A candidate is in the legend once, for the first panel that has it."""
+    hues, marks = colours(dataset), symbols(dataset)
+    listed = {trace.name for trace in figure.data}
+    for candidate in candidate_order(dataset):
+        points = panel[panel["candidate"] == candidate]
+        if points.empty:
+            continue
+        figure.add_scatter(
+            x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
+            showlegend=candidate not in listed, customdata=points["seed"],
+            marker={"color": hues[candidate], "symbol": marks[candidate], "size": 9}, **place,
+            hovertemplate=f"{candidate}, seed %{{customdata}}<br>{predictor_label(name)} %{{x:.5g}}<br>"
+            "G*<sub>T</sub> %{y:.4g}<extra></extra>",
+        )  # fmt: skip
+
+
 def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
-    """The horizontal axis of a panel; it has one mark where rounding alone tells the scores apart."""
+    """The horizontal axis of a panel; it has a single tick if the scores differ only by rounding."""
     if np.ptp(with_ties(scores)) == 0:
         at = float(scores.median())
         return {"tickvals": [at], "ticktext": [f"{at:.4g}"], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
@@ -154,10 +157,10 @@ def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
 
 
 def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row a predictor: what it computes, and its seconds on the greatest candidate (Table 4).
+    """What each predictor computes and how long that took on the greatest candidate, one row per predictor (Table 4).
 
-    seconds: median over seeds, compilation apart; compile_seconds: the most that a seed spent on it. That of SoTL-E
-    is an epoch of the base, its mean with compilation. Missing where nothing has been measured.
+    `seconds` is the median over seeds without compilation; `compile_seconds` is the longest compilation of any seed.
+    The time of SoTL-E is that of a mean epoch of the base, compilation included. Times that were not measured are NaN.
     """
     greatest = candidate_order(dataset)[-1]
     at = dataset.sel(candidate=greatest)

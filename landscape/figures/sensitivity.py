@@ -1,4 +1,4 @@
-"""How the rank correlation depends on the quantile q and the number of nodes n (Figure 6)."""
+"""How the rank correlation depends on the quantile q and the number of permutations n (Figure 6)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metri
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import why_unranked
-from landscape.figures.style import FONT_SIZE, NEUTRAL, finish, nothing, summarised
+from landscape.figures.style import FONT_SIZE, NEUTRAL, empty_figure, finish, summarised
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
-WRITTEN = 60  # grids of more cells carry no numbers
+WRITTEN = 60  # grids with more cells than this have no numbers in them
 
 
 def paper_grid(dataset: xr.Dataset) -> tuple[list[float], list[int]]:
-    """q and n of the paper's grid search, as far as n was computed; else the n that was."""
+    """The q and n of the paper's grid search, as far as they were computed, or else the largest n that was."""
     computed = steps_reached(dataset)
     return list(PAPER_QUANTILES), [n for n in PAPER_PERMUTATIONS if n <= computed] or [computed]
 
 
 def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tuple[list[float], list[int]]:
-    """Evenly spaced q in (0, 1) and n up to what was computed."""
+    """Evenly spaced q in (0, 1), and n up to the number that was computed."""
     computed = steps_reached(dataset)
     qs = np.arange(1, quantiles + 1) / (quantiles + 1)
     return qs.round(4).tolist(), np.unique(np.ceil(np.linspace(0, computed, sizes + 1)[1:]).astype(int)).tolist()
@@ -37,7 +37,7 @@ def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tupl
 def sensitivity_data(
     dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int], measure: Measure, kind: Kind = "kendall"
 ) -> pd.DataFrame:
-    """One row a q and n: correlation of M₀ with G*_T over candidates; mean, std and count over seeds."""
+    """Correlation of M₀ with G*_T over candidates: mean, std and count over seeds, one row per q and n."""
     return spread(sensitivity(dataset, qs, ns, measure, kind)).to_dataframe(["q", "n"]).reset_index()
 
 
@@ -49,14 +49,14 @@ def sensitivity_map(
     kind: Kind = "kendall",
     current: tuple[float, int] | None = None,
 ) -> go.Figure:
-    """The mean correlation over seeds on q × n, on a fixed scale from −1 to 1; from `sensitivity_data`.
+    """The mean correlation over seeds as a heat map of q and n, from −1 to 1; drawn from `sensitivity_data`.
 
-    The `current` (q, n) gets a square. Each cell carries a clear marker whose customdata is its (q, n), since a
-    heat map gives no click events.
+    A square frames the `current` (q, n). Each cell has a transparent marker with its (q, n) as customdata, since heat
+    maps do not report clicks.
     """
     frame = sensitivity_data(dataset, qs, ns, measure, kind)
     if frame["mean"].isna().all():
-        return nothing(why_unranked(metric_grid(dataset, qs, ns), best_gain(dataset, measure)))
+        return empty_figure(why_unranked(metric_grid(dataset, qs, ns), best_gain(dataset, measure)))
     cells = frame.pivot(index="q", columns="n", values="mean")
     figure = go.Figure()
     _add_cells(figure, cells, kind)
@@ -68,7 +68,7 @@ def sensitivity_map(
 
 
 def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
-    """Cells of equal size at places 0, 1, …: neither grid is evenly spaced."""
+    """Cells of equal size, at places 0, 1, …, since neither grid is evenly spaced."""
     written = cells.size <= WRITTEN
     figure.add_heatmap(
         z=cells.values, zmin=-1, zmax=1, colorscale=DIVERGING, hoverinfo="skip", xgap=int(written), ygap=int(written),
@@ -79,25 +79,25 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
     columns = {name: np.searchsorted(np.unique(frame[name]), frame[name]) for name in ("q", "n")}
-    at = frame[["q", "n"]].values.tolist()  # a click on a row of an array would arrive as a mapping
-    told = [_told(row, kind) for row in frame.to_dict("records")]
+    at = frame[["q", "n"]].values.tolist()  # a list, since a row of an array would arrive as a mapping
+    texts = [_hover_text(row, kind) for row in frame.to_dict("records")]
     figure.add_scatter(
         x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=at,
-        marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=told,
+        marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=texts,
         hovertemplate="q = %{customdata[0]}, n = %{customdata[1]}<br>%{text}<extra></extra>",
     )  # fmt: skip
 
 
-def _told(row: dict, kind: Kind) -> str:
+def _hover_text(row: dict, kind: Kind) -> str:
     return f"{LETTERS[kind]} = {summarised(row, '.3f', '.2g')}" if row["count"] else "no rank correlation"
 
 
 def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, int]) -> None:
-    """A frame of one cell's size at the current q and n: between cells where they lie between, at the rim beyond."""
+    """A frame the size of a cell at the current q and n; it may lie between cells, and stops at the outermost ones."""
     q, n = current
     x = np.interp(n, cells.columns, np.arange(len(cells.columns)))
     y = np.interp(q, cells.index, np.arange(len(cells.index)))
-    for colour, width in (("black", 7), ("white", 3)):  # one of them stands out on every colour
+    for colour, width in (("black", 7), ("white", 3)):  # on any colour, one of them stands out
         corners = {"x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5}
         figure.add_shape(type="rect", line={"color": colour, "width": width}, **corners)
     marker = {"symbol": "square-open", "color": NEUTRAL, "size": 14, "line": {"width": 3}}
@@ -105,7 +105,7 @@ def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, i
 
 
 def _with_ticks(figure: go.Figure, cells: pd.DataFrame) -> go.Figure:
-    """Names of the cells' places, and a rim around them in which the frame of an outer cell is seen whole."""
+    """Labels for the places of the cells, and a margin that shows the frame of an outer cell in full."""
     for update, values in ((figure.update_xaxes, cells.columns), (figure.update_yaxes, cells.index)):
         places = np.arange(len(values))
         rim = 0.015 * len(values)

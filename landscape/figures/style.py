@@ -1,7 +1,7 @@
-"""What all figures share: colours, legend, fonts and axis titles.
+"""What all figures have in common: colours, legend, fonts and axis titles.
 
-Colours and neutrals stand out on white and on dark grounds alike (contrast at least 2.2 and 3.3), and nothing
-else is set that a theme decides. A candidate also has a marker of its own, so that no reading rests on hue alone.
+The colours and the neutral stand out on light and dark backgrounds alike (contrast at least 2.2 and 3.3); everything
+else that a theme decides is left to it. Each candidate also has its own marker, so that nothing depends on hue alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from landscape.analysis.performance import Measure
 from landscape.analysis.wording import counted, deviation
 from landscape.study.schema import BASE, study_of
 
-# Optimised in OKLab for the greatest distance between any two under normal, protan, deutan and tritan vision.
+# Optimised in OKLab to maximise the least distance between two under normal, protan, deutan and tritan vision.
 SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
 NEUTRAL = "#868b94"
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
 FONT_SIZE = 15
-TICK_SIZE = 14  # of tick labels and legends, which a page's theme would make too small for a projector
-STANDOFF = 16  # pixels from tick labels to an axis title; a page's theme moves the labels 8 of them outwards
+TICK_SIZE = 14  # tick labels and legends, which a page's theme would make too small for a projector
+STANDOFF = 16  # pixels between tick labels and axis title; a page's theme moves the labels outwards by 8
 LINE_WIDTH = 2.5
 
 AXIS: dict[str, Any] = {
@@ -38,47 +38,47 @@ GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log
 
 
 def palette(count: int) -> list[str]:
-    """`count` colours spread over the scale."""
+    """`count` colours, evenly spread over the scale."""
     return sample_colorscale(SCALE, list(np.linspace(0, 1, count))) if count > 1 else SCALE[2:3]
 
 
 def candidate_order(dataset: xr.Dataset) -> list[str]:
-    """The candidates from the smallest to the greatest, by the units that the study gives them."""
+    """The candidates from the smallest to the largest, by their number of units."""
     study = study_of(dataset)
     units = [sum(sizes.values()) for sizes in study.group_sizes()[1:]]
     return [study.labels[i] for i in np.argsort(units, kind="stable")]
 
 
 def colours(dataset: xr.Dataset) -> dict[str, str]:
-    """One colour a model: the base in the neutral one, the candidates along the scale from small to great."""
+    """A colour for each model: neutral for the base, along the scale from small to large for the candidates."""
     order = candidate_order(dataset)
     return {BASE: NEUTRAL} | dict(zip(order, palette(len(order)), strict=True))
 
 
 def symbols(dataset: xr.Dataset) -> dict[str, str]:
-    """One marker a candidate, repeating after the ninth."""
+    """A marker for each candidate; they repeat after the ninth."""
     return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidate_order(dataset))}
 
 
 def translucent(colour: str, opacity: float) -> str:
-    """A colour of the palette, #rrggbb or rgb(r, g, b), with an opacity."""
+    """A colour of the palette, given as #rrggbb or rgb(r, g, b), with an opacity."""
     if colour.startswith("#"):
         colour = f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:7], 16)})"
     return colour.replace("rgb(", "rgba(").replace(")", f", {opacity})")
 
 
 def swatch(colour: str) -> str:
-    """A square of a colour before a text, which keeps the theme's own colour and so stays readable."""
+    """A coloured square to put before a text, which keeps the theme's colour and so stays legible."""
     return f"<span style='color:{colour}'>■</span> "
 
 
 def gain_title(measure: Measure, which: str = "G<sub>t</sub>") -> str:
-    """Axis title of a performance gain, with its unit."""
+    """The axis title of a performance gain, with its unit."""
     return f"gain {which} ({GAIN_UNITS[measure]})"
 
 
 def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
-    """The greatest M in percent, where every edge exists: nothing above it can be told apart."""
+    """A line at the greatest possible M in percent, where every edge exists."""
     add, place = (figure.add_vline, {"y": 1}) if axis == "x" else (figure.add_hline, {})
     line = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     label = {"text": "ceiling 1 − q", "xanchor": "right", "yanchor": "bottom", "font": {"size": TICK_SIZE}} | place
@@ -86,12 +86,12 @@ def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
 
 
 def summarised(row: Mapping[str, Any], form: str, form_of_std: str) -> str:
-    """Mean ± std and the number of seeds, in a hover text, of a row with `mean`, `std` and `count`."""
+    """The mean ± std and the number of seeds, for the hover text of a row with `mean`, `std` and `count`."""
     return f"{row['mean']:{form}}{deviation(row['std'], form_of_std)}<br>{counted(row['count'], 'seed')}"
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
-    """Axis titles, fonts that a projector shows, and a legend below that wraps on a narrow screen."""
+    """Add axis titles, fonts large enough for a projector, and a legend below that wraps on narrow screens."""
     figure.update_layout(
         height=height,
         font={"size": FONT_SIZE},
@@ -109,7 +109,7 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure
     return figure
 
 
-def nothing(text: str) -> go.Figure:
-    """A figure that says in words why it is empty."""
+def empty_figure(text: str) -> go.Figure:
+    """A figure without data that says why in words."""
     figure = go.Figure(layout={"height": 200, "xaxis": {"visible": False}, "yaxis": {"visible": False}})
     return figure.add_annotation(text=text, showarrow=False, font={"size": FONT_SIZE})

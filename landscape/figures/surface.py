@@ -1,4 +1,4 @@
-"""The loss on the plane through three minima, model beside model on one colour scale (Figure 1)."""
+"""The loss on the plane through three minima, for each model on a common colour scale (Figure 1)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ import xarray as xr
 from landscape.analysis import plane
 from landscape.analysis.curves import greatest_barrier
 from landscape.figures.interpolation import pair_index
-from landscape.figures.style import FONT_SIZE, candidate_order, finish, nothing
+from landscape.figures.style import FONT_SIZE, candidate_order, empty_figure, finish
 from landscape.study.schema import BASE, MOMENTS
 
 SCALE = "Viridis"
 LEVELS = 16
-DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of the ticks on a log scale, the second where the first are too few
-SMALL = 12  # font of the axes in space, which have little room
-MISSING = "This surface is not computed yet."
+DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks on a log scale; the second set where the first gives too few
+SMALL = 12  # font size of the axes in 3D, which have little room
+MISSING = "This surface has not been computed yet."
 
 
 class Patch(NamedTuple):
-    """One model's part of the plane: x (points), y (points) and places (3, 2) are distances, loss (y, x) is in nats."""
+    """The loss of one model on its plane.
+
+    nodes: the three nodes of the walk that span it. places: theirs (3, 2), in distances of parameter space, like the
+    grid x (points), y (points). loss: (y, x), in nats. minimum: the loss at the nodes, in nats.
+    """
 
     nodes: tuple[int, int, int]
     places: np.ndarray
@@ -35,14 +39,15 @@ class Patch(NamedTuple):
 
 
 def surface_models(dataset: xr.Dataset, moment: str) -> list[str]:
-    """The base and the candidates whose surface is there, from small to great."""
+    """The base and the candidates whose surface has been computed, from small to large."""
     return list(_patches(dataset, moment))
 
 
 def patch(dataset: xr.Dataset, model: str, moment: str) -> Patch | None:
-    """The surface of one model of seed 0; the base has one at the start only, which stands for both. None if missing.
+    """The surface of one model of seed 0, or None if it has not been computed.
 
-    Raises ValueError for an unknown model or moment.
+    The base has a surface only at the start, which stands for both moments. Raises ValueError for an unknown model or
+    moment.
     """
     for name, value, known in (("model", model, dataset["model"].values), ("moment", moment, MOMENTS)):
         if value not in known:
@@ -59,7 +64,7 @@ def patch(dataset: xr.Dataset, model: str, moment: str) -> Patch | None:
 
 
 def surface_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
-    """One row a model and grid point: x and y, distances in parameter space, and the loss in nats."""
+    """The loss in nats at each grid point, one row per model and point; x and y are distances in parameter space."""
     rows = []
     for model, here in _patches(dataset, moment).items():
         x, y = np.meshgrid(here.x, here.y)
@@ -68,9 +73,9 @@ def surface_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
 
 
 def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
-    """One row a model and side of the triangle: its nodes, its length, and the barrier b along it in nats.
+    """The nodes, the length and the barrier b in nats of each side of the triangle, one row per model and side.
 
-    b is measured on the line itself, at the 25 α of the interpolation curves.
+    b is measured along the side itself, at the 25 values of α of the interpolation curves.
     """
     rows = []
     for model, here in _patches(dataset, moment).items():
@@ -84,10 +89,10 @@ def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
 
 
 def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
-    """Contours of one model's surface with its three minima, on the colour scale of all models at this moment."""
+    """Contours of one model's surface and its three minima, on the colour scale of all models at this moment."""
     here = patch(dataset, model, moment)
     if here is None:
-        return nothing(MISSING)
+        return empty_figure(MISSING)
     low, high = _limits(dataset, moment, log)
     step = (high - low) / LEVELS
     figure = go.Figure()
@@ -99,7 +104,7 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
     corner = np.r_[here.places, here.places[:1]]
     figure.add_scatter(
         x=corner[:, 0], y=corner[:, 1], mode="lines+markers", line={"color": "white", "width": 2, "dash": "dot"},
-        marker={"color": "white", "size": 13, "line": {"color": "black", "width": 2}}, text=_told(here),
+        marker={"color": "white", "size": 13, "line": {"color": "black", "width": 2}}, text=_hover_texts(here),
         hovertemplate="%{text}<extra></extra>", showlegend=False,
     )  # fmt: skip
     finish(figure, "along θ₂ − θ₁ (distance, 1)", "across (distance, 1)", height=310)
@@ -111,10 +116,10 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
 
 
 def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
-    """The same surface in three dimensions: height and colour are the loss, with one height for all models."""
+    """The same surface in three dimensions. Height and colour show the loss, on a common scale for all models."""
     here = patch(dataset, model, moment)
     if here is None:
-        return nothing(MISSING)
+        return empty_figure(MISSING)
     low, high = _limits(dataset, moment, log)
     figure = go.Figure()
     figure.add_surface(
@@ -123,7 +128,7 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
         hovertemplate="x = %{x:.3g}, y = %{y:.3g}<br>loss %{z:.4g} nats<extra></extra>",
     )  # fmt: skip
     figure.add_scatter3d(
-        x=here.places[:, 0], y=here.places[:, 1], z=[here.minimum] * 3, mode="markers", text=_told(here)[:3],
+        x=here.places[:, 0], y=here.places[:, 1], z=[here.minimum] * 3, mode="markers", text=_hover_texts(here)[:3],
         marker={"color": "#f2545b", "size": 6, "line": {"color": "black", "width": 2}},
         hovertemplate="%{text}<extra></extra>", showlegend=False,
     )  # fmt: skip
@@ -133,7 +138,7 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
         "title": {"text": "L (nats)"},
     }
     if log:
-        heights |= {"tickvals": _ticks(low, high), "ticktext": _named(_ticks(low, high))}
+        heights |= {"tickvals": _ticks(low, high), "ticktext": _tick_labels(_ticks(low, high))}
     axes = {f"{axis}axis": {"title": {"text": f"{axis} (1)"}, "nticks": 4} for axis in "xy"} | {"zaxis": heights}
     camera = {"eye": {"x": 1.95, "y": -2.3, "z": 2.1}, "center": {"x": -0.15, "y": -0.13, "z": -0.15}}
     scene: dict[str, Any] = axes | {"aspectmode": "cube", "camera": camera}
@@ -143,7 +148,7 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
 def surface_scale(dataset: xr.Dataset, moment: str, log: bool = True) -> go.Figure:
     """The colour bar that all models share at this moment."""
     if not _patches(dataset, moment):
-        return nothing(MISSING)
+        return empty_figure(MISSING)
     low, high = _limits(dataset, moment, log)
     bar: dict[str, Any] = {
         "title": {"text": "loss on the training batch (nats)", "side": "top"}, "orientation": "h", "thickness": 16,
@@ -151,7 +156,7 @@ def surface_scale(dataset: xr.Dataset, moment: str, log: bool = True) -> go.Figu
     }  # fmt: skip
     if log:
         ticks = _ticks(low, high)
-        bar |= {"tickvals": np.log10(ticks), "ticktext": _named(ticks)}
+        bar |= {"tickvals": np.log10(ticks), "ticktext": _tick_labels(ticks)}
     figure = go.Figure(layout={"height": 90, "margin": {"l": 10, "r": 10, "t": 0, "b": 0}, "font": {"size": FONT_SIZE}})
     marker = {"color": [low, high], "cmin": low, "cmax": high, "colorscale": SCALE, "colorbar": bar, "showscale": True}
     figure.add_scatter(x=[None, None], y=[None, None], mode="markers", marker=marker, showlegend=False)
@@ -168,14 +173,14 @@ def _scaled(loss: np.ndarray, log: bool) -> np.ndarray:
 
 
 def _limits(dataset: xr.Dataset, moment: str, log: bool) -> tuple[float, float]:
-    """Least and greatest loss of all models, as they are or as their logarithm."""
+    """The least and the greatest loss of all models, or their logarithms."""
     first, chosen = (dataset["surface"].sel(moment=each).values.astype(np.float64) for each in (MOMENTS[0], moment))
-    values = _scaled(np.concatenate([first[:1], chosen[1:]]), log)  # the base stands first, and has the start only
+    values = _scaled(np.concatenate([first[:1], chosen[1:]]), log)  # the base comes first, and has only the start
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round losses between two logarithms; where fewer than three are, four evenly spaced ones."""
+    """Round losses between two logarithms, or four evenly spaced ones if fewer than three are round."""
     for digits in DIGITS:
         ticks = [digit * 10.0**power for power in range(-8, 5) for digit in digits]
         shown = [tick for tick in ticks if low <= np.log10(tick) <= high]
@@ -184,10 +189,11 @@ def _ticks(low: float, high: float) -> list[float]:
     return np.logspace(low, high, 4).tolist()
 
 
-def _named(ticks: list[float]) -> list[str]:
+def _tick_labels(ticks: list[float]) -> list[str]:
     return [f"{tick:.7g}" for tick in ticks]
 
 
-def _told(here: Patch) -> list[str]:
-    told = [f"node {node}<br>loss {here.minimum:.4g} nats" for node in here.nodes]
-    return [*told, told[0]]
+def _hover_texts(here: Patch) -> list[str]:
+    """One for each node, and the first once more, since the outline of the triangle returns to it."""
+    texts = [f"node {node}<br>loss {here.minimum:.4g} nats" for node in here.nodes]
+    return [*texts, texts[0]]

@@ -1,4 +1,4 @@
-"""How gain, metric and their rank correlation unfold while the candidates train (Figure 3)."""
+"""How the gain, the metric and their rank correlation develop as the candidates train (Figure 3)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from landscape.figures.style import (
     add_ceiling,
     candidate_order,
     colours,
+    empty_figure,
     finish,
     gain_title,
-    nothing,
     palette,
     summarised,
     symbols,
@@ -33,13 +33,13 @@ from landscape.figures.style import (
 from landscape.study.schema import BASE
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
-MARKED = 25  # lines of at most so many points show them
+MARKED = 25  # lines with at most this many points show them
 
 
 def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
-    """One row a candidate and epoch: mean, std and count of G_t over seeds.
+    """G_t: mean, std and count over seeds, one row per candidate and epoch.
 
-    `best` marks the epoch at which the mean is greatest; best_gain and best_gain_std are of G*_T over seeds.
+    `best` marks the epoch at which the mean is greatest. `best_gain` and `best_gain_std` are the mean and std of G*_T.
     """
     frame = _table(gain(dataset, measure), "candidate", "epoch")
     best = spread(best_gain(dataset, measure))
@@ -50,31 +50,31 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
 
 
 def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
-    """G_t of each candidate, mean ± std over seeds, a star where the mean is greatest; from its data."""
+    """G_t of each candidate, mean ± std over seeds, with a star where the mean is greatest."""
     frame = gain_trajectories_data(dataset, measure)
     figure = _candidate_lines(frame, dataset, "epoch", log)
     hues = colours(dataset)
     for row in frame[frame["best"]].itertuples():
         figure.add_scatter(
-            x=_placed([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
+            x=_on_axis([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
             marker={"symbol": "star", "size": 17, "color": hues[row.candidate], "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}{_best(row)}"
-            "<extra></extra>",
+            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}"
+            f"{_best_gain_text(row)}<extra></extra>",
         )  # fmt: skip
     return _finished(figure, frame, "epoch", gain_title(measure), log)
 
 
-def _best(row: Any) -> str:
-    """G*_T of a candidate in a hover text; nothing where it was not trained."""
+def _best_gain_text(row: Any) -> str:
+    """G*_T of a candidate, or nothing if it was not trained."""
     if np.isnan(row.best_gain):
         return ""
     return f"<br>mean G*<sub>T</sub> {row.best_gain:.4g}{deviation(row.best_gain_std, '.2g')}"
 
 
 def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
-    """One row a candidate and checkpoint: mean, std and count of M_t in percent over seeds.
+    """M_t in percent: mean, std and count over seeds, one row per candidate and checkpoint.
 
-    With a `reference` checkpoint, M_t is against the candidate itself at that checkpoint (`own_metric`).
+    With a `reference` checkpoint, M_t is relative to the candidate itself at that checkpoint (`own_metric`).
     """
     found = manifold_metric(dataset, q, n) if reference is None else own_metric(dataset, q, n, reference)
     return _table(found, "candidate", "checkpoint")
@@ -83,17 +83,17 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
 def metric_trajectories(
     dataset: xr.Dataset, q: float, n: int, log: bool = False, reference: int | None = None
 ) -> go.Figure:
-    """M_t of each candidate, mean ± std over seeds, from its data; against the base with the ceiling 1 − q."""
+    """M_t of each candidate, mean ± std over seeds; relative to the base, with the ceiling 1 − q."""
     frame = metric_trajectories_data(dataset, q, n, reference)
     figure = _candidate_lines(frame, dataset, "checkpoint", log)
     if reference is None:
         add_ceiling(figure, q, "y")
-    against = "" if reference is None else f" against epoch {reference}"
-    return _finished(figure, frame, "checkpoint", f"manifold metric M<sub>t</sub>{against} (%)", log)
+    relative = "" if reference is None else f" relative to epoch {reference}"
+    return _finished(figure, frame, "checkpoint", f"manifold metric M<sub>t</sub>{relative} (%)", log)
 
 
 def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row a language model and epoch: mean, std and count of the validation perplexity over seeds.
+    """Validation perplexity of language models: mean, std and count over seeds, one row per candidate and epoch.
 
     The base has one row, at epoch 0, where all candidates start.
     """
@@ -104,22 +104,22 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
-    """Validation perplexity of each candidate, mean ± std over seeds, and that of the base as a line; from its data."""
+    """Validation perplexity of each candidate, mean ± std over seeds, and that of the base as a line."""
     frame = perplexity_trajectories_data(dataset)
     figure = _candidate_lines(frame, dataset, "epoch", log)
     for row in frame[frame["candidate"] == BASE].itertuples():
-        told = {"text": f"base {row.mean:.4g}", "xanchor": "right"}
-        figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=told)
+        label = {"text": f"base {row.mean:.4g}", "xanchor": "right"}
+        figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=label)
     return _finished(figure, frame, "epoch", "perplexity on validation data (1)", log)
 
 
 def correlation_trajectories_data(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", further: Sequence[float] = ()
 ) -> pd.DataFrame:
-    """One row a predictor, q and epoch: the correlation with G*_T over candidates, summarised over seeds.
+    """Correlation with G*_T over candidates: mean, std and count over seeds, one row per predictor, q and epoch.
 
-    Predictors are M_t, at the checkpoints, for q and `further` quantiles, and −SoTL-E, which has no q, at every
-    epoch: a small loss predicts a great gain.
+    The predictors are M_t, at the checkpoints, for q and `further` quantiles, and −SoTL-E, which does not depend on q,
+    at every epoch. It is negated because a small loss predicts a large gain.
     """
     qs = sorted({q, *further})
     found = [trajectory_correlation(dataset, each, n, measure, kind) for each in qs]
@@ -137,14 +137,14 @@ def correlation_trajectories(
     log: bool = False,
     further: Sequence[float] = (),
 ) -> go.Figure:
-    """Correlation of M_t and of −SoTL-E with the best gain, mean over seeds; from its data.
+    """Correlation of M_t and of −SoTL-E with the best gain, mean over seeds.
 
-    M_t at q and −SoTL-E have a band of one std; the lines of `further` quantiles are thin.
+    M_t at q and −SoTL-E have a band of one std; `further` quantiles have thin lines without one.
     """
     frame = correlation_trajectories_data(dataset, q, n, measure, kind, further)
     figure, qs = go.Figure(), sorted({q, *further})
     if frame.empty:
-        return nothing(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
+        return empty_figure(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
     *hues, last = palette(len(qs) + 1)
     for each, colour, symbol in zip(qs, hues, MARKERS, strict=False):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
@@ -156,7 +156,7 @@ def correlation_trajectories(
 
 
 def _table(values: xr.DataArray, *dims: str) -> pd.DataFrame:
-    """A summary over seeds in long form; places without any seed are left out."""
+    """Mean, std and count over seeds, in long form and without entries that no seed has."""
     return spread(values).to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
 
 
@@ -170,13 +170,13 @@ def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool
 def _add_line(
     figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, symbol: str, log: bool, thin: bool = False
 ) -> None:
-    """The mean as a line, its std as a band where there is one; a thin line has none."""
+    """The mean as a line, with its std as a band unless the line is thin."""
     if points.empty:
         return
     if not thin:
         _add_band(figure, points.dropna(subset="std"), x, name, colour, log)
     figure.add_scatter(
-        x=_placed(points[x], log), y=points["mean"], name=name, legendgroup=name,
+        x=_on_axis(points[x], log), y=points["mean"], name=name, legendgroup=name,
         mode="lines+markers" if len(points) <= MARKED else "lines",
         line={"color": colour, "width": LINE_WIDTH / 2 if thin else LINE_WIDTH},
         marker={"symbol": symbol, "size": 6 if thin else 9},
@@ -188,22 +188,22 @@ def _add_line(
 def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, log: bool) -> None:
     around = np.r_[points["mean"] + points["std"], (points["mean"] - points["std"])[::-1]]
     figure.add_scatter(
-        x=_placed(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
+        x=_on_axis(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
         fillcolor=translucent(colour, 0.16), legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
 
 
-def _placed(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
-    """Epochs on the axis: as they are, or log(1 + t), which keeps epoch 0."""
+def _on_axis(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
+    """Where epochs are on the axis: at t, or at log(1 + t), which has a place for epoch 0."""
     values = np.asarray(epochs, np.float64)
     return np.log10(1 + values) if log else values
 
 
 def _finished(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
     if frame.empty:
-        return nothing("No candidate is trained yet.")
+        return empty_figure("No candidate has been trained yet.")
     finish(figure, "training t (epochs)", y_title)
     if log:
         shown = [tick for tick in TICKS if tick <= frame[x].max()]
-        figure.update_xaxes(tickvals=_placed(shown, True), ticktext=[str(tick) for tick in shown])
+        figure.update_xaxes(tickvals=_on_axis(shown, True), ticktext=[str(tick) for tick in shown])
     return figure

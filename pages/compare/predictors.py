@@ -1,4 +1,4 @@
-"""What predicts the gain: every predictor's rank correlation with it, beside the trivial one, and its cost."""
+"""What predicts the gain: the rank correlation of each predictor with it, and the cost of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
-from landscape.analysis.wording import why_unranked
+from landscape.analysis.wording import enumeration, why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,
@@ -28,7 +28,7 @@ costs = predictor_cost_data(dataset)
 
 
 def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
-    """Which predictors rank the candidates of one study better than M₀ does, or why M₀ does not rank them."""
+    """How well M₀ and the others rank the candidates of one study, or why M₀ does not rank them."""
     if rows.set_index("predictor").loc[METRIC, "count"]:
         return ranking.answer(rows, rank)
     scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
@@ -36,16 +36,17 @@ def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
 
 
 def speed(costs: pd.DataFrame) -> str:
-    """The paper's claim on speed, against what was measured."""
+    """The paper's claim about speed, compared with what was measured."""
     seconds = costs.set_index("predictor")["seconds"].dropna()
     proxies = seconds.drop([METRIC, SOTL_E], errors="ignore")
     if METRIC not in seconds.index or proxies.empty:
-        return "No times yet."
+        return "No times have been measured yet."
     faster = [predictor_named(name).name for name in proxies.index if proxies[name] < seconds[METRIC]]
-    told = f"The walk took {seconds[METRIC]:.3g} s, the proxies {proxies.min():.2g} to {proxies.max():.2g} s."
+    times = f"The walk took {seconds[METRIC]:.3g} s, the proxies {proxies.min():.2g} to {proxies.max():.2g} s."
     if not faster:
-        return f"{told} M₀ is the fastest here, as the paper says (A.2.3)."
-    return f"{told} The paper says that M₀ is faster than every baseline (A.2.3); here {', '.join(faster)} cost less."
+        return f"{times} M₀ is the fastest here, as the paper says (A.2.3)."
+    names = f"{enumeration(faster)} {'are' if len(faster) > 1 else 'is'}"
+    return f"{times} The paper says that M₀ is faster than every baseline (A.2.3); here {names} faster."
 
 
 for label, each in studies.items():
@@ -53,21 +54,21 @@ for label, each in studies.items():
 show.chart(
     predictor_ranks(studies, q, n, measure, rank),
     "predictors",
-    f"Bars of the {rank} correlation of each predictor with the best gain",
+    f"The {rank} correlation of each predictor with the best gain, as bars",
     lambda: predictor_ranks_data(studies, q, n, measure),
 )
 caveats.beside(dataset, q, n)
-st.subheader("What each promises, and what came")
+st.subheader("What each predicts, and what happened")
 show.chart(
     predictor_scores(dataset, q, n, measure),
     "scores",
-    "Best gain against each predictor, a panel each",
+    "The best gain against each predictor, in one panel each",
     lambda: predictor_scores_data(dataset, q, n, measure),
 )
 st.subheader("What each costs")
 entry = library.chosen().entry
-device = f"; {entry.record['device']}" if entry else ""
-st.markdown(f"{speed(costs)} On {show.escaped(costs['candidate'].iloc[0])}, the greatest candidate{device}.")
+device = f" on {entry.record['device']}" if entry else ""
+st.markdown(f"{speed(costs)} Times are for the largest candidate, {show.escaped(costs['candidate'].iloc[0])}{device}.")
 st.dataframe(
     costs.drop(columns=["predictor", "candidate"]),
     hide_index=True,
@@ -79,7 +80,7 @@ st.dataframe(
         "needs_data": "data",
         "needs_training": "training",
         "seconds": st.column_config.NumberColumn("time (s)", format="%.3g"),
-        "compile_seconds": st.column_config.NumberColumn("compiling, once (s)", format="%.2g"),
+        "compile_seconds": st.column_config.NumberColumn("compilation, once (s)", format="%.2g"),
     },
 )
 show.table("costs", lambda: costs)
@@ -90,7 +91,7 @@ with st.expander("Definitions of the predictors (A.2.3)"):
 show.definition(
     r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}",
     "section 4.1, figures 2 and 7, table 4",
-    "Mean over seeds with Student's t interval of 95 %, cut off at −1 and 1. τ is Kendall's τ_b: ties, as at the "
-    "ceiling of M₀ or where exact widening leaves a score as it is, count neither way. n is the number of "
-    "permutations, s of training steps an epoch.",
+    "Bars are means over seeds with 95 % Student's t intervals, cut off at −1 and 1. τ is Kendall's τ_b: ties, such as "
+    "candidates at the ceiling of M₀ or scores that exact widening does not change, count neither for nor against. In "
+    "the table, n is the number of permutations and s the number of training steps per epoch.",
 )

@@ -1,7 +1,8 @@
-"""How the valleys widen: the loss on the plane through three permuted minima, model beside model."""
+"""How the valleys widen: the loss on the plane through three permuted minima, for each model."""
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from landscape.figures import (
@@ -24,38 +25,43 @@ COLUMNS = {
     "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.3g"),
 }
 
+
+def sentence(highest: pd.Series) -> str:
+    """Between which copies the loss rises least; `highest` is the highest barrier by model, in nats."""
+    lowest = highest.idxmin()
+    least = f"at most {highest[lowest]:.2g} nats"
+    if BASE not in highest:
+        return f"The loss rises least between the copies of {show.bold(lowest)}, by {least}."
+    of_base = f"Between the copies of the **base**, the loss rises by at most {highest[BASE]:.2g} nats"
+    if lowest == BASE:
+        return f"{of_base}, the least of all models."
+    return f"{of_base}. It rises least between the copies of {show.bold(lowest)}, by {least}."
+
+
 dataset = library.dataset()
 words, scale, form = chosen("moment", "loss_scale", "form")
 moment, log = moment_of(words), scale == "log"
 models = surface_models(dataset, moment)
 draw = surface_relief if form == "relief" else surface_contours
 if not models:
-    st.info("This study has no surface: it is measured for the first seed, where `walk.surface` is not 0.")
+    st.info("This study has no surface. It is measured for the first seed if `walk.surface` is not 0.")
 else:
     barriers = surface_barriers_data(dataset, moment)
     highest = barriers.groupby("model", sort=False)["barrier"].max()
-    lowest = highest.idxmin()
-    st.markdown(
-        f"Between the three copies of the **base** the loss rises by at most {highest[BASE]:.2g} nats"
-        + (
-            f"; least between those of {show.bold(lowest)}, by at most {highest[lowest]:.2g} nats."
-            if lowest != BASE
-            else ", less than between those of any candidate."
-        )
-        if BASE in highest
-        else f"The loss rises least between the copies of {show.bold(lowest)}: by at most {highest[lowest]:.2g} nats."
+    st.markdown(sentence(highest))
+    colour_bar = surface_scale(dataset, moment, log)
+    st.plotly_chart(
+        colour_bar, key="chart-scale", config=show.CONFIG, alt="The colour scale of the loss, for all models"
     )
-    scale_of_all = surface_scale(dataset, moment, log)
-    st.plotly_chart(scale_of_all, key="chart-scale", config=show.CONFIG, alt="Colour scale of the loss, of all models")
     for first in range(0, len(models), ROW):
         for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
             with column:
-                st.markdown(f"{show.bold(model)}: barrier up to {highest[model]:.2g} nats")
-                alt = f"Loss on the plane through three permuted copies of {model}"
+                st.markdown(f"{show.bold(model)}: barriers up to {highest[model]:.2g} nats")
+                alt = f"The loss on the plane through three permuted copies of {model}"
                 figure = draw(dataset, model, moment, log)
                 st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
     show.table("surface", lambda: surface_data(dataset, moment))
-    with st.expander("Barriers along the three sides"):
+    with st.expander("Barriers along the sides of the triangle"):
         st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
         show.table("surface-barriers", lambda: barriers)
 show.definition(
@@ -63,7 +69,7 @@ show.definition(
     r"{\lVert\theta_2 - \theta_1\rVert}, \qquad e_2 \propto (\theta_3 - \theta_1) - "
     r"\left\langle\theta_3 - \theta_1, e_1\right\rangle e_1",
     "figure 1; Garipov et al., 2018",
-    "θ₁ is the network, θ₂ and θ₃ are the next two different nodes of its permutation walk. x and y are distances in "
-    "parameter space; the loss is the mean cross-entropy on the batch of training data on which barriers are measured, "
-    "for the first seed. The barrier along a side is the greatest of 25 points over the chord.",
+    "θ₁ is the network itself; θ₂ and θ₃ are the next two distinct nodes of its permutation walk. x and y are "
+    "distances in parameter space. The loss is the mean cross-entropy of the first seed on the batch of training data "
+    "on which barriers are measured. The barrier along a side is the greatest height above the chord at 25 points.",
 )

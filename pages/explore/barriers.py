@@ -1,17 +1,17 @@
-"""How high the barriers are: their histogram, and λ."""
+"""How high the barriers are: their histograms, and λ."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from landscape.figures import barrier_histogram, barrier_histogram_data, barrier_shares_data
+from landscape.figures import barrier_histogram, barrier_histogram_data, manifold_sizes_data
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen
 
 COLUMNS = {
     "threshold": st.column_config.NumberColumn("λ (nats)", format="%.4g"),
-    "share": st.column_config.NumberColumn("m (1)", format="%.3f"),
-    "low": st.column_config.NumberColumn("95 % from", format="%.3f"),
+    "size": st.column_config.NumberColumn("m (1)", format="%.3f"),
+    "low": st.column_config.NumberColumn("95 % interval from", format="%.3f"),
     "high": st.column_config.NumberColumn("to", format="%.3f"),
     "metric_percent": st.column_config.NumberColumn("M (%)", format="%.1f"),
 }
@@ -23,19 +23,19 @@ view = (dataset, None if seed == "all" else int(seed), checkpoint, q, n)
 show.chart(
     barrier_histogram(*view, log=scale == "log"),
     "barriers",
-    "Histograms of the barriers of base and candidates",
+    "Histograms of the barriers of the base and the candidates",
     lambda: barrier_histogram_data(*view, log=scale == "log"),
 )
-shares = barrier_shares_data(*view)
-with st.expander("Shares of edges, seed by seed"):
-    st.dataframe(shares, hide_index=True, column_config=COLUMNS)
-    show.table("shares", lambda: shares)
+sizes = manifold_sizes_data(*view)
+with st.expander("Manifold sizes, seed by seed"):
+    st.dataframe(sizes, hide_index=True, column_config=COLUMNS)
+    show.table("sizes", lambda: sizes)
 caveats.beside(dataset, q, n, checkpoint)
 show.definition(
     r"\hat b_i = \left|\mathcal L\left(\tfrac12\theta_i + \tfrac12\theta_{i+1}\right) - \tfrac12"
     r"\left(\mathcal L(\theta_i) + \mathcal L(\theta_{i+1})\right)\right|, \qquad \lambda = B^*_q, \qquad"
     r" m = \frac{\#\{i \le n : \hat b_i \le \lambda\}}{n}",
     "equation 1 at α = ½, sections 3.2 and 3.3, Algorithm 1",
-    "B* are the barriers of the base of the same seed, in nats on one batch of training data; λ and n stay fixed "
-    "for all candidates of that base. The interval of m is Clopper and Pearson's.",
+    "B* are the barriers of the base with the same seed, in nats, on one batch of training data. λ and n are the same "
+    "for all candidates of that base. The interval of m is that of Clopper and Pearson.",
 )

@@ -19,7 +19,7 @@ from landscape.figures import (
 from pages.shared import library, show
 from pages.shared.controls import chosen, moment_of, node_pairs
 
-TRAIN = ("train",)  # the data on which the barrier of an edge is measured
+TRAIN = ("train",)  # where the barrier of an edge is measured
 
 dataset = library.dataset()
 q, n, model, seed, words = chosen("q", "n", "model", "seed", "moment")
@@ -30,17 +30,17 @@ view = (dataset, int(seed), model, moment_of(words))
 
 
 def choose() -> None:
-    """The edge that was clicked becomes the one whose curve is shown."""
+    """Show the curve of the edge that was clicked."""
     points = st.session_state["chart-graph"]["selection"]["points"]
     if points and points[0].get("customdata") is not None:
         data = points[0]["customdata"]
         st.session_state["edge"] = pairs[int(data[0] if isinstance(data, list | tuple) else data)]
 
 
-def height(barrier: float, limit: float) -> str:
-    """The barrier between the chosen nodes beside λ, and whether it makes an edge of the graph that is drawn."""
+def barrier_text(barrier: float, limit: float) -> str:
+    """The barrier between the chosen nodes, and whether the graph has an edge there."""
     if not everything and pair_nodes(dataset, pair) not in step_pairs(dataset, dataset.sizes["node"] - 1):
-        return f"{barrier:.3g} nats; no neighbours on the walk, so no step of it and no edge"
+        return f"{barrier:.3g} nats; these nodes are not neighbours on the walk, so no step joins them"
     sign, what = ("≤", "an edge") if barrier <= limit else (">", "no edge")
     return f"{barrier:.3g} nats {sign} λ = {limit:.3g} nats: {what}"
 
@@ -57,18 +57,20 @@ graph = walk_graph(*view, q, n, everything)
 if graph.number_of_edges():
     nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
     st.markdown(
-        f"{present} of {graph.number_of_edges()} edges exist, λ = {graph.graph['threshold']:.3g} nats. The walk of "
-        f"{nodes} nodes has {nodes - 1} barriers to measure, all pairs {math.comb(nodes, 2)}; with n = {n} that is "
-        f"{n:,} instead of {math.comb(n + 1, 2):,}."
+        f"{present} of {graph.number_of_edges()} edges exist at λ = {graph.graph['threshold']:.3g} nats. A walk of "
+        f"{nodes} nodes has {nodes - 1} barriers to measure, all pairs have {math.comb(nodes, 2)}; for n = {n} steps, "
+        f"that is {n:,} instead of {math.comb(n + 1, 2):,}."
     )
     if bad := [node for node, degree in graph.nodes(data="degree") if degree == 0]:
         st.markdown(
-            f"Without any edge: {', '.join(map(str, bad))}. Among all pairs, one such bad node takes {nodes - 1} of "
-            f"{math.comb(nodes, 2)} possible edges away; on the walk it takes at most two."
+            f"Nodes without an edge: {', '.join(map(str, bad))}. Among all pairs, one such node removes {nodes - 1} of "
+            f"the {math.comb(nodes, 2)} possible edges; on the walk it removes at most two."
         )
-st.subheader(f"Between nodes {edge}")
+st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
 if graph.number_of_edges():
-    st.markdown(f"On the training batch b̂ = {height(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}.")
+    st.markdown(
+        f"On the training batch, b̂ = {barrier_text(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}."
+    )
 show.chart(
     edge_curve(*view, pair, TRAIN),
     "edge",
@@ -79,6 +81,6 @@ show.definition(
     r"\theta_{i+1} = P(\theta_i, \pi_i), \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
     r" \qquad e_\text{upper} = n \text{ instead of } \binom{n + 1}{2}",
     "section 3.2, Algorithm 1, A.2.1",
-    "One step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. The picture keeps distances in "
-    "parameter space as well as a plane can (multidimensional scaling).",
+    "Each step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. The layout preserves distances in "
+    "parameter space as well as a plane can (classical multidimensional scaling).",
 )

@@ -44,8 +44,8 @@ show.definition(
     r"b(\theta_1, \theta_2) = \sup_{\alpha \in [0, 1]} \mathcal L(\alpha\theta_1 + (1 - \alpha)\theta_2)"
     r" - \left[\alpha\mathcal L(\theta_1) + (1 - \alpha)\mathcal L(\theta_2)\right]",
     "Definition 1, equation 1",
-    "The pictures have α = 0 at the first network, so it is θ₂ here; b is the same either way. "
-    "Loss in nats at 25 values of α, on a batch of training and one of validation data. Permuted copies compute the "
-    "same function, so their ends are equally high. Separately trained seeds are shown as trained, and with the second "
-    "one's units matched to the first one's weights (Ainsworth et al., 2022).",
+    "In the figures, α = 0 is the first network, which is θ₂ in this formula; b is the same either way. The loss is "
+    "measured in nats at 25 values of α, on a batch of training data and a batch of validation data. Permuted copies "
+    "compute the same function, so both ends of a curve are equally high. Separately trained seeds are shown as "
+    "trained, and after the second one's units have been matched to the first one's weights (Ainsworth et al., 2022).",
 )

@@ -1,4 +1,4 @@
-"""How much the choice of q and n matters: the rank correlation on q × n."""
+"""How much the choice of q and n matters: the rank correlation for each pair of them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ dataset = library.dataset()
 q, n, measure, rank, grid, also = chosen("q", "n", "measure", "rank", "grid", "also")
 
 
-def told(dataset: xr.Dataset, n: int) -> str:
+def sentence(dataset: xr.Dataset, n: int) -> str:
     """The correlation at the current q and n, in words."""
     here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")), within=RANGE)
     if (count := int(here["count"])) == 0:
         return f"At q = {q:g} and n = {n}: {why_unranked(metric_grid(dataset, [q], [n]), best_gain(dataset, measure))}"
     known = here["low"].notnull()
-    interval = f", 95 % interval {float(here['low']):.2f} to {float(here['high']):.2f}" if known else ""
-    seeds = ("mean of " if count > 1 else "") + counted(count, "seed")
-    told = f"At q = {q:g} and n = {n}: **{float(here['mean']):.2f}**, {seeds}{interval}."
-    return told.replace("-", "−")
+    interval = f" (95 % interval {float(here['low']):.2f} to {float(here['high']):.2f})" if known else ""
+    mean, seeds = float(here["mean"]), f"{'the mean of' if count > 1 else 'from'} {counted(count, 'seed')}"
+    return f"At q = {q:g} and n = {n}, the correlation is **{mean:.2f}**, {seeds}{interval}.".replace("-", "−")
 
 
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
-    """One study's map; a click on that of the chosen one sets q and n."""
+    """Draw the map of one study. On that of the chosen study, a click selects q and n."""
     qs, ns = (fine_grid if grid == "fine" else paper_grid)(dataset)
     whole = min(n, steps_reached(dataset))
-    st.markdown(told(dataset, whole))
+    st.markdown(sentence(dataset, whole))
     show.chart(
         sensitivity_map(dataset, qs, ns, measure, rank, (q, whole)),
         "sensitivity" if first else f"sensitivity-{label}",
@@ -46,7 +45,7 @@ def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
 
 
 def choose() -> None:
-    """A cell that was clicked becomes the current q and n."""
+    """Select the q and n of the cell that was clicked."""
     points = st.session_state["chart-sensitivity"]["selection"]["points"]
     if points and points[0].get("customdata"):
         q, n = list(points[0]["customdata"])[:2]
@@ -65,5 +64,5 @@ show.definition(
     r"\tau\left(M_0(q, n), G^*_T\right), \qquad \lambda = B^*_q[1 : n]",
     "section 4.5, A.2.2, figure 6",
     "The values for a smaller n come from the first n steps of the same walk. The paper's grid has q ∈ {0.05, 0.1, "
-    "0.2, 0.4} and n ∈ {50, 100, 250, 500, 1000}. Ties, as at the ceiling 1 − q, lower Kendall's τ_b.",
+    "0.2, 0.4} and n ∈ {50, 100, 250, 500, 1000}. Ties, such as those at the ceiling 1 − q, lower Kendall's τ_b.",
 )

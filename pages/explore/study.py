@@ -1,4 +1,4 @@
-"""Which expansion pays: the answer of the chosen study."""
+"""Which expansion pays off: the answer of the chosen study."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ show.table("answer", lambda: frame)
 caveats.beside(dataset, q, n)
 left, right = st.columns(2)
 with left:
-    show.chart(overview(dataset, q, n, measure), "overview", "Gain against metric", lambda: frame)
+    show.chart(overview(dataset, q, n, measure), "overview", "Best gain against manifold metric", lambda: frame)
 with right:
-    show.chart(rank_comparison(dataset, q, n, measure, rank), "ranks", "Ranks by predictor", lambda: ranks)
+    show.chart(
+        rank_comparison(dataset, q, n, measure, rank),
+        "ranks",
+        "Ranks of the candidates by each predictor",
+        lambda: ranks,
+    )
 show.definition(
     r"M_0 = m(\theta^{(0)}, \lambda, n) - m(\phi^*, \lambda, n), \qquad \lambda = B^*_q, \qquad"
     r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",
     "equation 2 and section 4.1",
-    "m is the share of n steps of a permutation walk whose midpoint barrier is at most λ (Algorithm 1), "
-    "φ* the base, θ⁽ᵗ⁾ the candidate t epochs after its expansion, A the performance on validation data.",
+    "m is the fraction of the n steps of a permutation walk whose midpoint barrier is at most λ (Algorithm 1). φ* is "
+    "the base, θ⁽ᵗ⁾ the candidate t epochs after its expansion, and A the performance on validation data.",
 )
 compute.record()

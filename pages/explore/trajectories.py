@@ -1,4 +1,4 @@
-"""How training changes it: gain, metric and their rank correlation over epochs."""
+"""What training changes: the gain, the metric and their rank correlation over epochs."""
 
 from __future__ import annotations
 
@@ -53,11 +53,10 @@ show.definition(
     r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"
     r" \tau\left(M_t, G^*_T\right) \text{ over candidates}",
     "sections 4.1 and 4.3, figure 3",
-    "t counts epochs after the expansion. SoTL-E is the sum of the epoch's training losses; its correlation has the "
-    "sign of −SoTL-E, since a small sum predicts a great gain (Ru et al., 2021). At the very start it is not defined. "
-    "Beside M_t at the chosen q, thin lines show it at the paper's q. "
-    "A is validation accuracy in percent, or −log(validation loss), as the paper has it for language models; their "
-    "perplexity is exp(validation loss) over masked tokens. Against itself at epoch 1, the metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾) "
-    "with λ the q-quantile of the candidate's own barriers at epoch 1 (A.2.7, figure 11); the rank correlation is "
-    "always that of the metric against the base.",
+    "t counts epochs after the expansion. SoTL-E is the sum of an epoch's training losses; the correlation shown is "
+    "that of −SoTL-E, since a small sum predicts a large gain (Ru et al., 2021), and it is undefined at t = 0. A thick "
+    "line shows M_t at the chosen q, thin lines at the paper's values of q. A is validation accuracy in percent or, as "
+    "in the paper for language models, −log(validation loss); perplexity is exp(validation loss) over masked tokens. "
+    "Relative to itself at epoch 1, a candidate's metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾), with λ the q-quantile of its own "
+    "barriers at epoch 1 (A.2.7, figure 11). The rank correlation always uses the metric relative to the base.",
 )

@@ -1,4 +1,4 @@
-"""The answer of a study in words and as a table."""
+"""The answer of a study, in words and as a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log 
 
 
 def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """What the page shows of `overview_data` and `rank_comparison_data`: a row a candidate, numbers as text."""
+    """`overview_data` and `rank_comparison_data` as the page shows them: one row per candidate, numbers as text."""
     digits = gain_digits(frame, measure)
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
     perplexities = {"perplexity": frame["perplexity"].map("{:.4g}".format)} if "perplexity" in frame else {}
@@ -40,12 +40,12 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
 
 
 def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
-    """Decimal places that show two digits of the greatest gain, and one at least."""
+    """The decimal places that show two digits of the greatest gain, and at least one."""
     return wording.decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
 
 
 def interval(row: dict, name: str, digits: int) -> str:
-    """A mean with its 95 % interval, as text; a dash for what is not known."""
+    """A mean with its 95 % interval, or a dash if it is not known."""
     return wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits).replace("-", "−")
 
 
@@ -56,16 +56,16 @@ def _rank(value: float) -> str:
 def sentences(
     dataset: xr.Dataset, frame: pd.DataFrame, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> list[str]:
-    """Which candidate M₀ would pick, which one training picked, and how well they agree."""
+    """Which candidate M₀ picks, which one gains most from training, and how well the two agree."""
     metric = initial_metric(dataset, q, n)
     gains = best_gain(dataset, measure)
     if metric.isnull().all():
         return ["No candidate has been measured yet."]
-    told = pick(metric, frame, "M0", "Before any training, M₀ picks", "%", 1)
+    first = pick(metric, frame, "M0", "Before any training, M₀ picks", "%", 1)
     if gains.isnull().all():
-        return [told, "The candidates were not trained." if dataset.sizes["epoch"] == 1 else NOT_YET]
+        return [first, "The candidates were not trained." if dataset.sizes["epoch"] == 1 else NOT_YET]
     rows = predictor_ranks_data({"": dataset}, q, n, measure, [kind])
-    return [told, _training(gains, frame, measure), _agreement(metric, gains, rows, kind)]
+    return [first, _training(gains, frame, measure), _agreement(metric, gains, rows, kind)]
 
 
 def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str:
@@ -82,26 +82,27 @@ def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, ki
 
 
 def pick(values: xr.DataArray, frame: pd.DataFrame, name: str, words: str, unit: str, digits: int) -> str:
-    """The best candidate by values (seed, candidate), its row of `overview_data`, and which others may be as good."""
+    """The best candidate by values (seed, candidate), its row of `overview_data`, and how sure that is."""
     lead = leads(values)
     best, tied = str(lead["best"].item()), lead["candidate"].values[lead["tied"].values].tolist()
     row = frame.set_index("candidate").loc[best].to_dict()
-    names = ", ".join(map(bold, [best, *tied])) + (" alike" if tied else "")
+    names = wording.enumeration([bold(name) for name in (best, *tied)]) + (", which are tied" if tied else "")
     within = pd.notna(row[f"{name}_low"])
     return f"{words} {names}: {interval(row, name, digits)} {unit}{_sureness(lead, within)}"
 
 
 def _sureness(lead: xr.Dataset, within: bool) -> str:
-    """How sure the pick is; `within` a seed there may be an interval too, over permutations."""
+    """How sure the pick is. `within` says whether a single seed has an interval, over its permutations."""
     rivals = lead.sel(candidate=~lead["tied"])
     if lead.sizes["candidate"] == 0:
-        return ", the only candidate known."
+        return ". There is no other candidate to compare it with."
     if int(lead["count"].max()) < 2:
-        source = " and over its permutations" if within else ""
-        return f", of one seed{source}: how far seeds differ is not known."
+        source = ", and the interval from its permutations" if within else ""
+        return f". This comes from one seed{source}; how much seeds differ is unknown."
     if rivals.sizes["candidate"] == 0:
         return ", in every seed."
     near = rivals["candidate"].values[~(rivals["low"] > 0).values]
     if near.size == 0:
-        return ". Compared seed by seed, that is ahead of all others."
-    return f". Compared seed by seed, it is not told apart from {', '.join(map(escaped, near))}."
+        return ". Compared seed by seed, that is clearly more than for any other candidate."
+    names = wording.enumeration(list(map(escaped, near)))
+    return f". Compared seed by seed, that is not clearly more than for {names}."

@@ -14,7 +14,7 @@ from pages.shared import form, library, running
 FAR = 10  # times the work per example, from where a proportion says little
 
 
-def offer(opened: library.Opened) -> None:
+def offer(opened: library.OpenStudy) -> None:
     """Where the chosen study has no whole result: what that would cost, and a button."""
     study = opened.choice.study
     state = running.progress(study.key)

@@ -10,7 +10,8 @@ import streamlit as st
 from landscape.data import available
 from landscape.data.shapes import image_examples
 from landscape.study import Study, validated
-from pages.shared.controls import Choices, Control, Number, Text, checked
+from pages.shared.controls import checked
+from pages.shared.widgets import Choices, Control, Number, Text
 
 VALIDATION = 10_000  # images at most: Table 1; a smaller set leaves 1000 for training
 

@@ -1,4 +1,4 @@
-"""What surrounds every page: the choice of study, what it is, its downloads, and how far it is."""
+"""What surrounds every page: the choice of study, its description, its download, and its progress."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PAPER = "https://arxiv.org/abs/2405.15895"
 
 
 class View(NamedTuple):
-    """What the frame knows of a page: its file, its question and how to read the answer, and its controls by rows.
+    """A page as the frame sees it: its file, its question, how to read the answer, and its controls by rows.
 
-    `above` and `below` draw what belongs to the page whether or not there is a result.
+    `above` and `below` draw the parts of the page that need no result.
     """
 
     name: str
@@ -29,12 +29,12 @@ class View(NamedTuple):
     text: str
     controls: tuple[tuple[str, ...], ...]
     title: str = ""
-    above: Callable[[library.Opened], None] | None = None
+    above: Callable[[library.OpenStudy], None] | None = None
     below: Callable[[], None] | None = None
 
     @property
-    def heading(self) -> str:
-        """What the navigation calls it."""
+    def label(self) -> str:
+        """The name of the page in the navigation."""
         return self.title or self.name.capitalize()
 
 
@@ -43,42 +43,45 @@ def around(page: st.Page, view: View) -> None:
     found, damaged = library.choices()
     labels = list(found)
     with st.sidebar:
-        checked("study", Choices("Study", labels, labels[0], "Shipped, computed here, running, and presets."))
+        checked(
+            "study",
+            Choices("Study", labels, labels[0], "Shipped or computed results, running studies, and presets."),
+        )
         chosen = found[st.session_state["study"]]
-        _describe(chosen)
+        _show_study(chosen)
         for damage in damaged:
-            st.warning(f"{damage}. It is not shown, and computing it again replaces it.")
+            st.warning(f"{damage}. It is not shown; computing the study again replaces it.")
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
     running.start_asked()
     running.show(chosen.study)
     st.title(view.question)
     st.markdown(view.text)
-    opened = library.opened(chosen)
+    current = library.open_study(chosen)
     if view.above:
-        view.above(opened)
-    elif opened.dataset is None:
-        st.info(f"{chosen.label} has not been computed yet. The page Study starts it.")
-    if opened.dataset is not None:
-        if not opened.whole:
-            st.caption(so_far(opened.dataset))
-        controls.draw(opened.dataset, view.controls)
+        view.above(current)
+    elif current.dataset is None:
+        st.info(f"{chosen.label} has not been computed yet. You can start it on the page Study.")
+    if current.dataset is not None:
+        if not current.whole:
+            st.caption(so_far(current.dataset))
+        controls.draw(current.dataset, view.controls)
         page.run()
     if view.below:
         view.below()
 
 
 def so_far(dataset: xr.Dataset) -> str:
-    """How much of an unfinished result there is, in words."""
+    """How much there is of an unfinished result, in words."""
     models = int(dataset["barrier"].notnull().any(("checkpoint", "permutation")).sum())
     whole, steps = dataset.sizes["seed"] * dataset.sizes["candidate"], dataset.sizes["permutation"]
     return (
-        f"So far {models} of {whole} candidates (seeds counted apart) have been walked, each for at least "
-        f"{steps_reached(dataset)} of {steps} steps. The barriers of these walks are final; means change with further "
-        "seeds, and a link without n takes all the steps there are when it is opened."
+        f"So far, {models} of {whole} candidates (counting each seed separately) have been walked, each for at least "
+        f"{steps_reached(dataset)} of {steps} steps. Their barriers are final, but means change with further seeds, "
+        "and a link without n uses all the steps available when it is current."
     )
 
 
-def _describe(chosen: library.Choice) -> None:
+def _show_study(chosen: library.Choice) -> None:
     study = chosen.study
     st.caption(study.description or study.title or study.name)
     st.caption(f"{sizes(study)}. {origin(chosen)}")
@@ -90,7 +93,7 @@ def _describe(chosen: library.Choice) -> None:
             "application/x-netcdf",
             icon=":material/download:",
             on_click="ignore",
-            help="The whole study, as xarray.open_dataset reads it.",
+            help="The whole result, as a file for xarray.open_dataset.",
         )
 
 
@@ -109,6 +112,6 @@ def origin(chosen: library.Choice) -> str:
     """Where a result comes from, in words."""
     entry = chosen.entry
     if entry is None:
-        return "Begun, not finished." if library.arrived(chosen.study) else "Not computed yet."
+        return "Started but not finished." if library.arrived(chosen.study) else "Not computed yet."
     computed = f"computed {entry.record['computed'][:10]} on {entry.record['device']}"
     return f"Shipped, {computed}." if entry.shipped else computed[0].upper() + computed[1:] + "."

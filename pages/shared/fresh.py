@@ -11,11 +11,11 @@ RELOAD = """<style>[role=dialog] { visibility: hidden }</style>
 
 
 def reload_once() -> None:
-    """Have the browser load the page again, and draw nothing before, where a link was the first request to this server.
+    """If the first request to this server was a link, have the browser load it once more, and draw nothing until then.
 
-    Until an app has called `st.navigation` once, Streamlit takes a folder `pages` for its older kind of pages, does
-    not find the one that the link names, goes to the default one, and says so in a dialog that nothing in Python can
-    close. Called before all that takes time, so that the dialog is gone at once.
+    Until an app has called `st.navigation` once, Streamlit takes a folder `pages` for its older kind of pages. It does
+    not find the one that the link names, opens the default page, and says so in a dialog that Python cannot close.
+    This runs before anything slow, so that the dialog disappears at once.
     """
     if not PagesManager.uses_pages_directory:
         return

@@ -1,4 +1,4 @@
-"""The studies that can be looked at, and the one that is: from the gallery, the cache, those running, the presets."""
+"""The studies that can be shown and the one that is: shipped, computed here, running, or presets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study, validated
 from landscape.study.presets import presets
 
-FIRST = "digits-mlp"  # what a visitor sees first: ten seeds, computed again in a minute, without a download
+FIRST = "digits-mlp"  # shown first: it has ten seeds and needs no download
 
 
 class Choice(NamedTuple):
-    """One study in the list. `label` is its name in the list and in links: a preset's as it is, or name-digits."""
+    """A study in the list. `label` is its name there and in links: that of a preset as it is, others with a key."""
 
     label: str
     study: Study
     entry: Entry | None
 
 
-class Opened(NamedTuple):
-    """The chosen study and what there is of it: dataset is None where nothing is, and incomplete unless `whole`."""
+class OpenStudy(NamedTuple):
+    """A study with its result: the dataset is None if there is nothing yet, and incomplete unless `whole`."""
 
     choice: Choice
     dataset: xr.Dataset | None
@@ -32,84 +32,84 @@ class Opened(NamedTuple):
 
 
 def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
-    """Every study by its label: shipped, computed here, begun, presets; and what is damaged in the store."""
+    """Every study by its label, and the damaged results."""
     store = Store()
     listing = store.entries()
-    entries = {entry.key: entry for entry in reversed(listing.entries)}  # of equal keys the one computed here
+    entries = {entry.key: entry for entry in reversed(listing.entries)}  # one computed here replaces a shipped one
     stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name != FIRST, entry.name))
-    studies = {entry.key: _told(entry) for entry in stored}
+    studies = {entry.key: _study_of(entry) for entry in stored}
     for study in (*asked_for().values(), *store.begun(), *presets().values()):
         studies.setdefault(study.key, study)
     found = (Choice(label(study), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged
 
 
-def _told(entry: Entry) -> Study:
-    """The study of an entry; that of a shipped one with the texts of its preset today, which are no part of the key."""
+def _study_of(entry: Entry) -> Study:
+    """The study of an entry. A shipped one takes its texts from today's preset, since they are not part of the key."""
     preset = presets().get(entry.name) if entry.shipped else None
     return preset if preset and preset.key == entry.key else validated(entry.record["study"])
 
 
 def label(study: Study) -> str:
-    """The name of a study in lists and links: the same on every server and at every time."""
+    """The name of a study in lists and links, which is the same on every server at all times."""
     preset = presets().get(study.name)
     return study.name if preset and preset.key == study.key else f"{study.name}-{study.key[:6]}"
 
 
 @st.cache_resource
 def asked_for() -> dict[str, Study]:
-    """Studies that somebody started on this server, by key."""
+    """The studies that somebody has started on this server, by key."""
     return {}
 
 
 def chosen() -> Choice:
-    """The study that the frame's list is at."""
+    """The study that is selected in the sidebar."""
     return choices()[0][st.session_state["study"]]
 
 
-def opened(choice: Choice) -> Opened:
-    """A study with its result, whole or as far as it is. A damaged one is reported and counts as absent."""
+def open_study(choice: Choice) -> OpenStudy:
+    """A study with as much of its result as there is. A damaged result brings up a warning and counts as missing."""
     try:
         if choice.entry:
-            return Opened(choice, whole(choice), True)
+            return OpenStudy(choice, whole(choice), True)
     except DamagedEntry as damage:
-        st.warning(f"{damage}. It is set aside; the study can be computed again.")
+        st.warning(f"{damage}. It was set aside, and you can compute the study again.")
     count = arrived(choice.study)
-    return Opened(choice, _partial(choice.study.key, count, choice.study) if count else None, False)
+    return OpenStudy(choice, _partial(choice.study.key, count, choice.study) if count else None, False)
 
 
 def dataset() -> xr.Dataset:
-    """The result to draw: the frame runs a page only where there is one."""
-    found = opened(chosen()).dataset
+    """The result to show; the frame runs a page only if there is one."""
+    found = open_study(chosen()).dataset
     assert found is not None
     return found
 
 
 def beside(labels: list[str]) -> dict[str, xr.Dataset]:
-    """The result to draw and those of further studies, by label; what is damaged is reported and left out."""
+    """The result to show and those of further studies, by label; damaged ones bring up a warning and are left out."""
     found = choices()[0]
-    further = {label: opened(found[label]).dataset for label in labels}
+    further = {label: open_study(found[label]).dataset for label in labels}
     return {chosen().label: dataset()} | {label: each for label, each in further.items() if each is not None}
 
 
 def arrived(study: Study) -> int:
-    """How many parts of an unfinished result are kept."""
+    """How many parts of an unfinished result have been kept."""
     return len(folders(Store().parts(study).folder))
 
 
 def whole(choice: Choice) -> xr.Dataset:
-    """The stored result of a study that has one, shared by all sessions. Raises DamagedEntry."""
+    """The result of a study that has a stored one, shared by all sessions. Raises DamagedEntry."""
     assert choice.entry is not None
     return _whole(str(choice.entry.path), choice.entry.record["sha256"][choice.entry.path.name], choice.study.key)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _whole(path: str, checksum: str, key: str) -> xr.Dataset:
-    """A stored result, verified when it is read; path and checksum make another file another entry."""
+    """A stored result, verified as it is read. A new path or checksum makes it a new entry of this cache."""
     return Store().read(key)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _partial(key: str, count: int, _study: Study) -> xr.Dataset:
-    """What the tasks of a study that have finished add up to."""
+    """The result so far, from the tasks that have finished."""
     return Store().partial(_study)

@@ -1,37 +1,44 @@
-"""How well M₀ and the other predictors rank the candidates, in words, from rows of `predictor_ranks_data`."""
+"""How well M₀ and the other predictors rank the candidates, in words; `rows` are from `predictor_ranks_data`."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from landscape.analysis.correlation import LETTERS, Kind
-from landscape.analysis.wording import counted, deviation
-from landscape.figures import heading
+from landscape.analysis.wording import counted, deviation, enumeration
+from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
 
-EQUAL = 1e-9  # means of correlations that differ by less differ by rounding
+EQUAL = 1e-9  # mean correlations that differ by less than this differ only by rounding
 
 
 def answer(rows: pd.DataFrame, kind: Kind) -> str:
-    """`agreement`, which predictors of the same study rank better than M₀ does, and which do not rank at all."""
-    better = [heading(name) for name in rows["predictor"][rows["ahead"] > EQUAL]]
-    silent = [heading(name) for name in rows["predictor"][rows["mean"].isna()]]
-    told = f"{agreement(rows, kind)} Higher on average: {', '.join(better) if better else 'none'}."
-    why = "Without a rank, being equal for all candidates or not defined"
-    return f"{told} {why}: {', '.join(silent)}." if silent else told
+    """How well M₀ ranks the candidates, which predictors do better, and which give no ranking at all."""
+    better = [predictor_label(name) for name in rows["predictor"][rows["ahead"] > EQUAL]]
+    silent = [predictor_label(name) for name in rows["predictor"][rows["mean"].isna()]]
+    sentences = [agreement(rows, kind)]
+    if better:
+        sentences.append(f"{enumeration(better)} {'do' if len(better) > 1 else 'does'} better on average.")
+    else:
+        sentences.append("No other predictor does better on average.")
+    if silent:
+        verb, subject = ("give", "they are") if len(silent) > 1 else ("gives", "it is")
+        reason = f"because {subject} undefined or equal for all candidates"
+        sentences.append(f"{enumeration(silent)} {verb} no ranking, {reason}.")
+    return " ".join(sentences)
 
 
 def agreement(rows: pd.DataFrame, kind: Kind) -> str:
-    """How well M₀ ranks the candidates, beside the parameter count; both over the same seeds where theirs differ."""
+    """How well M₀ ranks the candidates compared with the parameter count, over the seeds in which both do."""
     known = rows.set_index("predictor")
     metric, count = known.loc[METRIC], known.loc[PARAMETERS]
     differ = metric["count"] != count["count"]
     spread = " over seeds" if not differ and pd.notna(metric["std"]) else ""
-    told = f"M₀ reaches {LETTERS[kind]} = {_value(metric, differ)}{spread}"
+    sentence = f"M₀ reaches {LETTERS[kind]} = {_value(metric, differ)}{spread}"
     if pd.isna(count["mean"]):
-        return f"{told}."
-    told += f"; the parameter count, which costs nothing, {_value(count, differ)}."
-    return f"{told} {_paired(count)}" if differ else told
+        return f"{sentence}."
+    sentence += f"; the parameter count, which costs nothing, reaches {_value(count, differ)}."
+    return f"{sentence} {_paired(count)}" if differ else sentence
 
 
 def _value(row: pd.Series, with_seeds: bool) -> str:
@@ -41,7 +48,7 @@ def _value(row: pd.Series, with_seeds: bool) -> str:
 
 def _paired(count: pd.Series) -> str:
     if count["shared"] == 0:
-        return "No seed has both."
+        return "No seed has both correlations."
     ahead = -count["ahead"]
-    told = "as high" if abs(ahead) <= EQUAL else f"{abs(ahead):.2f} {'higher' if ahead > 0 else 'lower'}"
-    return f"In the {counted(count['shared'], 'seed')} where both are defined, M₀ is {told}."
+    gap = "as high" if abs(ahead) <= EQUAL else f"{abs(ahead):.2f} {'higher' if ahead > 0 else 'lower'}"
+    return f"In the {counted(count['shared'], 'seed')} where both are defined, M₀ is {gap}."

@@ -1,4 +1,4 @@
-"""How every page shows things: a figure with its data to download, a definition with its source."""
+"""What pages are made of: a figure with its data to download, a table to download, a definition."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"
 
 
 def chart(figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFrame], **options: Any) -> Any:
-    """A figure, and the table that it is drawn from as CSV; `name` is of the file and of the chart."""
+    """Show a figure and offer its data as CSV; `name` identifies the chart and the file."""
     drawn = st.plotly_chart(figure, key=f"chart-{name}", config=CONFIG, alt=alt, **options)
     table(name, data)
     return drawn
 
 
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
-    """A button that downloads a table as CSV, made when it is pressed, and tells a screen reader which one."""
+    """Offer a table as CSV, which is made when the button is pressed. Screen readers hear its name."""
     st.download_button(
         f"CSV: {name.replace('-', ' ')}",
         lambda: data().to_csv(index=False).encode(),
@@ -30,22 +30,22 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
         icon=":material/download:",
         on_click="ignore",
         type="tertiary",
-        help="The numbers behind what is shown above.",
+        help="Download the numbers shown above.",
     )
 
 
 def definition(latex: str, source: str, words: str) -> None:
-    """What is shown, as a formula with its place in the paper."""
+    """Show what a page shows as a formula, with its place in the paper."""
     with st.expander(f"Definition ({source})"):
         st.latex(latex)
         st.markdown(words)
 
 
 def escaped(label: str) -> str:
-    """A label in Markdown: the asterisks of `conv* × 2` stay asterisks."""
+    """A label as Markdown, in which the asterisk of `conv* × 2` stays an asterisk."""
     return label.replace("*", r"\*")
 
 
 def bold(label: str) -> str:
-    """A label in bold Markdown."""
+    """A label as bold Markdown."""
     return f"**{escaped(label)}**"

@@ -1,0 +1,165 @@
+"""The kinds of controls: what each accepts in a link, and the widget that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+
+class Range(NamedTuple):
+    """A number between two bounds, which are allowed too; a whole number if the step is whole."""
+
+    label: str
+    low: float
+    high: float
+    step: float
+    default: float
+    help: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f"a {'whole ' if isinstance(self.step, int) else ''}number from {self.low:g} to {self.high:g}"
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        try:
+            value = (int if isinstance(self.step, int) else float)(text)
+        except ValueError:
+            return False
+        return self.low <= value <= self.high
+
+    def draw(self, name: str) -> float:
+        """Draw the slider, unless there is only one value to choose."""
+        if self.low == self.high:
+            return self.low
+        return st.slider(
+            self.label, self.low, self.high, self.default, self.step, key=name, help=self.help, bind="query-params"
+        )
+
+
+class Choices(NamedTuple):
+    """One of several options, shown in a list or side by side."""
+
+    label: str
+    options: Sequence[str]
+    default: str
+    help: str | None = None
+    side_by_side: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        shown = [*self.options[:9], "…", self.options[-1]] if len(self.options) > 12 else self.options
+        return "one of " + ", ".join(shown)
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text in self.options
+
+    def draw(self, name: str) -> str:
+        """Draw the widget."""
+        common: Any = {"key": name, "help": self.help, "bind": "query-params"}
+        if self.side_by_side:
+            return st.segmented_control(self.label, self.options, default=self.default, required=True, **common)
+        return st.selectbox(self.label, self.options, list(self.options).index(self.default), **common)
+
+
+class Switch(NamedTuple):
+    """A switch that is on or off."""
+
+    label: str
+    default: bool = False
+    help: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "true or false"
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text.lower() in ("true", "false")
+
+    def draw(self, name: str) -> bool:
+        """Draw the widget."""
+        return st.toggle(self.label, self.default, key=name, help=self.help, bind="query-params")
+
+
+class Number(NamedTuple):
+    """A whole number to type in, between two bounds, which are allowed too."""
+
+    label: str
+    low: int
+    high: int
+    default: int
+    help: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f"a whole number from {self.low} to {self.high}"
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text.isdecimal() and self.low <= int(text) <= self.high
+
+    def draw(self, name: str) -> int:
+        """Draw the widget. Raises ValueError if it was emptied."""
+        value = st.number_input(
+            self.label, self.low, self.high, self.default, key=name, help=self.help, bind="query-params"
+        )
+        if value is None:
+            raise ValueError(f"{self.label} is empty; it must be {self.allowed}")
+        return value
+
+
+class Text(NamedTuple):
+    """A line of text; whoever uses it checks it."""
+
+    label: str
+    default: str
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "any text"
+
+    def accepts(self, text: str) -> bool:
+        """Any text is."""
+        return True
+
+    def draw(self, name: str) -> str:
+        """Draw the widget."""
+        return st.text_input(self.label, self.default, key=name, bind="query-params")
+
+
+class Several(NamedTuple):
+    """Any of several options, none at first; a link names each one."""
+
+    label: str
+    options: Sequence[str]
+    help: str | None = None
+    most: int = 3
+
+    default: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f"up to {self.most} of " + ", ".join(self.options)
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text in ("", *self.options)
+
+    def draw(self, name: str) -> list[str]:
+        """Draw the widget."""
+        return st.multiselect(
+            self.label, self.options, key=name, help=self.help, max_selections=self.most, bind="query-params"
+        )
+
+
+Control = Range | Choices | Switch | Number | Text | Several

@@ -20,7 +20,13 @@ def counted(count: float, noun: str) -> str:
 
 
 def enumeration(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Names with commas and an "and" between them. There must be at least one.
+
+    Example:
+      >>> from landscape.analysis.wording import enumeration
+      >>> enumeration(["SNIP"]), enumeration(["SNIP", "GraSP", "Jacov"])
+      ('SNIP', 'SNIP, GraSP and Jacov')
+    """
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 

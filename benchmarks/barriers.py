@@ -24,14 +24,12 @@ from flax import nnx
 
 from benchmarks._measure import Aim, digits, in_turns, short_of
 from landscape.analysis.cost import midpoint_multiply_adds, multiply_adds
-from landscape.barriers.midpoint import distinct_midpoints, midpoint_barriers, midpoint_changes
+from landscape.barriers.midpoint import distinct_midpoints, midpoint_barriers, midpoint_changes, network_loss
 from landscape.barriers.walk import compose, draw_swaps, seen_from_start
 from landscape.data.masking import mask
 from landscape.data.shapes import examples_of
-from landscape.models.cut import cut_at
-from landscape.models.functional import logits, merge, split
-from landscape.models.symmetry import between
-from landscape.numerics.loss import cross_entropy
+from landscape.models.functional import split
+from landscape.models.site import Site
 from landscape.numerics.precision import exact
 from landscape.study import Study, validated
 from landscape.study.examples import TextSpec
@@ -124,27 +122,27 @@ def run(quick: bool) -> list[dict[str, Any]]:
 def _measured(work: Work, quick: bool) -> dict[str, Any]:
     batch = 8 if quick else work.batch
     study, model, inputs, targets = _case(work, batch)
-    graphdef, weights = split(model)
-    units = model.groups()[work.group].size(weights)
+    site = Site(split(model), work.group)
+    units = site.table.size(site.network.weights)
     permutations = compose(draw_swaps(jax.random.key(0), N, units), units)
     distinct, _ = distinct_midpoints(seen_from_start(permutations))
     share = len(distinct) / N
-    fast_form = cut_at(model, work.group) is not None
+    fast_form = site.cut() is not None
     midpoints = distinct if study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
     steps, peaks = permutations[: work.steps], []
 
     def fast() -> None:
-        midpoint_changes(model, work.group, midpoints, inputs, targets)
+        midpoint_changes(site, midpoints, inputs, targets)
         peaks.append(_peak())
 
     def one_by_one() -> None:
         for step in steps:
-            _network(graphdef, weights, work.group, step, inputs, targets).block_until_ready()
+            _network(site, step, inputs, targets).block_until_ready()
 
     walk = partial(midpoint_barriers, model, steps, inputs, targets, group=work.group, method="reference")
     runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": walk}
     if fast_form:
-        runs["vmap"] = partial(_vmapped, graphdef, weights, work.group, jnp.asarray(steps), inputs, targets)
+        runs["vmap"] = partial(_vmapped, site, jnp.asarray(steps), inputs, targets)
     times = in_turns(runs, 1 if quick else work.repeats)
     seconds = {name: found.seconds / len(steps) for name, found in times.items()}
     seconds["fast"] = share * times["fast"].seconds / len(midpoints)
@@ -193,19 +191,16 @@ def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:
     return study, model, images, rng.integers(0, classes, batch)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def _network(
-    graphdef: nnx.GraphDef, weights: Any, group: str, permutation: Any, inputs: Any, targets: Any
-) -> jax.Array:
+@jax.jit
+def _network(site: Site, permutation: Any, inputs: Any, targets: Any) -> jax.Array:
     """The loss of one midpoint by its network."""
-    middle = between(weights, merge(graphdef, weights).groups()[group], permutation, 0.5)
-    return cross_entropy(logits(graphdef, middle, inputs), jnp.asarray(targets))
+    return network_loss(site.between(permutation, 0.5).network, inputs, jnp.asarray(targets))
 
 
-@partial(jax.jit, static_argnums=(0, 2))
-def _vmapped(graphdef: nnx.GraphDef, weights: Any, group: str, permutations: Any, inputs: Any, targets: Any) -> Any:
+@jax.jit
+def _vmapped(site: Site, permutations: Any, inputs: Any, targets: Any) -> Any:
     """The losses of midpoints, all networks at once."""
-    return jax.vmap(lambda each: _network(graphdef, weights, group, each, inputs, targets))(permutations)
+    return jax.vmap(lambda each: _network(site, each, inputs, targets))(permutations)
 
 
 def roof(quick: bool) -> float:

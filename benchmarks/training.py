@@ -45,14 +45,13 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     inputs = rng.normal(size=(2 * batch, 32, 32, 3)).astype(np.float32)
     examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
     model = MODELS[name].build((32, 32, 3), 10, nnx.Rngs(0))
-    graphdef, weights = split(model)
     plan = Plan(Training(batch_size=batch), steps, trainable(model))
-    network = plan.begin(weights)
+    state = plan.begin(split(model))
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
 
     def epoch(form: Callable[..., Any], steps: int, networks: int = 1) -> Callable[[], Any]:
         """Steps of so many networks."""
-        return partial(form, graphdef, plan, [network] * networks, [examples] * networks, [order[:steps]] * networks)
+        return partial(form, plan, [state] * networks, [examples] * networks, [order[:steps]] * networks)
 
     few = min(steps, FEW)
     runs = {

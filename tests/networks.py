@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from landscape.data import Data, Split
 from landscape.data import load as load_data
-from landscape.models.functional import Weights, logits, merge, split
+from landscape.models.functional import Network, split
 from landscape.models.symmetry import Axis, Group
 from landscape.numerics.loss import cross_entropy
 from landscape.study.examples import DataSpec
@@ -43,29 +43,30 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
     return data().train.inputs[:24], data().train.targets[:24]
 
 
-def initial(name: str, seed: int) -> tuple[nnx.GraphDef, Weights]:
+def initial(name: str, seed: int) -> Network:
     """A network of `SPECS` with normal weights, drawn on the host, which compiles nothing."""
     shape = data().train.inputs.shape[1:]
-    graphdef, shapes = split(nnx.eval_shape(lambda: SPECS[name].build(shape, data().classes, nnx.Rngs(0))))
+    network = split(nnx.eval_shape(lambda: SPECS[name].build(shape, data().classes, nnx.Rngs(0))))
     rng = np.random.default_rng(seed)
-    drawn = {path: rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]) for path, leaf in shapes.items()}
-    return graphdef, {path: jnp.asarray(array, jnp.float32) for path, array in drawn.items()}
+    shapes = network.weights.items()
+    drawn = {path: rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]) for path, leaf in shapes}
+    return network.replace({path: jnp.asarray(array, jnp.float32) for path, array in drawn.items()})
 
 
 @cache
 def trained(name: str, seed: int = 0) -> nnx.Module:
     """A network of `SPECS` after 20 steps of gradient descent: far from symmetric, biases not zero."""
-    graphdef, weights = initial(name, seed)
+    network = initial(name, seed)
 
     @jax.jit
-    def step(weights: Weights) -> Weights:
-        slope = jax.grad(lambda weights: cross_entropy(logits(graphdef, weights, data().train.inputs), targets))
-        return jax.tree.map(lambda weight, change: weight - 0.2 * change, weights, slope(weights))
+    def step(network: Network) -> Network:
+        slope = jax.grad(lambda network: cross_entropy(network.logits(data().train.inputs), targets))
+        return jax.tree.map(lambda weight, change: weight - 0.2 * change, network, slope(network))
 
     targets = jnp.asarray(data().train.targets)
     for _ in range(20):
-        weights = step(weights)
-    return merge(graphdef, weights)
+        network = step(network)
+    return network.module()
 
 
 def outputs(model: nnx.Module) -> np.ndarray:
@@ -75,8 +76,7 @@ def outputs(model: nnx.Module) -> np.ndarray:
 
 def as_float64(model: nnx.Module) -> nnx.Module:
     """The same network in double precision; use it under `jax.enable_x64`."""
-    graphdef, weights = split(model)
-    return merge(graphdef, {path: jnp.asarray(np.asarray(array, np.float64)) for path, array in weights.items()})
+    return jax.tree.map(lambda array: jnp.asarray(np.asarray(array, np.float64)), split(model)).module()
 
 
 Plain = list[tuple[np.ndarray, np.ndarray]]  # kernel and bias of each layer in order
@@ -84,7 +84,7 @@ Plain = list[tuple[np.ndarray, np.ndarray]]  # kernel and bias of each layer in 
 
 def plain(model: nnx.Module) -> Plain:
     """The chain's layers in float64."""
-    weights = split(model)[1]
+    weights = split(model).weights
     names = [link.name for link in model.links]
     return [tuple(np.asarray(weights[f"{name}.{part}"], np.float64) for part in ("kernel", "bias")) for name in names]
 

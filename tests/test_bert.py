@@ -17,9 +17,9 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data.masking import slots
 from landscape.models.bert import EPSILON, Bert
-from landscape.models.cut import cut_at
-from landscape.models.functional import logits, merge, split
+from landscape.models.functional import split
 from landscape.models.net2net import deepen, widen
+from landscape.models.site import Site
 from landscape.models.symmetry import take
 from landscape.numerics import memory, microbatch
 from landscape.proxies import grad_norm, grasp, jacov, snip, synflow
@@ -39,7 +39,7 @@ def batch() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def outputs(model: nnx.Module, inputs: dict[str, np.ndarray] | None = None) -> np.ndarray:
-    return np.asarray(logits(*split(model), batch()[0] if inputs is None else inputs))
+    return np.asarray(split(model).logits(batch()[0] if inputs is None else inputs))
 
 
 def assert_same_function(model: nnx.Module, other: nnx.Module) -> None:
@@ -71,7 +71,7 @@ def numpy_bert(w: dict[str, np.ndarray], tokens: np.ndarray, heads: int) -> np.n
 
 def test_logits_are_those_of_a_numpy_network():
     inputs, _ = batch()
-    weights = {path: np.asarray(array, np.float64) for path, array in split(bert())[1].items()}
+    weights = {path: np.asarray(array, np.float64) for path, array in split(bert()).weights.items()}
     found = outputs(bert())
     assert found.shape == (8, slots(LENGTH), VOCABULARY)
     for row, (tokens, positions) in enumerate(zip(inputs["tokens"], inputs["positions"], strict=True)):
@@ -96,7 +96,7 @@ def test_the_network_is_its_head_on_its_embeddings():
 def test_permutations_preserve_the_logits(group: str):
     size = SPEC.group_sizes()[group]
     moved = permute(bert(), group, np.roll(np.arange(size), 1))
-    changed = [p for p, array in split(moved)[1].items() if not np.array_equal(array, split(bert())[1][p])]
+    changed = [p for p, array in split(moved).weights.items() if not np.array_equal(array, split(bert()).weights[p])]
     assert len(changed) >= 3
     assert_same_function(bert(), moved)
 
@@ -117,7 +117,7 @@ def by_unit(array: np.ndarray, axis: int) -> np.ndarray:
 def test_heads_move_whole_and_features_alike_in_every_head(group: str, axis: int, moved: set[str]):
     """By hand: heads with all their projections; query with key, value with output, all else as it was."""
     order = np.roll(np.arange(SPEC.group_sizes()[group]), 1)
-    before, after = split(bert())[1], split(permute(bert(), group, order))[1]
+    before, after = split(bert()).weights, split(permute(bert(), group, order)).weights
     touched = {path for path in before if not np.array_equal(before[path], after[path])}
     assert touched == {
         f"block2.{layer}.{part}"
@@ -134,7 +134,7 @@ def test_heads_move_whole_and_features_alike_in_every_head(group: str, axis: int
 @pytest.mark.parametrize("shares", ["unequal", "equal"])
 def test_widening_preserves_the_logits(group: str, size: int, shares: Any):
     wider = widen(bert(), group, size, KEY, shares=shares)
-    assert wider.groups()[group].size(split(wider)[1]) == size
+    assert wider.groups()[group].size(split(wider).weights) == size
     assert_same_function(bert(), wider)
 
 
@@ -180,12 +180,12 @@ def test_a_block_may_have_any_name():
     """The group is looked for in its own block."""
     deeper = deepen(bert(), "ffn1", "ffnextra")
     inputs, targets = batch()
-    heads = deeper.groups()["headsextra"].size(split(deeper)[1])
+    heads = deeper.groups()["headsextra"].size(split(deeper).weights)
     step = np.roll(np.arange(heads), 1)[None]
-    weights = split(deeper)[1]
+    weights = split(deeper).weights
     rng = np.random.default_rng(0)
     drawn = {path: array + 0.3 * rng.normal(size=array.shape).astype(np.float32) for path, array in weights.items()}
-    model = merge(split(deeper)[0], drawn)
+    model = split(deeper).replace(drawn).module()
     fast, reference = (
         midpoint_barriers(model, step, inputs, targets, group="headsextra", method=method)
         for method in ("fast", "reference")
@@ -198,15 +198,16 @@ def test_a_block_may_have_any_name():
     ("group", "fast"), [("heads1", False), ("heads2", False), ("query_key1", False), ("value1", True)]
 )
 def test_barriers_of_attention_follow_the_definition(group: str, fast: bool):
-    assert (cut_at(bert(), group) is not None) == fast
+    assert (Site(split(bert()), group).cut() is not None) == fast
     inputs, targets = batch()
     size = SPEC.group_sizes()[group]
     permutation = np.roll(np.arange(size), 1)[None]
     found = midpoint_barriers(bert(), permutation, inputs, targets, group=group)
-    graphdef, weights = split(bert())
+    network = split(bert())
+    weights = network.weights
     other = take(weights, bert().groups()[group], permutation[0])
     middle = {path: (weights[path] + other[path]) / 2 for path in weights}
-    losses = [mean_loss(outputs(merge(graphdef, at)), targets) for at in (weights, other, middle)]
+    losses = [mean_loss(outputs(network.replace(at).module()), targets) for at in (weights, other, middle)]
     assert_allclose(found, abs(losses[2] - (losses[0] + losses[1]) / 2), atol=2e-6)
 
 

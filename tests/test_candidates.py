@@ -14,9 +14,10 @@ from trained import LENGTH, SPECS, trained
 
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
-from landscape.models.cut import cut_at
-from landscape.models.functional import merge, split
-from landscape.models.net2net import expand, named_group
+from landscape.models.functional import split
+from landscape.models.net2net import expand
+from landscape.models.site import Site
+from landscape.models.symmetry import named_group
 from landscape.study import Study, validated
 
 KEY = jax.random.key(7)
@@ -64,7 +65,7 @@ def expanded(name: str) -> nnx.Module:
 
 def training(name: str, model: nnx.Module) -> np.ndarray:
     """Logits in training mode, in which BatchNorm reads the batch's own statistics."""
-    copy = merge(*split(model))
+    copy = split(model).module()
     copy.train()
     return np.asarray(copy(trained(name).inputs))
 
@@ -80,7 +81,7 @@ def test_the_function_is_preserved_in_evaluation_and_in_training(name: str):
 
 @pytest.mark.parametrize("name", SPECS)
 def test_it_is_as_wide_and_as_deep_as_the_study_says(name: str):
-    weights, groups = split(expanded(name))[1], expanded(name).groups()
+    weights, groups = split(expanded(name)).weights, expanded(name).groups()
     base, found = study(name).group_sizes()
     assert found.keys() > base.keys() and all(found[group] >= base[group] for group in base)
     assert {group: groups[group].size(weights) for group in found} == found
@@ -89,10 +90,10 @@ def test_it_is_as_wide_and_as_deep_as_the_study_says(name: str):
 @pytest.mark.parametrize(("name", "group"), [(name, group) for name in SPECS for group in WALKED[name]])
 def test_it_is_permuted_and_its_fast_barriers_are_those_of_the_definition(name: str, group: str):
     base, model = trained(name), expanded(name)
-    units = named_group(model, group).size(split(model)[1])
+    units = named_group(model, group).size(split(model).weights)
     steps = compose(draw_swaps(KEY, 4, units), units)
     assert_allclose(base.outputs(permute(model, group, steps[0])), base.outputs(), atol=1e-5)
-    assert cut_at(model, group) is not None
+    assert Site(split(model), group).cut() is not None
     fast, reference = (
         midpoint_barriers(model, steps, base.inputs, base.targets, group=group, method=method)
         for method in ("fast", "reference")

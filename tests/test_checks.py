@@ -42,12 +42,12 @@ class Untied(Normalised):
 
 
 @pytest.mark.parametrize("how", [*METHODS, "curves"])
-def test_a_table_that_is_no_symmetry_is_refused(how):
+def test_a_table_that_is_not_a_symmetry_is_refused(how):
     """Also where it misses only small biases."""
     steps = np.array([[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]])
     assert np.isfinite(measured(Normalised(35, 5, 10), steps, *batch(), "dense", how)).all()
     for missing in ("head.kernel", "dense.bias"):
-        with pytest.raises(ValueError, match=r"'dense' of Untied is no symmetry.*up to \d"):
+        with pytest.raises(ValueError, match=r"'dense' of Untied is not a symmetry.*up to \d"):
             measured(Untied(missing), steps, *batch(), "dense", how)
 
 

@@ -16,6 +16,7 @@ from landscape.barriers import by_activations
 from landscape.data.masking import slots
 from landscape.data.shapes import examples_of, image_examples
 from landscape.models.functional import split
+from landscape.models.site import Site
 from landscape.study import Study, validated
 from landscape.study.presets import preset, presets
 
@@ -132,16 +133,11 @@ def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, grou
     study = study.model_copy(update={"walk": study.walk.model_copy(update={"group": group})})
 
     def midpoint(model: nnx.Module) -> int:
-        graphdef, weights = split(model)
-        one = by_activations.moves(swaps(model.groups()[group].size(weights)))
-        shared = jax.eval_shape(
-            lambda weights: by_activations.common(graphdef, weights, group, one_input(study)), weights
-        )
-        program = jax.make_jaxpr(
-            lambda weights, shared: by_activations._features(
-                graphdef, weights, group, shared, one, np.array([0.5]), 1, True
-            )
-        )(weights, shared)
+        site = Site(split(model), group)
+        moves = by_activations.moves(swaps(model.groups()[group].size(site.network.weights)))
+        one = by_activations.Points(moves, np.array([0.5]))
+        shared = jax.eval_shape(by_activations.common, site, one_input(study))
+        program = jax.make_jaxpr(lambda site, shared: by_activations.features(site, shared, one, 1, True))(site, shared)
         head = model.cut(group).head
         decoded = 0 if head is None else math.prod(head[0].shape) * slots(study.data.sequence_length)
         return products(program.jaxpr) + decoded

@@ -10,11 +10,12 @@ from flax import nnx
 from networks import batch
 
 from landscape.barriers.interpolation import interpolate, permuted_curves
-from landscape.barriers.midpoint import midpoint_barriers, node_loss
+from landscape.barriers.midpoint import midpoint_barriers, network_loss
 from landscape.barriers.surface import surface_losses
-from landscape.models.functional import logits, merge, mixed, split, trainable
+from landscape.models.functional import mixed, split, trainable
 from landscape.models.net2net import widen
-from landscape.models.symmetry import Axis, Group, take
+from landscape.models.site import Site
+from landscape.models.symmetry import Axis, Group
 
 STEPS = np.array([[1, 0, 2, 3, 4], [0, 1, 3, 2, 4], [4, 3, 2, 1, 0]])
 
@@ -42,13 +43,13 @@ def by_hand(weights, x):
 
 
 def test_layers_in_a_list_are_counted_in_their_paths():
-    graphdef, weights = split(Listed())
+    network = split(Listed())
     assert trainable(Listed()) == {f"net.layers.{i}.{part}" for i in (0, 3) for part in ("kernel", "bias")}
     inputs = batch()[0]
-    np.testing.assert_allclose(logits(graphdef, weights, inputs), by_hand(weights, inputs), atol=1e-5)
-    again, same = split(merge(graphdef, weights))
-    assert again == graphdef
-    assert same.keys() == weights.keys()
+    np.testing.assert_allclose(network.logits(inputs), by_hand(network.weights, inputs), atol=1e-5)
+    again = split(network.module())
+    assert again.graphdef == network.graphdef
+    assert again.weights.keys() == network.weights.keys()
 
 
 def test_dropout_is_off_in_whatever_is_measured():
@@ -65,19 +66,20 @@ def test_dropout_is_off_in_whatever_is_measured():
     ends = interpolate(model, Listed(1), np.array([1.0, 0.0]), inputs, targets)
     for found, seed in zip(ends, (0, 1), strict=True):
         own = split(Listed(seed))
-        assert float(found) == pytest.approx(float(node_loss(*own, inputs, jnp.asarray(targets))), rel=1e-6)
+        assert float(found) == pytest.approx(float(network_loss(own, inputs, jnp.asarray(targets))), rel=1e-6)
 
 
 def test_a_plane_through_networks_with_dropout():
-    (graphdef, weights), (inputs, targets) = split(Listed()), batch()
-    minima = [take(weights, Listed().groups()["units"], step) for step in STEPS]
-    losses = surface_losses(graphdef, minima, np.eye(3), inputs, jnp.asarray(targets))
+    site, (inputs, targets) = Site(split(Listed()), "units"), batch()
+    minima = [site.permuted(step).network for step in STEPS]
+    losses = surface_losses(minima, np.eye(3), inputs, jnp.asarray(targets))
     np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
 
 
 def test_mixing_is_linear():
-    (_, a), (_, b) = split(Listed(0)), split(Listed(1))
-    found = mixed((a, b), (0.25, 0.75))
+    networks = split(Listed(0)), split(Listed(1))
+    a, b = (network.weights for network in networks)
+    found = mixed(networks, (0.25, 0.75)).weights
     np.testing.assert_allclose(
         found["net.layers.0.bias"] + found["net.layers.0.kernel"].sum(),
         0.25 * (a["net.layers.0.bias"] + a["net.layers.0.kernel"].sum())
@@ -90,4 +92,4 @@ def test_mixing_is_linear():
 def test_a_layer_in_a_list_can_be_widened():
     wide = widen(Listed(), "units", 9, jax.random.key(0))
     inputs = batch()[0]
-    np.testing.assert_allclose(logits(*split(wide), inputs), logits(*split(Listed()), inputs), atol=1e-5)
+    np.testing.assert_allclose(split(wide).logits(inputs), split(Listed()).logits(inputs), atol=1e-5)

@@ -10,7 +10,7 @@ from flax import nnx
 from networks import batch, trained
 
 from landscape.data import Split
-from landscape.models.functional import logits, merge, split, trainable
+from landscape.models.functional import Network, split, trainable
 from landscape.numerics import microbatch
 from landscape.numerics.loss import IGNORED, cross_entropy
 from landscape.training.gradients import loss_and_gradients
@@ -35,11 +35,15 @@ def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monk
     monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
     inputs, targets = (np.asarray(each)[:13] for each in batch())
     targets = np.where(np.arange(13) % 4 == 1, IGNORED, targets)
-    graphdef, weights = split(trained(name))
-    loss, gradient = jax.value_and_grad(lambda w: cross_entropy(logits(graphdef, w, inputs), jnp.asarray(targets)))(
-        weights
-    )
-    value, moved, found = loss_and_gradients(graphdef, weights, weights, jax.device_put(Split(inputs, targets)))
+    network = split(trained(name))
+    weights = network.weights
+
+    def of_batch(network: Network) -> jax.Array:
+        return cross_entropy(network.logits(inputs), jnp.asarray(targets))
+
+    loss, gradient = jax.value_and_grad(of_batch)(network)
+    gradient = gradient.weights
+    value, moved, found = loss_and_gradients(network, weights, jax.device_put(Split(inputs, targets)))
     assert float(value) == pytest.approx(float(loss), rel=1e-5)
     jax.tree.map(np.testing.assert_array_equal, moved, weights)
     scale = {path: float(jnp.abs(array).max()) for path, array in gradient.items()}
@@ -52,12 +56,13 @@ def test_a_network_with_statistics_of_the_batch_is_not_sliced(monkeypatch):
     monkeypatch.setattr(microbatch, "SLICE_BYTES", 1)
     inputs, targets = batch()
     model = Convolved()
-    graphdef, weights = split(model)
+    network = split(model)
+    weights = network.weights
     parameters = {path: weights[path] for path in trainable(model)}
-    _, moved, _ = loss_and_gradients(graphdef, weights, parameters, jax.device_put(Split(inputs, targets)))
-    whole = merge(graphdef, weights)
+    _, moved, _ = loss_and_gradients(network, parameters, jax.device_put(Split(inputs, targets)))
+    whole = network.module()
     whole.train()
     whole(inputs)
-    expected = split(whole)[1]
+    expected = split(whole).weights
     assert any(not np.array_equal(expected[path], weights[path]) for path in weights)
     jax.tree.map(np.testing.assert_allclose, moved, expected)

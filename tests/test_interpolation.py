@@ -7,14 +7,14 @@ from networks import GROUPS, Normalised, batch, loss, mixed, permuted, plain, tr
 
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.walk import permute
-from landscape.models.functional import merge, split
+from landscape.models.functional import split
 
 ALPHAS = np.linspace(0, 1.25, 6)
 
 
 def shuffles(model, group: str, n: int = 3) -> np.ndarray:
     rng = np.random.default_rng(0)
-    units = model.groups()[group].size(split(model)[1])
+    units = model.groups()[group].size(split(model).weights)
     return np.stack([rng.permutation(units) for _ in range(n)])
 
 
@@ -36,10 +36,11 @@ def test_a_network_is_level_with_itself():
 
 def test_running_statistics_are_interpolated_too():
     """Networks that differ in nothing else."""
-    graphdef, weights = split(Normalised(35, 5, 10))
+    network = split(Normalised(35, 5, 10))
+    weights = network.weights
     moved = {"norm.mean": jnp.arange(5.0), "norm.var": 1 + jnp.arange(5.0)}
     expected = {path: (1 - 0.25) * weights[path] + 0.25 * array for path, array in moved.items()}
-    networks = [merge(graphdef, weights | some) for some in (moved, {}, expected)]
+    networks = [network.replace(weights | some).module() for some in (moved, {}, expected)]
     curve = interpolate(*networks[:2], np.array([0.25, 0]), *batch())
     alone = interpolate(networks[2], networks[2], np.array([1.0]), *batch())
     assert float(curve[0]) == pytest.approx(float(alone[0]), rel=1e-6)

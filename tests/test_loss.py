@@ -15,7 +15,7 @@ from landscape.numerics.loss import (
     in_blocks,
     loss_change,
     loss_change_of_features,
-    shares,
+    scaled_softmax,
 )
 
 
@@ -68,7 +68,7 @@ def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
     logits, targets = example(seed)
     logits = np.float32(confidence * logits)
     change = np.float32(scale * np.random.default_rng(seed + 1).normal(size=(2, *logits.shape)))
-    found = loss_change(*(jnp.asarray(each) for each in (logits, shares(jnp.asarray(logits)), change, targets)))
+    found = loss_change(*(jnp.asarray(each) for each in (logits, scaled_softmax(jnp.asarray(logits)), change, targets)))
     before, after = (log_softmax(each.astype(float), axis=-1) for each in (logits, logits.astype(float) + change))
     chosen = np.broadcast_to(np.maximum(targets, 0), change.shape[:-1])[..., None]
     expected = np.where(targets == IGNORED, 0, np.take_along_axis(before - after, chosen, -1)[..., 0])
@@ -78,7 +78,7 @@ def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
 
 def test_no_change_is_none():
     logits, targets = (jnp.asarray(each) for each in example(0))
-    assert not loss_change(logits, shares(jnp.asarray(logits)), jnp.zeros(logits.shape), targets).any()
+    assert not loss_change(logits, scaled_softmax(jnp.asarray(logits)), jnp.zeros(logits.shape), targets).any()
 
 
 @pytest.mark.parametrize("block", [1, 3, 4, 100])
@@ -91,7 +91,7 @@ def test_changes_of_features_are_those_of_the_logits_they_make(block, confidence
     logits, targets = example(0, classes=7)
     logits, rng = np.float32(confidence * logits), np.random.default_rng(1)
     head, change = np.float32(rng.normal(size=(5, 7))), np.float32(scale * rng.normal(size=(3, *targets.shape, 5)))
-    blocks = in_blocks(shares(jnp.asarray(logits)))
+    blocks = in_blocks(scaled_softmax(jnp.asarray(logits)))
     assert blocks.shape == (-(-7 // min(block, 7)), *targets.shape, min(block, 7))
     found = loss_change_of_features(*(jnp.asarray(each) for each in (head, logits, blocks, change, targets)))
     wide = logits.astype(float)

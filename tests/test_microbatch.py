@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.numerics import microbatch
-from landscape.numerics.microbatch import in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.microbatch import CallSize, in_groups, in_turns, slice_size, summed_changes
 
 
 @pytest.mark.parametrize("count", range(6))
@@ -61,11 +61,9 @@ def test_slices_add_up_and_nothing_that_fills_them_counts(examples, size, points
     found = summed_changes(
         lambda some: 2 * some,
         change,
-        inputs,
-        targets,
-        min(size, examples),
+        (inputs, targets),
         points,
-        chunk,
+        CallSize(min(size, examples), chunk),
         lambda *at: reports.append(at),
     )
     np.testing.assert_allclose(found, 2 * inputs[targets >= 0].sum() * np.arange(1, points + 1))

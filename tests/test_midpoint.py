@@ -12,15 +12,16 @@ from landscape.barriers import by_activations
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute, seen_from_start
 from landscape.models import mlp
-from landscape.models.functional import merge, split
+from landscape.models.functional import split
 from landscape.models.net2net import widen
+from landscape.models.site import Site
 from landscape.numerics import memory, microbatch
 
 STEPS = 6
 
 
 def walk(model, group: str, n: int = STEPS, seed: int = 0) -> np.ndarray:
-    units = model.groups()[group].size(split(model)[1])
+    units = model.groups()[group].size(split(model).weights)
     return compose(draw_swaps(jax.random.key(seed), n, units), units)
 
 
@@ -97,8 +98,9 @@ def test_barriers_do_not_depend_on_where_the_walk_stands():
 
 def test_tiny_barriers_keep_their_digits():
     """Logits of about 1e-6: barriers below the rounding of the loss (2e-7) are right to many digits."""
-    graphdef, weights = split(trained("mlp1"))
-    model = merge(graphdef, weights | {path: 1e-6 * weights[path] for path in ("head.kernel", "head.bias")})
+    network = split(trained("mlp1"))
+    head = {path: 1e-6 * network.weights[path] for path in ("head.kernel", "head.bias")}
+    model = network.replace(network.weights | head).module()
     steps = walk(model, "hidden1", 20)
     expected = by_hand(model, "hidden1", steps)
     assert expected.max() < 2e-7
@@ -109,7 +111,7 @@ def test_walks_and_checkpoints_of_one_width_share_one_trace():
     model, other = trained("cnn1", 0), trained("cnn1", 1)
     wider = widen(model, "conv1", 9, jax.random.key(0))
     inputs, targets = (each[:5] for each in batch())  # a shape of its own
-    programs = (by_activations.common, by_activations._changes)
+    programs = (by_activations.common, by_activations.changes)
     start = [program._cache_size() for program in programs]
 
     def new_traces(model, n: int) -> list[int]:
@@ -125,12 +127,12 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     model = trained("mlp1")
     steps = walk(model, "hidden1", 40)
     whole = measured(model, "hidden1", steps)
-    case = (*split(model), "hidden1", batch()[0], by_activations.moves(steps))
+    case = (Site(split(model), "hidden1"), by_activations.moves(steps), batch()[0])
     monkeypatch.setattr(by_activations, "CHUNK_BYTES", 100_000)
-    assert 1 < by_activations.sizes(*case).points < 40
+    assert 1 < by_activations.call_size(*case)[0].points < 40
     np.testing.assert_allclose(measured(model, "hidden1", steps), whole, rtol=1e-6)
     monkeypatch.setattr(by_activations, "CHUNK_BYTES", 1)
-    assert by_activations.sizes(*case).points == 1
+    assert by_activations.call_size(*case)[0].points == 1
 
 
 @pytest.mark.parametrize("examples", [16, 17, 24])
@@ -143,7 +145,8 @@ def test_slices_of_the_batch_add_up(monkeypatch, examples):
     whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
     for bytes_of_a_slice, expected in ((1, 1), (14_000, 4)):
         monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
-        assert by_activations.sizes(*split(model), "conv1", inputs, by_activations.moves(steps)).examples == expected
+        size, _ = by_activations.call_size(Site(split(model), "conv1"), by_activations.moves(steps), inputs)
+        assert size.examples == expected
         found = midpoint_barriers(model, steps, inputs, targets, group="conv1")
         np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-7)
     reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
@@ -179,7 +182,7 @@ def test_a_model_without_a_cut_follows_the_definition(monkeypatch):
 def test_progress_ends_at_the_total(method):
     model, seen = trained("mlp1"), []
     steps = walk(model, "hidden1", 5)
-    midpoint_barriers(model, steps, *batch(), group="hidden1", method=method, report=lambda *at: seen.append(at))
+    midpoint_barriers(model, steps, *batch(), group="hidden1", method=method, on_progress=lambda *at: seen.append(at))
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1] > 0
 
@@ -191,10 +194,10 @@ def test_points_taken_together_as_on_an_accelerator_give_the_same_barriers(monke
     steps = walk(model, group, 30)
     for module in (memory, by_activations):
         monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
-    size = by_activations.sizes(*split(model), group, batch()[0], by_activations.moves(steps))
+    size, turns = by_activations.call_size(Site(split(model), group), by_activations.moves(steps), batch()[0])
     assert size.examples == 24
     assert 1 < size.points <= 128
-    assert not size.turns
+    assert not turns
     expected = by_hand(model, group, steps)
     np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
 

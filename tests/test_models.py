@@ -21,7 +21,7 @@ def test_logits_equal_those_of_a_numpy_network(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_groups_have_the_sizes_of_the_specification(name):
     model = trained(name)
-    weights = split(model)[1]
+    weights = split(model).weights
     assert {group: table.size(weights) for group, table in model.groups().items()} == SPECS[name].group_sizes()
 
 
@@ -30,7 +30,7 @@ def test_a_cut_composes_to_the_network(name, group):
     model, (inputs, _) = trained(name), batch()
     cut = model.cut(group)
     z, carry = cut.before(jnp.asarray(inputs))
-    assert z.shape[-1] == cut.kernel.shape[-2] == model.groups()[group].size(split(model)[1])
+    assert z.shape[-1] == cut.kernel.shape[-2] == model.groups()[group].size(split(model).weights)
     through = cut.features(cut.linear(cut.activation(z), cut.kernel), carry)
     np.testing.assert_allclose(through, outputs(model), atol=1e-5)
 

@@ -18,7 +18,7 @@ KEY = jax.random.key(3)
 
 
 def size(model, group: str) -> int:
-    return named_group(model, group).size(split(model)[1])
+    return named_group(model, group).size(split(model).weights)
 
 
 @pytest.mark.parametrize("shares", ["unequal", "equal"])

@@ -182,10 +182,10 @@ def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base()
         base = study_tasks.initial(study, 0)
         base.head.kernel[...] = jnp.full(base.head.kernel.shape, fill)
         expandeds.append(study_tasks.expanded(study, 0, 1, base))
-    first, second = (split(model)[1] for model in expandeds)
+    first, second = (split(model).weights for model in expandeds)
     assert all(np.array_equal(first[path], second[path]) for path in first)
     assert first["hidden1.kernel"].shape[1] == 7
-    other = split(study_tasks.expanded(study, 1, 1, base))[1]
+    other = split(study_tasks.expanded(study, 1, 1, base)).weights
     assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 

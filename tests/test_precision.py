@@ -78,12 +78,11 @@ def test_measurements_ask_for_products_in_full_precision(measure):
     """On accelerators the default would round the factors; what surrounds a measurement keeps its own."""
     model = Recording()
     steps, batch = np.array([[1, 0, 2, 3, 4]]), (np.ones((6, 4), np.float32), np.zeros(6, int))
-    graphdef, weights = split(model)
     {
         "barriers": lambda: midpoint_barriers(model, steps, *batch, group="units"),
         "reference": lambda: midpoint_barriers(model, steps, *batch, group="units", method="reference"),
         "curves": lambda: permuted_curves(model, steps, ALPHAS, *batch, group="units"),
         "line": lambda: interpolate(model, model, ALPHAS, *batch),
-        "surface": lambda: surface_losses(graphdef, [weights] * 3, np.full((2, 2, 3), 1 / 3), *batch),
+        "surface": lambda: surface_losses([split(model)] * 3, np.full((2, 2, 3), 1 / 3), *batch),
     }[measure]()
     assert set(model.seen) == {"highest"} and jax.config.jax_default_matmul_precision is None

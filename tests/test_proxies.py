@@ -16,7 +16,7 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.timing import timed_walk
 from landscape.barriers.walk import permute
 from landscape.models.cnn import cnn
-from landscape.models.functional import merge, split
+from landscape.models.functional import split
 from landscape.models.mlp import mlp
 from landscape.models.net2net import widen
 from landscape.proxies import TokenModel, _snip
@@ -35,10 +35,7 @@ def score(name, model, inputs, targets, **keywords):
 def shaken(model, seed):
     """Other weights, biases and scales included: none is zero."""
     rng = np.random.default_rng(seed)
-    graphdef, weights = split(model)
-    return merge(
-        graphdef, {path: jnp.asarray(rng.normal(size=w.shape) / 2, jnp.float32) for path, w in weights.items()}
-    )
+    return jax.tree.map(lambda w: jnp.asarray(rng.normal(size=w.shape) / 2, jnp.float32), split(model)).module()
 
 
 def dense(seed=0, hidden=(UNITS,)):
@@ -60,7 +57,7 @@ NETWORKS = {"hidden1": dense, "conv1": convolutional}
 
 def doubles(model):
     """Its weights in float64, by path."""
-    return {path: np.asarray(w, np.float64) for path, w in split(model)[1].items()}
+    return {path: np.asarray(w, np.float64) for path, w in split(model).weights.items()}
 
 
 # --- a one-hidden-layer network in NumPy ---
@@ -161,7 +158,7 @@ def test_gradients_and_curvature_equal_finite_differences():
         "grasp": -sum(a * b * value for (a, b), value in mixed.items()) / 4e-8,  # −Wᵀ H g
     }
     with jax.enable_x64(True):
-        wide = merge(split(model)[0], {path: jnp.asarray(w) for path, w in p.items()})
+        wide = split(model).replace({path: jnp.asarray(w) for path, w in p.items()}).module()
         for name, value in expected.items():
             assert score(name, wide, inputs, targets) == pytest.approx(value, rel=1e-6)
 
@@ -206,8 +203,8 @@ def pixel_differences(outputs, inputs, step=1e-6):
 
 
 def without_biases(model):
-    graphdef, weights = split(model)
-    return merge(graphdef, {path: w * (not path.endswith("bias")) for path, w in weights.items()})
+    network = split(model)
+    return network.replace({path: w * (not path.endswith("bias")) for path, w in network.weights.items()}).module()
 
 
 def looped_convolution(x, kernel):
@@ -238,11 +235,10 @@ def test_synflow_needs_the_shape_of_the_data_only():
 def test_synflow_outgrows_single_precision_and_leaves_it_as_it_was():
     model, inputs, _ = dense()
     model = without_biases(model)
-    graphdef, weights = split(model)
-    large = merge(graphdef, {path: w * 2.0**100 for path, w in weights.items()})
+    large = jax.tree.map(lambda w: w * 2.0**100, split(model)).module()
     assert proxies.synflow(large, inputs) == pytest.approx(2.0**200 * proxies.synflow(model, inputs), rel=1e-12)
     assert jnp.ones(1).dtype == jnp.float32
-    assert split(model)[1]["head.kernel"].dtype == jnp.float32
+    assert split(model).weights["head.kernel"].dtype == jnp.float32
 
 
 # --- laws ---
@@ -252,7 +248,7 @@ def test_synflow_outgrows_single_precision_and_leaves_it_as_it_was():
 @pytest.mark.parametrize("group", NETWORKS)
 def test_permuting_units_changes_nothing(name, group):
     model, inputs, targets = NETWORKS[group]()
-    units = model.groups()[group].size(split(model)[1])
+    units = model.groups()[group].size(split(model).weights)
     other = permute(model, group, np.roll(np.arange(units), 1))
     assert score(name, other, inputs, targets) == pytest.approx(score(name, model, inputs, targets), rel=1e-4)
 
@@ -289,10 +285,11 @@ def test_jacov_of_one_example_and_of_two_equal_ones():
 
 def test_jacov_of_an_example_that_reaches_no_unit_is_undefined():
     model, inputs, _ = dense()
-    graphdef, weights = split(model)
+    network = split(model)
+    weights = network.weights
     weights["hidden1.bias"] = jnp.full(UNITS, -1.0)
     inputs[0] = 0
-    assert np.isnan(proxies.jacov(merge(graphdef, weights), inputs))
+    assert np.isnan(proxies.jacov(network.replace(weights).module(), inputs))
 
 
 def test_other_weights_of_the_same_shape_compile_nothing():
@@ -318,7 +315,7 @@ class Mixed(nnx.Module):
 def test_scores_kernels_of_dense_and_convolution_layers_only():
     attention = {f"attention.{name}.kernel" for name in ("query", "key", "value", "out")}
     shapes = nnx.eval_shape(lambda: Mixed(nnx.Rngs(0)))
-    assert set(scored_weights(*split(shapes))) == attention | {"conv.kernel", "head.kernel"}
+    assert set(scored_weights(split(shapes))) == attention | {"conv.kernel", "head.kernel"}
 
 
 def test_a_network_without_weights_to_score_is_refused():
@@ -339,11 +336,12 @@ class Normalised(nnx.Module):
 
 def normalised(seed=0):
     model, (plain, inputs, targets) = Normalised(nnx.Rngs(0)), dense(seed)
-    graphdef, weights = split(model)
+    network = split(model)
+    weights = network.weights
     rng = np.random.default_rng(seed)
     for path in ("norm.scale", "norm.bias", "norm.mean", "norm.var"):
         weights[path] = rng.uniform(0.5, 2, UNITS).astype(np.float32)
-    return merge(graphdef, weights | split(plain)[1]), inputs, targets
+    return network.replace(weights | split(plain).weights).module(), inputs, targets
 
 
 def normalised_logits(p, x, own_statistics):
@@ -356,7 +354,7 @@ def normalised_logits(p, x, own_statistics):
 @pytest.mark.parametrize("reference", [False, True])
 def test_batch_norm_evaluates_or_uses_the_batch(reference):
     model, inputs, targets = normalised()
-    p = split(model)[1]
+    p = split(model).weights
     kernels = {path: p[path] for path in ("hidden1.kernel", "head.kernel")}
 
     def loss(kernels):
@@ -374,7 +372,7 @@ def test_batch_norm_evaluates_or_uses_the_batch(reference):
     }
     for name, value in expected.items():
         assert score(name, model, inputs, targets, reference=reference) == pytest.approx(float(value), rel=1e-4)
-    assert all(jnp.array_equal(p[path], w) for path, w in split(model)[1].items() if path.startswith("norm"))
+    assert all(jnp.array_equal(p[path], w) for path, w in split(model).weights.items() if path.startswith("norm"))
 
 
 def test_synflow_passes_normalisation_by():
@@ -409,8 +407,12 @@ class Tokens(nnx.Module):
 def tokens():
     rng = np.random.default_rng(0)
     plain, _, targets = dense()
-    graphdef, weights = split(Tokens(nnx.Rngs(0)))
-    return merge(graphdef, weights | split(plain)[1]), rng.integers(7, size=(EXAMPLES, 3)), targets
+    network = split(Tokens(nnx.Rngs(0)))
+    return (
+        network.replace(network.weights | split(plain).weights).module(),
+        rng.integers(7, size=(EXAMPLES, 3)),
+        targets,
+    )
 
 
 def test_jacov_of_tokens_differentiates_at_their_embeddings():

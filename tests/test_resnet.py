@@ -19,9 +19,9 @@ from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data import Split
 from landscape.jobs.measurements import Probe, seed_curves
 from landscape.models.batch_norm import reestimated
-from landscape.models.cut import cut_at
-from landscape.models.functional import Weights, logits, merge, split
+from landscape.models.functional import Weights, split
 from landscape.models.net2net import deepen, widen
+from landscape.models.site import Site
 from landscape.models.symmetry import take
 from landscape.numerics import microbatch
 from landscape.study import validated
@@ -46,18 +46,18 @@ def resnet() -> nnx.Module:
 
 
 def outputs(model: nnx.Module) -> np.ndarray:
-    return np.asarray(logits(*split(model), jnp.asarray(images())))
+    return np.asarray(split(model).logits(jnp.asarray(images())))
 
 
-def step(graphdef, weights):
+def step(network):
     """Logits by the batch's own statistics, and the arrays with the running statistics moved on."""
-    model = merge(graphdef, weights)
+    model = network.module()
     model.train()
-    return model(jnp.asarray(images())), split(model)[1]
+    return model(jnp.asarray(images())), split(model).weights
 
 
 def size(model: nnx.Module, group: str) -> int:
-    return model.groups()[group].size(split(model)[1])
+    return model.groups()[group].size(split(model).weights)
 
 
 def rotation(units: int) -> np.ndarray:
@@ -121,15 +121,15 @@ class Plain:
 
 def test_it_is_trained_statistics_included():
     """No array is what a new network has, and the statistics are those of activations: near the batch's own."""
-    fresh = split(SPEC.build((8, 8, 1), 10, nnx.Rngs(0)))[1]
-    weights = split(resnet())[1]
+    fresh = split(SPEC.build((8, 8, 1), 10, nnx.Rngs(0))).weights
+    weights = split(resnet()).weights
     assert all(np.abs(weights[path] - fresh[path]).max() > 1e-3 for path in fresh)
     losses = [Plain(weights, of_batch).loss() for of_batch in (False, True)]
     assert max(losses) < np.log(10) / 2
 
 
 def test_logits_equal_those_of_a_numpy_network():
-    expected = Plain(split(resnet())[1])(images())
+    expected = Plain(split(resnet()).weights)(images())
     assert np.ptp(expected, 0).min() > 0.1
     np.testing.assert_allclose(outputs(resnet()), expected, atol=1e-5)
 
@@ -139,7 +139,9 @@ def test_every_array_but_the_ends_is_tied_on_all_its_channels():
     tables = resnet().groups().values()
     tied = [(axis.path, axis.axis) for table in tables for axis in (*table.produces, *table.consumes)]
     channels = {
-        (path, axis) for path, array in split(resnet())[1].items() for axis in ((-2, -1) if array.ndim > 1 else (0,))
+        (path, axis)
+        for path, array in split(resnet()).weights.items()
+        for axis in ((-2, -1) if array.ndim > 1 else (0,))
     }
     assert len(tied) == len(set(tied))
     assert channels - set(tied) == {("stem.kernel", -2), ("head.kernel", -1), ("head.bias", 0)}
@@ -161,14 +163,15 @@ def test_it_wants_images(shape):
 @pytest.mark.parametrize("group", SPEC.group_sizes())
 def test_permuting_preserves_the_function_and_commutes_with_training(group):
     model = resnet()
-    graphdef, weights = split(model)
+    network = split(model)
+    weights = network.weights
     table, permutation = model.groups()[group], rotation(size(model, group))
     copy = permute(model, group, permutation)
-    assert any(not np.array_equal(array, weights[path]) for path, array in split(copy)[1].items())
+    assert any(not np.array_equal(array, weights[path]) for path, array in split(copy).weights.items())
     np.testing.assert_allclose(outputs(copy), outputs(model), atol=1e-5)
 
-    expected, moved = step(graphdef, weights)
-    got, moved_copy = step(graphdef, split(copy)[1])
+    expected, moved = step(network)
+    got, moved_copy = step(network.replace(split(copy).weights))
     np.testing.assert_allclose(got, expected, atol=1e-5)
     for path, array in take(moved, table, permutation).items():
         np.testing.assert_allclose(moved_copy[path], array, atol=1e-5, err_msg=path)
@@ -190,21 +193,22 @@ def test_an_inserted_block_changes_nothing_in_training_or_evaluation_and_learns(
     model = widen(resnet(), "stage2_block1", 11, KEY)
     deeper = deepen(model, after)
     np.testing.assert_array_equal(outputs(deeper), outputs(model))
-    np.testing.assert_array_equal(step(*split(deeper))[0], step(*split(model))[0])
+    np.testing.assert_array_equal(step(split(deeper))[0], step(split(model))[0])
     names = list(deeper.groups())
     assert names.index(f"{after}_1") == names.index({"stage1": "stage1_block2"}.get(after, after)) + 1
 
-    graphdef, weights = split(deeper)
+    network = split(deeper)
+    weights = network.weights
     gate = f"{after}_1.norm2.scale"
-    slope = jax.grad(lambda scale: logits(graphdef, weights | {gate: scale}, jnp.asarray(images()))[:, 0].sum())
+    slope = jax.grad(lambda scale: network.replace(weights | {gate: scale}).logits(jnp.asarray(images()))[:, 0].sum())
     assert np.abs(slope(weights[gate])).max() > 1e-3
 
 
 def test_a_deeper_network_stays_in_its_mode():
     deeper = deepen(resnet(), "stage1")
-    before = split(deeper)[1]
+    before = split(deeper).weights
     deeper(jnp.asarray(images()))
-    after = split(deeper)[1]
+    after = split(deeper).weights
     assert all(np.array_equal(before[path], after[path]) for path in before)
 
 
@@ -233,7 +237,7 @@ def test_a_cut_composes_to_the_network_and_acts_unit_by_unit(group):
 
 def by_hand(model: nnx.Module, group: str, steps: np.ndarray, of_batch: bool = False) -> np.ndarray:
     """Algorithm 1 in float64 NumPy, every array interpolated: permute, average, evaluate."""
-    node, table = split(model)[1], model.groups()[group]
+    node, table = split(model).weights, model.groups()[group]
     barriers = []
     for permutation in steps:
         following = take(node, table, permutation)
@@ -297,7 +301,7 @@ def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, mon
     expected = by_hand(resnet(), "stage1", steps, of_batch=statistics == "re-estimated")
     assert expected.min() > 1e-4
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
-    weights = {path: np.asarray(array) for path, array in split(resnet())[1].items()}
+    weights = {path: np.asarray(array) for path, array in split(resnet()).weights.items()}
     lines = seed_curves(validated(content), resnet(), weights, weights, (batch, batch))
     ends = probe.curves(resnet())[0, 0, [0, -1]]
     np.testing.assert_allclose(lines, np.broadcast_to(ends[0], lines.shape), rtol=1e-4)
@@ -307,14 +311,15 @@ def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, mon
 def test_reestimated_statistics_are_those_of_the_batch():
     """Whatever the running statistics are: every normalisation reads its mean and variance from the batch."""
     model = reestimated(resnet())
-    graphdef, weights = split(resnet())
+    network = split(resnet())
+    weights = network.weights
     shaken = {path: array + 1.0 if path.endswith((".mean", ".var")) else array for path, array in weights.items()}
-    other = reestimated(merge(graphdef, shaken))
+    other = reestimated(network.replace(shaken).module())
     np.testing.assert_allclose(outputs(other), outputs(model), atol=1e-6)
     assert np.abs(outputs(model) - outputs(resnet())).max() > 1e-2
     alone = nnx.BatchNorm(4, rngs=nnx.Rngs(0))
     x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
-    found = logits(*split(reestimated(alone)), x)
+    found = split(reestimated(alone)).logits(x)
     np.testing.assert_allclose(found, (x - x.mean(0)) / x.std(0), atol=1e-4)
 
 
@@ -322,7 +327,8 @@ def test_reestimated_networks_keep_their_symmetry_and_have_no_fast_form():
     model = reestimated(resnet())
     permutation = np.array([2, 0, 3, 1])
     np.testing.assert_allclose(outputs(permute(model, "stage1", permutation)), outputs(model), atol=5e-5)
-    assert cut_at(resnet(), "stage1_block1") is not None and cut_at(model, "stage1_block1") is None
+    own, other = (Site(split(each), "stage1_block1").cut() for each in (resnet(), model))
+    assert own is not None and other is None
     barriers = [
         midpoint_barriers(each, permutation[None], images(), targets(), group="stage1_block1")
         for each in (model, resnet())

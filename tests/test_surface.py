@@ -9,7 +9,7 @@ from networks import Plain, batch, loss, permuted, plain, trained
 from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.surface import surface_losses
 from landscape.models.functional import split
-from landscape.models.symmetry import take
+from landscape.models.site import Site
 
 CASES = [("mlp1", "hidden1", 6), ("mlp2", "hidden2", 5), ("cnn2", "conv1", 4)]
 
@@ -76,19 +76,19 @@ def test_the_grid_is_square_and_holds_the_minima_with_a_margin(three):
 
 def test_the_three_minima_have_equal_loss(three):
     model, group, orders, minima = three
-    graphdef, weights = split(model)
-    copies = [take(weights, model.groups()[group], order) for order in orders]
-    found = surface_losses(graphdef, copies, np.eye(3), *batch())
+    site = Site(split(model), group)
+    copies = [site.permuted(order).network for order in orders]
+    found = surface_losses(copies, np.eye(3), *batch())
     np.testing.assert_allclose(found, loss(minima[0], *batch()), rtol=1e-5)
 
 
 def test_the_loss_on_the_plane_is_that_of_the_network_with_those_weights(three):
     model, group, orders, minima = three
-    graphdef, weights = split(model)
-    copies = [take(weights, model.groups()[group], order) for order in orders]
+    site = Site(split(model), group)
+    copies = [site.permuted(order).network for order in orders]
     places = corners(distances([flat(minimum) for minimum in minima]))
     at = coefficients(places, *grid(places, 5))
-    found = surface_losses(graphdef, copies, at, *batch())
+    found = surface_losses(copies, at, *batch())
     expected = [[loss(combined(minima, share), *batch()) for share in row] for row in at]
     np.testing.assert_allclose(found, expected, rtol=2e-5)
 

@@ -23,7 +23,7 @@ def same(a: dict, b: dict) -> bool:
 @pytest.mark.parametrize(("name", "group"), GROUPS)
 def test_permuting_reorders_by_hand_and_preserves_the_function(name, group):
     model = trained(name)
-    permutation = shuffled(model.groups()[group].size(split(model)[1]))
+    permutation = shuffled(model.groups()[group].size(split(model).weights))
     copy = permute(model, group, permutation)
     np.testing.assert_allclose(outputs(copy), outputs(model), atol=1e-5)
     expected = permuted(plain(model), list(model.groups()).index(group), permutation)
@@ -35,7 +35,7 @@ def test_permuting_reorders_by_hand_and_preserves_the_function(name, group):
 @pytest.mark.parametrize(("name", "group"), GROUPS)
 def test_a_permutation_and_its_inverse_cancel_bit_by_bit(name, group):
     model = trained(name)
-    weights, table = split(model)[1], model.groups()[group]
+    weights, table = split(model).weights, model.groups()[group]
     permutation = shuffled(table.size(weights))
     there = take(weights, table, permutation)
     assert not same(there, weights)
@@ -44,7 +44,7 @@ def test_a_permutation_and_its_inverse_cancel_bit_by_bit(name, group):
 
 def test_taking_twice_is_taking_the_composition():
     model = trained("cnn1")
-    weights, table = split(model)[1], model.groups()["conv1"]
+    weights, table = split(model).weights, model.groups()["conv1"]
     first, second = shuffled(4, 1), shuffled(4, 2)
     assert same(take(take(weights, table, first), table, second), take(weights, table, first[second]))
 
@@ -72,7 +72,7 @@ def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data)
 @pytest.mark.parametrize(("name", "group"), GROUPS)
 def test_unit_rows_hold_every_tied_weight_once(name, group):
     model = trained(name)
-    weights, table = split(model)[1], model.groups()[group]
+    weights, table = split(model).weights, model.groups()[group]
     rows = unit_rows(weights, table)
     tied = {axis.path for axis in (*table.produces, *table.consumes)}
     values = np.concatenate([np.asarray(weights[path], np.float64).ravel() for path in tied])

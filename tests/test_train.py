@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import permute
 from landscape.data import Data, Split
-from landscape.models.functional import logits, merge, split, trainable
+from landscape.models.functional import split, trainable
 from landscape.models.net2net import widen
 from landscape.numerics.memory import tree_bytes
 from landscape.study import Training
@@ -24,7 +24,7 @@ from landscape.training import epoch as steps_module
 from landscape.training import evaluate as evaluation
 from landscape.training.epoch import Plan
 from landscape.training.evaluate import evaluate
-from landscape.training.fit import Epoch, _batches, early_stopped, fit, fit_each
+from landscape.training.fit import Epoch, _batches, early_stopped, fit
 
 KEY = jax.random.key(5)
 
@@ -37,6 +37,11 @@ class Linear(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.layer(x)
+
+
+def alone(model: nnx.Module, data: Data, training: Training, epochs: int, key: jax.Array, *progress) -> Iterator[Epoch]:
+    """The epochs of one network."""
+    return (reached for (reached,) in fit([model], data, training, epochs, [key], *progress))
 
 
 def small(examples: int = 12, validation: int = 5) -> Data:
@@ -86,7 +91,7 @@ def test_weights_and_losses_follow_the_optimiser_by_hand(optimizer, schedule):
         optimizer=optimizer, schedule=schedule, learning_rate=0.1, weight_decay=0.3, b1=0.8, b2=0.95,
         warmup_steps=2, batch_size=12,
     )  # fmt: skip
-    start, *epochs = fit(Linear(), examples, training, 6, KEY)
+    start, *epochs = alone(Linear(), examples, training, 6, KEY)
     assert start.epoch == 0
     assert np.isnan(start.train_loss)
     assert np.isnan(start.sotl_e)
@@ -102,7 +107,7 @@ def test_epochs_are_counted_and_their_losses_summed():
     """12 examples in batches of 5: two steps an epoch."""
     seen = []
     training = Training(batch_size=5)
-    epochs = list(fit(Linear(), small(), training, 3, KEY, lambda *at: seen.append(at)))
+    epochs = list(alone(Linear(), small(), training, 3, KEY, lambda *at: seen.append(at)))
     assert [epoch.epoch for epoch in epochs] == [0, 1, 2, 3]
     assert seen == [(1, 3), (2, 3), (3, 3)]
     for epoch in epochs[1:]:
@@ -112,7 +117,7 @@ def test_epochs_are_counted_and_their_losses_summed():
 
 def test_the_key_decides_the_order_and_nothing_else_does():
     def losses(seed: int) -> list[float]:
-        _, *epochs = fit(Linear(), small(), Training(batch_size=4), 2, jax.random.key(seed))
+        _, *epochs = alone(Linear(), small(), Training(batch_size=4), 2, jax.random.key(seed))
         return [float(epoch.train_loss) for epoch in epochs]
 
     assert losses(1) == losses(1) != losses(2)
@@ -122,7 +127,7 @@ def test_the_key_decides_the_order_and_nothing_else_does():
 def test_a_warm_up_longer_than_training_ends_with_it(warmup_steps):
     """Two steps: the first at rate 0, the second at most at the peak."""
     training = Training(schedule="cosine", warmup_steps=warmup_steps, learning_rate=0.1, batch_size=12)
-    start, first, second = fit(Linear(), small(), training, 2, KEY)
+    start, first, second = alone(Linear(), small(), training, 2, KEY)
     kernels = [np.asarray(epoch.weights["layer.kernel"]) for epoch in (start, first, second)]
     np.testing.assert_array_equal(kernels[0], kernels[1])
     assert 0 < np.abs(kernels[2] - kernels[1]).max() < 0.11
@@ -130,8 +135,8 @@ def test_a_warm_up_longer_than_training_ends_with_it(warmup_steps):
 
 def test_no_epochs_leave_the_start():
     model = Linear()
-    (start,) = fit(model, small(), Training(batch_size=4), 0, KEY)
-    for path, array in split(model)[1].items():
+    (start,) = alone(model, small(), Training(batch_size=4), 0, KEY)
+    for path, array in split(model).weights.items():
         np.testing.assert_array_equal(start.weights[path], array)
 
 
@@ -149,15 +154,15 @@ def test_an_epoch_uses_no_example_twice(size, extra, seed):
 @pytest.mark.parametrize("name", ["mlp1", "cnn1"])
 def test_every_form_of_an_epoch_does_the_same(name):
     """Two networks, each on its own order: in turn, by a program each, and together."""
-    networks, orders = [], []
+    states, orders = [], []
     for seed in range(2):
-        graphdef, weights = initial(name, seed)
-        plan = Plan(Training(learning_rate=0.01), 3, trainable(merge(graphdef, weights)))
-        networks.append(plan.begin(weights))
+        network = initial(name, seed)
+        plan = Plan(Training(learning_rate=0.01), 3, trainable(network.module()))
+        states.append(plan.begin(network))
         orders.append(np.random.default_rng(seed).permutation(60).reshape(3, 20).astype(np.int32))
     examples = jax.device_put(data().train)
     forms = (steps_module.in_turn, steps_module.scanned, steps_module.together)
-    first, *others = (form(graphdef, plan, networks, [examples] * 2, orders) for form in forms)
+    first, *others = (form(plan, states, [examples] * 2, orders) for form in forms)
     for other in others:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), first, other)
 
@@ -172,25 +177,25 @@ def test_networks_trained_beside_others_go_their_own_way(memory, monkeypatch):
     )
     keys = [jax.random.key(seed) for seed in range(3)]
     for case in (examples, shifted):
-        beside = list(fit_each([Linear() for _ in keys], case, training, 2, keys))
+        beside = list(fit([Linear() for _ in keys], case, training, 2, keys))
         for i, key in enumerate(keys):
-            for epoch, alone in zip(
-                [epochs[i] for epochs in beside], fit(Linear(), case, training, 2, key), strict=True
+            for epoch, other in zip(
+                [epochs[i] for epochs in beside], alone(Linear(), case, training, 2, key), strict=True
             ):
-                jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), epoch, alone)
+                jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), epoch, other)
 
 
 def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch):
-    graphdef, weights = initial("cnn1", 0)
-    plan = Plan(Training(batch_size=20), 3, trainable(merge(graphdef, weights)))
-    case = (graphdef, plan, plan.begin(weights), [jax.device_put(data().train)])
+    network = initial("cnn1", 0)
+    plan = Plan(Training(batch_size=20), 3, trainable(network.module()))
+    case = (plan, plan.begin(network), [jax.device_put(data().train)])
     for memory, least, most in ((10**3, 1, 1), (10**8, 2, 999), (10**12, 1000, 1000)):
         monkeypatch.setattr(steps_module, "device_bytes", lambda memory=memory: memory)
         form, at_once = steps_module.chosen_form(*case, 1000)
         assert form is steps_module.together
         assert least <= at_once <= most
     monkeypatch.setattr(steps_module, "needed", lambda *args, **kwargs: 10**6)
-    one = 10**6 + tree_bytes(case[2])
+    one = 10**6 + tree_bytes(case[1])
     for networks, expected in (
         (0.5, [1, 1, 1]),
         (1.9, [1, 1, 1]),
@@ -204,17 +209,17 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
 
 def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(ValueError, match=r"training\.batch_size = 13 is larger than the 12 training examples"):
-        next(fit(Linear(), small(), Training(batch_size=13), 1, KEY))
+        next(alone(Linear(), small(), Training(batch_size=13), 1, KEY))
 
 
 @pytest.mark.parametrize("batch", [1, 7, 22, 23, 1000])
 def test_evaluation_in_padded_batches_is_the_plain_mean(batch, monkeypatch):
     monkeypatch.setattr(evaluation, "EVALUATION_LOGITS", 10 * batch + 9)
     evaluate.clear_cache()
-    graphdef, weights = split(trained("mlp1"))
+    network = split(trained("mlp1"))
     inputs, targets = (each[:23] for each in data().train)
-    loss, right = evaluate(graphdef, weights, Split(inputs, targets))
-    outputs = np.asarray(logits(graphdef, weights, inputs), np.float64)
+    loss, right = evaluate(network, Split(inputs, targets))
+    outputs = np.asarray(network.logits(inputs), np.float64)
     assert float(loss) == pytest.approx(-log_softmax(outputs, axis=1)[np.arange(23), targets].mean(), rel=1e-6)
     assert float(right) == pytest.approx((outputs.argmax(1) == targets).mean(), rel=1e-6)
 
@@ -251,9 +256,9 @@ def test_running_statistics_are_averaged_in_training_and_used_in_evaluation():
     assert trainable(model) == {
         "dense.kernel", "dense.bias", "norm.scale", "norm.bias", "head.kernel", "head.bias",
     }  # fmt: skip
-    start = {path: np.asarray(array, np.float64) for path, array in split(model)[1].items()}
+    start = {path: np.asarray(array, np.float64) for path, array in split(model).weights.items()}
     training = Training(batch_size=100, learning_rate=0.01, weight_decay=0.5)
-    _, epoch = fit(model, examples, training, 1, KEY)
+    _, epoch = alone(model, examples, training, 1, KEY)
     z = examples.train.inputs.reshape(100, -1) @ start["dense.kernel"] + start["dense.bias"]
     np.testing.assert_allclose(epoch.weights["norm.mean"], 0.1 * z.mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(epoch.weights["norm.var"], 0.9 + 0.1 * z.var(0), rtol=1e-4)
@@ -272,13 +277,13 @@ def test_running_statistics_are_averaged_in_training_and_used_in_evaluation():
 def test_a_normalised_network_is_widened_permuted_and_walked():
     examples = data()
     model = Normalised(math.prod(examples.train.inputs.shape[1:]), 6, examples.classes)
-    *_, last = fit(model, examples, Training(batch_size=50, learning_rate=0.05), 3, KEY)
-    model = merge(split(model)[0], last.weights)
-    outputs = logits(*split(model), examples.validation.inputs)
+    *_, last = alone(model, examples, Training(batch_size=50, learning_rate=0.05), 3, KEY)
+    model = split(model).replace(last.weights).module()
+    outputs = split(model).logits(examples.validation.inputs)
     order = np.array([3, 0, 5, 1, 4, 2])
     for other in (widen(model, "dense", 9, KEY), permute(model, "dense", order)):
-        np.testing.assert_allclose(logits(*split(other), examples.validation.inputs), outputs, atol=1e-5)
+        np.testing.assert_allclose(split(other).logits(examples.validation.inputs), outputs, atol=1e-5)
     barriers = midpoint_barriers(model, np.stack([order, np.arange(6)]), *examples.validation, group="dense")
     assert barriers[0] > 1e-3
     assert barriers[1] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_array_equal(jnp.asarray(split(model)[1]["norm.mean"]), last.weights["norm.mean"])
+    np.testing.assert_array_equal(jnp.asarray(split(model).weights["norm.mean"]), last.weights["norm.mean"])

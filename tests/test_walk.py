@@ -153,7 +153,7 @@ def test_nodes_are_the_steps_together(seed, n, units):
 
 def test_the_nodes_parameters_are_those_of_walking():
     model = trained("cnn1")
-    weights, table = split(model)[1], model.groups()["conv1"]
+    weights, table = split(model).weights, model.groups()["conv1"]
     steps = walk(3, 5, 4)
     standing = weights
     for step, place, relative in zip(steps, nodes(steps), seen_from_start(steps), strict=False):

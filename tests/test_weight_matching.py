@@ -8,7 +8,7 @@ from networks import SPECS, outputs, trained
 
 from landscape.barriers.walk import permute
 from landscape.barriers.weight_matching import match
-from landscape.models.functional import merge, split
+from landscape.models.functional import split
 from landscape.models.symmetry import take
 
 
@@ -22,8 +22,8 @@ def test_planted_permutations_are_recovered_bit_by_bit(name):
     rng = np.random.default_rng(0)
     shuffled = model
     for group, table in model.groups().items():
-        shuffled = permute(shuffled, group, rng.permutation(table.size(split(model)[1])))
-    weights, planted = split(model)[1], split(shuffled)[1]
+        shuffled = permute(shuffled, group, rng.permutation(table.size(split(model).weights)))
+    weights, planted = split(model).weights, split(shuffled).weights
     assert distance(weights, planted) > 0.1
     found = match(weights, planted, model.groups())
     for path in weights:
@@ -33,16 +33,17 @@ def test_planted_permutations_are_recovered_bit_by_bit(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_matching_comes_closer_and_keeps_the_function(name):
     a, b = trained(name, 0), trained(name, 1)
-    (graphdef, start), (_, end) = split(a), split(b)
+    network = split(a)
+    start, end = network.weights, split(b).weights
     matched = match(start, end, a.groups())
     assert distance(start, matched) < distance(start, end)
-    np.testing.assert_allclose(outputs(merge(graphdef, matched)), outputs(b), atol=1e-5)
+    np.testing.assert_allclose(outputs(network.replace(matched).module()), outputs(b), atol=1e-5)
 
 
 def test_one_group_is_matched_as_well_as_any_of_its_permutations():
     """Against all 720 orders of 6 units."""
     model = trained("mlp1", 0)
-    a, b = split(model)[1], split(trained("mlp1", 1))[1]
+    a, b = split(model).weights, split(trained("mlp1", 1)).weights
     table = model.groups()["hidden1"]
     found = distance(a, match(a, b, model.groups()))
     rows = [np.concatenate([w["hidden1.kernel"].T, w["hidden1.bias"][:, None], w["head.kernel"]], 1) for w in (a, b)]
@@ -53,12 +54,12 @@ def test_one_group_is_matched_as_well_as_any_of_its_permutations():
 
 def test_a_network_that_diverged_is_left_in_its_order():
     model = trained("mlp1")
-    weights = split(model)[1]
+    weights = split(model).weights
     broken = weights | {"hidden1.kernel": weights["hidden1.kernel"] * np.nan}
     assert match(weights, broken, model.groups()) is broken
 
 
 def test_a_match_with_itself_changes_nothing():
     model = trained("cnn1")
-    weights = split(model)[1]
+    weights = split(model).weights
     assert match(weights, weights, model.groups()) is weights

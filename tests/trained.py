@@ -12,7 +12,7 @@ from flax import nnx
 from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
-from landscape.models.functional import logits, merge, split
+from landscape.models.functional import split
 from landscape.study import Training
 from landscape.study.examples import DataSpec
 from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
@@ -38,7 +38,7 @@ class Trained(NamedTuple):
 
     def outputs(self, model: nnx.Module | None = None) -> np.ndarray:
         """Logits on the batch: of the network itself, or of another one."""
-        return np.asarray(logits(*split(self.model if model is None else model), self.inputs))
+        return np.asarray(split(self.model if model is None else model).logits(self.inputs))
 
 
 @cache
@@ -49,9 +49,9 @@ def trained(name: str) -> Trained:
     shape = (LENGTH,) if isinstance(spec, BertSpec) else data.train.inputs.shape[1:]
     model = spec.build(shape, data.classes, nnx.Rngs(0))
     training = Training(learning_rate=1e-2, batch_size=16)
-    _, first, *_, last = fit(model, data, training, 10, jax.random.key(3))
+    _, (first,), *_, (last,) = fit([model], data, training, 10, [jax.random.key(3)])
     assert last.train_loss < 0.95 * first.train_loss
-    model = merge(split(model)[0], last.weights)
+    model = split(model).replace(last.weights).module()
     model.eval()
     return Trained(model, *jax.tree.map(lambda array: array[:8], data.train))
 

@@ -17,23 +17,21 @@ they read of the group beside the next layer's output is s.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.models.cut import Cut
-from landscape.models.functional import Weights, evaluating, merge
-from landscape.models.symmetry import between
+from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
-from landscape.numerics.loss_change import Standing, excess, standing
+from landscape.numerics.loss_change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import device_bytes, largest_array, room, tree_bytes
-from landscape.numerics.microbatch import POINTS, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.progress import OnProgress, ignore_progress
 
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
 LIVE = 3  # arrays as large as the largest that are there at once
@@ -41,26 +39,26 @@ MOST = 128  # points evaluated together: more do not pay
 
 
 class Common(NamedTuple):
-    """What all paths from one network share: its activations on the batch (shapes as in `landscape.models.cut`)."""
+    """What all lines from one network share: its activations on the batch (shapes as in `landscape.models.cut`)."""
 
-    z: Array  # b ... l
-    y: Array  # b ... out
+    z: Float[Array, ...]  # b ... l
+    y: Float[Array, ...]  # b ... out
     carry: Any
-    start: Standing
+    origin: Origin
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def common(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> Common:
+@jax.jit
+def common(site: Site, inputs: Any) -> Common:
     """Run the network once."""
-    cut = _cut(graphdef, weights, group)
-    z, carry = cut.before(inputs)
-    h = cut.activation(z)
-    y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry
-    return Common(z, y, carry, standing(cut.features(y, carry), cut.head))
+    cut = _cut(site)
+    z, carry = cut.before(inputs)  # b ... l
+    h = cut.activation(z)  # b ... l
+    y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry  # b ... out
+    return Common(z, y, carry, origin_at(cut.features(y, carry), cut.head))
 
 
-def _cut(graphdef: nnx.GraphDef, weights: Weights, group: str) -> Cut:
-    return evaluating(graphdef, weights).cut(group)
+def _cut(site: Site) -> Cut:
+    return site.network.evaluating().cut(site.group)
 
 
 class Moves(NamedTuple):
@@ -70,40 +68,46 @@ class Moves(NamedTuple):
     place where this unit goes; moved: false in the padding.
     """
 
-    unit: Int[np.ndarray, "n k"]
-    source: Int[np.ndarray, "n k"]
-    back: Int[np.ndarray, "n k"]
-    moved: Bool[np.ndarray, "n k"]
+    unit: Int[Array | np.ndarray, "n k"]
+    source: Int[Array | np.ndarray, "n k"]
+    back: Int[Array | np.ndarray, "n k"]
+    moved: Bool[Array | np.ndarray, "n k"]
+
+
+class Points(NamedTuple):
+    """Networks (1−α)θ + αP(θ, π), each by the moved units of its π and by its α."""
+
+    moves: Moves
+    alphas: Float[Array | np.ndarray, " n"]
 
 
 def moves(permutations: Int[np.ndarray, "n units"]) -> Moves:
     """List the moved units; k is the bound on how many they are."""
     n, units = permutations.shape
-    changed = permutations != np.arange(units)
+    changed = permutations != np.arange(units)  # n units
     k = moved_at_most(permutations).max()
-    unit = np.argsort(~changed, axis=1, kind="stable")[:, :k]  # moved units first
-    source = np.take_along_axis(permutations, unit, 1)
+    unit = np.argsort(~changed, axis=1, kind="stable")[:, :k]  # n k: moved units first
+    source = np.take_along_axis(permutations, unit, 1)  # n k
     position = np.empty((n, units), np.int64)
-    np.put_along_axis(position, unit, np.arange(k)[None], 1)
-    back = np.take_along_axis(position, np.take_along_axis(np.argsort(permutations, 1), unit, 1), 1)
+    np.put_along_axis(position, unit, np.arange(k)[None], 1)  # of each place, within `unit`
+    back = np.take_along_axis(position, np.take_along_axis(np.argsort(permutations, 1), unit, 1), 1)  # n k
     return Moves(unit, source, back, np.take_along_axis(changed, unit, 1))
 
 
 def loss_changes(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    inputs: Any,
+    site: Site,
     permutations: Int[np.ndarray, "n units"],
     alphas: Float[np.ndarray, " m"],
-    targets: Array | np.ndarray,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    on_progress: OnProgress = ignore_progress,
 ) -> Float[np.ndarray, "n m"]:
     """L((1−α)θ + αP(θ, π)) − L(θ) in nats, for every permutation and α; memory does not grow with n."""
     counts, found = moved_at_most(permutations), np.empty((len(permutations), len(alphas)))
+    batch = (inputs, np.asarray(targets))
     for count in np.unique(counts) if len(alphas) else ():
         rows = counts == count
-        found[rows] = _alike(graphdef, weights, group, inputs, permutations[rows], alphas, np.asarray(targets), report)
+        found[rows] = _changes_of_alike(site, permutations[rows], alphas, batch, on_progress)
     return found
 
 
@@ -113,62 +117,52 @@ def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, "
     """
     units = permutations.shape[1]
     step = max(1, 2 * math.ceil(math.log2(units)))
-    moved = (permutations != np.arange(units)).sum(1)
+    moved = (permutations != np.arange(units)).sum(1)  # n
     return np.minimum(units, step * 2 ** np.ceil(np.log2(np.maximum(moved / step, 1))).astype(int))
 
 
-def _alike(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    inputs: Any,
+def _changes_of_alike(
+    site: Site,
     permutations: np.ndarray,
     alphas: np.ndarray,
-    targets: np.ndarray,
-    report: Callable[[int, int], None],
+    batch: tuple[Any, np.ndarray],
+    on_progress: OnProgress,
 ) -> np.ndarray:
     """`loss_changes` of permutations that move about as many units each."""
     n, m = len(permutations), len(alphas)
-    every, points = moves(permutations), np.asarray(alphas, np.float32)
-    size, chunk, turns = sizes(graphdef, weights, group, inputs, every)
+    every, alphas = moves(permutations), np.asarray(alphas, np.float32)
+    size, turns = call_size(site, every, batch[0])
 
-    def change(shared: Common, rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
+    def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
         step, place = np.divmod(rows, m)
-        some = Moves(*(field[step] for field in every))
-        return _changes(graphdef, weights, group, shared, some, points[place], count, some_targets, turns)
+        points = Points(Moves(*(field[step] for field in every)), alphas[place])
+        return changes(site, shared, points, count, jnp.asarray(targets), turns)
 
-    begin = partial(common, graphdef, weights, group)
-    total = summed_changes(begin, change, inputs, targets, size, n * m, chunk, report)
-    return (total / np.sum(targets != IGNORED)).reshape(n, m)
-
-
-class Sizes(NamedTuple):
-    """How much of the batch, and how many points, one call takes; whether points take turns behind the next layer."""
-
-    examples: int
-    points: int
-    turns: bool
+    total = summed_changes(partial(common, site), change, batch, n * m, size, on_progress)
+    return (total / np.sum(batch[1] != IGNORED)).reshape(n, m)
 
 
-def sizes(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, some: Moves) -> Sizes:
-    """By the largest array that one point needs.
+def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
+    """How much one call takes, by the largest array that one point needs, and whether points take turns behind the next
+    layer.
 
     On a processor, points take turns where `Cut.settle` works on images or tokens, in a slice of the batch that stays
     in the cache with what an operation reads and makes. On an accelerator only those do that have weights of their own
     there. All others are taken together: as many, up to 128, as there is room for with the whole batch.
     """
-    cut, accelerated = _cut(graphdef, weights, group), device_bytes() is not None
-    whole = jax.eval_shape(partial(common, graphdef, group=group), weights, inputs=inputs)
-    one = {"moves": Moves(*(field[:1] for field in some)), "alphas": np.zeros(1, np.float32), "count": np.ones((), int)}
-    static = {"graphdef": graphdef, "group": group, "turns": True}
-    examples, largest = len(whole.start.logits), largest_array(_features, static, weights=weights, shared=whole, **one)
+    cut, accelerated = _cut(site), device_bytes() is not None
+    whole = jax.eval_shape(common, site, inputs)
+    one = Points(Moves(*(field[:1] for field in some)), np.zeros(1, np.float32))
+    examples = len(whole.origin.logits)
+    largest = largest_array(features, {"turns": True}, site=site, shared=whole, points=one, count=np.ones((), int))
     if cut.settle is None or (accelerated and not cut.tied):
-        return Sizes(examples, max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest))), turns=False)
+        points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest)))
+        return CallSize(examples, points), False
     read = tree_bytes((whole.y, whole.carry))  # by every point, in the midst of what it makes
-    return Sizes(slice_size(examples, read + 2 * largest), POINTS, turns=True)
+    return CallSize(slice_size(examples, read + 2 * largest), POINTS), True
 
 
-def _picked(cut: Cut, z: Array, move: Moves, alpha: Array) -> tuple[Array, Array]:
+def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
     """s and h at the moved units, (b ... k) each; equal in the padding.
 
     Both are activations of picked pre-activations, which one product with a matrix of few numbers picks: on a CPU
@@ -176,73 +170,56 @@ def _picked(cut: Cut, z: Array, move: Moves, alpha: Array) -> tuple[Array, Array
     wants last. In full precision, which accelerators do not use by default.
     """
     units = z.shape[-1]
-    unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))
+    unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))  # l k
     picked = jnp.concatenate([(1 - alpha) * unit + alpha * source, unit], axis=1)  # l 2k
-    s, h = jnp.split(cut.activation(jnp.matmul(z, picked, precision="highest")), 2, axis=-1)
+    s, h = jnp.split(cut.activation(jnp.matmul(z, picked, precision="highest")), 2, axis=-1)  # b ... k
     return s, h
 
 
-def _between(graphdef: nnx.GraphDef, weights: Weights, group: str, move: Moves, alpha: Array) -> Cut:
-    """The network at a point."""
-    table = merge(graphdef, weights).groups()[group]
-    permutation = jnp.arange(table.size(weights)).at[move.unit].set(move.source)
-    return _cut(graphdef, between(weights, table, permutation, alpha), group)
+def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
+    """The network at a point, cut open."""
+    units = site.table.size(site.network.weights)
+    return _cut(site.between(jnp.arange(units).at[move.unit].set(move.source), alpha))
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group", "turns"))
-def _changes(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
+@partial(jax.jit, static_argnames="turns")
+def changes(
+    site: Site,
     shared: Common,
-    moves: Moves,
-    alphas: Float[Array, " n"],
+    points: Points,
     count: int | Array,
-    targets: Array,
+    targets: Int[Array, "*b"],
     turns: bool,
 ) -> Float[Array, " n"]:
-    """One point a row of `moves` and of `alphas`, of the first `count` of them; summed over the targets."""
-    cut = _cut(graphdef, weights, group)
+    """How much the loss at the first `count` points exceeds that at θ, in nats, summed over the targets."""
+    head = _cut(site).head
 
-    def change(points: tuple[Moves, Array], count: int | Array) -> Array:
-        return excess(
-            shared.start, cut.head, _features(graphdef, weights, group, shared, *points, count, turns), targets
-        )
+    def change(points: Points, count: int | Array) -> Array:
+        return loss_excess(shared.origin, head, features(site, shared, points, count, turns), targets)
 
-    points = (moves, alphas)
     return in_groups(change, points, count) if turns else change(points, count)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group", "turns"))
-def _features(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    shared: Common,
-    moves: Moves,
-    alphas: Float[Array, " n"],
-    count: int | Array,
-    turns: bool,
-) -> Float[Array, "n b *d"]:
-    cut = _cut(graphdef, weights, group)
+@partial(jax.jit, static_argnames="turns")
+def features(site: Site, shared: Common, points: Points, count: int | Array, turns: bool) -> Float[Array, "n b *d"]:
+    """What the head reads at the first `count` points; anything at the others."""
+    cut = _cut(site)
 
-    def read(point: tuple[Moves, Array]) -> tuple[Array, Array]:
+    def read(point: Points) -> tuple[Array, Array]:
         """y, and what the point changes of h, at the moved units."""
         move, alpha = point
-        s, h = _picked(cut, shared.z, move, alpha)
-        m = (1 - alpha) * s + alpha * s[..., move.back]
-        y = shared.y + cut.linear(jnp.where(move.moved, m - h, 0), cut.kernel[..., move.unit, :])
+        s, h = _picked(cut, shared.z, move, alpha)  # b ... k
+        m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
+        y = shared.y + cut.linear(jnp.where(move.moved, m - h, 0), cut.kernel[..., move.unit, :])  # b ... out
         return y, s - h
 
-    def settle(point: tuple[Moves, Array]) -> Array:
+    def settle(point: Points) -> Array:
         y, change = read(point)
         if not cut.tied:
             return cut.settled(y, shared.carry)
-        move, alpha = point
-        places = jax.nn.one_hot(move.unit, shared.z.shape[-1], dtype=change.dtype)
-        h = shared.carry + jnp.matmul(change, places, precision="highest")
-        return _between(graphdef, weights, group, move, alpha).settled(y, h)
+        places = jax.nn.one_hot(point.moves.unit, shared.z.shape[-1], dtype=change.dtype)  # k l
+        h = shared.carry + jnp.matmul(change, places, precision="highest")  # b ... l
+        return _cut_between(site, *point).settled(y, h)
 
-    points = (moves, alphas)
-    settled = in_turns(settle, points, count) if turns else jax.vmap(settle)(points)
+    settled = in_turns(settle, points, count) if turns else jax.vmap(settle)(points)  # n b ...
     return jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled)

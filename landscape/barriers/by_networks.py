@@ -6,85 +6,78 @@ the group runs once, everything else once per midpoint, on one slice of the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.models.batch_norm import is_reestimated
-from landscape.models.cut import opened
-from landscape.models.functional import Weights, evaluating, merge
-from landscape.models.symmetry import between
+from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
-from landscape.numerics.loss_change import Standing, excess, standing
+from landscape.numerics.loss_change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import largest_array, tree_bytes
-from landscape.numerics.microbatch import POINTS, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.progress import OnProgress, ignore_progress
 
 
 def loss_changes(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    inputs: Any,
+    site: Site,
     permutations: Int[np.ndarray, "n units"],
-    targets: Array | np.ndarray,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
+    on_progress: OnProgress = ignore_progress,
 ) -> Float[np.ndarray, " n"]:
     """L(½θ + ½P(θ, π)) − L(θ) in nats, for every permutation; memory does not grow with n."""
-    size = _slice_size(graphdef, weights, group, inputs, len(targets))
+    targets = np.asarray(targets)
+    size = CallSize(_slice_size(site, inputs, len(targets)), POINTS)
 
-    def change(begun: tuple[Any, Standing], rows: np.ndarray, count: int, some_targets: np.ndarray) -> Array:
-        return _changes(graphdef, weights, group, permutations[rows], count, *begun, some_targets)
+    def change(begun: tuple[Any, Origin], rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
+        return _changes(site, jnp.asarray(permutations[rows]), count, *begun, jnp.asarray(targets))
 
-    begin, targets = partial(_start, graphdef, weights, group), np.asarray(targets)
-    total = summed_changes(begin, change, inputs, targets, size, len(permutations), POINTS, report)
+    total = summed_changes(partial(_begin, site), change, (inputs, targets), len(permutations), size, on_progress)
     return total / np.sum(targets != IGNORED)
 
 
-def _slice_size(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any, examples: int) -> int:
+def _slice_size(site: Site, inputs: Any, examples: int) -> int:
     """How many examples are taken together: all where their statistics count."""
-    if is_reestimated(merge(graphdef, weights)):
+    if is_reestimated(site.network.module()):
         return examples
-    carry, _ = jax.eval_shape(partial(_start, graphdef, group=group), weights, inputs=inputs)
-    largest = largest_array(_rest, {"graphdef": graphdef, "group": group}, weights=weights, carry=carry)
-    return slice_size(examples, tree_bytes(carry) + 2 * largest)
+    carry, _ = jax.eval_shape(_begin, site, inputs)
+    return slice_size(examples, tree_bytes(carry) + 2 * largest_array(_features, {}, site=site, carry=carry))
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
-def _start(graphdef: nnx.GraphDef, weights: Weights, group: str, inputs: Any) -> tuple[Any, Standing]:
-    """θ on the batch: what reaches the group, and from where midpoints are measured."""
-    network = opened(evaluating(graphdef, weights), group)
+@jax.jit
+def _begin(site: Site, inputs: Any) -> tuple[Any, Origin]:
+    """θ on the batch: what reaches the group, and the origin from which midpoints are measured."""
+    network = site.opened()
     carry = network.before(inputs)
-    return carry, standing(network.between(carry), network.head)
+    return carry, origin_at(network.between(carry), network.head)
 
 
-def _rest(graphdef: nnx.GraphDef, weights: Weights, group: str, carry: Any) -> Array:
-    return opened(evaluating(graphdef, weights), group).between(carry)
+def _features(site: Site, carry: Any) -> Array:
+    """What the head reads."""
+    return site.opened().between(carry)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
+@jax.jit
 def _changes(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
+    site: Site,
     permutations: Int[Array, "n units"],
     count: int | Array,
     carry: Any,
-    start: Standing,
-    targets: Array,
+    origin: Origin,
+    targets: Int[Array, "*b"],
 ) -> Float[Array, " n"]:
-    """Of the first `count` midpoints, summed over the targets."""
-    model = evaluating(graphdef, weights)
+    """How much the loss at the first `count` midpoints exceeds that at θ, in nats, summed over the targets."""
+    head = site.opened().head
 
     def features(permutation: Array) -> Array:
-        middle = between(weights, model.groups()[group], permutation, 0.5)
-        return _rest(graphdef, middle, group, carry)
+        return _features(site.between(permutation, 0.5), carry)
 
     def change(permutations: Array, count: int | Array) -> Array:
-        return excess(start, opened(model, group).head, in_turns(features, permutations, count), targets)
+        return loss_excess(origin, head, in_turns(features, permutations, count), targets)
 
     return in_groups(change, permutations, count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -12,9 +11,8 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from landscape.barriers import by_activations, by_networks
-from landscape.models.cut import cut_at
-from landscape.models.functional import logits, split
-from landscape.models.symmetry import take
+from landscape.models.functional import Network, split
+from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
 FEW = 64  # examples on which networks are compared
@@ -42,39 +40,36 @@ def check_model(model: Any, group: str, permutations: Int[np.ndarray, "n units"]
         return
     there = permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
     few = jax.tree.map(itemgetter(slice(FEW)), (inputs, np.asarray(targets)))
-    _check_symmetry(model, group, there, few[0])
-    if cut_at(model, group) is not None:
-        _check_cut(model, group, there, *few)
+    site, name = Site(split(model), group), type(model).__name__
+    _check_symmetry(site, name, there, few[0])
+    if site.cut() is not None:
+        _check_cut(site, name, there, *few)
 
 
-def _check_symmetry(model: Any, group: str, permutation: np.ndarray, inputs: Any) -> None:
-    graphdef, weights = split(model)
-    copy = take(weights, model.groups()[group], permutation)
-    own, other = (_logits(graphdef, each, inputs) for each in (weights, copy))
+def _check_symmetry(site: Site, name: str, permutation: np.ndarray, inputs: Any) -> None:
+    own, other = (_logits(each.network, inputs) for each in (site, site.permuted(permutation)))
     if not _alike(own, other):
         raise ValueError(
-            f"group {group!r} of {type(model).__name__} is no symmetry: permuting its units changes logits by up to "
+            f"group {site.group!r} of {name} is not a symmetry: permuting its units changes logits by up to "
             f"{jnp.abs(own - other).max():.3g}. groups() must list every axis of every array that indexes these units, "
             "and no other"
         )
 
 
-def _check_cut(model: Any, group: str, permutation: np.ndarray, inputs: Any, targets: np.ndarray) -> None:
-    """The network opened at the group has its logits, and its midpoints the loss of the networks that lie there."""
-    graphdef, weights = split(model)
-    own = _logits(graphdef, weights, inputs)
-    opened = by_activations.common(graphdef, weights, group, inputs).start.logits
-    wrong = f"the cut of {type(model).__name__} at group {group!r} does not follow the network"
-    if own.shape != opened.shape:
-        raise ValueError(f"{wrong}: its logits have shape {opened.shape} instead of {own.shape}")
-    if not _alike(own, opened):
+def _check_cut(site: Site, name: str, permutation: np.ndarray, inputs: Any, targets: np.ndarray) -> None:
+    """The network cut open at the group has its logits, and its midpoints the loss of the networks that lie there."""
+    own, found = _logits(site.network, inputs), by_activations.common(site, inputs).origin.logits
+    wrong = f"the cut of {name} at group {site.group!r} does not follow the network"
+    if own.shape != found.shape:
+        raise ValueError(f"{wrong}: its logits have shape {found.shape} instead of {own.shape}")
+    if not _alike(own, found):
         raise ValueError(
-            f"{wrong}: its logits differ by up to {jnp.abs(own - opened).max():.3g}. cut() must compose to the model's "
+            f"{wrong}: its logits differ by up to {jnp.abs(own - found).max():.3g}. cut() must compose to the model's "
             "own forward pass"
         )
-    case = (graphdef, weights, group, inputs, permutation[None])
-    fast = by_activations.loss_changes(*case, np.array([0.5], np.float32), targets)[0, 0]
-    slow = by_networks.loss_changes(*case, targets)[0]
+    step, half = permutation[None], np.array([0.5], np.float32)
+    fast = by_activations.loss_changes(site, step, half, inputs, targets)[0, 0]
+    slow = by_networks.loss_changes(site, step, inputs, targets)[0]
     rounding = ROUNDING * float(jnp.finfo(own.dtype).eps * jnp.abs(own).max())
     if not np.isclose(fast, slow, rtol=SHARE, atol=np.nan_to_num(rounding), equal_nan=True):
         raise ValueError(
@@ -91,4 +86,4 @@ def _alike(own: Array, other: Array) -> bool:
     return bool(jnp.all((jnp.abs(own - other) <= most) | jnp.isnan(own)))
 
 
-_logits = partial(jax.jit, static_argnames="graphdef")(logits)
+_logits = jax.jit(Network.logits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,12 +12,11 @@ from jaxtyping import Array, Float, Int
 
 from landscape.barriers import by_activations
 from landscape.barriers.checks import check_batch, check_model
-from landscape.barriers.midpoint import node_loss
+from landscape.barriers.midpoint import network_loss
 from landscape.barriers.walk import check_permutations
-from landscape.models.cut import cut_at
-from landscape.models.functional import Weights, mixed, split
-from landscape.models.net2net import named_group
-from landscape.models.symmetry import take
+from landscape.models.functional import Network, mixed, split
+from landscape.models.site import Site
+from landscape.models.symmetry import named_group
 from landscape.numerics.precision import exact
 
 
@@ -34,24 +32,27 @@ def interpolate(
 
     Running statistics are interpolated like the parameters. Raises ValueError if the shapes differ.
     """
-    graphdef, start = split(a)
-    _, end = split(b)
-    shapes = [jax.tree.map(jnp.shape, weights) for weights in (start, end)]
+    start, end = split(a), split(b)
+    shapes = [jax.tree.map(jnp.shape, network.weights) for network in (start, end)]
     if shapes[0] != shapes[1]:
         names = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
         raise ValueError(f"the networks differ in the shape of {', '.join(names)}")
-    return path_losses(graphdef, start, end, jnp.asarray(alphas), inputs, targets)
+    return path_losses(start, end, jnp.asarray(alphas), inputs, targets)
 
 
 @exact
-@partial(jax.jit, static_argnames="graphdef")
+@jax.jit
 def path_losses(
-    graphdef: nnx.GraphDef, a: Weights, b: Weights, alphas: Float[Array, " m"], inputs: Any, targets: Array
+    a: Network,
+    b: Network,
+    alphas: Float[Array | np.ndarray, " m"],
+    inputs: Any,
+    targets: Int[Array | np.ndarray, "*b"],
 ) -> Float[Array, " m"]:
-    """`interpolate` on weights: one point of the line after another, so that memory does not grow with m."""
+    """`interpolate` on pytrees: one point of the line after another, so that memory does not grow with m."""
 
     def point(alpha: Array) -> Array:
-        return node_loss(graphdef, mixed((a, b), (alpha, 1 - alpha)), inputs, targets)
+        return network_loss(mixed((a, b), (alpha, 1 - alpha)), inputs, targets)
 
     return jax.lax.map(point, alphas)
 
@@ -71,22 +72,22 @@ def permuted_curves(
     Raises ValueError as `midpoint_barriers` does.
     """
     permutations, table = np.asarray(permutations), named_group(model, group)
-    graphdef, weights = split(model)
-    check_permutations(permutations, table.size(weights))
+    site = Site(split(model), group)
+    check_permutations(permutations, table.size(site.network.weights))
     check_batch(inputs, targets)
     check_model(model, group, permutations, inputs, targets)
     alphas = np.asarray(alphas, np.float32)
-    if cut_at(model, group) is None:
-        copies = (take(weights, table, permutation) for permutation in permutations)
-        return np.stack([path_losses(graphdef, copy, weights, alphas, inputs, targets) for copy in copies])
+    if site.cut() is None:
+        copies = (site.permuted(permutation).network for permutation in permutations)
+        return np.stack([path_losses(copy, site.network, alphas, inputs, targets) for copy in copies])
     changes = np.zeros((len(permutations), len(alphas)))
     for rows, places in ((involutions := _involutions(permutations), _folded(alphas)), (~involutions, alphas)):
         inner = (places != 0) & (places != 1)  # the ends are copies
         _, first, position = np.unique(places[inner].round(6), return_index=True, return_inverse=True)
         points = places[inner][first]
-        found = by_activations.loss_changes(graphdef, weights, group, inputs, permutations[rows], points, targets)
+        found = by_activations.loss_changes(site, permutations[rows], points, inputs, targets)
         changes[np.ix_(rows, inner)] = found[:, position]
-    return changes + np.asarray(node_loss(graphdef, weights, inputs, jnp.asarray(targets)))
+    return changes + np.asarray(network_loss(site.network, inputs, jnp.asarray(targets)))
 
 
 def _involutions(permutations: np.ndarray) -> np.ndarray:

@@ -9,8 +9,6 @@ networks are run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -22,14 +20,12 @@ from jaxtyping import Array, Float, Int
 from landscape.barriers import by_activations, by_networks
 from landscape.barriers.checks import check_batch, check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
-from landscape.models.cut import cut_at
-from landscape.models.functional import Weights, logits, merge, mixed, split
-from landscape.models.net2net import named_group
-from landscape.models.symmetry import take
+from landscape.models.functional import Network, mixed, split
+from landscape.models.site import Site
+from landscape.models.symmetry import named_group
 from landscape.numerics.loss import cross_entropy
 from landscape.numerics.precision import exact
-
-Report = Callable[[int, int], None]  # midpoints done, and in all
+from landscape.numerics.progress import OnProgress, ignore_progress
 
 
 @exact
@@ -42,7 +38,7 @@ def midpoint_barriers(
     group: str,
     method: Literal["fast", "reference"] = "fast",
     known: Float[np.ndarray, " m"] | None = None,
-    report: Report = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Float[np.ndarray, " n"]:
     """b̂_i = |L(½θ_i + ½θ_{i+1}) − ½(L(θ_i) + L(θ_{i+1}))| with θ_{i+1} = P(θ_i, π_i), in nats.
 
@@ -56,9 +52,8 @@ def midpoint_barriers(
     targets that are no classes, or more known barriers than steps.
     """
     permutations = np.asarray(permutations)
-    table = named_group(model, group)
-    graphdef, weights = split(model)
-    check_permutations(permutations, table.size(weights))
+    site = Site(split(model), group)
+    check_permutations(permutations, named_group(model, group).size(site.network.weights))
     if method not in ("fast", "reference"):
         raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
     check_batch(inputs, targets)
@@ -67,71 +62,58 @@ def midpoint_barriers(
     if len(known) > len(permutations):
         raise ValueError(f"{len(known)} barriers are known of a walk of {len(permutations)} steps")
     if method == "reference":
-        return _reference(graphdef, weights, group, permutations, inputs, jnp.asarray(targets), report)
-    distinct, position = distinct_midpoints(seen_from_start(permutations))
-    heights = np.empty(position[: len(known)].max(initial=-1) + 1)
+        return _reference(site, permutations, inputs, jnp.asarray(targets), on_progress)
+    distinct, position = distinct_midpoints(seen_from_start(permutations))  # m units, n
+    heights = np.empty(position[: len(known)].max(initial=-1) + 1)  # of the midpoints that the known steps cross
     heights[position[: len(known)]] = known
     if len(rest := distinct[len(heights) :]):
-        heights = np.append(heights, np.abs(midpoint_changes(model, group, rest, inputs, targets, report)))
-    return heights[position]
+        heights = np.append(heights, np.abs(midpoint_changes(site, rest, inputs, targets, on_progress)))  # m
+    return heights[position]  # n
 
 
 @exact
 def midpoint_changes(
-    model: nnx.Module,
-    group: str,
+    site: Site,
     permutations: Int[np.ndarray, "n units"],
     inputs: Any,
     targets: Int[Array | np.ndarray, "*b"],
-    report: Report = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Float[np.ndarray, " n"]:
     """L(½θ + ½P(θ, π)) − L(θ) for every permutation, in nats."""
-    graphdef, weights = split(model)
-    if cut_at(model, group) is None:
-        return by_networks.loss_changes(graphdef, weights, group, inputs, permutations, targets, report)
+    if site.cut() is None:
+        return by_networks.loss_changes(site, permutations, inputs, targets, on_progress)
     half = np.array([0.5], np.float32)
-    return by_activations.loss_changes(graphdef, weights, group, inputs, permutations, half, targets, report)[:, 0]
+    return by_activations.loss_changes(site, permutations, half, inputs, targets, on_progress)[:, 0]
 
 
 def _reference(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    group: str,
-    permutations: np.ndarray,
-    inputs: Any,
-    targets: Array,
-    report: Report,
+    site: Site, permutations: np.ndarray, inputs: Any, targets: Array, on_progress: OnProgress
 ) -> np.ndarray:
+    """Algorithm 1 as written."""
     barriers = []
-    loss = node_loss(graphdef, weights, inputs, targets)
+    loss = network_loss(site.network, inputs, targets)
     for permutation in permutations:
-        barrier, weights, loss = _reference_step(graphdef, weights, loss, group, permutation, inputs, targets)
+        barrier, site, loss = _reference_step(site, loss, permutation, inputs, targets)
         barriers.append(np.asarray(barrier))
-        report(len(barriers), len(permutations))
+        on_progress(len(barriers), len(permutations))
     return np.array(barriers)
 
 
-@partial(jax.jit, static_argnames="graphdef")
-def node_loss(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array) -> Float[Array, ""]:
+@jax.jit
+def network_loss(network: Network, inputs: Any, targets: Int[Array, "*b"]) -> Float[Array, ""]:
     """L(θ): mean cross-entropy on the batch, in nats."""
-    return cross_entropy(logits(graphdef, weights, inputs), targets)
+    return cross_entropy(network.logits(inputs), targets)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "group"))
+@jax.jit
 def _reference_step(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
-    loss: Array,
-    group: str,
-    permutation: Array,
-    inputs: Any,
-    targets: Array,
-) -> tuple[Array, Weights, Array]:
+    site: Site, loss: Array, permutation: Array, inputs: Any, targets: Array
+) -> tuple[Array, Site, Array]:
     """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
-    following = take(weights, merge(graphdef, weights).groups()[group], permutation)
-    middle = mixed((weights, following), (0.5, 0.5))
-    following_loss = node_loss(graphdef, following, inputs, targets)
-    barrier = jnp.abs(node_loss(graphdef, middle, inputs, targets) - (loss + following_loss) / 2)
+    following = site.permuted(permutation)
+    middle = mixed((site.network, following.network), (0.5, 0.5))
+    following_loss = network_loss(following.network, inputs, targets)
+    barrier = jnp.abs(network_loss(middle, inputs, targets) - (loss + following_loss) / 2)
     return barrier, following, following_loss
 
 
@@ -139,10 +121,10 @@ def distinct_midpoints(
     permutations: Int[np.ndarray, "n units"],
 ) -> tuple[Int[np.ndarray, "m units"], Int[np.ndarray, " n"]]:
     """The permutations up to inversion, each once in order of appearance, and where each row's stands."""
-    inverse = np.argsort(permutations, axis=1)
-    first = np.argmax(permutations != inverse, axis=1)[:, None]
-    smaller = np.take_along_axis(permutations, first, 1) <= np.take_along_axis(inverse, first, 1)
-    representative = np.where(smaller, permutations, inverse)
-    _, chosen, position = np.unique(representative, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(chosen)
+    inverse = np.argsort(permutations, axis=1)  # n units
+    first = np.argmax(permutations != inverse, axis=1)[:, None]  # n 1: where π and π⁻¹ differ
+    smaller = np.take_along_axis(permutations, first, 1) <= np.take_along_axis(inverse, first, 1)  # n 1
+    representative = np.where(smaller, permutations, inverse)  # n units: the same for π and π⁻¹
+    _, chosen, position = np.unique(representative, axis=0, return_index=True, return_inverse=True)  # m, n
+    order = np.argsort(chosen)  # m: of appearance
     return representative[chosen[order]], np.argsort(order)[position]

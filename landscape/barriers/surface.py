@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from landscape.barriers.midpoint import node_loss
-from landscape.models.functional import Weights, mixed
+from landscape.barriers.midpoint import network_loss
+from landscape.models.functional import Network, mixed
 from landscape.numerics.precision import exact
 
 
 @exact
-@partial(jax.jit, static_argnames="graphdef")
+@jax.jit
 def surface_losses(
-    graphdef: nnx.GraphDef,
-    minima: Sequence[Weights],
-    shares: Float[Array | np.ndarray, "*grid 3"],
+    minima: Sequence[Network],
+    coefficients: Float[Array | np.ndarray, "*grid 3"],
     inputs: Any,
-    targets: Array,
+    targets: Int[Array | np.ndarray, "*b"],
 ) -> Float[Array, "*grid"]:
     """L(aθ₁ + bθ₂ + cθ₃) for every (a, b, c) of the grid, in nats on the batch given.
 
-    Running statistics are combined like the parameters. One point after another, so that memory does not grow
-    with the grid.
+    Running statistics are combined like the parameters. Points are evaluated one after another, so that memory does not
+    grow with the grid.
     """
 
-    def point(share: Array) -> Array:
-        return node_loss(graphdef, mixed(minima, share), inputs, targets)
+    def point(coefficients: Array) -> Array:
+        return network_loss(mixed(minima, coefficients), inputs, targets)
 
-    flat = jax.lax.map(point, jnp.asarray(shares, jnp.float32).reshape(-1, 3))
-    return flat.reshape(shares.shape[:-1])
+    flat = jax.lax.map(point, jnp.asarray(coefficients, jnp.float32).reshape(-1, 3))  # points
+    return flat.reshape(coefficients.shape[:-1])

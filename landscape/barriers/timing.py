@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.numerics.progress import OnProgress, ignore_progress
 
 
 class Walked(NamedTuple):
@@ -30,7 +30,7 @@ def timed_walk(
     *,
     group: str,
     known: Float[np.ndarray, " m"] | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Walked:
     """`landscape.midpoint_barriers` and its time. Raises ValueError as it does.
 
@@ -42,7 +42,7 @@ def timed_walk(
     for _ in range(2):
         walk(permutations[:1])
         laps.append(time.perf_counter())
-    barriers = walk(permutations, known=known, report=report)
+    barriers = walk(permutations, known=known, on_progress=on_progress)
     laps.append(time.perf_counter())
     cold, warm, whole = np.diff(laps)
     return Walked(barriers, float(whole), max(0.0, float(cold - warm)))

@@ -9,10 +9,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from landscape.models.functional import merge, split
-from landscape.models.net2net import named_group
+from landscape.models.functional import split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import take
+from landscape.models.symmetry import named_group, take
 from landscape.study import MINIMUM_WIDTH
 
 ROUNDS = 1000  # of redrawing steps before a walk without replacement counts as exhausted
@@ -96,10 +95,9 @@ def permute(model: nnx.Module, group: str, permutation: Int[Array | np.ndarray, 
 
     Raises ValueError for an unknown group or an index list that is no permutation of its units.
     """
-    table = named_group(model, group)
-    graphdef, weights = split(model)
-    check_permutations(np.asarray(permutation)[None], table.size(weights))
-    return merge(graphdef, take(weights, table, jnp.asarray(permutation)))
+    table, network = named_group(model, group), split(model)
+    check_permutations(np.asarray(permutation)[None], table.size(network.weights))
+    return network.replace(take(network.weights, table, jnp.asarray(permutation))).module()
 
 
 def check_permutations(permutations: np.ndarray, units: int) -> None:

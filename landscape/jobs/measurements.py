@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -22,8 +22,8 @@ from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
 from landscape.models.functional import split
-from landscape.models.net2net import named_group
-from landscape.models.symmetry import take, unit_rows
+from landscape.models.symmetry import named_group, take, unit_rows
+from landscape.numerics.progress import OnProgress
 from landscape.study import Study
 from landscape.study.schema import ALPHAS
 
@@ -52,7 +52,7 @@ class Probe:
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
         self._evaluated = partial(evaluated, study)
-        self.width = named_group(model, self.group).size(split(model)[1])
+        self.width = named_group(model, self.group).size(split(model).weights)
         self.swaps = draw_swaps(key, study.walk.permutations, self.width, distinct=study.walk.distinct)
         self.permutations = compose(self.swaps, self.width)
         self.train, self.validation = train, validation
@@ -60,20 +60,20 @@ class Probe:
         self._pairs = np.triu_indices(len(self._nodes), 1)
 
     def barriers(
-        self, model: nnx.Module, n: int, known: np.ndarray, report: Callable[[int, int], None]
+        self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress
     ) -> Float[np.ndarray, " n"]:
         """b̂ of the walk's first n steps, on the training batch; `known` are those of its first steps."""
         steps = self.permutations[:n]
         return midpoint_barriers(
-            self._evaluated(model), steps, *self.train, group=self.group, known=known, report=report
+            self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
-    def timed_barriers(
-        self, model: nnx.Module, n: int, known: np.ndarray, report: Callable[[int, int], None]
-    ) -> Walked:
+    def timed_barriers(self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress) -> Walked:
         """The same with wall times, of the steps that were not known."""
         steps = self.permutations[:n]
-        return timed_walk(self._evaluated(model), steps, *self.train, group=self.group, known=known, report=report)
+        return timed_walk(
+            self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
+        )
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss between every two of the first nodes, on the training and the validation batch.
@@ -90,7 +90,7 @@ class Probe:
 
     def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
         """Euclidean distance in parameter space between the first nodes."""
-        rows = unit_rows(split(model)[1], named_group(model, self.group))
+        rows = unit_rows(split(model).weights, named_group(model, self.group))
 
         def apart(a: np.ndarray, b: np.ndarray) -> float:
             moved = a != b
@@ -104,10 +104,10 @@ class Probe:
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        graphdef, weights = split(self._evaluated(model))
-        minima = [take(weights, named_group(model, self.group), self._nodes[node]) for node in chosen]
+        network, table = split(self._evaluated(model)), named_group(model, self.group)
+        minima = [network.replace(take(network.weights, table, self._nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
-        return np.asarray(surface_losses(graphdef, minima, coefficients(places, *grid(places, points)), *self.train))
+        return np.asarray(surface_losses(minima, coefficients(places, *grid(places, points)), *self.train))
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
@@ -119,8 +119,9 @@ def seed_curves(
     study: Study, shape: Any, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], batches: tuple[Split, Split]
 ) -> Float[np.ndarray, "2 2 alphas"]:
     """Loss between two networks of the structure of `shape`: as trained and after matching `b` to `a`, by batch."""
-    graphdef, _ = split(evaluated(study, shape))
+    structure = split(evaluated(study, shape))
     start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
     ends = (end, match(start, end, shape.groups()))
     alphas = jnp.asarray(ALPHAS, jnp.float32)
-    return np.array([[path_losses(graphdef, other, start, alphas, *batch) for batch in batches] for other in ends])
+    lines = [(structure.replace(other), structure.replace(start)) for other in ends]
+    return np.array([[path_losses(*line, alphas, *batch) for batch in batches] for line in lines])

@@ -19,14 +19,14 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS
 from landscape.barriers.walk import draw_swaps
 from landscape.data import Data, load
 from landscape.jobs.measurements import Probe, measurement_batches, seed_curves
-from landscape.models.functional import Weights, merge, split
+from landscape.models.functional import Weights, split
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
 from landscape.numerics.memory import tree_bytes
 from landscape.proxies import Measurement, parameters, timed_scores
 from landscape.study import Study, schema
 from landscape.study.examples import DataSpec
-from landscape.training.fit import Epoch, Stopped, early_stopped, fit_each
+from landscape.training.fit import Epoch, Stopped, early_stopped, fit
 
 Report = Callable[[str, int, int], None]  # what is being done, how much of it is done, how much there is
 
@@ -80,7 +80,7 @@ def expanded(study: Study, seed: int, model: int, base: nnx.Module) -> nnx.Modul
 
 def with_weights(model: nnx.Module, weights: Mapping[str, jax.Array | np.ndarray]) -> nnx.Module:
     """A module of the same structure with other weights."""
-    return merge(split(model)[0], jax.tree.map(jnp.asarray, dict(weights)))
+    return split(model).replace(jax.tree.map(jnp.asarray, dict(weights))).module()
 
 
 def at(seed: int, epoch: int) -> str:
@@ -100,7 +100,7 @@ def base_task(study: Study, seeds: range, *, report: Report = silent) -> Outcome
     starts = [initial(study, seed) for seed in seeds]
     doing = partial(report, f"{spoken(seeds)}: training the base, epoch")
     keys = [stream_key(seed, Stream.TRAIN, 0) for seed in seeds]
-    epochs = fit_each(starts, examples(study.data), training, training.base_epochs, keys, doing)
+    epochs = fit(starts, examples(study.data), training, training.base_epochs, keys, doing)
     ends = early_stopped(epochs, training.patience, partial(performance, study))
     weights = {at(seed, 0): to_numpy(end.best.weights) for seed, end in zip(seeds, ends, strict=True)}
     seconds = clock.lap() / len(seeds)
@@ -138,7 +138,7 @@ def candidate_task(study: Study, model: int, seeds: range, bases: Outcome, *, re
     keys = [stream_key(seed, Stream.TRAIN, model) for seed in seeds]
     histories: list[list[Epoch]] = [[] for _ in seeds]
     weights = {}
-    for reached in fit_each(starts, examples(study.data), training, training.epochs, keys, doing):
+    for reached in fit(starts, examples(study.data), training, training.epochs, keys, doing):
         for seed, epoch, history in zip(seeds, reached, histories, strict=True):
             history.append(epoch._replace(weights={}))
             if epoch.epoch in {*study.checkpoints, training.epochs}:
@@ -165,14 +165,14 @@ def network_at(study: Study, model: int, weights: Mapping[str, np.ndarray]) -> n
 @cache
 def structure(study: Study, model: int) -> nnx.Module:
     """A model with shapes in place of its weights."""
-    graphdef, weights = split(expanded(study, 0, model, initial(study, 0)))
-    return merge(graphdef, {path: jax.ShapeDtypeStruct(array.shape, array.dtype) for path, array in weights.items()})
+    network = split(expanded(study, 0, model, initial(study, 0)))
+    return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
 
 
 def kept_bytes(study: Study) -> int:
     """Of the weights that training one seed of the largest model keeps."""
     epochs = {*study.checkpoints, study.training.epochs}
-    return len(epochs) * max(tree_bytes(split(structure(study, i))[1]) for i in range(len(study.labels) + 1))
+    return len(epochs) * max(tree_bytes(split(structure(study, i)).weights) for i in range(len(study.labels) + 1))
 
 
 def probe(study: Study, model: int, seed: int) -> Probe:

@@ -21,7 +21,7 @@ def reestimated(model: nnx.Module) -> nnx.Module:
     layers = batch_norms(changed)
     if not layers:
         raise ValueError(f"statistics = 're-estimated': {type(model).__name__} has no BatchNorm layer")
-    for layer in layers:
+    for layer in layers:  # `nnx.Module.set_attributes` only changes attributes that a layer has already
         setattr(layer, REESTIMATED, True)
     return changed
 

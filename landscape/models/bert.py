@@ -15,8 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.models.cut import Cut, Opened
-from landscape.models.net2net import named_group
-from landscape.models.symmetry import Axis, Group
+from landscape.models.symmetry import Axis, Group, named_group
 
 NORMAL = nnx.initializers.truncated_normal(0.02)
 KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Array
 
-from landscape.models.batch_norm import is_reestimated
-from landscape.numerics.loss_change import Head
+Head = tuple[Array, Array]  # kernel and bias of the last layer: logits = features @ kernel + bias
 
 
 class Cut(NamedTuple):
-    """The stages around one group of l units.
+    """The parts of a network around one group of l units.
 
-    before: inputs -> (z, carry); z has shape (b, ..., l). The carry is what else later stages need, as the
+    before: inputs -> (z, carry); z has shape (b, ..., l). The carry is what else later parts need, as the
         residual stream of a Transformer block. z must be linear in the group's incoming weights: parameters of a
         normalisation behind them come as further rows of z, so that they interpolate too.
     activation: z -> h, acting on every unit by itself: any subset of units may be passed.
@@ -46,7 +45,7 @@ class Cut(NamedTuple):
     kernel: Array
     after: Callable[[Array, Any], Array]
     settle: Callable[[Array, Any], Array] | None = None
-    head: Head = None
+    head: Head | None = None
     tied: bool = False
 
     def settled(self, y: Array, carry: Any) -> Array:
@@ -67,14 +66,4 @@ class Opened(NamedTuple):
 
     between: Callable[[Any], Array]
     before: Callable[[Any], Any] = lambda inputs: inputs
-    head: Head = None
-
-
-def opened(model: Any, group: str) -> Opened:
-    """A model opened around one of its groups, by its method `opened` if it has one."""
-    return model.opened(group) if hasattr(model, "opened") else Opened(model)
-
-
-def cut_at(model: Any, group: str) -> Cut | None:
-    """A model opened at one of its groups; None where it has no exact fast form, at this group or at all."""
-    return model.cut(group) if hasattr(model, "cut") and not is_reestimated(model) else None
+    head: Head | None = None

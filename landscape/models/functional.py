@@ -1,38 +1,64 @@
-"""A network as a pure function of a flat table of its arrays.
+"""A network as a pytree of its arrays.
 
-`split` is the one boundary between Flax NNX modules and the rest of the package: behind it a network is a
-static `GraphDef` and a dictionary from dotted paths ("conv1.kernel", "layers.0.bias") to arrays, parameters and
-running statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary.
+`split` is the one boundary between Flax NNX modules and the rest of the package: behind it a network is a static
+`GraphDef` and a dictionary from dotted paths ("conv1.kernel", "layers.0.bias") to arrays, parameters and running
+statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.tree_util import register_dataclass
 
 Weights = dict[str, jax.Array]
 
 
-def split(model: nnx.Module) -> tuple[nnx.GraphDef, Weights]:
-    """The static structure of a module and its arrays by dotted path."""
-    graphdef, state = nnx.split(model)
-    return graphdef, _flat(state)
+@register_dataclass
+@dataclass(frozen=True)
+class Network:
+    """A network as a pytree: its leaves are its arrays, and its structure is static.
 
-
-def merge(graphdef: nnx.GraphDef, weights: Mapping[str, Any]) -> Any:
-    """The module with these arrays, or shapes in place of them; layers take their sizes from them. Of the type that was
-    split.
+    So a function of networks under `jax.jit` is compiled once for all networks of one structure.
     """
-    model = nnx.merge(graphdef, unflatten_dict({_path(name): array for name, array in weights.items()}))
-    for _, layer in nnx.iter_modules(model):
-        _refresh_sizes(layer)
-    return model
+
+    graphdef: nnx.GraphDef = field(metadata={"static": True})
+    weights: Weights
+
+    def replace(self, weights: Mapping[str, Any]) -> Network:
+        """A network of the same structure with other arrays, or with shapes in place of them."""
+        return replace(self, weights=dict(weights))
+
+    def module(self) -> Any:
+        """The Flax module with these arrays, of the type that was split; layers take their sizes from the arrays."""
+        arrays = unflatten_dict({_path(name): array for name, array in self.weights.items()})
+        model = nnx.merge(self.graphdef, arrays)
+        for _, layer in nnx.iter_modules(model):
+            _refresh_sizes(layer)
+        return model
+
+    def evaluating(self) -> Any:
+        """The module in evaluation mode; BatchNorm uses the batch's statistics where `models.batch_norm` says so."""
+        model = self.module()
+        model.eval()
+        model.set_attributes(_reestimates, use_running_average=False, raise_if_not_found=False)
+        return model
+
+    def logits(self, inputs: Any) -> jax.Array:
+        """The outputs in evaluation mode."""
+        return self.evaluating()(inputs)
+
+
+def split(model: nnx.Module) -> Network:
+    """The network that a Flax module is: its static structure, and its arrays by dotted path."""
+    graphdef, state = nnx.split(model)
+    return Network(graphdef, _flat(state))
 
 
 def _refresh_sizes(layer: nnx.Module) -> None:
@@ -56,38 +82,31 @@ def _flat(state: nnx.State) -> Weights:
 
 
 def _path(name: str) -> tuple[str | int, ...]:
-    """Layers in a list are counted."""
+    """The path of an array, in which the layers of a list are counted."""
     return tuple(int(part) if part.isdecimal() else part for part in name.split("."))
 
 
-def mixed(networks: Sequence[Weights], shares: Sequence[float | jax.Array] | jax.Array) -> Weights:
-    """Σ shareᵢ θᵢ, array by array; what is no real number, as the state of a random generator, is the first's."""
+def mixed(networks: Sequence[Network], coefficients: Sequence[float | jax.Array] | jax.Array) -> Network:
+    """Σ cᵢ θᵢ, array by array, with the structure of the first network.
+
+    Arrays that do not hold real numbers, such as the state of a random generator, are the first network's.
+    """
 
     def mix(*arrays: jax.Array) -> Any:
         if not jnp.issubdtype(arrays[0].dtype, jnp.inexact):
             return arrays[0]
-        return sum(share * array for share, array in zip(shares, arrays, strict=True))
+        return sum(c * array for c, array in zip(coefficients, arrays, strict=True))
 
-    return jax.tree.map(mix, *networks)
-
-
-def evaluating(graphdef: nnx.GraphDef, weights: Mapping[str, jax.Array | np.ndarray]) -> Any:
-    """The module in evaluation mode; BatchNorm uses the batch's statistics where `models.batch_norm` says so."""
-    model = merge(graphdef, weights)
-    model.eval()
-    for layer in batch_norms(model):
-        layer.use_running_average = not getattr(layer, REESTIMATED, False)
-    return model
+    return networks[0].replace(jax.tree.map(mix, *(network.weights for network in networks)))
 
 
 REESTIMATED = "reestimated"  # attribute of a BatchNorm layer
 
 
+def _reestimates(path: Any, layer: Any) -> bool:
+    return getattr(layer, REESTIMATED, False)
+
+
 def batch_norms(model: nnx.Module) -> list[nnx.BatchNorm]:
     """The BatchNorm layers of a network."""
     return [layer for _, layer in nnx.iter_modules(model) if isinstance(layer, nnx.BatchNorm)]
-
-
-def logits(graphdef: nnx.GraphDef, weights: Weights, inputs: Any) -> jax.Array:
-    """The network's outputs in evaluation mode."""
-    return evaluating(graphdef, weights)(inputs)

@@ -11,9 +11,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from landscape.models.functional import Weights, merge, split
+from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Group, take
+from landscape.models.symmetry import Group, named_group, take
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
@@ -36,16 +36,16 @@ def widen(
     Raises ValueError for an unknown group, one that cannot be widened, or a size not above today's.
     """
     table = named_group(model, group)
-    graphdef, weights = split(model)
-    old = table.size(weights)
+    network = split(model)
+    old = table.size(network.weights)
     if not table.widenable:
         raise ValueError(f"{group} cannot be widened: copying its units changes the function")
     if size <= old:
         raise ValueError(f"{group} = {size} does not widen the base: it must be above {old}")
     generator = host_generator(key)
     index = copied_units(generator, old, size)
-    weights = take(weights, table, index, copy_shares(generator, index, shares))
-    return merge(graphdef, _shaken(weights, table, old, noise, generator))
+    weights = take(network.weights, table, index, copy_shares(generator, index, shares))
+    return network.replace(_shaken(weights, table, old, noise, generator)).module()
 
 
 def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module:
@@ -71,19 +71,12 @@ def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyA
         for name in step.inserted:
             model, place = deepen(model, place, name), name
         return model
-    sizes = {name: table.size(split(model)[1]) for name, table in model.groups().items()}
+    weights = split(model).weights
+    sizes = {name: table.size(weights) for name, table in model.groups().items()}
     for i, (name, size) in enumerate(step.apply(sizes).items()):
         if fnmatchcase(name, step.widen):
             model = widen(model, name, size, jax.random.fold_in(key, i), shares=expansion.shares, noise=expansion.noise)
     return model
-
-
-def named_group(model: Any, name: str) -> Group:
-    """One unit group of a model. Raises ValueError that lists the groups there are."""
-    groups = model.groups()
-    if name not in groups:
-        raise ValueError(f"no unit group {name!r}; the groups are {', '.join(groups)}")
-    return groups[name]
 
 
 def copied_units(generator: np.random.Generator, old: int, new: int) -> Int[np.ndarray, " new"]:

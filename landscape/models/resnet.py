@@ -15,8 +15,7 @@ from flax import nnx
 
 from landscape.models.chain import _convolve
 from landscape.models.cut import Cut, Opened
-from landscape.models.net2net import named_group
-from landscape.models.symmetry import Axis, Group
+from landscape.models.symmetry import Axis, Group, named_group
 
 
 class Block(nnx.Module):

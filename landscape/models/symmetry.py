@@ -55,12 +55,20 @@ class Group:
         return weights[first.path].shape[first.axis] // (first.inner * self.repeats)
 
 
+def named_group(model: Any, name: str) -> Group:
+    """One unit group of a model. Raises ValueError that lists its groups."""
+    groups = model.groups()
+    if name not in groups:
+        raise ValueError(f"no unit group {name!r}; the groups are {', '.join(groups)}")
+    return groups[name]
+
+
 @partial(jax.jit, static_argnames="group")
 def take(
     weights: Weights,
     group: Group,
-    index: Int[Array, " new"],
-    shares: Float[Array, " new"] | None = None,
+    index: Int[Array | np.ndarray, " new"],
+    shares: Float[Array | np.ndarray, " new"] | None = None,
 ) -> Weights:
     """The weights with unit `index[j]` in place j, consumers scaled by `shares[j]`.
 
@@ -76,7 +84,9 @@ def take(
     return taken
 
 
-def between(weights: Weights, group: Group, permutation: Int[Array, " units"], alpha: float | Array) -> Weights:
+def between(
+    weights: Weights, group: Group, permutation: Int[Array | np.ndarray, " units"], alpha: float | Array | np.ndarray
+) -> Weights:
     """(1−α)θ + αP(θ, π); arrays that the group does not touch are θ's own."""
     other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
     return {
@@ -84,7 +94,7 @@ def between(weights: Weights, group: Group, permutation: Int[Array, " units"], a
     }
 
 
-def _take_axis(array: Array, axis: Axis, size: int, index: Array, shares: Array | None) -> Array:
+def _take_axis(array: Array, axis: Axis, size: int, index: Any, shares: Any) -> Array:
     position = axis.axis % array.ndim
     taken = jnp.take(_unit_view(array, axis, size), index, axis=position + 1)
     if shares is not None:

@@ -6,39 +6,46 @@ import math
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int
 
+# The unit in which probabilities are summed. Normal float32 numbers go from 2**-126 to 2**128, so that a probability is
+# kept down to 2**-183 in this unit: a smaller one adds at most 2**-55 to 1 + Σ p·(exp(c) − 1), whatever finite exp(c)
+# it meets. At the other end sums stay finite up to 2**71, 49 nats, from where the difference of two losses is exact.
 UNIT = 2.0**-57
-CANCELLING = 0.9  # of a probability of 1, from where too few digits are left
+# Where the sum is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10 nats, which
+# the difference of two losses gives to more digits.
+CANCELLING = 0.9
 
 IGNORED = -1  # a target that does not count: padding of a list of masked positions
+BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
 
 
 def cross_entropy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:
-    """Mean over the counted targets of log Σ exp(logits) − logit of the target, in nats."""
+    """Mean over the targets that count of log Σ exp(logits) − logit of the target, in nats."""
     return jnp.sum(cross_entropies(logits, targets)) / jnp.sum(targets != IGNORED)
 
 
 def cross_entropies(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, "*b"]:
-    """Of every target, in nats; 0 for those that do not count."""
-    chosen = jnp.take_along_axis(logits, jnp.maximum(targets, 0)[..., None], axis=-1)[..., 0]
-    return jnp.where(targets != IGNORED, jax.nn.logsumexp(logits, axis=-1) - chosen, 0)
+    """The cross-entropy of every target, in nats; 0 for those that do not count."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(targets, 0))
+    return jnp.where(targets != IGNORED, losses, 0)
 
 
-def shares(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
-    """softmax(logits) / UNIT: in this unit none is lost to underflow that a change could make count again."""
+def scaled_softmax(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
+    """softmax(logits) / UNIT: in this unit no probability is lost to underflow that a change could make count again."""
     logs = jax.nn.log_softmax(logits)
     return jnp.where(logs > math.log(UNIT), jnp.exp(logs) / UNIT, jnp.exp(logs - math.log(UNIT)))
 
 
 def loss_change(
     logits: Float[Array, "*b k"],
-    shares: Float[Array, "*b k"],
+    softmax: Float[Array, "*b k"],
     change: Float[Array, "*n b k"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "*n b"]:
     """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats; 0 where it
-    does not count. `shares` are those of the logits.
+    does not count. `softmax` is the `scaled_softmax` of the logits.
 
     With the change taken relative to that of the target, it is log(1 + Σ softmax(logits)·(exp(change) − 1)): a change
     far below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure
@@ -46,7 +53,7 @@ def loss_change(
     """
     counted, places = targets != IGNORED, jnp.maximum(targets, 0)[..., None]
     change = change - jnp.take_along_axis(change, jnp.broadcast_to(places, (*change.shape[:-1], 1)), axis=-1)
-    grown = UNIT * jnp.sum(shares * jnp.expm1(change), axis=-1)
+    grown = UNIT * jnp.sum(softmax * jnp.expm1(change), axis=-1)  # *n b k -> *n b
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown)
 
     def differences() -> Array:
@@ -58,12 +65,9 @@ def loss_change(
 
 
 def accuracy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:
-    """Share of the counted targets that have the largest logit."""
+    """The fraction of the targets that count whose class has the largest logit."""
     counted = targets != IGNORED
     return jnp.sum(jnp.argmax(logits, axis=-1) == targets, where=counted) / jnp.sum(counted)
-
-
-BLOCK = 2048  # classes whose logits are there at once: they stay in a processor's cache
 
 
 def in_blocks(array: Float[Array, "*b k"]) -> Float[Array, "blocks *b block"]:
@@ -81,30 +85,30 @@ def loss_change_of_features(
     change: Float[Array, "n *b d"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "n ..."]:
-    """`loss_change` of logits that change by `change @ head`, in blocks of classes; `blocks` are the shares in these.
+    """`loss_change` of logits that change by `change @ head`, in blocks of classes; `blocks` are those of `softmax`.
 
     Where the blocks' sums lose digits, all logits of that change are written down, one change after the other.
     """
     counted, target = targets != IGNORED, jnp.maximum(targets, 0)
-    of_target = jnp.einsum("n...d,d...->n...", change, head[:, target])
+    of_target = jnp.einsum("n...d,d...->n...", change, head[:, target])  # n *b: change of the target's own logit
 
     def add(grown: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
-        kernel, share = block
+        kernel, softmax = block  # d block, *b block
 
         def growth(one: tuple[Array, Array]) -> Array:
-            change, of_target = one
-            return jnp.sum(share * jnp.expm1(change @ kernel - of_target[..., None]), axis=-1)
+            change, of_target = one  # *b d, *b
+            return jnp.sum(softmax * jnp.expm1(change @ kernel - of_target[..., None]), axis=-1)  # *b
 
         return grown + jax.lax.map(growth, (change, of_target)), None
 
-    grown = UNIT * jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), blocks))[0]
+    grown = UNIT * jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), blocks))[0]  # n *b
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
 
     def one(case: tuple[Array, Array, Array]) -> Array:
-        keeps, grown, change = case
+        keeps, grown, change = case  # *b, *b, *b d
 
         def written_down() -> Array:
-            return loss_change(logits, shares(logits), change @ head, targets)
+            return loss_change(logits, scaled_softmax(logits), change @ head, targets)
 
         return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), written_down)
 

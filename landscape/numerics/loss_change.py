@@ -1,7 +1,7 @@
-"""What a network computes on a batch, and how much the loss of a network near it exceeds its own.
+"""By how much the loss of networks near a given one exceeds its own, on one batch.
 
-Networks are compared where they are opened at a large last layer that does not change between them (`Cut.head`), and
-else at their logits.
+Networks are compared by their features where a large last layer, the head, is the same for all of them
+(`landscape.models.cut.Cut.head`), and by their logits elsewhere.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from landscape.numerics.loss import in_blocks, loss_change, loss_change_of_features, shares
+from landscape.numerics.loss import in_blocks, loss_change, loss_change_of_features, scaled_softmax
 
-Head = tuple[Array, Array] | None  # kernel and bias of the last layer, with logits = features @ kernel + bias
+Head = tuple[Float[Array, "d k"], Float[Array, " k"]]  # kernel and bias
 
 
-class Standing(NamedTuple):
-    """A network on the batch, from where others are measured."""
+class Origin(NamedTuple):
+    """What the network computes on the batch from which the others are measured."""
 
     features: Float[Array, "*b d"]  # the logits where there is no head
     logits: Float[Array, "*b k"]
-    shares: Array  # those of the logits (`landscape.numerics.loss`), in blocks where there is a head
+    softmax: Float[Array, ...]  # of the logits, scaled (`landscape.numerics.loss`); in blocks where there is a head
 
 
-def standing(features: Float[Array, "*b d"], head: Head) -> Standing:
-    """Of a network with these features."""
+def origin_at(features: Float[Array, "*b d"], head: Head | None) -> Origin:
+    """The origin at a network with these features."""
     if head is None:
-        return Standing(features, features, shares(features))
+        return Origin(features, features, scaled_softmax(features))
     kernel, bias = head
-    logits = features @ kernel + bias
-    return Standing(features, logits, in_blocks(shares(logits)))
+    logits = features @ kernel + bias  # *b k
+    return Origin(features, logits, in_blocks(scaled_softmax(logits)))
 
 
-def excess(
-    start: Standing, head: Head, features: Float[Array, "n *b d"], targets: Int[Array, "*b"]
+def loss_excess(
+    origin: Origin, head: Head | None, features: Float[Array, "n *b d"], targets: Int[Array, "*b"]
 ) -> Float[Array, " n"]:
-    """How much the loss of networks with other features exceeds that of `start`, in nats, summed over the targets."""
-    change = features - start.features
+    """How much the loss of n networks with these features exceeds that at the origin, in nats, summed over targets."""
+    change = features - origin.features  # n *b d
     if head is None:
-        changes = loss_change(start.logits, start.shares, change, targets)
+        changes = loss_change(origin.logits, origin.softmax, change, targets)
     else:
-        changes = loss_change_of_features(head[0], start.logits, start.shares, change, targets)
-    return jnp.sum(changes.reshape(len(change), -1), axis=1)
+        changes = loss_change_of_features(head[0], origin.logits, origin.softmax, change, targets)
+    return jnp.sum(changes.reshape(len(change), -1), axis=1)  # n *b -> n

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from landscape.numerics.loss import IGNORED
 from landscape.numerics.memory import room
+from landscape.numerics.progress import OnProgress
 
 SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice; chosen on a processor whose last cache has 32 MiB
 POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
@@ -51,34 +52,40 @@ def in_groups(
     return in_turns(lambda group: function(*group), (groups, counts), -(-count // size)).reshape(-1)
 
 
+class CallSize(NamedTuple):
+    """How many examples and how many points one call takes."""
+
+    examples: int
+    points: int
+
+
 def summed_changes(
     begin: Callable[[Any], Shared],
-    change: Callable[[Shared, np.ndarray, int, np.ndarray], Array],
-    inputs: Any,
-    targets: np.ndarray,
-    size: int,
+    change: Callable[[Shared, Int[np.ndarray, " rows"], int, Int[np.ndarray, "*b"]], Array],
+    batch: tuple[Any, Int[np.ndarray, "*b"]],
     points: int,
-    chunk: int,
-    report: Callable[[int, int], None],
+    size: CallSize,
+    on_progress: OnProgress,
 ) -> Float[np.ndarray, " points"]:
-    """Σ over slices of so many examples of `change(begin(inputs), rows, count, targets)`, for the rows 0 … points − 1.
+    """Σ over slices of the batch, inputs and targets, of `change(begin(inputs), rows, count, targets)`, for the rows
+    0 … points − 1.
 
-    `change` is given `chunk` rows, and asked for the first `count` of them: always as many, so that it is compiled
-    once. Slices add up in float64.
+    `change` is given `size.points` rows, and asked for the first `count` of them: always as many, so that it is
+    compiled once. Slices add up in float64.
     """
-    slices, starts = list(_slices(inputs, targets, size)), range(0, points, chunk)
-    total = np.zeros(len(starts) * chunk)
+    slices, starts = list(_slices(*batch, size.examples)), range(0, points, size.points)
+    total = np.zeros(len(starts) * size.points)
 
     def calls() -> Iterator[tuple[int, Array]]:
-        for some_inputs, some_targets in slices:
-            shared = begin(some_inputs)
+        for inputs, targets in slices:
+            shared = begin(inputs)
             for start in starts:
-                rows = np.arange(start, start + chunk).clip(max=points - 1)
-                yield start, change(shared, rows, min(chunk, points - start), some_targets)
+                rows = np.arange(start, start + size.points).clip(max=points - 1)
+                yield start, change(shared, rows, min(size.points, points - start), targets)
 
     for done, (start, changes) in enumerate(_late(calls()), 1):
-        total[start : start + chunk] += np.asarray(changes)
-        report(points * done // (len(slices) * len(starts)), points)
+        total[start : start + size.points] += np.asarray(changes)
+        on_progress(points * done // (len(slices) * len(starts)), points)
     return total[:points]
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.models.functional import Weights
-from landscape.proxies._network import differentiable_inputs, network
+from landscape.models.functional import Network
+from landscape.proxies._network import differentiable_inputs, evaluating
 from landscape.proxies._score import Score
 
 K = 1e-5  # the published code's guard against vanishing eigenvalues
@@ -33,8 +33,8 @@ def jacov(model: nnx.Module, inputs: Any, targets: Array | None = None, *, refer
     return score(model, inputs, targets, reference=reference)
 
 
-def _kernel(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: None, reference: bool) -> Array:
-    x, outputs = differentiable_inputs(lambda: network(graphdef, weights, reference), inputs)
+def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
+    x, outputs = differentiable_inputs(lambda: evaluating(network, reference), inputs)
     jacobians = jax.grad(lambda x: jnp.sum(outputs(x)))(x)
     v = jnp.linalg.eigvalsh(_correlation(jacobians.reshape(len(jacobians), -1).astype(jnp.float64)))
     return -jnp.sum(jnp.log(v + K) + 1 / (v + K))

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int
 
-from landscape.models.functional import merge, split
+from landscape.models.functional import split
 from landscape.study.predictors import proxies
 
 
@@ -52,7 +52,7 @@ def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray
     >>> scores["snip"].value > 0
     True
     """
-    model = merge(*split(model))
+    model = split(model).module()
     model.eval()
     functions = {key: proxy.function for key, proxy in proxies().items()}
     return {

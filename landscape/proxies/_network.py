@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.models.functional import Weights, merge
+from landscape.models.functional import Network, Weights
 from landscape.numerics.loss import cross_entropy
 
 SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
@@ -31,12 +31,12 @@ class TokenModel(Protocol):
         """The logits."""
 
 
-def network(graphdef: nnx.GraphDef, weights: Weights, reference: bool) -> nnx.Module:
+def evaluating(network: Network, reference: bool) -> nnx.Module:
     """The module in evaluation mode; with `reference`, BatchNorm normalises by the batch's own statistics.
 
     Dropout stays off in both.
     """
-    model = merge(graphdef, weights)
+    model = network.module()
     model.eval()
     for _, layer in nnx.iter_modules(model):
         if reference and isinstance(layer, nnx.BatchNorm):
@@ -44,26 +44,24 @@ def network(graphdef: nnx.GraphDef, weights: Weights, reference: bool) -> nnx.Mo
     return model
 
 
-def scored_weights(graphdef: nnx.GraphDef, weights: Weights) -> Weights:
+def scored_weights(network: Network) -> Weights:
     """The kernels of dense and convolution layers: never biases, normalisation or embeddings.
 
     Raises ValueError for a network that has none.
     """
-    model = merge(graphdef, weights)
+    model = network.module()
     layers = [path for path, layer in nnx.iter_modules(model) if isinstance(layer, SCORED)]
     if not layers:
         raise ValueError(f"{type(model).__name__} has no nnx.Linear or nnx.Conv layer whose weights could be scored")
     paths = [".".join(map(str, (*path, "kernel"))) for path in layers]
-    return {path: weights[path] for path in paths}
+    return {path: network.weights[path] for path in paths}
 
 
-def batch_loss(
-    graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array, reference: bool
-) -> Callable[[Weights], Float[Array, ""]]:
+def batch_loss(network: Network, inputs: Any, targets: Array, reference: bool) -> Callable[[Weights], Float[Array, ""]]:
     """Mean cross-entropy on the batch as a function of the scored weights, in nats."""
 
     def loss(scored: Weights) -> Array:
-        return cross_entropy(network(graphdef, weights | scored, reference)(inputs), targets)
+        return cross_entropy(evaluating(network.replace(network.weights | scored), reference)(inputs), targets)
 
     return loss
 

@@ -9,5 +9,5 @@ from landscape.models.functional import split, trainable
 
 def parameters(model: nnx.Module) -> int:
     """Trainable parameters: weights, biases, scales and embeddings, but no running statistics."""
-    weights = split(model)[1]
+    weights = split(model).weights
     return sum(weights[path].size for path in trainable(model))

@@ -14,18 +14,18 @@ from jaxtyping import Array, Float
 from landscape.models.functional import split
 from landscape.numerics.precision import check_sums
 
-Kernel = Callable[..., Float[Array, ""]]  # of graphdef, weights, inputs, targets, reference
+Kernel = Callable[..., Float[Array, ""]]  # of network, inputs, targets, reference
 
 
 class Score:
-    """A proxy as a pure function of (graphdef, weights, inputs, targets, reference), compiled by structure.
+    """A proxy as a pure function of (network, inputs, targets, reference), compiled by structure.
 
     double: whether 64-bit numbers are allowed in it. They are allowed nowhere else on its account, and arrays
         come in with the precision that they have outside.
     """
 
     def __init__(self, kernel: Kernel, *, double: bool = False):
-        self.jitted = jax.jit(kernel, static_argnums=(0, 4))
+        self.jitted = jax.jit(kernel, static_argnums=3)
         self.double = double
 
     def __call__(self, model: nnx.Module, inputs: Any, targets: Array | None, *, reference: bool = False) -> float:
@@ -43,5 +43,4 @@ class Score:
 
 def _arguments(model: nnx.Module, inputs: Any, targets: Any, reference: bool) -> tuple:
     check_sums()
-    graphdef, weights = split(model)
-    return graphdef, weights, *jax.tree.map(jnp.asarray, (inputs, targets)), reference
+    return split(model), *jax.tree.map(jnp.asarray, (inputs, targets)), reference

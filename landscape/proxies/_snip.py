@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Int
 
-from landscape.models.functional import Weights
+from landscape.models.functional import Network
 from landscape.proxies._network import batch_loss, scored_weights, total
 from landscape.proxies._score import Score
 
@@ -25,9 +25,9 @@ def snip(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference
     return score(model, inputs, targets, reference=reference)
 
 
-def _kernel(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: Array, reference: bool) -> Array:
-    scored = scored_weights(graphdef, weights)
-    gradients = jax.grad(batch_loss(graphdef, weights, inputs, targets, reference))(scored)
+def _kernel(network: Network, inputs: Any, targets: Array, reference: bool) -> Array:
+    scored = scored_weights(network)
+    gradients = jax.grad(batch_loss(network, inputs, targets, reference))(scored)
     return total(jnp.sum(jnp.abs(w * gradients[path])) for path, w in scored.items())
 
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
 
-from landscape.models.functional import Weights
-from landscape.proxies._network import differentiable_inputs, network, scored_weights, total
+from landscape.models.functional import Network, Weights
+from landscape.proxies._network import differentiable_inputs, evaluating, scored_weights, total
 from landscape.proxies._score import Score
 
 NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm, nnx.InstanceNorm)
@@ -34,14 +34,15 @@ def synflow(model: nnx.Module, inputs: Any, targets: Array | None = None) -> flo
     return score(model, inputs, targets)
 
 
-def _kernel(graphdef: nnx.GraphDef, weights: Weights, inputs: Any, targets: None, reference: bool) -> Array:
-    positive = {path: _positive(array) for path, array in weights.items()}
-    scored = scored_weights(graphdef, positive)
+def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
+    positive = network.replace({path: _positive(array) for path, array in network.weights.items()})
+    scored = scored_weights(positive)
     first = jax.tree.map(lambda array: array[:1], inputs)
 
     def flow(scored: Weights) -> Array:
         def build() -> nnx.Module:
-            return _without_normalisation(network(graphdef, positive | scored, reference))
+            flowing = positive.replace(positive.weights | scored)
+            return _without_normalisation(evaluating(flowing, reference))
 
         x, outputs = differentiable_inputs(build, first)
         return jnp.sum(outputs(jnp.ones(x.shape, jnp.float64)))

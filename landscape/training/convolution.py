@@ -17,11 +17,9 @@ from jaxtyping import Array, Float
 SLICE_BYTES = 2 * 2**20  # of what is multiplied at once
 
 
-def with_fast_gradients(model: Any) -> Any:
+def with_fast_gradients(model: nnx.Module) -> nnx.Module:
     """The same module; its convolutions can be differentiated in reverse mode only, until it is merged anew."""
-    for _, layer in nnx.iter_modules(model):
-        if isinstance(layer, nnx.Conv):
-            layer.conv_general_dilated = convolution
+    model.set_attributes(nnx.Conv, conv_general_dilated=convolution, raise_if_not_found=False)
     return model
 
 

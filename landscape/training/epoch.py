@@ -18,11 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.data import Split
-from landscape.models.functional import Weights
+from landscape.models.functional import Network, Weights
 from landscape.numerics.memory import device_bytes, needed, tree_bytes
 from landscape.study import Training
 from landscape.training.gradients import loss_and_gradients
@@ -30,11 +29,11 @@ from landscape.training.gradients import loss_and_gradients
 SHARE = 0.5  # of an accelerator's memory for what a step of all networks makes
 
 
-class Network(NamedTuple):
-    """A network on its way: its weights and the state of its optimiser."""
+class TrainState(NamedTuple):
+    """A network on its way, and the state of its optimiser."""
 
-    weights: Weights
-    state: optax.OptState
+    network: Network
+    optimizer_state: optax.OptState
 
 
 class Plan(NamedTuple):
@@ -59,99 +58,93 @@ class Plan(NamedTuple):
         """The trained part; the rest is running statistics."""
         return {path: array for path, array in weights.items() if path in self.trained}
 
-    def begin(self, weights: Weights) -> Network:
+    def begin(self, network: Network) -> TrainState:
         """A network before its first step."""
-        return Network(weights, self.optimizer().init(self.parameters(weights)))
+        return TrainState(network, self.optimizer().init(self.parameters(network.weights)))
 
 
 def run_epoch(
-    graphdef: nnx.GraphDef,
     plan: Plan,
-    networks: Sequence[Network],
+    states: Sequence[TrainState],
     trains: Sequence[Split],
     orders: Sequence[Int[np.ndarray, "batches size"]],
-) -> tuple[list[Network], list[Float[Array, " batches"]]]:
+) -> tuple[list[TrainState], list[Float[Array, " batches"]]]:
     """Every network after one step a row of its order on its training examples, and the losses of its steps."""
-    form, at_once = chosen_form(graphdef, plan, networks[0], trains, len(networks))
-    parts = [slice(start, start + at_once) for start in range(0, len(networks), at_once)]
-    moved = list(
-        chain.from_iterable(form(graphdef, plan, networks[part], trains[part], orders[part]) for part in parts)
-    )
-    return [network for network, _ in moved], [losses for _, losses in moved]
+    form, at_once = chosen_form(plan, states[0], trains, len(states))
+    parts = [slice(start, start + at_once) for start in range(0, len(states), at_once)]
+    moved = list(chain.from_iterable(form(plan, states[part], trains[part], orders[part]) for part in parts))
+    return [state for state, _ in moved], [losses for _, losses in moved]
 
 
-def chosen_form(
-    graphdef: nnx.GraphDef, plan: Plan, network: Network, trains: Sequence[Split], count: int
-) -> tuple[Any, int]:
+def chosen_form(plan: Plan, state: TrainState, trains: Sequence[Split], count: int) -> tuple[Any, int]:
     """How to run an epoch, and how many networks at once: as few parts as memory allows, of about equal size."""
     limit = device_bytes()
     if limit is None:
-        convolves = any(array.ndim == 4 for array in network.weights.values())
+        convolves = any(array.ndim == 4 for array in state.network.weights.values())
         return in_turn if convolves else scanned, 1
     rows = np.zeros(plan.training.batch_size, np.int32)
-    one = needed(step, {"graphdef": graphdef, "plan": plan}, network=network, train=trains[0], rows=rows)
+    one = needed(step, {"plan": plan}, state=state, train=trains[0], rows=rows)
     copied = 0 if _shared(trains) else 2 * tree_bytes(trains[0])
-    most = max(1, int(SHARE * limit // (one + tree_bytes(network) + copied)))
+    most = max(1, int(SHARE * limit // (one + tree_bytes(state) + copied)))
     return together, math.ceil(count / math.ceil(count / most))
 
 
-Way = list[tuple[Network, Array]]
+Moved = list[tuple[TrainState, Array]]  # networks after an epoch, and the losses of its steps
 
 
-def in_turn(graphdef: nnx.GraphDef, plan: Plan, networks: Any, trains: Any, orders: Any) -> Way:
+def in_turn(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
     """Network by network, a program a step."""
-    return [_loop(graphdef, plan, *way) for way in zip(networks, trains, orders, strict=True)]
+    return [_loop(plan, *each) for each in zip(states, trains, orders, strict=True)]
 
 
-def _loop(graphdef: nnx.GraphDef, plan: Plan, network: Network, train: Split, order: np.ndarray) -> Any:
+def _loop(plan: Plan, state: TrainState, train: Split, order: np.ndarray) -> tuple[TrainState, Array]:
     losses = []
     for rows in order:
-        network, loss = step(graphdef, plan, network, train, rows)
+        state, loss = step(plan, state, train, rows)
         losses.append(loss)
-    return network, jnp.stack(losses)
+    return state, jnp.stack(losses)
 
 
-def scanned(graphdef: nnx.GraphDef, plan: Plan, networks: Any, trains: Any, orders: Any) -> Way:
+def scanned(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
     """Network by network, a program an epoch."""
-    return [_scan(graphdef, plan, *way) for way in zip(networks, trains, orders, strict=True)]
+    return [_scan(plan, *each) for each in zip(states, trains, orders, strict=True)]
 
 
-@partial(jax.jit, static_argnames=("graphdef", "plan"))
-def _scan(graphdef: nnx.GraphDef, plan: Plan, network: Network, train: Split, order: Array) -> tuple[Network, Array]:
-    return jax.lax.scan(lambda network, rows: step(graphdef, plan, network, train, rows), network, order)
+@partial(jax.jit, static_argnames="plan")
+def _scan(plan: Plan, state: TrainState, train: Split, order: Array) -> tuple[TrainState, Array]:
+    return jax.lax.scan(lambda state, rows: step(plan, state, train, rows), state, order)
 
 
-def together(graphdef: nnx.GraphDef, plan: Plan, networks: Any, trains: Any, orders: Any) -> Way:
+def together(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
     """All networks in one program, which runs the epoch."""
-    return _together(graphdef, plan, networks, trains[:1] if _shared(trains) else trains, np.stack(orders))
+    return _together(plan, states, trains[:1] if _shared(trains) else trains, np.stack(orders))
 
 
 def _shared(trains: Sequence[Split]) -> bool:
-    """Whether all networks read the same examples, which are there once."""
+    """Whether all networks read the same examples, of which memory then holds one copy."""
     return all(train is trains[0] for train in trains)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "plan"))
-def _together(graphdef: nnx.GraphDef, plan: Plan, networks: Any, trains: Any, orders: Array) -> Way:
-    shared = len(trains) < len(networks)
+@partial(jax.jit, static_argnames="plan")
+def _together(plan: Plan, states: Any, trains: Any, orders: Array) -> Moved:
+    shared = len(trains) < len(states)
     train = trains[0] if shared else _stacked(trains)
-    each = jax.vmap(partial(_scan, graphdef, plan), in_axes=(0, None if shared else 0, 0))
-    moved = each(_stacked(networks), train, orders)
-    return [jax.tree.map(lambda array, i=i: array[i], moved) for i in range(len(networks))]
+    each = jax.vmap(partial(_scan, plan), in_axes=(0, None if shared else 0, 0))
+    moved = each(_stacked(states), train, orders)
+    return [jax.tree.map(lambda array, i=i: array[i], moved) for i in range(len(states))]
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *arrays: jnp.stack(arrays), *trees)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "plan"))
+@partial(jax.jit, static_argnames="plan")
 def step(
-    graphdef: nnx.GraphDef, plan: Plan, network: Network, train: Split, rows: Int[Array, " size"]
-) -> tuple[Network, Float[Array, ""]]:
+    plan: Plan, state: TrainState, train: Split, rows: Int[Array | np.ndarray, " size"]
+) -> tuple[TrainState, Float[Array, ""]]:
     """One optimisation step on the batch of these rows, and the loss before it."""
-    parameters = plan.parameters(network.weights)
+    network, parameters = state.network, plan.parameters(state.network.weights)
     batch = jax.tree.map(lambda array: array[rows], train)
-
-    value, moved, gradients = loss_and_gradients(graphdef, network.weights, parameters, batch)
-    updates, state = plan.optimizer().update(gradients, network.state, parameters)
-    return Network(moved | optax.apply_updates(parameters, updates), state), value
+    value, moved, gradients = loss_and_gradients(network, parameters, batch)
+    updates, optimizer_state = plan.optimizer().update(gradients, state.optimizer_state, parameters)
+    return TrainState(network.replace(moved | optax.apply_updates(parameters, updates)), optimizer_state), value

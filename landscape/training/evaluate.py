@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from landscape.data import Split
-from landscape.models.functional import Weights, logits
+from landscape.models.functional import Network
 from landscape.numerics.loss import IGNORED, accuracy, cross_entropy
 from landscape.numerics.memory import device_bytes
 from landscape.numerics.microbatch import stacked
@@ -20,15 +18,15 @@ EVALUATION_LOGITS = 2**24  # at most so many at once: 64 MiB
 ON_A_PROCESSOR, ON_AN_ACCELERATOR = 128, 1024  # examples at once; more do not pay
 
 
-@partial(jax.jit, static_argnames="graphdef")
-def evaluate(graphdef: nnx.GraphDef, weights: Weights, examples: Split) -> tuple[Array, Array]:
+@jax.jit
+def evaluate(network: Network, examples: Split) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean cross-entropy in nats, and accuracy, in evaluation mode."""
-    one = jax.eval_shape(partial(logits, graphdef), weights, jax.tree.map(lambda array: array[:1], examples.inputs))
+    one = jax.eval_shape(Network.logits, network, jax.tree.map(lambda array: array[:1], examples.inputs))
     most = ON_A_PROCESSOR if device_bytes() is None else ON_AN_ACCELERATOR
     size = min(max(1, EVALUATION_LOGITS // one.size), most, len(examples))
 
     def sums(batch: tuple[Any, Array]) -> tuple[Array, Array, Array]:
-        outputs = logits(graphdef, weights, batch[0])
+        outputs = network.logits(batch[0])
         counted = jnp.sum(batch[1] != IGNORED)
         return counted * cross_entropy(outputs, batch[1]), counted * accuracy(outputs, batch[1]), counted
 

@@ -15,11 +15,10 @@ from landscape.data import Data
 from landscape.models.functional import Weights, split, trainable
 from landscape.models.prng import host_generator
 from landscape.numerics.precision import check_sums
+from landscape.numerics.progress import OnProgress, ignore_progress
 from landscape.study import Training
 from landscape.training.epoch import Plan, run_epoch
 from landscape.training.evaluate import evaluate
-
-Report = Callable[[int, int], None]  # epochs done, and in all
 
 
 class Epoch(NamedTuple):
@@ -38,25 +37,12 @@ class Epoch(NamedTuple):
 
 
 def fit(
-    model: nnx.Module,
-    data: Data,
-    training: Training,
-    epochs: int,
-    key: PRNGKeyArray,
-    report: Report = lambda done, total: None,
-) -> Iterator[Epoch]:
-    """`fit_each` of one network."""
-    for (epoch,) in fit_each([model], data, training, epochs, [key], report):
-        yield epoch
-
-
-def fit_each(
     models: Sequence[nnx.Module],
     data: Data,
     training: Training,
     epochs: int,
     keys: Sequence[PRNGKeyArray],
-    report: Report = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Iterator[list[Epoch]]:
     """Train networks of one structure for `epochs` epochs (A.2.2), yielding the start as epoch 0, then every epoch.
 
@@ -68,25 +54,25 @@ def fit_each(
     examples = len(data.train)
     if training.batch_size > examples:
         raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")
-    graphdef, _ = split(models[0])
     plan = Plan(training, epochs * (examples // training.batch_size), trainable(models[0]))
-    networks = [plan.begin(split(model)[1]) for model in models]
+    first, *others = (split(model) for model in models)
+    states = [plan.begin(network) for network in (first, *(first.replace(other.weights) for other in others))]
     train, validation = jax.device_put((data.train, data.validation))
 
     def reached(epoch: int, losses: Sequence[Array]) -> list[Epoch]:
         return [
-            Epoch(epoch, weights, loss.mean(), loss.sum(), *evaluate(graphdef, weights, validation))
-            for (weights, _), loss in zip(networks, losses, strict=True)
+            Epoch(epoch, network.weights, loss.mean(), loss.sum(), *evaluate(network, validation))
+            for (network, _), loss in zip(states, losses, strict=True)
         ]
 
-    yield reached(0, [jnp.array(jnp.nan)] * len(networks))
+    yield reached(0, [jnp.array(jnp.nan)] * len(states))
     for epoch in range(1, epochs + 1):
         generators = [host_generator(key, epoch) for key in keys]
         orders = [_batches(generator, examples, training.batch_size) for generator in generators]
         trains = [train if data.remask is None else jax.device_put(data.remask(each)) for each in generators]
-        networks, losses = run_epoch(graphdef, plan, networks, trains, orders)
+        states, losses = run_epoch(plan, states, trains, orders)
         yield reached(epoch, losses)
-        report(epoch, epochs)
+        on_progress(epoch, epochs)
 
 
 def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np.ndarray, "batches size"]:

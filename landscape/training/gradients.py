@@ -10,11 +10,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float
 
 from landscape.data import Split
-from landscape.models.functional import Weights, logits, merge, split
+from landscape.models.functional import Network, Weights, split
 from landscape.numerics.loss import IGNORED, cross_entropies
 from landscape.numerics.memory import device_bytes, largest_array
 from landscape.numerics.microbatch import slice_size, stacked
@@ -22,13 +21,13 @@ from landscape.training.convolution import with_fast_gradients
 
 
 def loss_and_gradients(
-    graphdef: nnx.GraphDef, weights: Weights, parameters: Weights, batch: Split
+    network: Network, parameters: Weights, batch: Split
 ) -> tuple[Float[Array, ""], Weights, Weights]:
     """Mean cross-entropy in training mode, the arrays that this moved (running statistics), and the gradient by the
     parameters.
     """
-    size, counted = _examples_at_once(graphdef, weights, parameters, batch), jnp.sum(batch.targets != IGNORED)
-    differentiate = jax.value_and_grad(partial(_loss, graphdef, weights, counted), has_aux=True)
+    size, counted = _examples_at_once(network, parameters, batch), jnp.sum(batch.targets != IGNORED)
+    differentiate = jax.value_and_grad(partial(_loss, network, counted), has_aux=True)
     if size == len(batch):
         (value, moved), gradients = differentiate(parameters, batch)
         return value, moved, gradients
@@ -39,23 +38,21 @@ def loss_and_gradients(
 
     nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
     value, gradients = jax.lax.scan(add, nothing, stacked(*batch, size))[0]
-    return value, weights, gradients
+    return value, network.weights, gradients
 
 
-def _loss(
-    graphdef: nnx.GraphDef, weights: Weights, counted: Array, parameters: Weights, examples: tuple[Any, Array]
-) -> tuple[Array, Weights]:
+def _loss(network: Network, counted: Array, parameters: Weights, examples: tuple[Any, Array]) -> tuple[Array, Weights]:
     """What these examples add to the mean over all that count, and the arrays behind them."""
-    model = merge(graphdef, weights | parameters)
+    model = network.replace(network.weights | parameters).module()
     model = with_fast_gradients(model) if device_bytes() is None else model
     model.train()
     inputs, targets = examples
-    return jnp.sum(cross_entropies(model(inputs), targets)) / counted, split(model)[1]
+    return jnp.sum(cross_entropies(model(inputs), targets)) / counted, split(model).weights
 
 
-def _examples_at_once(graphdef: nnx.GraphDef, weights: Weights, parameters: Weights, batch: Split) -> int:
+def _examples_at_once(network: Network, parameters: Weights, batch: Split) -> int:
     convolves = any(array.ndim == 4 for array in parameters.values())
-    if not convolves or parameters.keys() != weights.keys():
+    if not convolves or parameters.keys() != network.weights.keys():
         return len(batch)
-    largest = largest_array(logits, {"graphdef": graphdef}, weights=weights, inputs=batch.inputs)
+    largest = largest_array(Network.logits, {}, self=network, inputs=batch.inputs)
     return slice_size(len(batch), 2 * largest)  # with its gradient

@@ -15,7 +15,7 @@ from trained import LENGTH, SPECS, VOCABULARY, trained
 from landscape.barriers import by_activations, by_networks
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
-from landscape.data.masking import slots
+from landscape.data.masking import max_predictions
 from landscape.models.bert import EPSILON, Bert
 from landscape.models.functional import split
 from landscape.models.net2net import deepen, widen
@@ -73,7 +73,7 @@ def test_logits_are_those_of_a_numpy_network():
     inputs, _ = batch()
     weights = {path: np.asarray(array, np.float64) for path, array in split(bert()).weights.items()}
     found = outputs(bert())
-    assert found.shape == (8, slots(LENGTH), VOCABULARY)
+    assert found.shape == (8, max_predictions(LENGTH), VOCABULARY)
     for row, (tokens, positions) in enumerate(zip(inputs["tokens"], inputs["positions"], strict=True)):
         expected = numpy_bert(weights, tokens, SPEC.heads)
         assert_allclose(found[row], expected[positions], atol=1e-4)

@@ -295,12 +295,12 @@ UNREADABLE = {
     ),
     "text that is not here": (
         on(WIKITEXT, BERT),
-        "wikitext-2 is not here.*place wiki.train.tokens.*python-docs needs no",
+        "wikitext-2 was not found.*Place wiki.train.tokens.*python-docs needs no",
     ),
     "text that is not UTF-8": (on(WIKITEXT, BERT), "wiki.valid.tokens is not UTF-8 text: .* at byte 4"),
     "text that is too short": (
         on(WIKITEXT, BERT),
-        "its validation text has 4 tokens; a sequence of length 16 takes 14",
+        "the validation text of wikitext-2 has 4 tokens; a sequence of length 16 takes 14",
     ),
     "images for a model of text": (BERT, "model of kind 'bert' cannot read digits: .* images take 'mlp', 'cnn' or"),
     "text for a model of images": (

@@ -13,7 +13,7 @@ from synthetic import small_study, synthetic
 
 from landscape.analysis import cost
 from landscape.barriers import by_activations
-from landscape.data.masking import slots
+from landscape.data.masking import max_predictions
 from landscape.data.shapes import examples_of, image_examples
 from landscape.models.functional import split
 from landscape.models.site import Site
@@ -95,7 +95,7 @@ def products(jaxpr) -> int:
 def one_input(study: Study):
     if study.data.modality == "text":
         length = study.data.sequence_length
-        return {"tokens": jnp.zeros((1, length), int), "positions": jnp.zeros((1, slots(length)), int)}
+        return {"tokens": jnp.zeros((1, length), int), "positions": jnp.zeros((1, max_predictions(length)), int)}
     return jnp.zeros((1, *SHAPE))
 
 
@@ -139,7 +139,7 @@ def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, grou
         shared = jax.eval_shape(by_activations.common, site, one_input(study))
         program = jax.make_jaxpr(lambda site, shared: by_activations.features(site, shared, one, 1, True))(site, shared)
         head = model.cut(group).head
-        decoded = 0 if head is None else math.prod(head[0].shape) * slots(study.data.sequence_length)
+        decoded = 0 if head is None else math.prod(head[0].shape) * max_predictions(study.data.sequence_length)
         return products(program.jaxpr) + decoded
 
     assert cost.midpoint_multiply_adds(study) == [midpoint(model) for model in networks(study)]

@@ -86,7 +86,7 @@ def test_another_seed_is_another_split(tiny):
 
 def test_same_split_in_a_new_process(tiny):
     code = (
-        "from landscape.data import load; from landscape.study import DataSpec; "
+        "from landscape.data import load; from landscape.study.examples import DataSpec; "
         "data = load(DataSpec(name='tiny', train_size=20, validation_size=10, seed=4)); "
         "print(data.validation.targets.tolist(), data.train.targets.tolist(), float(data.train.inputs.std()))"
     )
@@ -142,7 +142,7 @@ def test_files_of_another_format(top):
 def test_set_without_images(top):
     write_set(top / "words" / "1.0.0", "words", TEXT, {"train": [{"text": b"a word"}]})
     assert "words" not in available()
-    with pytest.raises(ValueError, match=r"words in .* is no set of images to classify: it has text; an `image` and"):
+    with pytest.raises(ValueError, match=r"words in .* is not a set of images to classify: it has text, but must have"):
         load(DataSpec(name="words"))
 
 
@@ -203,6 +203,18 @@ def test_looking_imports_nothing_slow(tiny):
     assert run(code) == "[]"
 
 
+def test_loading_does_not_import_jax(tiny, tmp_path, monkeypatch):
+    """Though it imports what reads the sets, whatever that imports in turn."""
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path / "cache"))
+    code = (
+        "import sys; from landscape.data import load; from landscape.study.examples import DataSpec, TextSpec; "
+        "load(DataSpec()); load(DataSpec(name='tiny', validation_size=10)); "
+        "load(TextSpec(name='python-docs', sequence_length=64, vocabulary=600)); "
+        "print(sorted({'jax', 'jaxlib', 'flax', 'tensorflow'} & set(sys.modules)))"
+    )
+    assert run(code) == "[]"
+
+
 def installed(monkeypatch, **modules: bool) -> None:
     """Pretend that a package is or is not installed."""
     monkeypatch.setattr(catalogue, "find_spec", lambda name: modules.get(name, True) or None)
@@ -236,7 +248,7 @@ def test_preparing_says_so_first_and_then_writes_array_records(top, monkeypatch)
     monkeypatch.setattr(tfds, "builder", builder)
     assert prepare("mnist", said.append) == status("mnist").text
     assert "mnist" in said[0]
-    assert "downloads" in said[0]
+    assert "download" in said[0]
     assert "mnist" in available()
 
 

@@ -19,7 +19,8 @@ from prepared_sets import TEXT, write_set
 
 from landscape.data import available, load, prepare, status, wordpiece
 from landscape.data.corpora import Corpus, read
-from landscape.data.masking import IGNORED, ROWS, mask, slots
+from landscape.data.masking import ROWS, mask, max_predictions
+from landscape.data.split import IGNORED
 from landscape.data.text import pack
 from landscape.data.wordpiece import CLS, MASK, SEP, SPECIALS, UNKNOWN, encode, encoded, train
 from landscape.study.examples import TextSpec
@@ -194,7 +195,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch, c
     (tmp_path / "file").touch()
     monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path / "file"))
     assert_same(encoded(CORPUS, 300), first)
-    assert "the vocabulary is not kept: cannot write to" in caplog.text
+    assert "the vocabulary could not be kept: cannot write to" in caplog.text
 
 
 # Packing
@@ -262,7 +263,7 @@ def test_rates_of_masking():
     rng = np.random.default_rng(0)
     tokens = pack(rng.integers(len(SPECIALS), vocabulary, (ROWS + 900) * (length - 2), np.int32), length)
     inputs, targets = mask(tokens, rng, vocabulary)
-    assert slots(length) == 7
+    assert max_predictions(length) == 7
     chosen = targets != IGNORED
     assert (chosen.sum(1) == 6).all()  # 15 % of 40
     trials = int(chosen.sum())
@@ -277,12 +278,6 @@ def test_rates_of_masking():
     counts = np.bincount(inputs["positions"][chosen], minlength=length)
     assert counts[0] == counts[-1] == 0
     assert all(within(count, len(tokens), 0.15) for count in counts[1:-1])
-
-
-def test_ignored_is_that_of_the_loss():
-    from landscape.numerics import loss
-
-    assert loss.IGNORED == IGNORED
 
 
 # Data
@@ -362,7 +357,7 @@ def test_missing_text_says_where_to_place_it(tmp_path):
     for words in ("wiki.train.tokens and wiki.valid.tokens", "WIKITEXT_DIR", "wikitext-103/", "not set", str(prepared)):
         assert words in text
     for act in (lambda: load(TextSpec(name="wikitext-103")), lambda: prepare("wikitext-103")):
-        with pytest.raises(ValueError, match="wikitext-103 is not here"):
+        with pytest.raises(ValueError, match="wikitext-103 was not found"):
             act()
 
 
@@ -382,7 +377,7 @@ def test_text_that_is_not_utf8(wiki, file, content, byte):
 @pytest.mark.parametrize(("split", "texts"), [("training", ("a b c", "a " * 40)), ("validation", ("a " * 40, " \n"))])
 def test_text_too_short_for_one_sequence(wiki, split, texts):
     wiki(*texts)
-    with pytest.raises(ValueError, match=f"its {split} text has [03] tokens; a sequence of length 16 takes 14"):
+    with pytest.raises(ValueError, match=f"the {split} text of wikitext-2 has [03] tokens; .* length 16 takes 14"):
         load(TextSpec(name="wikitext-2", sequence_length=16))
 
 

@@ -24,7 +24,9 @@ MODULES = [
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # A source in one of its usual forms: a place in the paper, a year, or a number of arXiv.
-SOURCE = re.compile(r"\b([Ss]ection|[Ee]quation|Definition|Algorithm|Table|Figure|Appendix) \(?\w|\bA\.\d|\b(18|19|20)\d\d\b|arXiv")
+SOURCE = re.compile(
+    r"\b([Ss]ection|[Ee]quation|Definition|Algorithm|Table|Figure|Appendix) \(?\w|\bA\.\d|\b(18|19|20)\d\d\b|arXiv"
+)
 WORDING = ("bounds", "counted", "decimals", "deviation", "duration", "enumeration", "interval", "why_unranked")
 COMPUTES_NOTHING = {
     "landscape.Layer",

@@ -1,7 +1,7 @@
-"""Where text comes from: WikiText, as prepared by tensorflow-datasets or in its raw files, and Python's own manual.
+"""Where text comes from: WikiText, as prepared by tensorflow-datasets or as raw files, and Python's own manual.
 
-WikiText is Merity et al., "Pointer Sentinel Mixture Models" (2016). Its training and validation texts are the
-official ones.
+WikiText is that of Merity et al., "Pointer Sentinel Mixture Models" (2016), arXiv 1609.07843, with its official
+training and validation texts.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape.data.prepared import Prepared, find, folder
+from landscape.data.prepared import Prepared, data_folder, find
 
 EMBEDDED = "python-docs"
 PREPARED = {"wikitext-2": "wikitext/wikitext-2-v1", "wikitext-103": "wikitext/wikitext-103-v1"}
 RAW = {"train": "wiki.train.tokens", "validation": "wiki.valid.tokens"}
-HELD_OUT = 6  # every sixth topic of the manual, a tenth of its text, is for validation
+HELD_OUT = 6  # every sixth topic of the manual is for validation, which is a tenth of its text
 
 
 class Corpus(NamedTuple):
-    """Lines of text, stripped and none empty."""
+    """Lines of text, without blanks at their ends and without empty lines."""
 
     train: list[str]
     validation: list[str]
 
 
 def names() -> list[str]:
-    """The corpora that are here."""
+    """The names of the corpora that are on this computer."""
     return [EMBEDDED, *(name for name in PREPARED if _raw(name) or _prepared(name))]
 
 
-def describe(name: str) -> str:
-    """What the corpus is and where. Raises ValueError as `read`."""
+def summary_line(name: str) -> str:
+    """What the corpus is and where it lies, in one line. It raises what `locate` raises."""
     if name == EMBEDDED:
         return f"{name}: the reference manual that ships with Python (pydoc_data.topics)"
     place = locate(name)
@@ -42,9 +42,16 @@ def describe(name: str) -> str:
 
 
 def read(name: str) -> Corpus:
-    """The text of one corpus.
+    """The training and the validation text of a corpus.
 
-    Raises ValueError for one that is not here, saying where to place it, and for a file that is not UTF-8.
+    Raises:
+      ValueError: if the corpus is not on this computer, in which case the message says where to place it, or if a file
+        is not UTF-8.
+
+    Example:
+      >>> from landscape.data.corpora import read
+      >>> read("python-docs").validation[0]
+      'The "assert" statement'
     """
     if name == EMBEDDED:
         return _manual()
@@ -53,20 +60,24 @@ def read(name: str) -> Corpus:
 
 
 def locate(name: str) -> Path | Prepared:
-    """The folder of raw files of a WikiText, or else the prepared set. Raises ValueError saying where to place it."""
+    """The folder of a WikiText's raw files, or else its prepared set.
+
+    Raises:
+      ValueError: if neither is on this computer; the message says where to place them.
+    """
     found = _raw(name) or _prepared(name)
     if found is None:
         raise ValueError(
-            f"{name} is not here, and tensorflow-datasets cannot download it: place {' and '.join(RAW.values())} in "
-            f"a folder named by WIKITEXT_DIR, or in {name}/ in that folder (it is "
-            f"{os.environ.get('WIKITEXT_DIR') or 'not set'}), or the prepared set at {folder() / PREPARED[name]}; "
-            f"{EMBEDDED} needs no download"
+            f"{name} was not found, and tensorflow-datasets cannot download it. Place {' and '.join(RAW.values())} in "
+            f"the folder that WIKITEXT_DIR names, which is {os.environ.get('WIKITEXT_DIR') or 'not set'}, or in its "
+            f"folder {name}/; or place the prepared set at {data_folder() / PREPARED[name]}. {EMBEDDED} needs no "
+            "download"
         )
     return found
 
 
 def _raw(name: str) -> Path | None:
-    """`WIKITEXT_DIR/name`, or else WIKITEXT_DIR itself, whichever has the raw files."""
+    """`WIKITEXT_DIR/name` or WIKITEXT_DIR itself, the first that has the raw files."""
     top = os.environ.get("WIKITEXT_DIR")
     places = [Path(top).expanduser() / name, Path(top).expanduser()] if top else []
     return next((place for place in places if all((place / file).is_file() for file in RAW.values())), None)

@@ -1,30 +1,57 @@
-"""BERT's masked language modelling (Devlin et al., 2019, section 3.1 and appendix A.1)."""
+"""The masks of BERT's masked language modelling.
+
+They follow Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2019), arXiv 1810.04805, section
+3.1 and appendix A.1.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Bool, Int
 
-from landscape.data.split import Split
+from landscape.data.split import IGNORED, Split
 from landscape.data.wordpiece import MASK, SPECIALS
 
-IGNORED = -1  # as in landscape.numerics.loss, which imports JAX
-ROWS = 4096  # sequences masked at a time; part of what a seed means
+ROWS = 4096  # sequences masked at a time, to bound memory; another number would give other masks for the same seed
 
 
-def slots(length: int) -> int:
-    """p = ⌈0.15 s⌉: the most positions that are chosen in a sequence of s tokens."""
+def max_predictions(length: int) -> int:
+    """The greatest number p of positions that are masked in a sequence of s tokens: ⌈0.15 s⌉.
+
+    Example:
+      >>> from landscape.data.masking import max_predictions
+      >>> max_predictions(128)
+      20
+    """
     return -(-3 * length // 20)
 
 
-def mask(tokens: np.ndarray, rng: np.random.Generator, vocabulary: int) -> Split:
-    """Hide tokens (n, s) that a model is to predict, in a vocabulary of so many tokens.
+def mask(tokens: Int[np.ndarray, "n s"], rng: np.random.Generator, vocabulary: int) -> Split:
+    """Hide some tokens of each sequence, which a model is to predict.
 
-    Of the m tokens of a sequence that are not special, 15 % (rounded, and at least one) are chosen uniformly;
-    each chosen one becomes [MASK] with probability 0.8, a uniformly random ordinary token with probability 0.1,
-    and stays with probability 0.1.
+    Of the tokens of a sequence that are not special, 15 % (rounded, but at least one) are chosen uniformly. Each
+    chosen token becomes [MASK] with probability 0.8, becomes a uniformly random ordinary token with probability 0.1,
+    and stays as it is with probability 0.1.
 
-    Returns inputs {"tokens": (n, s), "positions": (n, p)}, positions ascending, and targets (n, p): the original
-    tokens there. A sequence with fewer than p chosen positions ends in position 0 with target −1.
+    Args:
+      tokens: the sequences, as numbers below `vocabulary`.
+      rng: the generator of random numbers, which is advanced.
+      vocabulary: how many tokens there are, the special ones included.
+
+    Returns:
+      inputs {"tokens": (n, s), "positions": (n, p)} with ascending positions, and targets (n, p), the original tokens
+      at these positions. A sequence with fewer than p chosen tokens is filled up with position 0 and target `IGNORED`.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.data.masking import mask
+      >>> split = mask(np.full((2, 20), 7), np.random.default_rng(0), vocabulary=100)
+      >>> split.inputs["positions"].shape, split.targets
+      ((2, 3), array([[7, 7, 7],
+             [7, 7, 7]], dtype=int32))
+
+    References:
+      Devlin et al. (2019), arXiv 1810.04805, section 3.1.
     """
     parts = [_masked(tokens[i : i + ROWS], rng, vocabulary) for i in range(0, max(len(tokens), 1), ROWS)]
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in ("tokens", "positions")}
@@ -32,29 +59,34 @@ def mask(tokens: np.ndarray, rng: np.random.Generator, vocabulary: int) -> Split
 
 
 def _masked(tokens: np.ndarray, rng: np.random.Generator, vocabulary: int) -> Split:
-    positions, chosen = _choose(tokens >= len(SPECIALS), rng)
+    positions, chosen = _choose(tokens >= len(SPECIALS), rng)  # n p
     originals = np.take_along_axis(tokens, positions, axis=1)  # n p
-    fate = rng.random(positions.shape)
-    other = rng.integers(len(SPECIALS), vocabulary, positions.shape)
-    shown = np.where(fate < 0.8, MASK, np.where(fate < 0.9, other, originals))
-    hidden = tokens.astype(np.int32)
+    draws = rng.random(positions.shape)  # n p
+    substitutes = rng.integers(len(SPECIALS), vocabulary, positions.shape)  # n p
+    shown = np.where(draws < 0.8, MASK, np.where(draws < 0.9, substitutes, originals))  # n p
+    hidden = tokens.astype(np.int32)  # n s
     rows, _ = np.nonzero(chosen)
     hidden[rows, positions[chosen]] = shown[chosen]
-    targets = np.where(chosen, originals, IGNORED).astype(np.int32)
+    targets = np.where(chosen, originals, IGNORED).astype(np.int32)  # n p
     return Split({"tokens": hidden, "positions": positions.astype(np.int32)}, targets)
 
 
-def _choose(ordinary: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending positions (n, p) of 15 % of the ordinary tokens of each sequence, and which of them count."""
+def _choose(
+    ordinary: Bool[np.ndarray, "n s"], rng: np.random.Generator
+) -> tuple[Int[np.ndarray, "n p"], Bool[np.ndarray, "n p"]]:
+    """Ascending positions of 15 % of the ordinary tokens of each sequence, and which of the positions count.
+
+    Every ordinary token draws a lot in [0, 1); those with the lowest lots are chosen. Special tokens get 2.
+    """
     length = ordinary.shape[1]
-    size = slots(length)
+    size = max_predictions(length)
     counts = ordinary.sum(1)
     counts = np.minimum(np.maximum((3 * counts + 10) // 20, 1), counts)  # n
-    lots = np.where(ordinary, rng.random(ordinary.shape, np.float32), np.float32(2))
+    lots = np.where(ordinary, rng.random(ordinary.shape, np.float32), np.float32(2))  # n s
     lowest = np.argpartition(lots, size - 1, axis=1)[:, :size]  # n p
-    order = np.argsort(np.take_along_axis(lots, lowest, axis=1), axis=1)
-    drawn = np.take_along_axis(lowest, order, axis=1)
-    chosen = np.arange(size) < counts[:, None]
-    ascending = np.sort(np.where(chosen, drawn, length), axis=1)
+    order = np.argsort(np.take_along_axis(lots, lowest, axis=1), axis=1)  # n p
+    drawn = np.take_along_axis(lowest, order, axis=1)  # n p
+    chosen = np.arange(size) < counts[:, None]  # n p
+    ascending = np.sort(np.where(chosen, drawn, length), axis=1)  # n p, those that do not count last
     chosen = ascending < length
     return np.where(chosen, ascending, 0), chosen

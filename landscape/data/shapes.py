@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from landscape.data.digits import NAME as DIGITS
-from landscape.data.masking import slots
+from landscape.data.masking import max_predictions
 from landscape.data.prepared import find
 from landscape.study.examples import DataSpec, Examples, TextSpec
 
@@ -13,10 +13,13 @@ USUAL = {"cifar10": Examples((32, 32, 3), 10, 50000), "cifar100": Examples((32, 
 def image_examples(name: str) -> Examples:
     """What the images of a set look like: digits, a prepared set of tensorflow-datasets, or CIFAR wherever it is.
 
-    Raises ValueError for a set whose metadata are not here.
+    Raises:
+      ValueError: if nothing on this computer describes the set.
 
-    >>> image_examples("digits")
-    Examples(shape=(8, 8, 1), classes=10, labelled=1797, predictions=1)
+    Example:
+      >>> from landscape.data.shapes import image_examples
+      >>> image_examples("digits")
+      Examples(shape=(8, 8, 1), classes=10, labelled=1797, predictions=1)
     """
     if name == DIGITS:
         return Examples((8, 8, 1), 10, 1797)
@@ -28,19 +31,25 @@ def image_examples(name: str) -> Examples:
         shape = tuple(int(size) for size in image["image"]["shape"]["dimensions"])
         return Examples(shape, int(label["classLabel"]["numClasses"]), prepared.sizes["train"])  # type: ignore[union-attr]
     except (AttributeError, KeyError, ValueError):
-        raise ValueError(f"the shape of the images in {name!r} is not known here") from None
+        raise ValueError(f"the shape of the images in {name!r} is unknown: no such set is prepared here") from None
 
 
 def examples_of(data: DataSpec) -> Examples:
     """What the examples of a specification look like.
 
-    The sequences of text are counted as its specification does: 0 where it takes all that there are. Raises ValueError
-    as `image_examples` does.
+    How many sequences a text has is not known before it is loaded: `labelled` is the number that the specification asks
+    for, or 0 where it takes them all.
 
-    >>> examples_of(TextSpec(name="python-docs", sequence_length=20, vocabulary=300, train_size=8))
-    Examples(shape=(20,), classes=300, labelled=8, predictions=3)
+    Raises:
+      ValueError: if nothing on this computer describes the images.
+
+    Example:
+      >>> from landscape.data.shapes import examples_of
+      >>> from landscape.study.examples import TextSpec
+      >>> examples_of(TextSpec(name="python-docs", sequence_length=20, vocabulary=300, train_size=8))
+      Examples(shape=(20,), classes=300, labelled=8, predictions=3)
     """
     if isinstance(data, TextSpec):
         length = data.sequence_length
-        return Examples((length,), data.vocabulary, data.train_size or 0, slots(length))
+        return Examples((length,), data.vocabulary, data.train_size or 0, max_predictions(length))
     return image_examples(data.name)

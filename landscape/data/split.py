@@ -6,29 +6,38 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from landscape.study.examples import DataSpec
+
+IGNORED = -1  # a target that does not count: padding of a list of masked positions
 
 
 class Split(NamedTuple):
     """Examples along the first axis.
 
-    inputs: an array (examples, ...), or for masked text {"tokens": (examples, s), "positions": (examples, p)}.
-    targets: integers, (examples,) or (examples, p) for the masked positions, where −1 does not count.
+    Attributes:
+      inputs: an array (examples, ...), or for masked text {"tokens": (examples, s), "positions": (examples, p)}.
+      targets: classes (examples,), or for masked text the tokens (examples, p) at the masked positions, where
+        `IGNORED` does not count.
     """
 
     inputs: Any
-    targets: np.ndarray
+    targets: Int[np.ndarray, examples * p]
 
     def __len__(self) -> int:
         return len(self.targets)
 
 
 class Data(NamedTuple):
-    """Training and validation examples, and how many classes (or vocabulary entries) there are.
+    """The examples of a study.
 
-    remask: for text, the training examples in the same order with masks drawn anew, one call an epoch;
-    None for images.
+    Attributes:
+      train: what the networks are trained on; the walks and the proxies take a batch of it.
+      validation: what performance is measured on.
+      classes: how many classes there are, or how many tokens the vocabulary has.
+      remask: for text, a function that returns the training examples in the same order with new masks, called once an
+        epoch; None for images.
     """
 
     train: Split
@@ -37,10 +46,25 @@ class Data(NamedTuple):
     remask: Callable[[np.random.Generator], Split] | None = None
 
 
-def divide(count: int, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Disjoint rows out of `count` for validation and for training, drawn by the seed: validation first.
+def divide(count: int, spec: DataSpec) -> tuple[Int[np.ndarray, " validation"], Int[np.ndarray, " train"]]:
+    """Disjoint rows of a set for validation and for training, drawn by the seed of the specification.
 
-    Raises ValueError where the specification asks for more than there are.
+    Args:
+      count: how many examples the set has.
+      spec: how many of them to draw, and the seed.
+
+    Returns:
+      The rows for validation, which are drawn first, and those for training.
+
+    Raises:
+      ValueError: if the specification asks for more examples than there are.
+
+    Example:
+      >>> from landscape.data.split import divide
+      >>> from landscape.study.examples import DataSpec
+      >>> validation, train = divide(5, DataSpec(validation_size=2))
+      >>> sorted([*validation.tolist(), *train.tolist()])
+      [0, 1, 2, 3, 4]
     """
     wanted = spec.validation_size + (spec.train_size or 1)
     if wanted > count:

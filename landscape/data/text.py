@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from jaxtyping import Int
 
 from landscape.data.corpora import read
 from landscape.data.masking import mask
@@ -14,17 +15,20 @@ from landscape.study.examples import TextSpec
 
 
 def load(spec: TextSpec) -> Data:
-    """Sequences drawn by the seed from the training text and from the validation text, with fixed masks.
+    """Masked sequences of a specification, drawn by its seed from the training text and from the validation text.
 
-    `Data.remask` draws the training masks anew. Raises ValueError for a corpus that is not here, a text too
-    short for one sequence, and more training sequences than there are.
+    The masks are fixed; `Data.remask` draws new ones for the training sequences.
+
+    Raises:
+      ValueError: if the corpus is not on this computer, if a text is too short for one sequence, or if there are fewer
+        training sequences than the specification asks for.
     """
     corpus = encoded(read(spec.name), spec.vocabulary)
     train, validation = (pack(tokens, spec.sequence_length) for tokens in (corpus.train, corpus.validation))
     for text, tokens, sequences in (("training", corpus.train, train), ("validation", corpus.validation, validation)):
         if len(sequences) == 0:
             raise ValueError(
-                f"{spec.name}: its {text} text has {len(tokens)} tokens; a sequence of length "
+                f"the {text} text of {spec.name} has {len(tokens)} tokens; a sequence of length "
                 f"{spec.sequence_length} takes {spec.sequence_length - 2}"
             )
     if (spec.train_size or 1) > len(train):
@@ -40,8 +44,21 @@ def load(spec: TextSpec) -> Data:
     return Data(remask(rng), fixed, corpus.vocabulary, remask)
 
 
-def pack(tokens: np.ndarray, length: int) -> np.ndarray:
-    """Tokens (tokens,) as sequences (n, length) of [CLS], length − 2 tokens and [SEP]; the tail is left out."""
+def pack(tokens: Int[np.ndarray, " tokens"], length: int) -> Int[np.ndarray, "n {length}"]:
+    """A text as sequences of equal length: [CLS], length − 2 tokens and [SEP].
+
+    The tokens that do not fill a last sequence are left out.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.data.text import pack
+      >>> pack(np.array([10, 11, 12, 13, 14]), length=4)
+      array([[ 2, 10, 11,  3],
+             [ 2, 12, 13,  3]])
+
+    References:
+      Devlin et al. (2019), arXiv 1810.04805, section 3.1, for [CLS] and [SEP].
+    """
     inner = length - 2
-    body = tokens[: len(tokens) // inner * inner].reshape(-1, inner)
+    body = tokens[: len(tokens) // inner * inner].reshape(-1, inner)  # n length-2
     return np.pad(body, ((0, 0), (1, 1)), constant_values=((0, 0), (CLS, SEP)))

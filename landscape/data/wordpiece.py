@@ -1,7 +1,7 @@
-"""WordPiece: a vocabulary of words and parts of words, trained on a text, and the text in its tokens.
+"""WordPiece: a vocabulary of words and parts of words, trained on a text, and the text as numbers of its tokens.
 
-Both are kept in `.tokenizers/` of the cache, under a hash of the text and of all that decides the outcome.
-The normalisation is that of the uncased BERT (Devlin et al., 2019).
+Both are kept in the folder `.tokenizers/` of the cache, under a hash of the text and of everything else that decides
+the outcome. Words are normalised as by the uncased BERT (Devlin et al., 2019, arXiv 1810.04805, section 4).
 """
 
 from __future__ import annotations
@@ -14,41 +14,52 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Int32
 
 from landscape.data.corpora import Corpus
+from landscape.store.places import cache_folder
+from landscape.store.sealed import DamagedEntry, Unwritable, discard, read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SPECIALS = ("[PAD]", "<unk>", "[CLS]", "[SEP]", "[MASK]")  # `<unk>` is WikiText's own mark
 UNKNOWN, CLS, SEP, MASK = 1, 2, 3, 4
-RECIPE = 1  # raise it whenever the same text would give other tokens
-LINES = 4096  # encoded at a time
+RECIPE = 1  # part of the hash: to be raised whenever a change of this file gives the same text other tokens
+LINES = 4096  # encoded at a time, so that memory holds few of the library's encodings, which are far larger
 
 log = logging.getLogger(__name__)
 
 
 class Encoded(NamedTuple):
-    """Token numbers (tokens,) of the training and the validation text, and the tokenizer that made them."""
+    """A corpus as numbers of tokens.
+
+    Attributes:
+      tokenizer: what the numbers were made by.
+      train: the training text.
+      validation: the validation text.
+    """
 
     tokenizer: Tokenizer
-    train: np.ndarray
-    validation: np.ndarray
+    train: Int[np.ndarray, " tokens"]
+    validation: Int[np.ndarray, " tokens"]
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens there are; the first `len(SPECIALS)` are special."""
+        """The number of tokens; the first `len(SPECIALS)` of them are special."""
         return self.tokenizer.get_vocab_size()
 
 
 def encoded(corpus: Corpus, size: int) -> Encoded:
-    """The corpus in tokens, with a vocabulary of at most `size` trained on its training text.
+    """A corpus as numbers of tokens, in a vocabulary that is trained on its training text.
 
-    Comes from the cache where it is there and intact; a cache that cannot be written to costs time only.
+    It is read from the cache if it is there and intact. If the cache cannot be written to, a warning is logged and the
+    vocabulary is trained again the next time.
+
+    Args:
+      corpus: the text.
+      size: the greatest number of tokens in the vocabulary.
     """
-    from landscape.store.places import cache_folder
-    from landscape.store.sealed import DamagedEntry, Unwritable, discard, read_sealed, write_sealed
-
     key = _key(corpus, size)
     folder = cache_folder() / ".tokenizers" / key
     if folder.exists():
@@ -61,15 +72,24 @@ def encoded(corpus: Corpus, size: int) -> Encoded:
     try:
         write_sealed(folder, _packed(outcome), {"key": key, "tokenizers": version("tokenizers")})
     except Unwritable as error:
-        log.warning("the vocabulary is not kept: %s", error)
+        log.warning("the vocabulary could not be kept: %s", error)
     return outcome
 
 
 def train(lines: list[str], size: int) -> Tokenizer:
-    """A WordPiece tokenizer of at most `size` tokens, but of no fewer than the characters of the text.
+    """A WordPiece tokenizer with at most `size` tokens, or as many as the text has characters if these are more.
 
-    The trainer numbers continuations (`##a`) in the order of a hash table and breaks ties by number; fixing
-    their numbers first makes the same text give the same vocabulary in every process.
+    The library's trainer numbers continuations (`##a`) in the order of a hash table, and breaks ties by number. Their
+    numbers are fixed first, so that the same text gives the same vocabulary in every process.
+
+    Example:
+      >>> from landscape.data.wordpiece import encode, train
+      >>> tokenizer = train(["a loss", "a loss landscape"], size=40)
+      >>> tokenizer.decode(encode(tokenizer, ["a landscape"]).tolist())
+      'a landscape'
+
+    References:
+      Wu et al., "Google's Neural Machine Translation System" (2016), arXiv 1609.08144, section 4.1.
     """
     lines = [line.replace(SPECIALS[UNKNOWN], " ") for line in lines]
     words = sorted({word for line in lines for word in line.split()})
@@ -82,7 +102,7 @@ def _continues(token: str) -> bool:
 
 
 def _trained(lines: list[str], size: int, first: tuple[str, ...]) -> dict[str, int]:
-    """Numbers by token; `first` get the first ones."""
+    """A vocabulary that is trained on lines of text: the number of each token. Those of `first` have the first ones."""
     from tokenizers.trainers import WordPieceTrainer
 
     tokenizer = _tokenizer({})
@@ -103,15 +123,15 @@ def _tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, lines: list[str]) -> np.ndarray:
-    """The token numbers of all lines, one after the other: (tokens,)."""
+def encode(tokenizer: Tokenizer, lines: list[str]) -> Int32[np.ndarray, " tokens"]:
+    """The numbers of the tokens of all lines, one line after the other."""
     batches = (lines[start : start + LINES] for start in range(0, len(lines), LINES))
     encodings = chain.from_iterable(tokenizer.encode_batch_fast(batch, add_special_tokens=False) for batch in batches)
     return np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32)
 
 
 def _key(corpus: Corpus, size: int) -> str:
-    """16 hexadecimal digits of the text and of what decides its tokens."""
+    """A hash, in 16 hexadecimal digits, of the text and of everything else that decides its tokens."""
     digest = hashlib.sha256(f"{RECIPE} {version('tokenizers')} {size}".encode())
     for lines in corpus:
         for line in lines:

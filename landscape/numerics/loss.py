@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from landscape.data.split import IGNORED
+
 # The unit in which probabilities are summed. Normal float32 numbers go from 2**-126 to 2**128, so that a probability is
 # kept down to 2**-183 in this unit: a smaller one adds at most 2**-55 to 1 + Σ p·(exp(c) − 1), whatever finite exp(c)
 # it meets. At the other end sums stay finite up to 2**71, 49 nats, from where the difference of two losses is exact.
@@ -17,7 +19,6 @@ UNIT = 2.0**-57
 # the difference of two losses gives to more digits.
 CANCELLING = 0.9
 
-IGNORED = -1  # a target that does not count: padding of a list of masked positions
 BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
 
 

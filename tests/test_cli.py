@@ -134,8 +134,8 @@ def test_output_need_not_be_utf8(computed: Computed) -> None:
 def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
     first, second = (dataset_of(computed, which).drop_vars(TIMES) for which in range(2))
     for dataset in (first, second):
-        for told in ("computed", "seconds"):
-            del dataset.attrs[told]
+        for changing in ("computed", "seconds"):
+            del dataset.attrs[changing]
     xr.testing.assert_identical(first, second)
 
 
@@ -199,7 +199,7 @@ def test_list_names_presets_results_and_damage(computed: Computed, capsys: pytes
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]} == set(rows)
 
 
-def test_list_tells_of_a_study_that_was_begun(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_list_names_a_study_that_was_begun(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     study = preset("digits-mlp").scaled(seeds=2)
     Store(tmp_path).parts(study).write("seed0-base", empty(study).isel(seed=[0]), {})
     assert main(["list", "--json", "--cache", str(tmp_path)]) == 0
@@ -415,6 +415,8 @@ def test_run_on_a_scheduler(computed: Computed, address: str, tmp_path: Path, ca
     assert main(arguments) == 0
     path = json.loads(capsys.readouterr().out)["path"]
     assert np.isnan(Store(tmp_path).open(path).barrier).all()
+    assert main(arguments) == 0  # it is stored now
+    assert json.loads(capsys.readouterr().out)["path"] == path
 
 
 def test_failure_on_a_scheduler(
@@ -473,7 +475,7 @@ def test_a_report_is_html(computed: Computed, tmp_path: Path, capsys: pytest.Cap
     assert ".html" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_data_tells_what_is_here_and_what_is_missing(
+def test_data_says_what_is_here_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))

@@ -18,7 +18,11 @@ from landscape.store.sealed import Unwritable
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
 
 PRESET = "a preset, as `list` shows it, or the path of a study's TOML file"
-STORED = f"{PRESET} or of a result's NetCDF file, or at least the first four digits of a key"
+CACHE = "the folder of stored results (default: LANDSCAPE_CACHE, or cache/ of a checkout, or your own cache directory)"
+STORED = (
+    "a name, as `list` shows it, or the path of a study's TOML file or of a result's NetCDF file, or the first four or "
+    "more digits of a key"
+)
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -61,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (_add_list, _add_run, _add_show, _add_export, _add_report, _add_data, _add_gallery, _add_engine):
         command = add(subparsers)
-        command.add_argument("--cache", metavar="DIR", help="where results are stored (default: LANDSCAPE_CACHE)")
+        command.add_argument("--cache", metavar="DIR", help=CACHE)
     return top
 
 
@@ -146,5 +150,5 @@ def _add_engine(subparsers: Subparsers) -> argparse.ArgumentParser:
 
 
 def _add_metric_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--q", type=float, default=0.4, help="the quantile that sets λ, from 0 to 1 (default: 0.4)")
+    command.add_argument("--q", type=float, default=0.4, help="the quantile that sets λ, between 0 and 1 (default: 0.4)")
     command.add_argument("--n", type=int, help="how many steps of each walk count (default: all of them)")

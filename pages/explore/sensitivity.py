@@ -64,5 +64,5 @@ show.definition(
     r"\tau\left(M_0(q, n), G^*_T\right), \qquad \lambda = B^*_q[1 : n]",
     "section 4.5, A.2.2, figure 6",
     "The values for a smaller n come from the first n steps of the same walk. The paper's grid has q ∈ {0.05, 0.1, "
-    "0.2, 0.4} and n ∈ {50, 100, 250, 500, 1000}. Ties, such as those at the ceiling 1 − q, lower Kendall's τ_b.",
+    "0.2, 0.4} and n ∈ {50, 100, 250, 500, 1000}. Ties, such as those at the ceiling 1 − q, lower Kendall's $\\tau_b$.",
 )

@@ -150,5 +150,7 @@ def _add_engine(subparsers: Subparsers) -> argparse.ArgumentParser:
 
 
 def _add_metric_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--q", type=float, default=0.4, help="the quantile that sets λ, between 0 and 1 (default: 0.4)")
+    command.add_argument(
+        "--q", type=float, default=0.4, help="the quantile that sets λ, between 0 and 1 (default: 0.4)"
+    )
     command.add_argument("--n", type=int, help="how many steps of each walk count (default: all of them)")

@@ -91,7 +91,7 @@ with st.expander("Definitions of the predictors (A.2.3)"):
 show.definition(
     r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}",
     "section 4.1, figures 2 and 7, table 4",
-    "Bars are means over seeds with 95 % Student's t intervals, cut off at −1 and 1. τ is Kendall's $\\tau_b$: ties, such as "
-    "candidates at the ceiling of M₀ or scores that exact widening does not change, count neither for nor against. In "
-    "the table, n is the number of permutations and s the number of training steps per epoch.",
+    "Bars are means over seeds with 95 % Student's t intervals, cut off at −1 and 1. τ is Kendall's $\\tau_b$: ties, "
+    "such as candidates at the ceiling of M₀ or scores that exact widening does not change, count neither for nor "
+    "against. In the table, n is the number of permutations and s the number of training steps per epoch.",
 )

@@ -55,8 +55,8 @@ show.definition(
     "sections 4.1 and 4.3, figure 3",
     "t counts epochs after the expansion. SoTL-E is the sum of an epoch's training losses; the correlation shown is "
     "that of −SoTL-E, since a small sum predicts a large gain (Ru et al., 2021), and it is undefined at t = 0. A thick "
-    "line shows $M_t$ at the chosen q, thin lines at the paper's values of q. A is validation accuracy in percent or, as "
-    "in the paper for language models, −log(validation loss); perplexity is exp(validation loss) over masked tokens. "
-    "Relative to itself at epoch 1, a candidate's metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾), with λ the q-quantile of its own "
-    "barriers at epoch 1 (A.2.7, figure 11). The rank correlation always uses the metric relative to the base.",
+    "line shows $M_t$ at the chosen q, thin lines at the paper's values of q. A is validation accuracy in percent or, "
+    "as in the paper for language models, −log(validation loss); perplexity is exp(validation loss) over masked "
+    "tokens. Relative to itself at epoch 1, a candidate's metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾), with λ the q-quantile of its "
+    "own barriers at epoch 1 (A.2.7, figure 11). The rank correlation always uses the metric relative to the base.",
 )

@@ -26,5 +26,7 @@ def _explain_one(fault: ErrorDetails) -> str:
     path = fault["loc"]
     place = ".".join(str(part) for i, part in enumerate(path) if i != TAGS.get(str(path[0]))) or "study"
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "too_short":
+        message = f"needs at least {fault['ctx']['min_length']} entry"
     shown = "" if isinstance(fault["input"], dict) else f" (given {fault['input']!r})"
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"

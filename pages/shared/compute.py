@@ -31,11 +31,12 @@ def own() -> None:
     st.header("A study of your own", anchor="own")
     try:
         study = form.study()
+        size = growth(study)
     except ValueError as error:
         st.error(str(error))
         return
     label, known = library.label(study), study.key in Store()
-    st.markdown(f"{growth(study)} {price(study)}")
+    st.markdown(f"{size} {price(study)}")
     st.button(
         f"Open {label}, which is computed" if known else f"Start {label}",
         key="start-own",

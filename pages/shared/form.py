@@ -10,9 +10,11 @@ import streamlit as st
 from landscape.data import available
 from landscape.data.shapes import image_examples
 from landscape.study import Study, validated
+from pages.shared import model_form
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices, Control, Number, Text
 
+WIDENINGS = "Each is a width of the layer such as 12, or a factor such as ×1.5; separate them by commas."
 VALIDATION = 10_000  # images at most: Table 1; a smaller set leaves 1000 for training
 
 
@@ -34,17 +36,20 @@ def content() -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
         data = checked("data", Choices("Data set", images(), "digits"))
-        model, group, expansions = _network()
+        spec = model_form.draw()
+        groups = list(spec.group_sizes())
+        group = checked("group", Choices("Layer to expand and to permute", groups, groups[0]))
+        widenings = expansions(checked("expand", Text("Candidates", "×1.25, ×1.5, ×2, ×3", WIDENINGS)))
     with right:
         sizes = _sizes(data)
     found = image_examples(data)
     batch = min(sizes["train"], 512 if sizes["train"] >= VALIDATION else 100)
     return {
-        "name": f"{data.replace('/', '-')}-{model['kind']}",
-        "title": f"{data}, {model['kind'].upper()}, {group} expanded",
+        "name": f"{data.replace('/', '-')}-{spec.kind}",
+        "title": f"{data}, {model_form.title(spec)}, {group} expanded",
         "data": {"name": data, "train_size": sizes["train"], "validation_size": _validation(found.labelled)},
-        "model": model,
-        "candidates": [[{"widen": group} | expansion] for expansion in expansions],
+        "model": spec.model_dump(mode="json"),
+        "candidates": [[{"widen": group} | widening] for widening in widenings],
         "training": {
             "batch_size": batch,
             "base_epochs": sizes["base_epochs"],
@@ -65,25 +70,6 @@ def study() -> Study:
     return validated(content())
 
 
-def _network() -> tuple[dict[str, Any], str, list[dict[str, float]]]:
-    kind = checked("network", Choices("Base model", ("mlp", "cnn"), "mlp", "MLP or CNN (Table 2).", True))
-    if kind == "mlp":
-        hidden = numbers("Hidden units", checked("hidden", Text("Hidden units, a number a layer", "6")))
-        model: dict[str, Any] = {"kind": kind, "hidden": hidden}
-        groups = [f"hidden{i}" for i in range(1, len(hidden) + 1)]
-    else:
-        channels = numbers("Channels", checked("channels", Text("Channels, a number a convolution", "8, 32")))
-        dense = numbers("Dense units", checked("dense", Text("Dense units, a number a layer", "256")))
-        model = {"kind": kind, "channels": channels, "dense": dense}
-        groups = [f"conv{i}" for i in range(1, len(channels) + 1)]
-        groups += [f"dense{i}" for i in range(1, len(dense) + 1)]
-    if not groups:
-        raise ValueError("The model needs at least one hidden layer.")
-    group = checked("group", Choices("Layer to expand and to permute", groups, groups[0]))
-    text = checked("expand", Text("Candidates: widths (8, 12) or factors (×1.5, ×2)", "7, 8, 10, 12, 18"))
-    return model, group, expansions(text)
-
-
 def _sizes(data: str) -> dict[str, int]:
     count = image_examples(data).labelled
     largest = count - _validation(count)
@@ -99,14 +85,6 @@ def _sizes(data: str) -> dict[str, int]:
 
 def _validation(count: int) -> int:
     return min(VALIDATION, count - 1000)
-
-
-def numbers(words: str, text: str) -> list[int]:
-    """Whole numbers separated by commas or blanks. Raises ValueError that names the one that is none."""
-    parts = re.split(r"[,;\s]+", text.strip())
-    if wrong := [part for part in parts if part and not part.isdecimal()]:
-        raise ValueError(f"{words}: {wrong[0]!r} is no whole number; write them as 64, 32.")
-    return [int(part) for part in parts if part]
 
 
 def expansions(text: str) -> list[dict[str, float]]:

@@ -121,6 +121,7 @@ class Text(NamedTuple):
 
     label: str
     default: str
+    help: str | None = None
 
     @property
     def allowed(self) -> str:
@@ -133,7 +134,7 @@ class Text(NamedTuple):
 
     def draw(self, name: str) -> str:
         """Draw the widget."""
-        return st.text_input(self.label, self.default, key=name, bind="query-params")
+        return st.text_input(self.label, self.default, key=name, help=self.help, bind="query-params")
 
 
 class Several(NamedTuple):

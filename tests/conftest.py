@@ -1,4 +1,4 @@
-"""Shapes and types of the computing packages are checked while tests run, and only then."""
+"""Shapes and types of the modules that compute with arrays are checked while tests run, and only then."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import warnings
 from jaxtyping import install_import_hook
 
 CHECKED = (
+    "analysis.bootstrap",
+    "analysis.plane",
     "barriers.by_activations",
     "barriers.by_networks",
     "barriers.interpolation",
     "barriers.walk",
     "barriers.weight_matching",
+    "data.images",
+    "data.masking",
+    "data.split",
+    "data.text",
+    "data.wordpiece",
     "jobs.measurements",
     "models.prng",
     "numerics.loss",

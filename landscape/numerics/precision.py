@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import jaxlib
 import numpy as np
 
+from landscape._xla import warn_without_flag
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -24,6 +26,7 @@ SHAPE = (2, 2**15, 3)  # the second half came out wrong
 @cache
 def check_sums() -> None:
     """Raises RuntimeError where a jitted weighted sum is wrong; tried once a process, in a tenth of a second."""
+    warn_without_flag()
     x = np.linspace(0, 1, np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
     weights = np.linspace(1, 2, x[0].size, dtype=np.float32).reshape(SHAPE[1:])
     summed = jax.jit(lambda x, weights: jnp.log(jnp.sum(weights * jnp.exp(x), axis=-1)))(x, weights)

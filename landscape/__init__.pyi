@@ -5,6 +5,7 @@ from .barriers.interpolation import interpolate
 from .barriers.midpoint import midpoint_barriers
 from .barriers.walk import compose, draw_swaps, permute
 from .barriers.weight_matching import match
+from .data import Examples, ImageSet, register_images
 from .jobs.local import run
 from .models.cut import Cut
 from .models.net2net import deepen, widen
@@ -18,7 +19,9 @@ from .study.study import Study, from_toml
 __all__ = [
     "Axis",
     "Cut",
+    "Examples",
     "Group",
+    "ImageSet",
     "Layer",
     "ModelSpec",
     "Predictor",
@@ -40,6 +43,7 @@ __all__ = [
     "preset",
     "presets",
     "proxies",
+    "register_images",
     "register_model",
     "register_proxy",
     "run",

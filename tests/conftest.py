@@ -1,9 +1,11 @@
-"""Shapes and types of the modules that compute with arrays are checked while tests run, and only then."""
+"""Shapes and types of the modules that compute are checked while tests run; what a test registers is forgotten."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 
+import pytest
 from jaxtyping import install_import_hook
 
 CHECKED = (
@@ -29,3 +31,17 @@ CHECKED = (
 
 with warnings.catch_warnings():
     install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")
+
+from landscape.data.registry import IMAGE_SETS  # noqa: E402
+from landscape.study.kinds import KINDS  # noqa: E402
+from landscape.study.predictors import PREDICTORS  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Kinds of models, predictors and data sets as they were before the test."""
+    before = [(registry, dict(registry)) for registry in (KINDS, PREDICTORS, IMAGE_SETS)]
+    yield
+    for registry, content in before:
+        registry.clear()
+        registry.update(content)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from prepared_sets import TEXT, write_images, write_set
 
-from landscape.data import available, catalogue, load, prepare, status
+from landscape.data import Examples, ImageSet, available, catalogue, load, prepare, register_images, status
 from landscape.data.images import moments
 from landscape.data.split import divide
 from landscape.study.examples import DataSpec
@@ -305,3 +305,41 @@ def test_cifar100_says_how_many_there_are():
     assert len(set(data.train.targets)) > 50
     with pytest.raises(ValueError, match="cifar100 has 10000 examples; 40000 for training and 10000"):
         load(DataSpec(name="cifar100", train_size=40000, validation_size=10000))
+
+
+def test_a_registered_set_is_a_data_set_like_any_other():
+    images = np.arange(40 * 3 * 3, dtype=np.float64).reshape(40, 3, 3, 1)
+    labels = np.arange(40) % 4
+    ours = ImageSet(read=lambda: (images, labels), examples=Examples((3, 3, 1), 4, 40), summary="40 images")
+    register_images("ours", ours)
+    assert "ours" in available()
+    assert status("ours") == (True, "ours: 40 images")
+    data = load(DataSpec(name="ours", train_size=30, validation_size=10))
+    assert data.classes == 4
+    rows = np.concatenate([data.validation.inputs, data.train.inputs])[:, 0, 0, 0].astype(int) // 9
+    np.testing.assert_array_equal(np.sort(rows), np.arange(40))
+    np.testing.assert_array_equal(np.concatenate([data.validation.targets, data.train.targets]), labels[rows])
+
+
+@pytest.mark.parametrize("name", ["digits", "wikitext-2"])
+def test_a_name_that_is_taken_is_refused(name):
+    ours = ImageSet(read=lambda: None, examples=Examples((3, 3, 1), 4, 40), summary="")
+    with pytest.raises(ValueError, match=f"'{name}' is known already"):
+        register_images(name, ours)
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "message"),
+    [
+        ((39, 3, 3, 1), np.zeros(39, int), r"shape \(39, 3, 3, 1\)"),
+        ((40, 3, 3), np.zeros(40, int), r"promises \(40, 3, 3, 1\)"),
+        ((40, 3, 3, 1), np.full(40, 4), "from 0 to 3; it has 4"),
+        ((40, 3, 3, 1), np.full(40, -1), "from 0 to 3; it has -1"),
+        ((40, 3, 3, 1), np.zeros(40), "labels of type float64"),
+    ],
+)
+def test_arrays_that_are_not_as_promised_are_refused(shape, labels, message):
+    ours = ImageSet(read=lambda: (np.zeros(shape), labels), examples=Examples((3, 3, 1), 4, 40), summary="")
+    register_images("ours", ours)
+    with pytest.raises(ValueError, match=message):
+        load(DataSpec(name="ours", validation_size=5))

@@ -29,6 +29,8 @@ SOURCE = re.compile(
 )
 WORDING = ("bounds", "counted", "decimals", "deviation", "duration", "enumeration", "interval", "why_unranked")
 COMPUTES_NOTHING = {
+    "landscape.Examples",
+    "landscape.ImageSet",
     "landscape.Layer",
     "landscape.ModelSpec",
     "landscape.Study",
@@ -37,6 +39,7 @@ COMPUTES_NOTHING = {
     "landscape.preset",
     "landscape.presets",
     "landscape.run",
+    "landscape.register_images",
     "landscape.register_model",
     "landscape.register_proxy",
     "landscape.analysis.cost.linear_layers",

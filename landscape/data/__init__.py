@@ -5,12 +5,25 @@ Packages that are slow to import, as scikit-learn, are imported when a set is lo
 
 from __future__ import annotations
 
-from landscape.data import digits, images, text
+from landscape.data import digits as digits  # registers itself
+from landscape.data import images, registry, text
 from landscape.data.catalogue import Status, available, prepare, status
+from landscape.data.registry import IMAGE_SETS, ImageSet, register_images
 from landscape.data.split import Data, Split
-from landscape.study.examples import DataSpec, TextSpec
+from landscape.study.examples import DataSpec, Examples, TextSpec
 
-__all__ = ["Data", "Split", "Status", "available", "load", "prepare", "status"]
+__all__ = [
+    "Data",
+    "Examples",
+    "ImageSet",
+    "Split",
+    "Status",
+    "available",
+    "load",
+    "prepare",
+    "register_images",
+    "status",
+]
 
 
 def load(spec: DataSpec) -> Data:
@@ -41,4 +54,4 @@ def load(spec: DataSpec) -> Data:
     """
     if isinstance(spec, TextSpec):
         return text.load(spec)
-    return digits.load(spec) if spec.name == digits.NAME else images.load(spec)
+    return registry.load(spec) if spec.name in IMAGE_SETS else images.load(spec)

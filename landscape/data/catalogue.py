@@ -7,8 +7,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from landscape.data import corpora, digits, images
+from landscape.data import corpora, images
 from landscape.data.prepared import data_folder, find
+from landscape.data.registry import IMAGE_SETS
 from landscape.study.examples import TEXTS
 
 
@@ -32,7 +33,7 @@ def available() -> list[str]:
       >>> available()[:2]
       ['digits', 'python-docs']
     """
-    return [digits.NAME, *corpora.names(), *images.names()]
+    return [*IMAGE_SETS, *corpora.names(), *images.names()]
 
 
 def status(name: str) -> Status:
@@ -50,8 +51,8 @@ def status(name: str) -> Status:
 
 
 def _summary_line(name: str) -> str:
-    if name == digits.NAME:
-        return digits.SUMMARY_LINE
+    if name in IMAGE_SETS:
+        return f"{name}: {IMAGE_SETS[name].summary}"
     return corpora.summary_line(name) if name in TEXTS else images.summary_line(name)
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from landscape.data.split import Data, Split, divide
-from landscape.study.examples import DataSpec
-
-NAME = "digits"
-SUMMARY_LINE = "digits: 1,797 images of 8×8×1 in 10 classes, part of scikit-learn"
+from landscape.data.registry import ImageSet, register_images
+from landscape.study.examples import Examples
 
 
-def load(spec: DataSpec) -> Data:
-    """The digits of a specification: images (examples, 8, 8, 1) with pixels from 0 to 1, and their labels.
-
-    Raises:
-      ValueError: if the specification asks for more than 1,797 examples.
-    """
+def read() -> tuple[Float[np.ndarray, "1797 8 8 1"], Int[np.ndarray, " 1797"]]:
+    """The images, with pixels from 0 to 1, and their labels."""
     from sklearn.datasets import load_digits  # takes 0.5 s to import
 
     pixels, labels = load_digits(return_X_y=True)  # examples 64, from 0 to 16
-    images, labels = (pixels / 16).reshape(-1, 8, 8, 1).astype(np.float32), labels.astype(np.int32)
-    validation, train = (Split(images[rows], labels[rows]) for rows in divide(len(labels), spec))
-    return Data(train, validation, 10)
+    return (pixels / 16).reshape(-1, 8, 8, 1).astype(np.float32), labels.astype(np.int32)
+
+
+register_images(
+    "digits",
+    ImageSet(
+        read=read,
+        examples=Examples((8, 8, 1), 10, 1797),
+        summary="1,797 images of 8×8×1 in 10 classes, part of scikit-learn",
+    ),
+)

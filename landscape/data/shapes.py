@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from landscape.data.digits import NAME as DIGITS
 from landscape.data.masking import max_predictions
 from landscape.data.prepared import find
+from landscape.data.registry import IMAGE_SETS
 from landscape.study.examples import DataSpec, Examples, TextSpec
 
 USUAL = {"cifar10": Examples((32, 32, 3), 10, 50000), "cifar100": Examples((32, 32, 3), 100, 50000)}
 
 
 def image_examples(name: str) -> Examples:
-    """What the images of a set look like: digits, a prepared set of tensorflow-datasets, or CIFAR wherever it is.
+    """What the images of a set look like: a registered or a prepared one, or CIFAR even where it is not prepared.
 
     Raises:
       ValueError: if nothing on this computer describes the set.
@@ -21,8 +21,8 @@ def image_examples(name: str) -> Examples:
       >>> image_examples("digits")
       Examples(shape=(8, 8, 1), classes=10, labelled=1797, predictions=1)
     """
-    if name == DIGITS:
-        return Examples((8, 8, 1), 10, 1797)
+    if name in IMAGE_SETS:
+        return IMAGE_SETS[name].examples
     prepared = find(name)
     if prepared is None and name in USUAL:
         return USUAL[name]

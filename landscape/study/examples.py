@@ -19,7 +19,10 @@ class Examples(NamedTuple):
         classes: the length of one vector of logits; for text the size of the vocabulary.
         labelled: how many examples with labels there are for training and validation together; 0 where that is known
             only once they are loaded.
-        predictions: how many vectors of logits one example gets: 1 of an image, one a masked token of a sequence.
+        predictions: how many vectors of logits one example gets: 1 for an image, one per masked token of a sequence.
+
+    >>> Examples(shape=(32, 32, 3), classes=10, labelled=50_000).predictions
+    1
     """
 
     shape: tuple[int, ...]

@@ -5,11 +5,16 @@ import numpy as np
 import pytest
 from flax import nnx
 from networks import GROUPS, SPECS, batch, forward, outputs, plain, trained
+from trained import SPECS as KINDS_OF_SPECS
 
 from landscape.models.chain import max_pool
 from landscape.models.functional import split
 from landscape.models.net2net import deepen
-from landscape.study.kinds import CnnSpec, MlpSpec
+from landscape.proxies import parameters
+from landscape.study.examples import Examples
+from landscape.study.kinds import KINDS, CnnSpec, MlpSpec
+
+EXAMPLES = {"images": Examples((9, 8, 3), 10, 100), "text": Examples((20,), 40, 100, predictions=3)}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -23,6 +28,21 @@ def test_groups_have_the_sizes_of_the_specification(name):
     model = trained(name)
     weights = split(model).weights
     assert {group: table.size(weights) for group, table in model.groups().items()} == SPECS[name].group_sizes()
+
+
+@pytest.mark.parametrize("name", KINDS_OF_SPECS)
+def test_every_kind_describes_the_network_that_it_builds(name):
+    spec, examples = KINDS_OF_SPECS[name], EXAMPLES[KINDS_OF_SPECS[name].modality]
+    model = nnx.eval_shape(lambda: spec.build(examples.shape, examples.classes, nnx.Rngs(0)))
+    weights = split(model).weights
+    assert {group: table.size(weights) for group, table in model.groups().items()} == spec.group_sizes()
+    counted = sum(layer.parameters for layer in spec.linear_layers(spec.group_sizes(), examples))
+    assert counted == parameters(model)
+    assert spec.resized(spec.group_sizes()) == spec
+
+
+def test_every_kind_of_the_package_is_described():
+    assert {type(spec) for spec in KINDS_OF_SPECS.values()} == {*KINDS.values()}
 
 
 @pytest.mark.parametrize(("name", "group"), GROUPS)

@@ -6,10 +6,9 @@ module when it is first used. `__init__.pyi` lists them.
 
 import lazy_loader
 
+from landscape._version import __version__ as __version__
 from landscape._xla import flag_is_set
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-
-__version__ = "0.1.0"
 
 flag_is_set()  # before anything starts JAX

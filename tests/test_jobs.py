@@ -25,12 +25,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.jobs import engine, resume
+from landscape.jobs.attempt import Attempt
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.dask_worker import identity
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task
-from landscape.jobs.progress import Meter, News, Progress, Report, Tally
-from landscape.jobs.study_tasks import Outcome
+from landscape.jobs.progress import Meter, OnActivity, Progress, StudyUpdate, Tally, TaskUpdate, Update
+from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
 from landscape.store import places, results
 from landscape.store.sealed import Unwritable
@@ -52,6 +53,10 @@ def study(**changes: object) -> Study:
     return validated(content | changes)
 
 
+def ignore(update: Update) -> None:
+    """An `on_update` that nobody needs."""
+
+
 class Script:
     """What the invented tasks do, and which of them ran, over all attempts."""
 
@@ -64,7 +69,7 @@ class Script:
 SCRIPT = Script()  # tasks find it here, as they come to the worker by name
 
 
-def chain(study: Study, devices: int = 1) -> dict[str, Task]:
+def chain(study: Study, divisions: int = 1) -> dict[str, Task]:
     """One task a seed, each of which adds 1 to the number that the one before gives it."""
     names = [f"seed{seed}" for seed in range(study.seeds)]
     return {
@@ -73,12 +78,12 @@ def chain(study: Study, devices: int = 1) -> dict[str, Task]:
     }
 
 
-def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+def link(seed: int, *earlier: Outcome, on_activity: OnActivity) -> Outcome:
     SCRIPT.ran.append(f"seed{seed}")
     if seed == 1 and SCRIPT.error:
         raise SCRIPT.error
     while seed and not SCRIPT.go.is_set():
-        report(f"seed {seed}: waiting", 1, 2)
+        on_activity(f"seed {seed}: waiting", 1, 2)
         time.sleep(0.02)
     before = earlier[0].weights["end"]["number"] if earlier else np.zeros(1)
     part = xr.Dataset({"base_stop": ("seed", before)}, {"seed": [seed]})
@@ -87,7 +92,7 @@ def link(seed: int, *earlier: Outcome, report: Callable[[str, int, int], None]) 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
-    monkeypatch.setattr(resume, "tasks", chain)
+    monkeypatch.setattr(resume, "plan_study", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
     monkeypatch.setattr(places, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
@@ -130,7 +135,7 @@ def ended(progress: Progress) -> bool:
 
 
 def running_second(progress: Progress) -> bool:
-    return progress.parts == 1 and progress.stage.startswith("seed 1: waiting")
+    return progress.parts == 1 and progress.activity.startswith("seed 1: waiting")
 
 
 def expected(study: Study) -> np.ndarray:
@@ -150,8 +155,8 @@ def test_study_is_computed_and_stored(script: Script, client: Callable[[], Jobs]
     assert schema.study_of(dataset) == asked
     record = jobs.store.entry(asked.key).record
     assert {"device", "seconds", "computed", "versions"} <= set(record)
-    told = {name: dataset.attrs[name] for name in ("device", "seconds", "computed")}
-    assert told == {name: record[name] for name in told}
+    noted = {name: dataset.attrs[name] for name in ("device", "seconds", "computed")}
+    assert noted == {name: record[name] for name in noted}
     assert json.loads(dataset.attrs["versions"]) == record["versions"]
     assert jobs.store.parts(asked).read() == {}
     assert jobs.running() == {}
@@ -213,7 +218,7 @@ def test_start_again_while_stopping(script: Script, client: Callable[[], Jobs]) 
     jobs.submit(study())
     until(jobs, key, running_second)
     jobs.cancel(key)
-    assert jobs.progress(key).stage in ("stopping", "cancelled")
+    assert jobs.progress(key).activity in ("stopping", "cancelled")
     script.go.set()
     jobs.submit(study())
     assert until(jobs, key, ended).state == "done"
@@ -232,7 +237,7 @@ def test_waiting_study_is_cancelled_at_once(script: Script, client: Callable[[],
     assert until(jobs, study().key, ended).state == "done"
 
 
-def test_failure_is_told_and_the_engine_goes_on(script: Script, client: Callable[[], Jobs]) -> None:
+def test_failure_is_named_and_the_engine_goes_on(script: Script, client: Callable[[], Jobs]) -> None:
     jobs, key = client(), study().key
     script.go.set()
     script.error = ValueError("batch_size = 60 is too much")
@@ -246,7 +251,7 @@ def test_failure_is_told_and_the_engine_goes_on(script: Script, client: Callable
     assert script.ran.count("seed0") == 1
 
 
-def test_unwritable_folder_is_told(script: Script, client: Callable[[], Jobs]) -> None:
+def test_unwritable_folder_is_named(script: Script, client: Callable[[], Jobs]) -> None:
     jobs = client()
     jobs.store.root.write_text("a file")
     script.go.set()
@@ -334,11 +339,11 @@ def test_what_came_of_a_lost_outcome_is_computed_again(script: Script, tmp_path:
 def test_seeds_stay_divided_as_an_earlier_attempt_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that its training is not lost where another number of devices goes on."""
     monkeypatch.setattr("landscape.jobs.plan.device_bytes", lambda: 2**30)
-    cache = results.Store(tmp_path)
-    assert resume.divided(study(), cache, 3) == 3
+    attempt = Attempt(study(), results.Store(tmp_path))
+    assert resume.divided(attempt, 3).divisions == 3
     for name in ("base-seeds0_to_1", "base-seeds2_to_3", "candidate1-seeds0_to_1"):
-        (cache.parts(study()).folder / name).mkdir(parents=True)
-    assert len(resume.seed_groups(study(), resume.divided(study(), cache, 3))) == 2
+        (attempt.parts.folder / name).mkdir(parents=True)
+    assert len(resume.seed_groups(study(), resume.divided(attempt, 3).divisions)) == 2
 
 
 def test_several_devices_share_a_study(tmp_path: Path) -> None:
@@ -357,37 +362,54 @@ def test_devices_run_tasks_side_by_side_and_stop_when_one_fails(script: Script, 
     """Two tasks that wait for each other both run; when a third fails, one that goes on is stopped."""
     meeting, stopped = threading.Barrier(2, timeout=10), threading.Event()
 
-    def meet(*, report: Callable[[str, int, int], None]) -> Outcome:
+    def meet(*, on_activity: OnActivity) -> Outcome:
         meeting.wait()
         return Outcome(xr.Dataset(), {})
 
-    def fail(*needs: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+    def fail(*needs: Outcome, on_activity: OnActivity) -> Outcome:
         raise RuntimeError("no luck")
 
-    def go_on(*needs: Outcome, report: Callable[[str, int, int], None]) -> Outcome:
+    def go_on(*needs: Outcome, on_activity: OnActivity) -> Outcome:
         try:
             while True:
                 time.sleep(0.3)
-                report("going on", 1, 2)
+                on_activity("going on", 1, 2)
         finally:
             stopped.set()
 
     planned = {"a": Task(meet), "b": Task(meet), "c": Task(fail, ("a", "b")), "d": Task(go_on, ("a", "b"))}
     arrived: dict[str, Outcome] = {}
+    attempt = Attempt(study(), results.Store(tmp_path))
     with (
         mock.patch("jax.local_devices", lambda: [None, None]),
         pytest.raises(RuntimeError, match="no luck"),
     ):
-        for name, outcome in on_devices(study(), results.Store(tmp_path), lambda message: None, planned, arrived):
+        for name, outcome in on_devices(attempt, ignore, planned, arrived):
             arrived[name] = outcome
     assert set(arrived) == {"a", "b"}
     assert stopped.is_set()
 
 
-messages = st.lists(
+def test_devices_take_the_tasks_in_the_order_of_the_plan_and_not_those_that_have_arrived(tmp_path: Path) -> None:
+    ran = []
+
+    def note(name: str, *needs: Outcome, on_activity: OnActivity) -> Outcome:
+        ran.append(name)
+        return Outcome(xr.Dataset(), {})
+
+    needs = {"a": (), "b": (), "c": ("a",), "d": ("b",), "e": ("b",), "f": ("a", "e")}
+    planned = {name: Task(partial(note, name), before) for name, before in needs.items()}
+    arrived = {"a": Outcome(xr.Dataset(), {})}
+    with mock.patch("jax.local_devices", lambda: [None]):
+        for name, outcome in on_devices(Attempt(study(), results.Store(tmp_path)), ignore, planned, arrived):
+            arrived[name] = outcome
+    assert ran == ["b", "c", "d", "e", "f"]
+
+
+updates = st.lists(
     st.one_of(
         st.builds(
-            News,
+            StudyUpdate,
             st.just("a"),
             st.integers(0, 2),
             st.sampled_from(["waiting", "running", "done", "failed", "cancelled"]),
@@ -398,7 +420,13 @@ messages = st.lists(
             finished=st.sampled_from(["", "x", "y"]),
         ),
         st.builds(
-            Report, st.just("a"), st.integers(0, 2), st.sampled_from("xy"), st.just(3.0), st.just("s"), st.floats(0, 1)
+            TaskUpdate,
+            st.just("a"),
+            st.integers(0, 2),
+            st.sampled_from("xy"),
+            st.just(3.0),
+            st.just("s"),
+            st.floats(0, 1),
         ),
     ),
     max_size=12,
@@ -406,17 +434,17 @@ messages = st.lists(
 
 
 @settings(deadline=None)
-@given(messages, st.data())
-def test_tally_of_messages_heard_twice_and_late(heard: list[News | Report], data: st.DataObject) -> None:
-    """Whoever joins in the middle, hearing old messages after new ones, ends at what all others see."""
+@given(updates, st.data())
+def test_tally_of_updates_heard_twice_and_late(sent: list[Update], data: st.DataObject) -> None:
+    """Whoever joins in the middle, and hears old updates after new ones, ends at what all others see."""
     there, late = Tally(), Tally()
-    for at, message in enumerate(heard):
-        there.hear(message, float(at))
-    start = data.draw(st.integers(0, len(heard)))
-    for at, message in [*enumerate(heard)][start:]:
-        there.hear(message, float(at))
-    for at, message in enumerate(heard):
-        late.hear(message, float(at))
+    for at, update in enumerate(sent):
+        there.add(update, float(at))
+    start = data.draw(st.integers(0, len(sent)))
+    for at, update in [*enumerate(sent)][start:]:
+        there.add(update, float(at))
+    for at, update in enumerate(sent):
+        late.add(update, float(at))
     seen, seen_late = there.progress(), late.progress()
     if seen is None:
         assert seen_late is None
@@ -427,24 +455,24 @@ def test_tally_of_messages_heard_twice_and_late(heard: list[News | Report], data
 
 def test_time_left_is_in_proportion_to_the_work() -> None:
     tally, now = Tally(), time.time()
-    tally.hear(News("a", 0, "running", now - 30, now, kept=20.0, done=20.0, total=100.0))
+    tally.add(StudyUpdate("a", 0, "running", now - 30, now, kept=20.0, done=20.0, total=100.0))
     assert tally.progress().left is None
-    tally.hear(News("a", 0, "running", now - 30, now, kept=20.0, done=40.0, total=100.0, finished="x"))
-    tally.hear(Report("a", 0, "y", 40.0, "half of y", 0.5))
+    tally.add(StudyUpdate("a", 0, "running", now - 30, now, kept=20.0, done=40.0, total=100.0, finished="x"))
+    tally.add(TaskUpdate("a", 0, "y", 40.0, "half of y", 0.5))
     progress = tally.progress()
-    assert progress.state == "running" and progress.stage == "half of y" and progress.fraction == 0.6
+    assert progress.state == "running" and progress.activity == "half of y" and progress.fraction == 0.6
     assert progress.left == pytest.approx(30 * 40 / 40, rel=0.01)  # 40 in 30 seconds, and 40 to go
 
 
-def test_meter_tells_what_a_task_says_and_that_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meter_sends_what_a_task_is_doing_and_that_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("landscape.jobs.progress.PERIOD", 0)
-    sent: list[Report] = []
+    sent: list[TaskUpdate] = []
     meter = Meter("a", 0, "x", 1.0, sent.append)
     for call in [("epoch", 0, 10), ("epoch", 1, 10), ("nothing", 0, 0)]:
         meter(*call)
     meter.end()
-    assert [report.fraction for report in sent] == [0, 0, 0.1, 1, 1]
-    assert [report.stage for report in sent][1:3] == ["epoch 0 of 10", "epoch 1 of 10"]
+    assert [update.fraction for update in sent] == [0, 0, 0.1, 1, 1]
+    assert [update.activity for update in sent][1:3] == ["epoch 0 of 10", "epoch 1 of 10"]
 
 
 CLIENT = """
@@ -493,6 +521,18 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert until(jobs, bigger.key, ended).error == "the engine has ended"
 
 
+def test_an_engine_finds_the_same_modules_and_data_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the package is not installed, and the app was started in its folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", "folder", *sys.path])
+    monkeypatch.setenv("TFDS_DATA_DIR", "data")
+    found = engine.environment()
+    assert found["PYTHONPATH"].split(os.pathsep)[:2] == [str(tmp_path), str(tmp_path / "folder")]
+    assert found["TFDS_DATA_DIR"] == str(tmp_path / "data")
+
+
 def test_engine_ends_when_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "devices", list)
     asyncio.run(asyncio.wait_for(engine.serve(tmp_path, idle=0.4), 20))
@@ -511,7 +551,7 @@ def test_an_engine_that_ends_leaves_the_address_of_its_successor(tmp_path: Path)
     assert "127.0.0.1:3" in file.read_text()
 
 
-def test_a_jax_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jax_that_does_not_start_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "quantum")
     with pytest.raises(RuntimeError, match=r"JAX does not start.*quantum"):
         engine.devices()

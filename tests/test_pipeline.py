@@ -1,3 +1,5 @@
+"""A tiny study through its tasks to its result, as every study is computed: what the numbers are, and their order."""
+
 from __future__ import annotations
 
 import os
@@ -7,7 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -22,13 +24,24 @@ from landscape import proxies
 from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.walk import compose, nodes
 from landscape.data import load
-from landscape.jobs import plan, study_tasks
+from landscape.jobs import plan, resume
+from landscape.jobs.attempt import Attempt
 from landscape.jobs.measurements import measurement_batches
-from landscape.jobs.plan import compute, tasks
-from landscape.jobs.study_tasks import Outcome, at, base_task, candidate_task, look_task, stages, walk_task
+from landscape.jobs.plan import plan_study
+from landscape.jobs.progress import Update
+from landscape.jobs.tasks import examples as shared_examples
+from landscape.jobs.tasks.examples import examples
+from landscape.jobs.tasks.look import look_task
+from landscape.jobs.tasks.networks import at_expansion, kept_bytes, network_with, untrained
+from landscape.jobs.tasks.outcome import network_name
+from landscape.jobs.tasks.train import base_task, candidate_task
+from landscape.jobs.tasks.walk import segments, walk_task
 from landscape.models.functional import split
 from landscape.models.prng import Stream, stream_key
+from landscape.store.partial import StoredOutcome
+from landscape.store.results import Store
 from landscape.study import Study, schema, validated
+from landscape.study.member import members
 from landscape.study.schema import ALPHAS, TIMES, VARIABLES, assemble, study_of
 from landscape.training import epoch
 
@@ -43,27 +56,40 @@ STUDY = validated(
         "seeds": 2,
     }
 )
+BASE, *CANDIDATES = members(STUDY)
 PARTS = ("kernel", "bias")
 PROGRAM = """
 import json, sys
-from landscape.jobs.plan import compute
-from landscape.study.schema import TIMES
+import landscape
 from landscape.study import validated
-compute(validated(json.loads(sys.stdin.read()))).drop_vars(TIMES).to_netcdf(sys.argv[1], engine="h5netcdf")
+landscape.run(validated(json.loads(sys.stdin.read())), sys.argv[1])
 """
 
 
-@pytest.fixture(scope="session")
-def outcomes() -> dict[str, Outcome]:
-    """Of every task of the study, in this process."""
-    kept: dict[str, Outcome] = {}
-    compute(STUDY, keep=kept.__setitem__)
-    return kept
+def ignore(update: Update) -> None:
+    """An `on_update` that nobody needs."""
+
+
+def computed(attempt: Attempt) -> xr.Dataset:
+    """The result, computed in this process; the outcomes of its tasks stay in the store."""
+    return resume.compute(attempt, partial(resume.in_order, attempt, ignore), ignore)
 
 
 @pytest.fixture(scope="session")
-def dataset(outcomes: dict[str, Outcome]) -> xr.Dataset:
-    return assemble(STUDY, (outcome.part for outcome in outcomes.values()))
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return Attempt(STUDY, Store(tmp_path_factory.mktemp("pipeline")))
+
+
+@pytest.fixture(scope="session")
+def dataset(attempt: Attempt) -> xr.Dataset:
+    return computed(attempt)
+
+
+@pytest.fixture(scope="session")
+def outcomes(attempt: Attempt, dataset: xr.Dataset) -> dict[str, StoredOutcome]:
+    """The outcome of every task of the study, in the order of the plan."""
+    kept = attempt.parts.read()
+    return {name: kept[name] for name in plan_study(STUDY)}
 
 
 def present(values: xr.DataArray) -> xr.DataArray:
@@ -73,9 +99,9 @@ def present(values: xr.DataArray) -> xr.DataArray:
 
 def test_every_walk_is_short_before_any_is_long():
     """n = 50 of every seed and model comes before 100 of any, and so on: breadth first."""
-    planned = list(tasks(STUDY.scaled(permutations=700)))
-    assert stages(STUDY.scaled(permutations=700)) == [50, 100, 250, 500, 700]
-    assert [stages(STUDY.scaled(permutations=n)) for n in (1, 50, 51)] == [[1], [50], [50, 51]]
+    planned = list(plan_study(STUDY.scaled(permutations=700)))
+    assert segments(STUDY.scaled(permutations=700)) == [50, 100, 250, 500, 700]
+    assert [segments(STUDY.scaled(permutations=n)) for n in (1, 50, 51)] == [[1], [50], [50, 51]]
     reached = [int(name[-1]) for name in planned if "walk" in name]
     assert reached == sorted(reached)
     assert len(reached) == 5 * 3 * STUDY.seeds
@@ -90,25 +116,25 @@ def test_accelerators_share_the_seeds(devices, groups, monkeypatch):
     assert plan.seed_groups(study, devices) == alone
     monkeypatch.setattr(plan, "device_bytes", lambda: 2**30)
     assert plan.seed_groups(study, devices) == (groups or alone)
-    monkeypatch.setattr(plan, "KEPT_BYTES", 2 * study_tasks.kept_bytes(study))
+    monkeypatch.setattr(plan, "KEPT_BYTES", 2 * kept_bytes(study))
     assert max(map(len, plan.seed_groups(study, devices))) <= 2
-    planned = tasks(study, devices)
+    planned = plan_study(study, devices)
     assert all(set(task.needs) <= set(planned) for task in planned.values())
 
 
-def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, monkeypatch):
+def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, tmp_path, monkeypatch):
     """By one task and one program for all, as on an accelerator: the same result up to rounding."""
     monkeypatch.setattr(plan, "device_bytes", lambda: 2**30)
     monkeypatch.setattr(epoch, "device_bytes", lambda: 2**30)
-    together = compute(STUDY)
+    together = computed(Attempt(STUDY, Store(tmp_path)))
     for name in set(VARIABLES) - set(TIMES):
         np.testing.assert_allclose(together[name], dataset[name], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
-    planned = tasks(STUDY.scaled(seeds=seeds))
-    assert len(planned) == 3 * seeds * (2 + len(stages(STUDY))) + (3 if seeds > 1 else 0)
+    planned = plan_study(STUDY.scaled(seeds=seeds))
+    assert len(planned) == 3 * seeds * (2 + len(segments(STUDY))) + (3 if seeds > 1 else 0)
     names = list(planned)
     for i, (name, task) in enumerate(planned.items()):
         assert set(task.needs) <= set(names[:i]), name
@@ -118,12 +144,14 @@ def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
 
 def test_the_same_study_in_a_new_process_gives_the_same_bits(dataset, tmp_path):
     """Another process has compiled nothing before and hashes strings differently."""
-    environment = os.environ | {"PYTHONPATH": str(Path(plan.__file__).parents[1]), "PYTHONHASHSEED": "1"}
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "study.nc")]
+    environment = os.environ | {"PYTHONPATH": str(Path(plan.__file__).parents[2]), "PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     subprocess.run(command, input=STUDY.model_dump_json(), env=environment, text=True, check=True, timeout=300)
-    other = xr.load_dataset(tmp_path / "study.nc", engine="h5netcdf")
+    other = Store(tmp_path).read(STUDY.key).drop_vars(TIMES)
     assert set(other.data_vars) == set(VARIABLES) - set(TIMES)
-    assert other.identical(dataset.drop_vars(TIMES))
+    for name in set(dataset.attrs) - {"seconds"}:
+        assert other.attrs[name] == dataset.attrs[name]
+    assert other.drop_attrs(deep=False).identical(dataset.drop_vars(TIMES).drop_attrs(deep=False))
 
 
 def test_every_part_fits_the_schema(outcomes):
@@ -157,7 +185,7 @@ def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
     partial = assemble(STUDY, some)
     for name, values in partial.data_vars.items():
         there = present(values)
-        if name not in TIMES:  # those of a stage grow
+        if name not in TIMES:  # those of a walk grow with each segment
             np.testing.assert_array_equal(values.where(there), dataset[name].where(there), err_msg=name)
         if name not in ("parameters", "seconds"):  # several tasks tell them
             assert there.sum() == sum(present(part[name]).sum() for part in some if name in part)
@@ -165,9 +193,9 @@ def test_parts_that_are_there_stand_where_they_belong(outcomes, dataset):
 
 
 def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
-    base = study_tasks.with_weights(study_tasks.initial(STUDY, 1), outcomes["base-seed1"].weights[at(1, 0)])
-    train, _ = measurement_batches(STUDY, study_tasks.examples(STUDY.data))
-    model = study_tasks.expanded(STUDY, 1, 2, base)
+    base = network_with(BASE, outcomes["base-seed1"].weights[network_name(1, 0)])
+    train, _ = measurement_batches(STUDY, examples(STUDY.data))
+    model = at_expansion(CANDIDATES[1], 1, base)
     found = dataset["proxy"].sel(seed=1, candidate=STUDY.labels[1])
     for name in ("grad_norm", "snip", "grasp", "synflow"):
         expected = getattr(proxies, name)(model, *train)
@@ -176,16 +204,16 @@ def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
 
 def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base():
     content = STUDY.model_dump(mode="json") | {"candidates": [[{"widen": "hidden1", "size": 7}]]}
-    study = validated(content | {"expansion": {"start": "random"}})
-    expandeds = []
+    member, candidate = members(validated(content | {"expansion": {"start": "random"}}))
+    expanded = []
     for fill in (1.0, 2.0):
-        base = study_tasks.initial(study, 0)
+        base = untrained(member, 0)
         base.head.kernel[...] = jnp.full(base.head.kernel.shape, fill)
-        expandeds.append(study_tasks.expanded(study, 0, 1, base))
-    first, second = (split(model).weights for model in expandeds)
+        expanded.append(at_expansion(candidate, 0, base))
+    first, second = (split(model).weights for model in expanded)
     assert all(np.array_equal(first[path], second[path]) for path in first)
     assert first["hidden1.kernel"].shape[1] == 7
-    other = split(study_tasks.expanded(study, 1, 1, base)).weights
+    other = split(at_expansion(candidate, 1, base)).weights
     assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 
@@ -221,7 +249,7 @@ def test_curves_meet_the_barriers_of_the_walk(dataset):
 
 
 def test_distances_are_those_of_explicitly_permuted_weights(outcomes, dataset):
-    weights = outcomes["candidate1-seed1"].weights[at(1, 3)]
+    weights = outcomes["candidate1-seed1"].weights[network_name(1, 3)]
     model = STUDY.labels[0]
     places = nodes(compose(dataset["swaps"].sel(seed=1, model=model).values, 6))[:4]
     kernel, bias, outgoing = (weights[path] for path in ("hidden1.kernel", "hidden1.bias", "head.kernel"))
@@ -252,14 +280,14 @@ def test_a_smaller_study_is_the_start_of_a_larger_one(dataset):
     """Neither the number of seeds nor that of permutations changes a number."""
     small = STUDY.scaled(seeds=1, permutations=5)
     trained = base_task(small, range(1))
-    walked = walk_task(small, 0, 0, 0, trained).part
+    walked = walk_task(members(small)[0], 0, 0, trained).part
     np.testing.assert_allclose(walked["base_barrier"][0], dataset["base_barrier"][0, :5], rtol=1e-6)
     np.testing.assert_array_equal(trained.part["base_validation_loss"][0], dataset["base_validation_loss"][0])
 
 
-def test_a_stage_of_a_walk_goes_on_from_the_one_before(outcomes, dataset):
+def test_a_segment_of_a_walk_goes_on_from_the_one_before(outcomes, dataset):
     """It holds the barriers of both, at every checkpoint, and the time of both."""
-    first, second = (outcomes[f"candidate2-seed1-walk{stage}"].part for stage in range(2))
+    first, second = (outcomes[f"candidate2-seed1-walk{segment}"].part for segment in range(2))
     assert (first.sizes["permutation"], second.sizes["permutation"]) == (50, 60)
     assert second["barrier"].sizes["checkpoint"] == 3
     np.testing.assert_array_equal(second["barrier"][..., :50], first["barrier"])
@@ -271,47 +299,43 @@ def test_a_stage_of_a_walk_goes_on_from_the_one_before(outcomes, dataset):
 def test_the_end_is_the_last_epoch_even_when_only_the_start_is_walked(outcomes, dataset):
     content = STUDY.model_dump(mode="json")
     content["walk"]["checkpoints"] = 1
-    once = validated(content)
-    trained = candidate_task(once, 1, range(1, 2), outcomes["base-seed1"])
-    assert set(trained.weights) == {at(1, 0), at(1, 3)}
-    assert walk_task(once, 1, 1, 0, trained).part["barrier"].shape == (1, 1, 1, 50)
-    for path, array in outcomes["candidate1-seed1"].weights[at(1, 3)].items():
-        np.testing.assert_array_equal(trained.weights[at(1, 3)][path], array)
+    candidate = members(validated(content))[1]
+    trained = candidate_task(candidate, range(1, 2), outcomes["base-seed1"])
+    assert set(trained.weights) == {network_name(1, 0), network_name(1, 3)}
+    assert walk_task(candidate, 1, 0, trained).part["barrier"].shape == (1, 1, 1, 50)
+    for path, array in outcomes["candidate1-seed1"].weights[network_name(1, 3)].items():
+        np.testing.assert_array_equal(trained.weights[network_name(1, 3)][path], array)
 
 
-def test_a_report_that_raises_stops_the_task():
+def test_an_on_activity_that_raises_stops_the_task():
     class Cancelled(Exception):
         pass
 
     seen = []
 
-    def report(doing: str, done: int, total: int) -> None:
-        seen.append((doing, done, total))
+    def on_activity(activity: str, done: int, total: int) -> None:
+        seen.append((activity, done, total))
         if done == 2:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        base_task(STUDY, range(1), report=report)
+        base_task(STUDY, range(1), on_activity=on_activity)
     assert seen == [("seed 0: training the base, epoch", done, 4) for done in (1, 2)]
 
 
 def test_a_batch_larger_than_the_data_is_named_before_anything_is_trained():
     content = STUDY.model_dump(mode="json")
     content["walk"]["batch_size"] = 41
-
-    def report(*progress: object) -> None:
-        raise AssertionError(progress)
-
     with pytest.raises(ValueError, match=r"walk\.batch_size = 41 is larger than the 40 training examples"):
-        base_task(validated(content), range(1), report=report)
+        base_task(validated(content), range(1), on_activity=fail)
 
 
-def test_steps_that_run_out_are_told_before_anything_is_trained():
+def test_steps_that_run_out_are_named_before_anything_is_trained():
     walk = {"group": "hidden1", "distinct": True, "permutations": 100}
     model = {"kind": "mlp", "hidden": [4]}
     content = {"name": "few", "model": model, "candidates": [[{"widen": "hidden1", "size": 5}]], "walk": walk}
     with pytest.raises(ValueError, match=r"only 1\d distinct permutations of 4 units found; 100 were asked for"):
-        base_task(validated(content), range(1), report=fail)
+        base_task(validated(content), range(1), on_activity=fail)
 
 
 def fail(*what: object) -> None:
@@ -320,12 +344,12 @@ def fail(*what: object) -> None:
 
 def test_walks_of_all_checkpoints_are_one_progress(outcomes):
     """It never runs backwards."""
-    said = []
-    walk_task(STUDY, 1, 0, 0, outcomes["candidate1-seed0"], report=lambda *what: said.append(what))
-    fractions = [done / total for _, done, total in said]
+    seen = []
+    walk_task(CANDIDATES[0], 0, 0, outcomes["candidate1-seed0"], on_activity=lambda *what: seen.append(what))
+    fractions = [done / total for _, done, total in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert len({doing for doing, *_ in said}) == len(STUDY.checkpoints) > 1
+    assert len({activity for activity, *_ in seen}) == len(STUDY.checkpoints) > 1
 
 
 def test_data_are_loaded_once_whichever_thread_asks(monkeypatch):
@@ -336,9 +360,9 @@ def test_data_are_loaded_once_whichever_thread_asks(monkeypatch):
         loaded.append(spec)
         return spec
 
-    monkeypatch.setattr(study_tasks, "_loaded", lru_cache(slow))
+    monkeypatch.setattr(shared_examples, "_load_once", lru_cache(slow))
     with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(study_tasks.examples, [STUDY.data] * 4)) == {STUDY.data}
+        assert set(threads.map(examples, [STUDY.data] * 4)) == {STUDY.data}
     assert loaded == [STUDY.data]
 
 
@@ -359,7 +383,8 @@ def test_studies_are_frozen():
 
 def test_the_surface_is_the_loss_of_explicitly_combined_weights(outcomes, dataset):
     """θ₁ + b(θ₂ − θ₁) + c(θ₃ − θ₁) in NumPy, with b and c from the distances that the result holds."""
-    weights = {path: array.astype(float) for path, array in outcomes["candidate1-seed0"].weights[at(0, 3)].items()}
+    trained = outcomes["candidate1-seed0"].weights[network_name(0, 3)]
+    weights = {path: array.astype(float) for path, array in trained.items()}
     where = {"model": STUDY.labels[0], "moment": "end"}
     apart = dataset["node_distance"].sel(seed=0, **where).values
     chosen = np.array(three_nodes(apart))
@@ -384,4 +409,4 @@ def test_only_the_first_seed_has_a_surface_and_none_where_it_is_switched_off(out
     assert "surface" not in outcomes["base-seed1-look"].part
     content = STUDY.model_dump(mode="json")
     content["walk"]["surface"] = 0
-    assert "surface" not in look_task(validated(content), 0, 0, outcomes["base-seed0"]).part
+    assert "surface" not in look_task(members(validated(content))[0], 0, outcomes["base-seed0"]).part

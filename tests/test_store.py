@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 import xarray as xr
@@ -447,7 +448,7 @@ def test_parts_resume_and_show(cache: Store) -> None:
     xr.testing.assert_identical(cache.partial(study), schema.empty(study))
 
 
-@pytest.mark.parametrize("name", ["part.nc", "weights.npz", "record.json"])
+@pytest.mark.parametrize("name", ["part.nc", "weights.safetensors", "record.json"])
 def test_damaged_part_is_dropped(cache: Store, name: str, caplog: pytest.LogCaptureFixture) -> None:
     study = tiny()
     for seed in range(2):
@@ -459,6 +460,34 @@ def test_damaged_part_is_dropped(cache: Store, name: str, caplog: pytest.LogCapt
     caplog.clear()
     assert list(cache.parts(study).read()) == ["seed1-base"]
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "int32", "uint32", "bool"])
+def test_weights_come_back_as_they_were(cache: Store, dtype: str) -> None:
+    """Of every dtype that networks hold, uint32 for random keys; of any shape, and however they lie in memory."""
+    whole = np.arange(24).reshape(2, 3, 4).astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    arrays = {"whole": whole, "scalar": whole[1, 2, 3, ...], "none": whole[:0], "turned": whole.T, "few": whole[:, ::2]}
+    cache.parts(tiny()).write("seed0-base", one_part(tiny(), 0), {"end": arrays, "other": {"whole": whole[0]}})
+    weights = cache.parts(tiny()).read()["seed0-base"].weights
+    assert list(weights) == ["end", "other"] and len(weights) == 2
+    assert weights["end"].keys() == arrays.keys()
+    for path, array in arrays.items():
+        assert weights["end"][path].dtype == array.dtype
+        np.testing.assert_array_equal(weights["end"][path], array)
+
+
+def test_an_outcome_that_another_version_kept_is_set_aside(cache: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """It held its weights as NPZ; what else is kept stays."""
+    study, parts = tiny(), cache.parts(tiny())
+    files = {"part.nc": bytes(one_part(study, 0).to_netcdf(engine="scipy")), "weights.npz": b"any"}
+    write_sealed(parts.folder / "seed0-base", files, record(study) | {"task": "seed0-base"})
+    parts.write("seed1-base", one_part(study, 1), {})
+    assert parts.names() == {"seed0-base", "seed1-base"}
+    assert list(parts.read()) == ["seed1-base"] and parts.names() == {"seed1-base"}
+    assert "another version kept it, as part.nc, weights.npz" in caplog.text
+    assert np.isnan(cache.partial(study).base_barrier[0]).all()
+    parts.remove()
+    assert not parts.folder.exists()
 
 
 def test_studies_that_were_begun_are_found(cache: Store) -> None:
@@ -479,7 +508,7 @@ def test_weights_are_read_by_who_asks_for_them(cache: Store) -> None:
     study, weights = tiny(), {"one": {"kernel": np.eye(3)}}
     written = cache.parts(study).write("seed0-base", one_part(study, 0), weights)
     np.testing.assert_equal(dict(written.weights), weights)
-    (cache.parts(study).folder / "seed0-base" / "weights.npz").write_bytes(b"")
+    (cache.parts(study).folder / "seed0-base" / "weights.safetensors").write_bytes(b"")
     np.testing.assert_array_equal(cache.partial(study).base_barrier[0], filled(study).base_barrier[0])
     assert cache.parts(study).read() == {}
 

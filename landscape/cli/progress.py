@@ -41,4 +41,4 @@ class ProgressLine:
 
 def _text(progress: Progress) -> str:
     """What is being done, and how long the rest will take."""
-    return progress.stage + ("" if progress.left is None else f", {duration(progress.left)} left")
+    return progress.activity + ("" if progress.left is None else f", {duration(progress.left)} left")

@@ -17,7 +17,7 @@ from landscape.study.presets import preset
 if TYPE_CHECKING:
     import xarray as xr
 
-    from landscape.jobs.progress import News, Report
+    from landscape.jobs.progress import Update
     from landscape.store.sealed import Unwritable
 
 NOT_STORED = 1  # exit code
@@ -77,12 +77,12 @@ def _computed_here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable |
     tally = Tally()
     with ProgressLine() as line:
 
-        def hear(message: News | Report) -> None:
-            tally.hear(message)
+        def on_update(update: Update) -> None:
+            tally.add(update)
             if progress := tally.progress():
                 line.show(progress)
 
-        return computed(study, store, hear)
+        return computed(study, store, on_update)
 
 
 def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:

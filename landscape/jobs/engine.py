@@ -1,7 +1,8 @@
 """The engine: a Dask scheduler and one worker process a device, in a process of its own beside the app.
 
-It is started by the first client that needs it (`python -m landscape engine`), found by the others through the
-scheduler file in `cache/.engine/`, listens on loopback only, and ends by itself when it has been idle.
+The first client that needs it starts it (`python -m landscape engine`), and others find it through the file
+`.engine/scheduler.json` in the cache folder. It listens on the loopback interface only, and ends by itself when it
+has been idle.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ from landscape.jobs.local import PREALLOCATE
 from landscape.store.sealed import Unwritable
 
 IDLE = 600.0  # seconds without work after which the engine ends
-DEATHS = 1  # of a worker, after which what it computed is computed again
+DEATHS = 1  # how many deaths of its worker a task may cause and is still tried again
 STARTUP = 60.0  # seconds that a start may take
+DATA = ("TFDS_DATA_DIR", "WIKITEXT_DIR")  # environment variables that name folders of data
 
 LOCAL: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class EngineError(RuntimeError):
-    """The engine did not start; the text ends with the last lines of its log."""
+    """The engine did not start. The message ends with the last lines of its log."""
 
 
 async def serve(root: Path, idle: float = IDLE) -> None:
@@ -54,30 +56,33 @@ async def serve(root: Path, idle: float = IDLE) -> None:
 
 @contextmanager
 def published(file: Path, address: str) -> Iterator[None]:
-    """Tell in a file where an engine listens, until it ends; the file of another that has taken its place stays."""
-    told = json.dumps({"address": address})
+    """Write down in a file where an engine listens, until it ends.
+
+    Where another engine has taken its place meanwhile, the file of that one stays.
+    """
+    content = json.dumps({"address": address})
     temporary = file.with_suffix(f".{os.getpid()}")
-    temporary.write_text(told)
+    temporary.write_text(content)
     temporary.replace(file)
     try:
         yield
     finally:
         with suppress(OSError):
-            if file.read_text() == told:
+            if file.read_text() == content:
                 file.unlink()
 
 
 def devices() -> list[dict[str, str]]:
-    """The environment that gives a worker one GPU, for each GPU; one empty one where there is none.
+    """The environment variables of each worker: one worker a GPU, each sees its own; without a GPU, one worker.
 
-    JAX is asked in a process of its own, as it takes hold of the devices that it lists. A worker takes memory as it
-    needs it, and leaves the rest to others. Raises RuntimeError where JAX does not start.
+    JAX counts the devices in a process of its own, since it takes hold of the devices that it lists. A worker takes
+    memory as it needs it, and leaves the rest to others. Raises RuntimeError where JAX does not start.
     """
     code = "import jax; print(jax.default_backend(), jax.local_device_count())"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if asked.returncode:
-        raise RuntimeError("JAX does not start: " + "".join(asked.stderr.strip().splitlines()[-1:]))
-    backend, count = asked.stdout.split()[-2:]
+    counted = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if counted.returncode:
+        raise RuntimeError("JAX does not start: " + "".join(counted.stderr.strip().splitlines()[-1:]))
+    backend, count = counted.stdout.split()[-2:]
     if backend != "gpu":
         return [{}]
     return [
@@ -97,7 +102,7 @@ def address(root: Path) -> str | None:
 
 
 def started(root: Path) -> str:
-    """The address of this cache folder's engine, started if it is not alive; of several callers one starts it.
+    """The address of this cache folder's engine, which is started if it is not alive. One of several callers does so.
 
     Raises NotInstalled on an installation that only looks at results, Unwritable where the folder cannot be written
     to, and EngineError where the engine does not start.
@@ -113,12 +118,18 @@ def started(root: Path) -> str:
 
 
 def _start(root: Path, folder: Path) -> str:
-    """In a session of its own, so that it outlives this process and does not get its Ctrl-C."""
+    """Start the engine in a session of its own, so that it outlives this process and does not get its Ctrl-C."""
     (folder / "scheduler.json").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "landscape", "engine", "--cache", str(root)]
+    command = [sys.executable, "-P", "-m", "landscape", "engine", "--cache", str(root)]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=root,  # the folder from which this process was started may go while the engine lives
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     deadline = time.monotonic() + STARTUP
     while process.poll() is None and time.monotonic() < deadline:
@@ -129,6 +140,11 @@ def _start(root: Path, folder: Path) -> str:
     raise EngineError("\n".join([f"the engine did not start; the end of {folder / 'log'}:", *last]))
 
 
-def _environment() -> dict[str, str]:
-    """The environment of this process, with its import path, by which the engine finds the same package."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+def environment() -> dict[str, str]:
+    """The environment of an engine: it starts in another folder, and must find the same modules and data there.
+
+    So all paths are absolute. The package need not be installed: its folder may be on the search path because this
+    process was started there.
+    """
+    data = {name: os.path.abspath(Path(os.environ[name]).expanduser()) for name in DATA if os.environ.get(name)}
+    return os.environ | data | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}

@@ -1,4 +1,4 @@
-"""What a study measures at one point of parameter space: barriers, curves and distances of a model's walk."""
+"""What a study measures of one network: barriers, curves, distances and a surface along its walk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from landscape.study.schema import ALPHAS
 
 
 def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
-    """The fixed batches on which losses and barriers are measured: of training, and of validation data.
+    """The fixed batches on which losses and barriers are measured: the first examples of training and validation data.
 
     Raises ValueError for a batch larger than the training data; the validation batch may be smaller.
     """
@@ -43,10 +43,13 @@ def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
     return first(data.train), first(data.validation)
 
 
-class Probe:
-    """The walk of one model of one seed, the same at every checkpoint.
+class MeasuredWalk:
+    """The walk of one network of one seed: the same permutations at every checkpoint of its training.
 
-    swaps: (n, swaps, 2) as drawn; permutations: (n, units), one a step; width: units in the walked group.
+    `model` gives the structure, and its weights are not looked at; every method takes the network to be measured.
+
+    swaps: the swaps of each step as they were drawn, (n, swaps, 2); permutations: the step itself, (n, units);
+    width: units in the walked group; train, validation: the batches on which losses are measured.
     """
 
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
@@ -62,24 +65,24 @@ class Probe:
     def barriers(
         self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress
     ) -> Float[np.ndarray, " n"]:
-        """b̂ of the walk's first n steps, on the training batch; `known` are those of its first steps."""
+        """b̂ of the walk's first n steps on the training batch, in nats; those in `known` are not measured again."""
         steps = self.permutations[:n]
         return midpoint_barriers(
             self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
     def timed_barriers(self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress) -> Walked:
-        """The same with wall times, of the steps that were not known."""
+        """The same as `barriers`, with the wall time of the steps that were not known."""
         steps = self.permutations[:n]
         return timed_walk(
             self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
-        """Loss between every two of the first nodes, on the training and the validation batch.
+        """Loss in nats between every two of the first nodes, on the training and on the validation batch.
 
-        The line from node i to node j is the line from θ to P(θ, ρ), both permuted by node i, so it has the
-        losses of the latter.
+        The line from node i to node j is the line from θ to P(θ, ρ) with both ends permuted by node i, where ρ is
+        the permutation from i to j. Permuting both ends alike changes no loss.
         """
         model = self._evaluated(model)
         first, second = (self._nodes[side] for side in self._pairs)
@@ -92,14 +95,14 @@ class Probe:
         """Euclidean distance in parameter space between the first nodes."""
         rows = unit_rows(split(model).weights, named_group(model, self.group))
 
-        def apart(a: np.ndarray, b: np.ndarray) -> float:
+        def distance(a: np.ndarray, b: np.ndarray) -> float:
             moved = a != b
             return np.sqrt(((rows[a[moved]] - rows[b[moved]]) ** 2).sum())
 
-        return np.array([[apart(a, b) for b in self._nodes] for a in self._nodes])
+        return np.array([[distance(a, b) for b in self._nodes] for a in self._nodes])
 
     def surface(self, model: nnx.Module, points: int) -> Float[np.ndarray, "y x"]:
-        """Training loss on the plane through three of the first nodes; NaN where no three of them differ."""
+        """Training loss in nats on the plane through three of the first nodes; NaN where no three of them differ."""
         distances = self.distances(model)
         chosen = three_nodes(distances)
         if chosen is None:
@@ -111,14 +114,17 @@ class Probe:
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
-    """A model as the study measures it: with the statistics of the batch where it says so."""
+    """A network as the study measures it: its BatchNorm reads the statistics of the batch where the study says so."""
     return reestimated(model) if study.walk.statistics == "re-estimated" else model
 
 
 def seed_curves(
     study: Study, shape: Any, a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray], batches: tuple[Split, Split]
 ) -> Float[np.ndarray, "2 2 alphas"]:
-    """Loss between two networks of the structure of `shape`: as trained and after matching `b` to `a`, by batch."""
+    """Loss in nats along the line between two networks, on each batch: as trained, and after matching `b` to `a`.
+
+    `a` and `b` are the weights of two networks that have the structure of `shape`, whose own weights are not looked at.
+    """
     structure = split(evaluated(study, shape))
     start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
     ends = (end, match(start, end, shape.groups()))

@@ -1,10 +1,10 @@
-"""A study as tasks, and their outcomes as one labelled result.
+"""A study as tasks, in an order that shows a whole picture early.
 
-Some seeds of one model are trained by one task, which keeps the weights of every checkpoint. Each network is then
-looked at, and walked in stages: every walk reaches n = 50 before any goes on to 100, and so on, so that a whole
-picture is there early and sharpens; a stage is final for its n, since a shorter walk is a prefix of a longer one.
-Tasks are plain functions of the study and of earlier outcomes (`landscape.jobs.study_tasks`), so any engine can run
-them in any order that respects `needs`, here or elsewhere.
+One task trains some seeds of one member and keeps the weights of every checkpoint. Each network is then looked at, and
+walked in segments: every walk reaches n = 50 before any goes on to 100, and so on. So a whole picture is there early
+and sharpens; what it shows for an n is final, since a shorter walk is a prefix of a longer one. Tasks are plain
+functions of the study and of earlier outcomes (`landscape.jobs.tasks`), so anything can run them, here or elsewhere,
+in any order that respects `needs`.
 """
 
 from __future__ import annotations
@@ -13,105 +13,88 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import xarray as xr
-
-from landscape.jobs.study_tasks import (
-    Outcome,
-    Report,
-    base_task,
-    candidate_task,
-    kept_bytes,
-    look_task,
-    seeds_task,
-    silent,
-    stages,
-    walk_task,
-)
+from landscape.jobs.tasks.look import look_task
+from landscape.jobs.tasks.networks import kept_bytes
+from landscape.jobs.tasks.outcome import Outcome
+from landscape.jobs.tasks.seeds import seeds_task
+from landscape.jobs.tasks.train import base_task, candidate_task
+from landscape.jobs.tasks.walk import segments, walk_task
 from landscape.numerics.memory import device_bytes
-from landscape.study import Study, schema
+from landscape.study import Study
+from landscape.study.member import Member, members
+
+KEPT_BYTES = 4 * 2**30  # of the weights that one training task keeps: its host holds them, and loses them if it ends
+BARRIERS_PER_EPOCH = 500  # midpoint barriers that take about as long as an epoch of training
 
 
 class Task(NamedTuple):
-    """`run(*outcomes, report=...)` with the outcomes of the tasks named in `needs`; `weight` is its relative cost."""
+    """One task of a study.
+
+    run: called as `run(*outcomes, on_activity=...)` with the outcomes of the tasks named in `needs`; weight: its
+    cost relative to that of the other tasks, in epochs of training.
+    """
 
     run: Callable[..., Outcome]
     needs: tuple[str, ...] = ()
     weight: float = 1.0
 
 
-def tasks(study: Study, devices: int = 1) -> dict[str, Task]:
-    """Every task of a study by name, in an order in which they can run, and should: the whole picture first.
+def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
+    """Every task of a study by name. Tasks stand behind what they need, and those that complete a picture come first.
 
-    Seeds are divided among so many devices; no number depends on it.
+    The seeds are divided among `divisions` devices. This changes which task trains a seed, and no number.
     """
-    models, groups = range(len(study.labels) + 1), seed_groups(study, devices)
+    groups = seed_groups(study, divisions)
+    trained_by = {seed: seeds for seeds in groups for seed in seeds}
     planned: dict[str, Task] = {}
     for seeds in groups:
-        for model in models:
-            planned |= _training(study, model, seeds)
+        for member in members(study):
+            planned |= _training(member, seeds)
             for seed in seeds:
-                planned |= _stage(study, model, seed, 0, training_name(model, seeds))
-                planned |= _look(study, model, seed, training_name(model, seeds))
-    for model in models if study.seeds > 1 else ():
-        needs = tuple(training_name(model, seeds) for seeds in groups)
-        planned[f"seeds-{name_of(model)}"] = Task(partial(seeds_task, study, model), needs, 1.0)
-    for stage in range(1, len(stages(study))):
-        for seeds in groups:
-            for seed in seeds:
-                for model in models:
-                    planned |= _stage(study, model, seed, stage, training_name(model, seeds))
+                planned |= _walk(member, seed, 0, seeds) | _look(member, seed, seeds)
+    for member in members(study) if study.seeds > 1 else ():
+        needs = tuple(training_name(member, seeds) for seeds in groups)
+        planned[f"seeds-{member.name}"] = Task(partial(seeds_task, member), needs)
+    for segment in range(1, len(segments(study))):
+        for seed, seeds in trained_by.items():
+            for member in members(study):
+                planned |= _walk(member, seed, segment, seeds)
     return planned
 
 
-def seed_groups(study: Study, devices: int) -> list[range]:
-    """The seeds that one task trains: one on a processor, on accelerators a device's share of them, as far as the
-    weights that it keeps are not too many.
+def seed_groups(study: Study, divisions: int) -> list[range]:
+    """The seeds that each training task trains together.
+
+    A processor trains one seed at a time. An accelerator trains its whole division of the seeds at once, as long as
+    the weights that the task keeps are not more than `KEPT_BYTES`.
     """
     size = 1
     if device_bytes() is not None:
-        size = min(-(-study.seeds // devices), max(1, KEPT_BYTES // kept_bytes(study)))
+        size = min(-(-study.seeds // divisions), max(1, KEPT_BYTES // kept_bytes(study)))
     return [range(start, min(start + size, study.seeds)) for start in range(0, study.seeds, size)]
 
 
-def name_of(model: int) -> str:
-    """Of a model, in the names of tasks."""
-    return f"candidate{model}" if model else "base"
-
-
-def training_name(model: int, seeds: range) -> str:
-    """Of the task that trains a model."""
+def training_name(member: Member, seeds: range) -> str:
+    """The name of the task that trains these seeds of a member: `base-seed0`, or `candidate2-seeds0_to_4`."""
     first, last = seeds[0], seeds[-1]
-    return f"{name_of(model)}-seed{first}" if first == last else f"{name_of(model)}-seeds{first}_to_{last}"
+    return f"{member.name}-seed{first}" if first == last else f"{member.name}-seeds{first}_to_{last}"
 
 
-def _training(study: Study, model: int, seeds: range) -> dict[str, Task]:
-    epochs = (study.training.epochs if model else study.training.base_epochs) + 1
-    run = partial(candidate_task, study, model, seeds) if model else partial(base_task, study, seeds)
-    needs = (training_name(0, seeds),) if model else ()
-    return {training_name(model, seeds): Task(run, needs, float(epochs * len(seeds)))}
+def _training(member: Member, seeds: range) -> dict[str, Task]:
+    weight = float((member.epochs + 1) * len(seeds))  # epoch 0 is evaluated too
+    if member.is_base:
+        return {training_name(member, seeds): Task(partial(base_task, member.study, seeds), (), weight)}
+    needs = (training_name(Member(member.study, 0), seeds),)
+    return {training_name(member, seeds): Task(partial(candidate_task, member, seeds), needs, weight)}
 
 
-def _look(study: Study, model: int, seed: int, training: str) -> dict[str, Task]:
-    return {f"{name_of(model)}-seed{seed}-look": Task(partial(look_task, study, model, seed), (training,), 1.0)}
+def _look(member: Member, seed: int, trained_with: range) -> dict[str, Task]:
+    needs = (training_name(member, trained_with),)
+    return {f"{member.name}-seed{seed}-look": Task(partial(look_task, member, seed), needs)}
 
 
-def _stage(study: Study, model: int, seed: int, stage: int, training: str) -> dict[str, Task]:
-    name, reached = f"{name_of(model)}-seed{seed}-walk", [0, *stages(study)]
-    steps = reached[stage + 1] - reached[stage]
-    needs = (training, f"{name}{stage - 1}") if stage else (training,)
-    weight = steps * (len(study.checkpoints) if model else 1) / WEIGHT
-    return {f"{name}{stage}": Task(partial(walk_task, study, model, seed, stage), needs, weight)}
-
-
-KEPT_BYTES = 4 * 2**30  # of the weights of a training task's checkpoints: what the host holds, and an end may lose
-WEIGHT = 500  # midpoint barriers that count as much as an epoch of training
-
-
-def compute(study: Study, report: Report = silent, keep: Callable[[str, Outcome], None] | None = None) -> xr.Dataset:
-    """Run every task in this process and assemble the result; `keep` receives each outcome as it arrives."""
-    outcomes: dict[str, Outcome] = {}
-    for name, task in tasks(study).items():
-        outcomes[name] = task.run(*(outcomes[need] for need in task.needs), report=report)
-        if keep is not None:
-            keep(name, outcomes[name])
-    return schema.assemble(study, (outcome.part for outcome in outcomes.values()))
+def _walk(member: Member, seed: int, segment: int, trained_with: range) -> dict[str, Task]:
+    name, ends = f"{member.name}-seed{seed}-walk", [0, *segments(member.study)]
+    needs = (training_name(member, trained_with), *([f"{name}{segment - 1}"] if segment else []))
+    weight = (ends[segment + 1] - ends[segment]) * len(member.checkpoints) / BARRIERS_PER_EPOCH
+    return {f"{name}{segment}": Task(partial(walk_task, member, seed, segment), needs, weight)}

@@ -1,4 +1,4 @@
-"""What is kept with a result: of which study it is, and when, where and by which versions it was computed."""
+"""The record that is kept with a result: its study, and when, where and by which versions it was computed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import jax
 
-from landscape import __version__
+from landscape._version import __version__
 from landscape.store.sealed import Record
 from landscape.study import SCHEMA, Study
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "xarray", "h5netcdf", "scikit-learn", "distributed")
 
 
-def describe(study: Study, seconds: float) -> Record:
-    """The record of a result computed just now in this environment, in `seconds` of wall time."""
+def record_of(study: Study, seconds: float) -> Record:
+    """The record of a result that was computed here and just now, in `seconds` of wall time."""
     return {
         "key": study.key,
         "name": study.name,
@@ -34,13 +34,13 @@ def describe(study: Study, seconds: float) -> Record:
 
 
 def device() -> str:
-    """What computes here, in words: the accelerator, or the processor and its cores."""
+    """The name of what computes here: the accelerator, or the processor with the number of its cores."""
     first = jax.devices()[0]
     return first.device_kind if first.platform != "cpu" else f"{processor()}, {os.cpu_count()} cores"
 
 
 def processor() -> str:
-    """The processor's own name where the system tells it, else its architecture."""
+    """The processor's own name where the system gives it, otherwise its architecture."""
     table = Path("/proc/cpuinfo")
     lines = table.read_text().splitlines() if table.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,7 +1,7 @@
 """One study from its tasks to its stored result, whoever runs the tasks.
 
-Outcomes that an earlier attempt left in the store are taken from there, and each new one is kept there by whoever
-computed it. Like the pipeline, this module belongs to the computing side.
+Outcomes that an earlier attempt kept are taken from the store, and whoever runs a task keeps its outcome there. Only
+workers import this module, since it imports JAX.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import xarray as xr
 
-from landscape.jobs.plan import Task, seed_groups, tasks, training_name
-from landscape.jobs.progress import Meter, News, Report
-from landscape.jobs.provenance import describe
-from landscape.jobs.study_tasks import Outcome
+from landscape.jobs.attempt import Attempt
+from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
+from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate
+from landscape.jobs.provenance import record_of
+from landscape.jobs.tasks.outcome import Outcome
 from landscape.store.partial import Parts, StoredOutcome
-from landscape.store.results import Entry, Store
+from landscape.store.results import Entry
 from landscape.store.sealed import Unwritable
-from landscape.study import Study, schema
+from landscape.study import schema
+from landscape.study.member import members
 
 log = logging.getLogger(__name__)
 
@@ -28,43 +31,38 @@ Planned = Mapping[str, Task]
 AnyOutcome = Outcome | StoredOutcome
 Arrived = Mapping[str, AnyOutcome]
 Outcomes = Iterator[tuple[str, AnyOutcome]]
-Send = Callable[[News | Report], None]
 
 
-def compute(
-    study: Study,
-    store: Store,
-    run: Callable[[Planned, Arrived], Outcomes],
-    send: Send,
-    attempt: int = 0,
-    devices: int = 1,
-) -> xr.Dataset:
-    """Compute what is missing of a study and assemble its result.
+def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_update: OnUpdate) -> xr.Dataset:
+    """Compute what is missing of a study and assemble its result, which `finish` then writes.
 
-    `run` yields the outcome of every missing task, and finds in its second argument what has arrived until then.
-    `send` hears what is done at the start and after each task. The attribute `seconds` of the result is the wall time
-    of this attempt and of those it goes on from. The result is not written: that is `finish`.
+    `run` is given all tasks and the outcomes that have arrived, which it finds up to date at any time; it yields the
+    outcome of every missing task. `on_update` hears how much is done at the start and after each task. The attribute
+    `seconds` of the result is the wall time of this attempt and of those whose outcomes it uses.
     """
-    parts, planned, since = store.parts(study), tasks(study, devices), time.time()
-    kept, elapsed = _kept(parts, planned), parts.elapsed()
+    parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
+    kept, elapsed_before = keep_resumable(parts, planned), parts.elapsed()
     arrived: dict[str, AnyOutcome] = dict(kept)
 
-    def tell(finished: str = "") -> None:
+    def send_update(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
-        send(News(study.key, attempt, "running", since, time.time(), before, done, total, len(arrived), finished))
+        times, weights = (since, time.time()), (before, done, total)
+        on_update(StudyUpdate(attempt.study.key, attempt.number, "running", *times, *weights, len(arrived), finished))
 
-    tell()
+    send_update()
     for name, outcome in run(planned, arrived):
         arrived[name] = outcome
-        parts.note(elapsed + time.time() - since)
-        tell(name)
-    dataset = schema.assemble(study, (arrived[name].part for name in planned))
-    return dataset.assign_attrs(seconds=elapsed + time.time() - since)
+        parts.note_elapsed(elapsed_before + time.time() - since)
+        send_update(name)
+    dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned))
+    return dataset.assign_attrs(seconds=elapsed_before + time.time() - since)
 
 
-def _kept(parts: Parts, planned: Planned) -> dict[str, StoredOutcome]:
-    """The outcomes of earlier attempts that can be gone on from: all that they came of are kept too. Others, as of a
-    network whose training was lost, would be of another network than what is computed now, and are forgotten.
+def keep_resumable(parts: Parts, planned: Planned) -> dict[str, StoredOutcome]:
+    """The outcomes of earlier attempts that this one can use; all others are removed from the store.
+
+    An outcome can be used if the outcomes that it was computed from can be used too. Where the training of a network
+    was lost, for example, it trains again and may end elsewhere, and then its old walk belongs to another network.
     """
     found, kept = parts.read(), {}
     for name, task in planned.items():
@@ -74,51 +72,48 @@ def _kept(parts: Parts, planned: Planned) -> dict[str, StoredOutcome]:
     return kept
 
 
-def divided(study: Study, store: Store, devices: int) -> int:
-    """Among how many devices the seeds are divided: as an earlier attempt did of whose training most is kept, else
-    among these.
+def divided(attempt: Attempt, devices: int) -> Attempt:
+    """The attempt with its seeds divided so that the least training is lost.
+
+    They are divided among the devices that there are now, unless earlier attempts divided them otherwise and kept
+    more of the training.
     """
-    kept = store.parts(study).names()
+    kept = attempt.parts.names()
 
-    def trained(count: int) -> int:
-        return sum(len(seeds) for seeds in seed_groups(study, count) for model in models if name(model, seeds) in kept)
+    def trained(divisions: int) -> int:
+        groups, all_members = seed_groups(attempt.study, divisions), members(attempt.study)
+        return sum(len(seeds) for seeds in groups for one in all_members if training_name(one, seeds) in kept)
 
-    models, name = range(len(study.labels) + 1), training_name
-    return max((devices, *range(1, study.seeds + 1)), key=trained)
+    return replace(attempt, divisions=max((devices, *range(1, attempt.study.seeds + 1)), key=trained))
 
 
-def run_task(
-    study: Study, store: Store, name: str, task: Task, needs: Iterable[AnyOutcome], meter: Meter
-) -> AnyOutcome:
+def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate) -> AnyOutcome:
     """Run one task and keep its outcome in the store, so that its weights need no memory until they are asked for.
 
     Where it cannot be kept, the log says so and the computation goes on.
     """
-    outcome = task.run(*needs, report=meter)
+    meter = Meter(attempt.study.key, attempt.number, name, task.weight, on_update)
+    outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:
-        return store.parts(study).write(name, *outcome)
+        return attempt.parts.write(name, *outcome)
     except Unwritable as error:
         log.warning("this computation cannot be resumed if it is interrupted: %s", error)
         return outcome
 
 
-def in_order(study: Study, store: Store, send: Send, planned: Planned, arrived: Arrived) -> Outcomes:
-    """Run the missing tasks one after the other in this process."""
+def in_order(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:
+    """Run the missing tasks in this thread, one after the other in the order of the plan."""
     for name, task in planned.items():
         if name not in arrived:
-            meter = Meter(study.key, 0, name, task.weight, send)
-            yield name, run_task(study, store, name, task, [arrived[need] for need in task.needs], meter)
+            yield name, run_task(attempt, name, task, [arrived[need] for need in task.needs], on_update)
 
 
-def finish(study: Study, store: Store, dataset: xr.Dataset) -> Entry:
-    """Note in the dataset where it comes from, write it with its record, and forget the outcomes kept.
-
-    Raises Unwritable.
-    """
-    record = describe(study, dataset.attrs["seconds"])
+def finish(attempt: Attempt, dataset: xr.Dataset) -> Entry:
+    """Write the result with the record of where it comes from, and remove the outcomes kept. Raises Unwritable."""
+    record = record_of(attempt.study, dataset.attrs["seconds"])
     dataset.attrs |= {name: record[name] for name in ("device", "computed", "seconds")}
     dataset.attrs["versions"] = json.dumps(record["versions"])
-    entry = store.write(dataset, record)
-    store.parts(study).remove()
+    entry = attempt.store.write(dataset, record)
+    attempt.parts.remove()
     return entry

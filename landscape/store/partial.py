@@ -1,7 +1,7 @@
 """Outcomes of single tasks on disk, so that an interrupted study resumes and a running one can be watched.
 
-Each is a sealed folder `cache/.parts/<key>/<task>/` of `part.nc`, a part of the result, and `weights.npz`, the
-weights that later tasks need.
+Each is a sealed folder `.parts/<key>/<task>/` of the cache folder. It holds `part.nc`, a part of the result, and
+`weights.safetensors`, the weights that later tasks need.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 from filelock import FileLock, Timeout
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from landscape.store.sealed import DamagedEntry, discard, folders, read_sealed, write_sealed
 from landscape.study import Study, validated
 
-PART, WEIGHTS = "part.nc", "weights.npz"
-ELAPSED = ".elapsed"  # seconds that attempts have taken until now
-PERIOD = 0.5  # seconds between two tries to be alone
+PART, WEIGHTS = "part.nc", "weights.safetensors"
+ELAPSED = ".elapsed"  # the file with the seconds that attempts have taken so far
+PERIOD = 0.5  # seconds between two tries to be the only one that computes
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
 
 Weights = Mapping[str, dict[str, np.ndarray]]
@@ -40,52 +42,54 @@ class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
         self._path = path
 
     def __getitem__(self, name: str) -> dict[str, np.ndarray]:
-        with np.load(self._path, allow_pickle=False) as arrays:
-            found = {path.split("/", 1)[1]: arrays[path] for path in arrays.files if path.split("/", 1)[0] == name}
+        with safe_open(self._path, framework="numpy") as file:
+            paths = sorted(key for key in file.keys() if key.split("/", 1)[0] == name)  # noqa: SIM118
+            found = {path.split("/", 1)[1]: file.get_tensor(path) for path in paths}
         if not found:
             raise KeyError(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        with np.load(self._path, allow_pickle=False) as arrays:
-            return iter(dict.fromkeys(path.split("/", 1)[0] for path in arrays.files))
+        with safe_open(self._path, framework="numpy") as file:
+            return iter(sorted({key.split("/", 1)[0] for key in file.keys()}))  # noqa: SIM118
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
 
 class StoredOutcome(NamedTuple):
-    """What a task of the pipeline returned; see `landscape.jobs.study_tasks.Outcome`."""
+    """What a task returned, kept on disk; its fields are those of `landscape.jobs.tasks.outcome.Outcome`."""
 
     part: xr.Dataset
     weights: Weights
 
 
 class Parts:
-    """The outcomes kept of one study, by the name of the task."""
+    """The outcomes kept of one study, by the names of its tasks."""
 
     def __init__(self, folder: Path, study: Study):
         self.folder, self.study = folder, study
 
     @contextlib.contextmanager
-    def alone(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Be the only process and thread that computes this study: others wait here until it has ended.
+    def sole_computation(self, before_try: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """A context that one process and thread is in at a time, while it computes this study; others wait to enter.
 
-        `waiting` is called before every try, and may raise. Where the folder cannot be written to, nothing is shared.
+        `before_try` is called before every try to enter, and may raise to give up. Where the folder cannot be written
+        to, nobody waits: nothing that is computed there could be shared.
         """
-        lock = self._locked(waiting)
+        lock = self._lock(before_try)
         try:
             yield
         finally:
             if lock:
                 lock.release()
 
-    def _locked(self, waiting: Callable[[], None]) -> FileLock | None:
+    def _lock(self, before_try: Callable[[], None]) -> FileLock | None:
         lock = FileLock(self.folder.parent / f".{self.study.key}.lock", timeout=PERIOD)
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             for tries in count():
-                waiting()
+                before_try()
                 with contextlib.suppress(Timeout):
                     lock.acquire()
                     break
@@ -96,14 +100,14 @@ class Parts:
         return lock
 
     def elapsed(self) -> float:
-        """Seconds that earlier attempts took, as far as their outcomes are kept."""
+        """The seconds that earlier attempts took; 0 where nothing is kept of them."""
         try:
             return float((self.folder / ELAPSED).read_text())
         except (OSError, ValueError):
             return 0.0
 
-    def note(self, elapsed: float) -> None:
-        """Remember how long attempts have taken until now, where the folder can be written to."""
+    def note_elapsed(self, elapsed: float) -> None:
+        """Write down how many seconds attempts have taken so far, where the folder can be written to."""
         with contextlib.suppress(OSError):
             (self.folder / ELAPSED).write_text(f"{elapsed:.3f}")
 
@@ -113,28 +117,28 @@ class Parts:
             shutil.rmtree(self.folder / task, ignore_errors=True)
 
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
-        """Keep one outcome; what comes back holds no weights in memory. Raises Unwritable."""
+        """Keep one outcome. What is returned holds no weights in memory. Raises Unwritable."""
         files = {PART: bytes(part.to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
         record = {"key": self.study.key, "task": task, "study": self.study.model_dump(mode="json")}
         write_sealed(self.folder / task, files, record)
         return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS))
 
     def read(self) -> dict[str, StoredOutcome]:
-        """The intact outcomes; damaged ones are set aside and named in the log."""
+        """The intact outcomes. Damaged ones, and those of another version, are set aside and named in the log."""
         return {
             folder.name: StoredOutcome(part, StoredWeights(folder / WEIGHTS))
-            for folder, part in self._sound((PART, WEIGHTS))
+            for folder, part in self._intact((PART, WEIGHTS))
         }
 
     def names(self) -> set[str]:
-        """Of the tasks whose outcomes are kept, intact or not."""
+        """The names of the tasks whose outcomes are kept, intact or not."""
         return {folder.name for folder in folders(self.folder)}
 
     def results(self) -> list[xr.Dataset]:
-        """The parts of the result, of intact outcomes; their weights are not looked at."""
-        return [part for _, part in self._sound((PART,))]
+        """The parts of the result that intact outcomes hold. Nothing reads their weights, which may be gigabytes."""
+        return [part for _, part in self._intact((PART,))]
 
-    def _sound(self, names: tuple[str, ...]) -> Iterator[tuple[Path, xr.Dataset]]:
+    def _intact(self, names: tuple[str, ...]) -> Iterator[tuple[Path, xr.Dataset]]:
         for folder in folders(self.folder):
             try:
                 yield folder, self._part(folder, names)
@@ -142,21 +146,23 @@ class Parts:
                 discard(folder, damage)
 
     def remove(self) -> None:
-        """Forget them, as the result has been written."""
+        """Remove all outcomes, once the result has been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _part(self, folder: Path, names: tuple[str, ...]) -> xr.Dataset:
-        """The part in a folder, the files of these names verified. Raises DamagedEntry."""
-        record, files = read_sealed(folder, names)
-        described = (record.get("key"), record.get("task"), {*record["sha256"]})
-        if described != (self.study.key, folder.name, {PART, WEIGHTS}):
-            raise DamagedEntry(folder.name, "it is no outcome of this task")
+        """The part in a folder whose files of these names are intact. Raises DamagedEntry."""
+        record, files = read_sealed(folder, (PART,))
+        if {*record["sha256"]} != {PART, WEIGHTS}:
+            raise DamagedEntry(folder.name, f"another version kept it, as {', '.join(record['sha256'])}")
+        if (record.get("key"), record.get("task")) != (self.study.key, folder.name):
+            raise DamagedEntry(folder.name, "it is the outcome of another task")
+        read_sealed(folder, names)
         return xr.load_dataset(io.BytesIO(files[PART]), engine=ENGINE, decode_times=False)
 
 
 @lru_cache
 def study_of(part: Path) -> Study | None:
-    """The study of which a folder holds an outcome; None where this version cannot tell."""
+    """The study that the outcome in a folder belongs to, or None where this version cannot read it."""
     try:
         record, _ = read_sealed(part, (PART,))
         study = validated(record["study"])
@@ -166,8 +172,7 @@ def study_of(part: Path) -> Study | None:
 
 
 def _packed(weights: Weights) -> bytes:
-    """An NPZ file whose names are `name/path`."""
-    buffer = io.BytesIO()
+    """The content of a safetensors file whose tensors are called `name/path`."""
     flat = {f"{name}/{path}": array for name, arrays in weights.items() for path, array in arrays.items()}
-    np.savez(buffer, allow_pickle=False, **flat)
-    return buffer.getvalue()
+    # safetensors copies an array's memory as it lies there, whatever its strides
+    return save({key: np.asarray(array, order="C") for key, array in flat.items()})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from landscape.study import Study
 from landscape.study.schema import BASE, MOMENTS, VARIABLES
 
-QUANTITIES = ("barrier", "train_loss", "sotl_e", "validation_loss", "validation_accuracy")
+QUANTITIES = tuple(name for name, variable in VARIABLES.items() if "candidate" in variable.dims)
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,16 @@ class Member:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """The name of the result's variable that holds each quantity; the base has variables of its own."""
+        """The name of the result's variable that holds each quantity of this member.
+
+        A quantity of candidates that the result does not hold for the base is missing here for the base.
+        """
         names = {quantity: f"base_{quantity}" if self.is_base else quantity for quantity in QUANTITIES}
         return {quantity: name for quantity, name in names.items() if name in VARIABLES}
+
+    def named(self, **quantities: np.ndarray) -> dict[str, np.ndarray]:
+        """These quantities under the names of this member's variables, without those that it has no variable for."""
+        return {name: quantities[quantity] for quantity, name in self.variables.items() if quantity in quantities}
 
     def place(self, seed: int) -> dict[str, int | str]:
         """The coordinates in the result of this member's network of one seed."""

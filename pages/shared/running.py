@@ -75,7 +75,7 @@ def watch(key: str, parts: int) -> None:
     if found is None or not found.active or found.parts != parts:
         st.rerun()
     bar, button = st.columns([5, 1], vertical_alignment="center")
-    bar.progress(min(1.0, found.fraction), f"{found.stage[:1].upper()}{found.stage[1:]}. {left(found)}")
+    bar.progress(min(1.0, found.fraction), f"{found.activity[:1].upper()}{found.activity[1:]}. {left(found)}")
     button.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
     if parts:
         st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.")

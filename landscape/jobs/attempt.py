@@ -1,0 +1,28 @@
+"""One attempt at computing a study. No JAX, so that clients and schedulers can read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from landscape.store.partial import Parts
+from landscape.store.results import Store
+from landscape.study import Study
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is computed, and where its outcomes are kept.
+
+    number: counts the attempts that were made at this study since its engine started, from 0. divisions: how many
+    devices the seeds are divided among, which fixes the tasks and their names; no number of the result depends on it.
+    """
+
+    study: Study
+    store: Store
+    number: int = 0
+    divisions: int = 1
+
+    @property
+    def parts(self) -> Parts:
+        """The outcomes that this attempt and earlier ones have kept."""
+        return self.store.parts(self.study)

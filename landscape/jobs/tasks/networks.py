@@ -1,0 +1,70 @@
+"""The networks of a study: untrained, expanded, or with weights that an earlier task has trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from landscape.jobs.tasks.examples import examples
+from landscape.models.functional import Weights, split
+from landscape.models.net2net import expand
+from landscape.models.prng import Stream, stream_key
+from landscape.numerics.memory import tree_bytes
+from landscape.study import Study
+from landscape.study.member import Member, members
+
+
+def untrained(member: Member, seed: int) -> nnx.Module:
+    """A network of the member's sizes, with random weights."""
+    study = member.study
+    data = examples(study.data)
+    inputs = data.train.inputs
+    shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
+    key = stream_key(seed, Stream.INIT, member.index)
+    return study.model.resized(member.sizes).build(shape, data.classes, nnx.Rngs(key))
+
+
+def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:
+    """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base.
+
+    A candidate is the base's network expanded, or drawn at random where the study asks for a random start.
+    """
+    if member.is_base:
+        return base
+    study = member.study
+    if study.expansion.start == "random":
+        return untrained(member, seed)
+    key = stream_key(seed, Stream.EXPAND, member.index)
+    return expand(base, study.candidates[member.index - 1], study.expansion, key)
+
+
+@cache
+def abstract_network(member: Member) -> nnx.Module:
+    """The member's network with shapes and dtypes in place of its weights, which are equal for all seeds."""
+    network = split(at_expansion(member, 0, untrained(Member(member.study, 0), 0)))
+    return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
+
+
+def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Module:
+    """The member's network with these weights."""
+    return split(abstract_network(member)).replace(jax.tree.map(jnp.asarray, dict(weights))).module()
+
+
+def kept_epochs(member: Member) -> set[int]:
+    """The epochs since the expansion whose weights later tasks need."""
+    return {*member.checkpoints, *member.moments.values()}
+
+
+def kept_bytes(study: Study) -> int:
+    """The size of the weights that training one seed of the largest member keeps."""
+    return max(len(kept_epochs(one)) * tree_bytes(split(abstract_network(one)).weights) for one in members(study))
+
+
+def to_numpy(weights: Weights) -> dict[str, np.ndarray]:
+    """Weights in the memory of the host."""
+    return jax.tree.map(np.asarray, weights)

@@ -1,0 +1,119 @@
+"""Training: the bases until early stopping, then each candidate for T epochs after its expansion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from flax import nnx
+
+from landscape.barriers.walk import draw_swaps
+from landscape.jobs.measurements import measurement_batches
+from landscape.jobs.progress import OnActivity, ignore_activity
+from landscape.jobs.tasks.examples import examples
+from landscape.jobs.tasks.networks import at_expansion, kept_epochs, network_with, to_numpy, untrained
+from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
+from landscape.models.prng import Stream, stream_key
+from landscape.proxies import parameters
+from landscape.study import Study, schema
+from landscape.study.member import Member, members
+from landscape.training.fit import Epoch, early_stopped, fit
+
+
+def base_task(study: Study, seeds: range, *, on_activity: OnActivity = ignore_activity) -> Outcome:
+    """Train the bases of some seeds until early stopping, which chooses φ*; keep the weights of φ*.
+
+    Raises ValueError, before it trains, where a walk of the study could not be measured.
+    """
+    clock, base = Clock(), Member(study, 0)
+    check_walks(study, seeds)
+    starts = [untrained(base, seed) for seed in seeds]
+    epochs = train(base, seeds, starts, on_activity)
+    ends = early_stopped(epochs, study.training.patience, partial(performance, study))
+    seconds = clock.lap() / len(seeds)
+    parts = [
+        training_part(base, seed, starts[0], end.history, seconds, base_stop=np.array(end.best.epoch))
+        for seed, end in zip(seeds, ends, strict=True)
+    ]
+    weights = {network_name(seed, 0): to_numpy(end.best.weights) for seed, end in zip(seeds, ends, strict=True)}
+    return Outcome(join_seeds(parts), weights)
+
+
+def candidate_task(
+    member: Member, seeds: range, bases: Outcome, *, on_activity: OnActivity = ignore_activity
+) -> Outcome:
+    """Expand the bases of some seeds and train the candidates for T epochs; keep the weights of `kept_epochs`."""
+    clock, base = Clock(), Member(member.study, 0)
+    trained = [network_with(base, bases.weights[network_name(seed, 0)]) for seed in seeds]
+    starts = [at_expansion(member, seed, network) for seed, network in zip(seeds, trained, strict=True)]
+    histories: dict[int, list[Epoch]] = {seed: [] for seed in seeds}
+    weights = {}
+    for epochs in train(member, seeds, starts, on_activity):
+        for seed, epoch in zip(seeds, epochs, strict=True):
+            histories[seed].append(epoch._replace(weights={}))
+            if epoch.epoch in kept_epochs(member):
+                weights[network_name(seed, epoch.epoch)] = to_numpy(epoch.weights)
+    seconds = clock.lap() / len(seeds)
+    parts = [training_part(member, seed, starts[0], histories[seed], seconds) for seed in seeds]
+    return Outcome(join_seeds(parts), weights)
+
+
+def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activity: OnActivity) -> Iterator[list[Epoch]]:
+    """The epochs of one member's networks, one network a seed, trained side by side."""
+    study, what = member.study, "training the base" if member.is_base else member.label
+    keys = [stream_key(seed, Stream.TRAIN, member.index) for seed in seeds]
+    on_progress = partial(on_activity, f"{seeds_in_words(seeds)}: {what}, epoch")
+    return fit(starts, examples(study.data), study.training, member.epochs, keys, on_progress)
+
+
+def check_walks(study: Study, seeds: range) -> None:
+    """Check that all walks of these seeds can be measured, before hours of training are spent on them.
+
+    Raises ValueError for a batch larger than the training data, and where a group has too few units for so many
+    distinct steps.
+    """
+    measurement_batches(study, examples(study.data))
+    for member in members(study) if study.walk.distinct else ():
+        for seed in seeds:
+            key, units = stream_key(seed, Stream.WALK, member.index), member.sizes[study.walk.group]
+            draw_swaps(key, study.walk.permutations, units, distinct=True)
+
+
+def training_part(
+    member: Member, seed: int, start: nnx.Module, history: Iterable[Epoch], seconds: float, **others: np.ndarray
+) -> xr.Dataset:
+    """What training a member's network of one seed adds to the result."""
+    return schema.part(
+        member.study,
+        member.place(seed),
+        parameters=np.array(parameters(start)),
+        **seconds_by_phase(train=seconds),
+        **member.named(**learning_curves(history)),
+        **others,
+    )
+
+
+def learning_curves(history: Iterable[Epoch]) -> dict[str, np.ndarray]:
+    """Each quantity of the epochs as one array over them, epoch 0 included."""
+    epochs = list(history)
+    names = ("train_loss", "sotl_e", "validation_loss", "validation_accuracy")
+    return {name: np.array([getattr(epoch, name) for epoch in epochs]) for name in names}
+
+
+def performance(study: Study, epoch: Epoch) -> float:
+    """A, by which early stopping chooses: the larger the better.
+
+    For language models it is the validation loss with its sign changed, which orders epochs as −log of it does.
+    """
+    return float(-epoch.validation_loss if study.data.modality == "text" else epoch.validation_accuracy)
+
+
+def seeds_in_words(seeds: range) -> str:
+    """The seeds as a progress line names them.
+
+    >>> seeds_in_words(range(3, 4)), seeds_in_words(range(0, 5))
+    ('seed 3', 'seeds 0 to 4')
+    """
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"

@@ -86,7 +86,6 @@ TO_WRITE: set[str] = {
     "landscape.proxies.snip",
     "landscape.proxies.synflow",
     "landscape.proxies.timed_scores",
-    "landscape.run",
     "landscape.widen",
 }
 

@@ -247,7 +247,8 @@ def test_failure_is_named_and_the_engine_goes_on(script: Script, client: Callabl
     assert key not in jobs.store
     script.error = None
     jobs.submit(study())
-    assert until(jobs, key, ended).state == "done"
+    done = until(jobs, key, ended)
+    assert done.state == "done", done.error
     assert script.ran.count("seed0") == 1
 
 

@@ -17,7 +17,7 @@ from landscape.barriers.interpolation import permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data import Split
-from landscape.jobs.measurements import Probe, seed_curves
+from landscape.jobs.measurements import MeasuredWalk, seed_curves
 from landscape.models.batch_norm import reestimated
 from landscape.models.functional import Weights, split
 from landscape.models.net2net import deepen, widen
@@ -295,15 +295,15 @@ def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, mon
         "walk": walked | ({"statistics": statistics} if statistics else {}),
     }
     batch = Split(images(), targets())
-    probe = Probe(validated(content), resnet(), KEY, batch, batch)
-    steps = probe.permutations
-    found = probe.barriers(resnet(), len(steps), np.empty(0), lambda done, total: None)
+    walk = MeasuredWalk(validated(content), resnet(), KEY, batch, batch)
+    steps = walk.permutations
+    found = walk.barriers(resnet(), len(steps), np.empty(0), lambda done, total: None)
     expected = by_hand(resnet(), "stage1", steps, of_batch=statistics == "re-estimated")
     assert expected.min() > 1e-4
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
     weights = {path: np.asarray(array) for path, array in split(resnet()).weights.items()}
     lines = seed_curves(validated(content), resnet(), weights, weights, (batch, batch))
-    ends = probe.curves(resnet())[0, 0, [0, -1]]
+    ends = walk.curves(resnet())[0, 0, [0, -1]]
     np.testing.assert_allclose(lines, np.broadcast_to(ends[0], lines.shape), rtol=1e-4)
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4)
 

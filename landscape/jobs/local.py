@@ -19,9 +19,21 @@ PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"  # whether JAX takes most of a GPU
 
 
 def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
-    """The result of a study: read from the cache folder, or else computed here and stored there.
+    """The result of a study: read from where results are stored, or else computed here and stored.
 
-    An interrupted computation resumes where it stopped. A result that cannot be stored is returned with a warning.
+    `cache` is the folder of stored results; None is the one that `landscape.store.places` finds. All devices that JAX
+    has here take part. An interrupted computation resumes where it stopped. A result that cannot be stored is returned
+    with a warning.
+
+    Raises ValueError where the study cannot be computed: its data are missing, a batch is larger than the data, or a
+    group has too few units for as many distinct permutations as it asks for.
+
+    The result of a preset may be shipped with the package, and is only read then:
+
+    >>> from landscape.study.presets import preset
+    >>> dataset = run(preset("digits-mlp"))
+    >>> dataset["barrier"].dims
+    ('seed', 'candidate', 'checkpoint', 'permutation')
     """
     dataset, trouble = computed(study, Store(cache), lambda update: None)
     if trouble:

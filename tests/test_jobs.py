@@ -6,6 +6,7 @@ Most tests run invented tasks on a Dask cluster inside this process; the last on
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -38,12 +39,14 @@ from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
 
 SEEDS = 4
+TESTS = itertools.count(1)
+DATA_SEED = 0  # another one for each test, since a scheduler may still remember a study of the test before by its key
 
 
 def study(**changes: object) -> Study:
     content = {
         "name": "tiny",
-        "data": {"train_size": 120, "validation_size": 100},
+        "data": {"train_size": 120, "validation_size": 100, "seed": DATA_SEED},
         "model": {"kind": "mlp", "hidden": [5]},
         "candidates": [[{"widen": "hidden1", "size": 6}]],
         "training": {"batch_size": 60, "base_epochs": 2, "epochs": 1},
@@ -94,6 +97,7 @@ def link(seed: int, *earlier: Outcome, on_activity: OnActivity) -> Outcome:
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
     monkeypatch.setattr(resume, "plan_study", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
+    monkeypatch.setattr(sys.modules[__name__], "DATA_SEED", next(TESTS))
     monkeypatch.setattr(places, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
 

@@ -110,7 +110,7 @@ PUBLIC = dict(public())
 def test_examples_print_what_they_say(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    outcome = doctest.testmod(importlib.import_module(name), optionflags=OPTIONS)
+    outcome = doctest.testmod(importlib.import_module(name), globs={}, optionflags=OPTIONS)  # as in a new notebook
     assert outcome.attempted > 0
     assert outcome.failed == 0, "the differences are printed above"
 

@@ -98,7 +98,7 @@ def metric_draws(
       np.float64(0.24)
 
     References:
-      David and Nagaraja, "Order Statistics" (2003), section 2.5, for the beta distributions.
+      David and Nagaraja, "Order Statistics" (2003), for the order statistics of uniform numbers.
     """
     n = base.shape[-1]
     limits, base_edges = _threshold_draws(np.sort(base.astype(np.float64), -1), q, resamples, rng)  # s resamples

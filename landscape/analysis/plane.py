@@ -4,7 +4,7 @@ Points have orthonormal coordinates, so that lengths in the plane are distances 
 the distances between the minima alone, which every result holds.
 
 The figure is that of Malviya et al. (2024), arXiv 2405.15895; the construction is that of Garipov et al., "Loss
-Surfaces, Mode Connectivity, and Fast Ensembling of DNNs" (2018), arXiv 1802.10026, Appendix A.
+Surfaces, Mode Connectivity, and Fast Ensembling of DNNs" (2018), arXiv 1802.10026.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-# Relative to the greatest extent of the three minima, added on every side: the contours around each minimum close.
+# Relative to the greatest extent of the three minima, added on every side, so that a minimum is seen from all sides.
 MARGIN = 0.35
 # Relative to the greatest distance. Distances are of float32 weights: below 1e-6 they are rounding.
 COINCIDE = 1e-6
@@ -70,7 +70,7 @@ def corners(distances: ArrayLike) -> Float[np.ndarray, "3 2"]:
              [0., 4.]])
 
     References:
-      Garipov et al. (2018), arXiv 1802.10026, Appendix A.
+      Garipov et al. (2018), arXiv 1802.10026.
     """
     uu, vv, between = (np.asarray(distances, np.float64)[pair] ** 2 for pair in ((0, 1), (0, 2), (1, 2)))
     uv = (uu + vv - between) / 2
@@ -128,7 +128,7 @@ def coefficients(
              [[0. , 0.5, 0.5]]])
 
     References:
-      Garipov et al. (2018), arXiv 1802.10026, Appendix A.
+      Garipov et al. (2018), arXiv 1802.10026.
     """
     (_, (length, _), (along, height)) = places
     c = np.broadcast_to(y[:, None] / height, (len(y), len(x)))  # rows columns

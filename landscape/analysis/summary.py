@@ -14,7 +14,7 @@ from landscape.analysis.metric import initial_metric, manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
 from landscape.analysis.walks import checked_n
 
-Q = 0.4  # the quantile of the paper's Figures 2 to 5
+Q = 0.4  # the quantile of the paper's main figures
 
 Estimate = dict[str, float | None]  # mean, low and high: the mean and its 95 % interval over seeds; None for NaN
 

@@ -57,7 +57,7 @@ def pack(tokens: Int[np.ndarray, " tokens"], length: int) -> Int[np.ndarray, "n 
              [ 2, 12, 13,  3]])
 
     References:
-      Devlin et al. (2019), arXiv 1810.04805, section 3.1, for [CLS] and [SEP].
+      Devlin et al. (2019), arXiv 1810.04805, section 3, for [CLS] and [SEP].
     """
     inner = length - 2
     body = tokens[: len(tokens) // inner * inner].reshape(-1, inner)  # n length-2

@@ -1,7 +1,7 @@
 """WordPiece: a vocabulary of words and parts of words, trained on a text, and the text as numbers of its tokens.
 
 Both are kept in the folder `.tokenizers/` of the cache, under a hash of the text and of everything else that decides
-the outcome. Words are normalised as by the uncased BERT (Devlin et al., 2019, arXiv 1810.04805, section 4).
+the outcome. Words are normalised as by the uncased BERT (Devlin et al., 2019, arXiv 1810.04805).
 """
 
 from __future__ import annotations

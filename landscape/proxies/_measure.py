@@ -44,7 +44,9 @@ def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray
     Raises ValueError where a proxy does, as for a network without dense or convolution layers.
 
     >>> import jax, jax.numpy as jnp
+    >>> from flax import nnx
     >>> from landscape.models.mlp import mlp
+    >>> from landscape.proxies import timed_scores
     >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
     >>> scores = timed_scores(model, jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1]))
     >>> list(scores)

@@ -42,6 +42,8 @@ def renamed(dataset: xr.Dataset) -> xr.Dataset:
     an entry, and files that were written before stay valid. The dimension `moment`, of values "start" and "end", was
     called `stage` in the results that were shipped first:
 
+    >>> import xarray as xr
+    >>> from landscape.store.netcdf import renamed
     >>> old = xr.Dataset({"surface": ("stage", [0.5, 0.25])}, {"stage": ["start", "end"]})
     >>> float(renamed(old)["surface"].sel(moment="end"))
     0.25

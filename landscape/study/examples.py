@@ -37,6 +37,7 @@ class DataSpec(Frozen):
     `validation_size` images are drawn by `seed` for validation. `train_size` of the others are trained on, or all of
     them where it is None.
 
+    >>> from landscape.study.examples import DataSpec
     >>> DataSpec(name="cifar10", train_size=10_000).modality
     'images'
     """
@@ -55,6 +56,7 @@ class TextSpec(DataSpec):
     At most `validation_size` sequences of the validation text are used. `sequence_length` includes [CLS] and [SEP];
     `vocabulary` is the largest number of tokens that WordPiece may learn.
 
+    >>> from landscape.study.examples import TextSpec
     >>> TextSpec(name="wikitext-2", sequence_length=128).modality
     'text'
     """

@@ -21,6 +21,7 @@ class Member:
 
     Raises ValueError for an index that the study does not have.
 
+    >>> from landscape.study.member import members
     >>> from landscape.study.presets import preset
     >>> base, first, *others = members(preset("digits-mlp"))
     >>> base.name, base.label, first.name, first.label

@@ -35,6 +35,7 @@ class Predictor:
             training steps an epoch. A tangent pass counts like the pass that it accompanies.
         differentiates: what gradients are taken of.
 
+    >>> from landscape.study.predictors import Predictor
     >>> Predictor(name="Largest weight", definition=r"\lVert \theta \rVert_\infty", reference="ours", data=False).units
     '1'
     """
@@ -153,6 +154,7 @@ def predictor_named(key: str) -> Predictor:
 
     A stored result may hold a proxy that is not registered in this process; its description says so.
 
+    >>> from landscape.study.predictors import predictor_named
     >>> predictor_named("snip").name
     'SNIP'
     """
@@ -168,6 +170,7 @@ def predictor_named(key: str) -> Predictor:
 def proxies() -> dict[str, Predictor]:
     """The zero-cost proxies that a study computes now, by key, in the order of their registration.
 
+    >>> from landscape.study.predictors import proxies
     >>> list(proxies())
     ['grad_norm', 'snip', 'grasp', 'synflow', 'jacov']
     """
@@ -190,6 +193,8 @@ def register_proxy(key: str, proxy: Predictor) -> Predictor:
 
     Raises ValueError for a key that another predictor has, and for a description without a function or with training.
 
+    >>> from landscape import register_proxy
+    >>> from landscape.study.predictors import Predictor
     >>> register_proxy("snip", Predictor(name="Mine", definition="1", reference="ours", function=len))
     Traceback (most recent call last):
     ValueError: a predictor with the key 'snip' is known already: SNIP; choose another key

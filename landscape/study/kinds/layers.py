@@ -22,6 +22,7 @@ class Layer(NamedTuple):
 
     A dense layer from 64 features to 6 units, with a bias:
 
+    >>> from landscape import Layer
     >>> layer = Layer("hidden1", units=6, fan_in=64, places=1)
     >>> layer.parameters, layer.multiply_adds
     (390, 384)
@@ -51,6 +52,7 @@ def dense_layers(sizes: Mapping[str, int], features: int, classes: int, reads: s
 
     The first layer has `features` inputs and reads the group `reads`; each other layer reads the one before it.
 
+    >>> from landscape.study.kinds.layers import dense_layers
     >>> [layer.parameters for layer in dense_layers({"hidden1": 6}, 64, 10)]
     [390, 70]
     """
@@ -64,6 +66,7 @@ def dense_layers(sizes: Mapping[str, int], features: int, classes: int, reads: s
 def in_order(names: Iterable[str]) -> list[str]:
     """The names of layers of one sort from the input on, an inserted `conv2_1` right behind `conv2`.
 
+    >>> from landscape.study.kinds.layers import in_order
     >>> in_order(["conv10", "conv2", "conv2_1"])
     ['conv2', 'conv2_1', 'conv10']
     """

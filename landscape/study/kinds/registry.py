@@ -29,6 +29,7 @@ def register_model(kind: type[Kind]) -> type[Kind]:
 
     Raises ValueError for a name that another class has, and for a class without a name or some of the methods.
 
+    >>> from landscape import register_model
     >>> from landscape.study.kinds import MlpSpec
     >>> @register_model
     ... class Twin(MlpSpec):
@@ -61,6 +62,7 @@ def _place(kind: type) -> str:
 def kinds_reading(modality: Modality) -> dict[str, type[ModelSpec]]:
     """The registered kinds of models that read images, or text, by name in the order of their registration.
 
+    >>> from landscape.study.kinds.registry import kinds_reading
     >>> list(kinds_reading("text"))
     ['bert']
     """
@@ -73,6 +75,7 @@ def model_spec(content: Any) -> ModelSpec:
     Raises ValueError that lists the registered kinds for an unknown one, and pydantic's ValidationError, which is a
     ValueError too, for numbers that the kind does not allow.
 
+    >>> from landscape.study.kinds.registry import model_spec
     >>> model_spec({"kind": "mlp", "hidden": [6]})
     MlpSpec(kind='mlp', hidden=(6,))
     """

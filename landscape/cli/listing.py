@@ -1,4 +1,4 @@
-"""The studies there are: presets, stored results, and what was begun."""
+"""The command that lists studies: presets, stored results and unfinished ones."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Prices:
 
 
 def _record(study: Study) -> dict[str, Any]:
-    """What the record of a result would say of the study."""
+    """The part of a result's record that is known before the study is computed."""
     return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
 
 

@@ -1,4 +1,4 @@
-"""What a NAME on the command line stands for: a study, or its stored result."""
+"""What a NAME on the command line stands for: a study or its stored result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets: which are available, and how to get another."""
+"""The command for data sets: which are available, and how to get another."""
 
 from __future__ import annotations
 

@@ -75,19 +75,25 @@ def predictor_ranks(
         return empty_figure("<br>".join(dict.fromkeys(reasons)))
     figure, several = go.Figure(), len(datasets) > 1
     for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
-        order = rows["predictor"].tolist()
-        hues = hue if several else [hue if name == METRIC else NEUTRAL for name in order]
-        bounds = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
-        look = {"color": hues, "opacity": 0.55}
-        figure.add_bar(
-            x=[predictor_label(name) for name in order], y=rows["mean"], name=str(label), marker=look,
-            showlegend=several, hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
-            error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | bounds,
-            hovertemplate=f"%{{x}}, {label}<br>%{{hovertext}}<extra></extra>",
-        )  # fmt: skip
+        hues = hue if several else [hue if name == METRIC else NEUTRAL for name in rows["predictor"]]
+        _add_bars(figure, rows, str(label), hues, kind, several)
     finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     return figure
+
+
+def _add_bars(
+    figure: go.Figure, rows: pd.DataFrame, study: str, hues: str | list[str], kind: Kind, several: bool
+) -> None:
+    """The bars of one study; `several` says whether the figure has others, which a legend then names."""
+    error = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
+    figure.add_bar(
+        x=[predictor_label(name) for name in rows["predictor"]], y=rows["mean"], name=study,
+        marker={"color": hues, "opacity": 0.55}, showlegend=several,
+        hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
+        error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | error,
+        hovertemplate=f"%{{x}}, {study}<br>%{{hovertext}}<extra></extra>",
+    )  # fmt: skip
 
 
 def _hover_text(row: dict, kind: Kind) -> str:

@@ -26,8 +26,9 @@ MISSING = "This surface has not been computed yet."
 class Patch(NamedTuple):
     """The loss of one model on its plane.
 
-    nodes: the three nodes of the walk that span it. places: theirs (3, 2), in distances of parameter space, like the
-    grid x (points), y (points). loss: (y, x), in nats. minimum: the loss at the nodes, in nats.
+    nodes: the three nodes of the walk that span the plane. places: where these nodes are, (3, 2). x, y: the grid
+    (points). All places are distances in parameter space. loss: on the grid, (y, x), in nats. minimum: the loss at the
+    nodes, in nats.
     """
 
     nodes: tuple[int, int, int]

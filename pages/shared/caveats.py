@@ -20,7 +20,7 @@ def beside(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> None:
 
 
 def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str | None:
-    """Which candidates reach the ceiling of M, where they are ties; None if no two of them do in the same seed."""
+    """Which candidates reach the ceiling of M, where they tie; None if no two of them do in the same seed."""
     at = dataset.sel(checkpoint=[checkpoint])
     full = (at_ceiling(at, q, n) & manifold_metric(at, q, n).notnull()).isel(checkpoint=0, drop=True)
     several = full.sum("candidate") > 1

@@ -12,7 +12,8 @@ from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.study import Study
 from pages.shared import controls, library, running
-from pages.shared.controls import Choices, checked
+from pages.shared.controls import checked
+from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
 
@@ -40,18 +41,7 @@ class View(NamedTuple):
 
 def around(page: st.Page, view: View) -> None:
     """Draw the frame and the page in it."""
-    found, damaged = library.choices()
-    labels = list(found)
-    with st.sidebar:
-        checked(
-            "study",
-            Choices("Study", labels, labels[0], "Shipped or computed results, running studies, and presets."),
-        )
-        chosen = found[st.session_state["study"]]
-        _show_study(chosen)
-        for damage in damaged:
-            st.warning(f"{damage}. It is not shown; computing the study again replaces it.")
-        st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
+    chosen = _sidebar()
     running.start_asked()
     running.show(chosen.study)
     st.title(view.question)
@@ -68,6 +58,21 @@ def around(page: st.Page, view: View) -> None:
         page.run()
     if view.below:
         view.below()
+
+
+def _sidebar() -> library.Choice:
+    """Draw the choice of study and what belongs to it; return the chosen one."""
+    found, damaged = library.choices()
+    labels = list(found)
+    with st.sidebar:
+        text = "Shipped or computed results, running studies, and presets."
+        checked("study", Choices("Study", labels, labels[0], text))
+        chosen = found[st.session_state["study"]]
+        _show_study(chosen)
+        for damage in damaged:
+            st.warning(f"{damage}. It is not shown; computing the study again replaces it.")
+        st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
+    return chosen
 
 
 def so_far(dataset: xr.Dataset) -> str:

@@ -29,7 +29,7 @@ def answer(rows: pd.DataFrame, kind: Kind) -> str:
 
 
 def agreement(rows: pd.DataFrame, kind: Kind) -> str:
-    """How well M₀ ranks the candidates compared with the parameter count, over the seeds in which both do."""
+    """How well M₀ ranks the candidates, compared with the parameter count in the seeds in which both do."""
     known = rows.set_index("predictor")
     metric, count = known.loc[METRIC], known.loc[PARAMETERS]
     differ = metric["count"] != count["count"]

@@ -73,7 +73,6 @@ TO_WRITE: set[str] = {
     "landscape.interpolate",
     "landscape.match",
     "landscape.midpoint_barriers",
-    "landscape.open_study",
     "landscape.permute",
     "landscape.preset",
     "landscape.presets",
@@ -85,7 +84,6 @@ TO_WRITE: set[str] = {
     "landscape.proxies.parameters",
     "landscape.proxies.snip",
     "landscape.proxies.synflow",
-    "landscape.proxies.timed_scores",
     "landscape.widen",
 }
 

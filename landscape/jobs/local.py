@@ -30,6 +30,7 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
 
     The result of a preset may be shipped with the package, and is only read then:
 
+    >>> from landscape import run
     >>> from landscape.study.presets import preset
     >>> dataset = run(preset("digits-mlp"))
     >>> dataset["barrier"].dims

@@ -85,6 +85,7 @@ OnUpdate = Callable[[Update], None]  # may raise, to stop the task that sends th
 def task_in_words(task: str) -> str:
     """The name of a task as a progress line shows it.
 
+    >>> from landscape.jobs.progress import task_in_words
     >>> task_in_words("candidate2-seeds0_to_4")
     'candidate 2, seeds 0 to 4'
     """

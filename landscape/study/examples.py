@@ -21,6 +21,7 @@ class Examples(NamedTuple):
             only once they are loaded.
         predictions: how many vectors of logits one example gets: 1 for an image, one per masked token of a sequence.
 
+    >>> from landscape.study.examples import Examples
     >>> Examples(shape=(32, 32, 3), classes=10, labelled=50_000).predictions
     1
     """

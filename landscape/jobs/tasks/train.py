@@ -113,6 +113,7 @@ def performance(study: Study, epoch: Epoch) -> float:
 def seeds_in_words(seeds: range) -> str:
     """The seeds as a progress line names them.
 
+    >>> from landscape.jobs.tasks.train import seeds_in_words
     >>> seeds_in_words(range(3, 4)), seeds_in_words(range(0, 5))
     ('seed 3', 'seeds 0 to 4')
     """

@@ -94,6 +94,25 @@ def test_a_file_with_the_names_of_an_earlier_version_opens_with_those_of_today(c
         xr.testing.assert_identical(again, dataset)
 
 
+def test_a_variable_added_later_is_missing_in_results_computed_before(
+    cache: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, dataset = tiny(), filled(tiny())
+    cache.write(dataset, record(study))
+    late = schema.Variable(("seed", "candidate", "copy"), "1", "a cosine", optional=True)
+    count = schema.Variable(("seed",), "1", "a count", np.int64, optional=True)
+    coordinates = schema.coordinates
+    monkeypatch.setattr(schema, "VARIABLES", schema.VARIABLES | {"cosine": late, "count": count})
+    monkeypatch.setattr(schema, "coordinates", lambda study: coordinates(study) | {"copy": np.arange(3)})
+    again = cache.read(study.key)
+    assert again["cosine"].dims == late.dims and again.sizes["copy"] == 3
+    assert again["cosine"].isnull().all() and (again["count"] == -1).all()
+    xr.testing.assert_identical(again.drop_vars(["cosine", "count", "copy"]), dataset)
+    whole = cache.root / "whole.nc"
+    whole.write_bytes(netcdf.encode(again))
+    xr.testing.assert_identical(netcdf.read(whole), again)
+
+
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_shipped_results_keep_their_keys_and_open_with_the_names_of_today(folder: Path) -> None:
     """Each also opens by its preset's name, and its key is that of its record, its study and its preset."""

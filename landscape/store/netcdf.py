@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
-from landscape.study import Study, schema
+from landscape.study import schema
 
 RENAMED = {"stage": "moment"}  # dimensions of files written before they had their present names
 
@@ -27,12 +27,17 @@ def encode(dataset: xr.Dataset) -> bytes:
 
 
 def decode(content: bytes) -> xr.Dataset:
-    """The dataset, in memory, under today's names: see `renamed`. Raises ValueError for bytes of another format."""
+    """The result in the bytes of a file, in memory, under today's schema.
+
+    Raises ValueError for bytes of another format, and as `check` does for another dataset.
+    """
     try:
         dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"no readable NetCDF-4 file: {error}") from None
-    return renamed(dataset)
+    dataset = renamed(dataset)
+    check(dataset)
+    return schema.completed(dataset)
 
 
 def renamed(dataset: xr.Dataset) -> xr.Dataset:
@@ -54,20 +59,18 @@ def renamed(dataset: xr.Dataset) -> xr.Dataset:
 def read(path: str | Path) -> xr.Dataset:
     """The result in a file. Raises ValueError that names the file and what is wrong with it."""
     try:
-        dataset = decode(Path(path).read_bytes())
-        check(dataset)
+        return decode(Path(path).read_bytes())
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return dataset
 
 
-def check(dataset: xr.Dataset) -> Study:
-    """The study that this is a whole or partial result of.
+def check(dataset: xr.Dataset) -> None:
+    """Raise ValueError unless this is a whole or partial result of a study.
 
-    Raises ValueError for a dataset of anything else: without a valid study, computed under another version of
-    the schema, or with other variables, dimensions, sizes or types.
+    It has a valid study, whose key is the same under this version of the schema, and the coordinates and variables of
+    the schema with their dimensions, sizes and types; optional variables may be absent.
     """
     if "study" not in dataset.attrs:
         raise ValueError("it does not tell its study, so it is no result of this program")
@@ -75,12 +78,14 @@ def check(dataset: xr.Dataset) -> Study:
     if study.key != dataset.attrs.get("key"):
         raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")
     expected = xr.Dataset(coords=schema.coordinates(study) | {"predictor": proxies(dataset)})
+    absent = {name for name, variable in schema.VARIABLES.items() if variable.optional} - {*dataset.data_vars}
+    present = {name: variable for name, variable in schema.VARIABLES.items() if name not in absent}
+    unused = {*expected.dims} - {dim for variable in present.values() for dim in variable.dims}
     for name, coordinate in expected.variables.items():
-        if name not in dataset.coords or not coordinate.equals(dataset.variables[name]):
+        if name not in unused and (name not in dataset.coords or not coordinate.equals(dataset.variables[name])):
             raise ValueError(f"coordinate {name!r} is not that of its study")
-    for name, variable in schema.VARIABLES.items():
+    for name, variable in present.items():
         _check_variable(dataset, name, variable, expected.sizes)
-    return study
 
 
 def proxies(dataset: xr.Dataset) -> np.ndarray:

@@ -226,7 +226,7 @@ def _read_verified(folder: Path, key: str) -> xr.Dataset:
     record, files = read_sealed(folder)
     try:
         dataset = netcdf.decode(files[RESULT])
-        keys = {record["key"], netcdf.check(dataset).key}
+        keys = {record["key"], dataset.attrs["key"]}
     except (ValueError, KeyError) as error:
         raise DamagedEntry(folder.name, str(error)) from None
     if keys != {key}:

@@ -23,12 +23,17 @@ BASE = "base"
 
 
 class Variable(NamedTuple):
-    """Dimensions, unit and meaning of one variable; `dtype` is what is stored."""
+    """One variable of the result: its dimensions, its unit, its meaning, and the type in which it is stored.
+
+    `optional` says that results computed before the variable was added lack it, and are read as if it were missing
+    everywhere (`completed`).
+    """
 
     dims: tuple[str, ...]
     units: str
     meaning: str
     dtype: type = np.float32
+    optional: bool = False
 
 
 VARIABLES = {
@@ -147,18 +152,7 @@ def empty(study: Study) -> xr.Dataset:
     """A result in which nothing has been computed yet: NaN, or −1 in integers."""
     coords = coordinates(study)
     sizes = {name: len(values) for name, values in coords.items() if not isinstance(values, tuple)}
-    data = {
-        name: xr.Variable(
-            variable.dims,
-            np.full(
-                [sizes[dim] for dim in variable.dims],
-                np.nan if np.issubdtype(variable.dtype, np.floating) else -1,
-                variable.dtype,
-            ),
-            {"units": variable.units, "long_name": variable.meaning},
-        )
-        for name, variable in VARIABLES.items()
-    }
+    data = {name: _missing(variable, sizes) for name, variable in VARIABLES.items()}
     attributes = {
         "title": study.title or study.name,
         "name": study.name,
@@ -167,6 +161,24 @@ def empty(study: Study) -> xr.Dataset:
         "source": "Malviya et al., arXiv 2405.15895",
     }
     return xr.Dataset(data, coords, attributes)
+
+
+def _missing(variable: Variable, sizes: Mapping[Any, int]) -> xr.Variable:
+    """A variable none of whose values are known yet."""
+    nothing = np.nan if np.issubdtype(variable.dtype, np.floating) else -1
+    values: np.ndarray = np.full([sizes[dim] for dim in variable.dims], nothing, variable.dtype)
+    return xr.Variable(variable.dims, values, {"units": variable.units, "long_name": variable.meaning})
+
+
+def completed(dataset: xr.Dataset) -> xr.Dataset:
+    """A result with the optional variables that were added to the schema after it was computed: missing everywhere."""
+    added = {name: each for name, each in VARIABLES.items() if each.optional and name not in dataset}
+    if not added:
+        return dataset
+    known = coordinates(study_of(dataset))
+    dims = {dim for variable in added.values() for dim in variable.dims} - {*dataset.dims}
+    dataset = dataset.assign_coords({dim: known[dim] for dim in dims})
+    return dataset.assign({name: _missing(variable, dataset.sizes) for name, variable in added.items()})
 
 
 def part(study: Study, at: Mapping[str, int | str], **arrays: np.ndarray | xr.DataArray) -> xr.Dataset:

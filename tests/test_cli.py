@@ -80,7 +80,7 @@ def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def nothing_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies without tasks: their results are all missing values, at once."""
-    monkeypatch.setattr(resume, "tasks", lambda study, devices=1: {})
+    monkeypatch.setattr(resume, "plan_study", lambda study, divisions=1: {})
 
 
 def dataset_of(computed: Computed, which: int = 0) -> xr.Dataset:
@@ -429,10 +429,10 @@ def test_failure_on_a_scheduler(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    def fail(study: object, devices: int) -> dict:
+    def fail(study: object, divisions: int) -> dict:
         raise MemoryError("too large")
 
-    monkeypatch.setattr(resume, "tasks", fail)
+    monkeypatch.setattr(resume, "plan_study", fail)
     assert main(["run", computed.file, "--scheduler", address, "--cache", str(tmp_path)]) == 1
     assert "tiny failed: MemoryError: too large" in capsys.readouterr().err
 

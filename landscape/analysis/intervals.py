@@ -56,8 +56,8 @@ def size_interval(barriers: ArrayLike, threshold: ArrayLike, level: float = LEVE
     """The exact interval of the manifold size m under a threshold that is given.
 
     The steps of a walk are drawn independently, and the barrier of a step does not depend on where the walk stands,
-    so the number of edges is binomial. Steps drawn without replacement vary less, and the interval is wider than need
-    be.
+    so the number of edges is binomial. Steps drawn without replacement vary less, so that their interval is wider than
+    it needs to be.
 
     Args:
       barriers: midpoint barriers of the steps of one or more walks, of shape (..., n), in nats.

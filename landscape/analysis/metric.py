@@ -216,7 +216,7 @@ def at_ceiling(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
 def metric_grid(dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int]) -> xr.DataArray:
     """M₀ in percent for every q and n at once; each cell equals `initial_metric`.
 
-    Faster than cell by cell, since each n sorts its barriers once for all q.
+    It is faster than cell by cell, since the barriers of each n are sorted once for all q.
 
     Args:
       dataset: a result, as `landscape.open_study` returns it.

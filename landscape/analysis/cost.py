@@ -1,8 +1,8 @@
-"""What a study will cost, before it starts: parameters and multiply-adds from its specification alone.
+"""What a study will cost, before it starts: parameters and multiply-adds, from its specification alone.
 
-Seconds come from a result that has been computed: the multiply-adds of each phase, in proportion. Needs NumPy
-only. What does not grow with multiply-adds, as compilation of training, is part of the proportion: an estimate
-from a much smaller study is too high.
+Wall time comes from a result that has been computed: each phase takes time in proportion to its multiply-adds. What
+does not grow with them, such as the compilation of training, is part of the proportion, so that an estimate from a much
+smaller study is too high. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from landscape.study.member import members
 from landscape.study.predictors import proxies
 from landscape.study.schema import ALPHAS, PHASES, SPLITS, study_of
 
-BACKWARD = 2  # a backward pass, in forward passes
+BACKWARD = 2  # a backward pass costs as much as two forward passes
 PROXY_PASSES = 2 * (1 + BACKWARD)  # each proxy runs twice, the first time to compile
 
 
 class Work(NamedTuple):
-    """Multiply-adds of each phase, in the order of `landscape.study.schema.PHASES`."""
+    """The multiply-adds of each phase, in the order of `landscape.study.schema.PHASES`."""
 
     train: float
     barriers: float
@@ -35,27 +35,22 @@ class Work(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """seconds: of wall time; distance: how many times the work per example is that of the study it rests on."""
+    """The wall time that a study is expected to take.
+
+    Attributes:
+      seconds: the wall time.
+      distance: how many times the multiply-adds of one example are those of the study that the estimate rests on.
+    """
 
     seconds: float
     distance: float
-
-
-def parameters(study: Study) -> list[int]:
-    """Trainable parameters of the base and of each candidate. Raises ValueError as `examples_of` does."""
-    return [sum(layer.parameters for layer in layers) for layers in linear_layers(study)]
-
-
-def multiply_adds(study: Study) -> list[int]:
-    """Of one example in one forward pass, for the base and each candidate. Raises ValueError as `examples_of` does."""
-    return [sum(layer.multiply_adds for layer in layers) for layers in linear_layers(study)]
 
 
 def linear_layers(study: Study) -> list[list[Layer]]:
     """The linear layers of the base and of each candidate, from the specification of its kind.
 
     Raises:
-      ValueError: if what the images look like is not known here; see `landscape.data.shapes`.
+      ValueError: if nothing on this computer describes the images; see `landscape.data.shapes`.
 
     Example:
       >>> from landscape import preset
@@ -67,42 +62,61 @@ def linear_layers(study: Study) -> list[list[Layer]]:
     return [study.model.linear_layers(sizes, examples) for sizes in study.group_sizes()]
 
 
-def work(study: Study, base_epochs: float | None = None) -> Work:
-    """Multiply-adds of a whole study; `base_epochs` is how many the base trained, all that it may by default.
+def parameters(study: Study) -> list[int]:
+    """The number of trainable parameters of the base and of each candidate.
 
-    Raises ValueError as `examples_of` does.
+    Raises:
+      ValueError: if nothing on this computer describes the images.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import parameters
+      >>> parameters(preset("digits-mlp"))
+      [460, 535, 610, 760, 910, 1360]
+
+    References:
+      Malviya et al. (2024), Tables 2 and 3, have the networks.
     """
-    forward = multiply_adds(study)
-    epochs = study.training.base_epochs if base_epochs is None else base_epochs
-    trained = [epochs, *[study.training.epochs] * len(study.candidates)]
-    epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
-    train = sum(each * epoch * times for each, times in zip(forward, trained, strict=True))
-    walks = [1, *[len(study.checkpoints)] * len(study.candidates)]
-    walked = zip(midpoint_multiply_adds(study), walks, strict=True)
-    barriers = study.walk.permutations * study.walk.batch_size * sum(each * times for each, times in walked)
-    pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
-    moments = [len(member.moments) for member in members(study)]
-    batch = study.walk.batch_size
-    paths = pairs * len(ALPHAS) * len(SPLITS) * batch
-    curves = study.seeds * paths * sum(each * times for each, times in zip(forward, moments, strict=True))
-    planes = study.walk.surface**2 * batch * sum(each * times for each, times in zip(forward, moments, strict=True))
-    scores = PROXY_PASSES * len(proxies()) * batch * sum(forward[1:])
-    return Work(
-        *(float(part) for part in (study.seeds * train, study.seeds * barriers, curves + planes, study.seeds * scores))
-    )
+    return [sum(layer.parameters for layer in layers) for layers in linear_layers(study)]
 
 
-def training_examples(study: Study) -> int:
-    """How many training examples a study uses. Raises ValueError where that is known only once they are loaded."""
-    found = study.data.train_size or examples_of(study.data).labelled - study.data.validation_size
-    if found <= 0:
-        raise ValueError(f"how many training examples {study.data.name} gives is not known before it is loaded")
-    return found
+def multiply_adds(study: Study) -> list[int]:
+    """The multiply-adds of one example in one forward pass, for the base and for each candidate.
+
+    Dense layers, convolutions and products of activations count; biases, normalisations and activations do not.
+
+    Raises:
+      ValueError: if nothing on this computer describes the images.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import multiply_adds
+      >>> multiply_adds(preset("digits-mlp"))
+      [444, 518, 592, 740, 888, 1332]
+
+    References:
+      Malviya et al. (2024), Tables 2 and 3, have the networks.
+    """
+    return [sum(layer.multiply_adds for layer in layers) for layers in linear_layers(study)]
 
 
 def midpoint_multiply_adds(study: Study) -> list[int]:
-    """Of one example at one midpoint, for the base and each candidate: what follows the walked group, its reader on
-    the moved units only; or where there is no fast form, the network. Raises ValueError as `examples_of` does.
+    """The multiply-adds of one example at one midpoint of the walk, for the base and for each candidate.
+
+    Where the fast form opens the network (`landscape.models.cut`), they are those of what follows the walked group, and
+    its reader counts with the moved units only, at most 2⌈log₂ l⌉ of l. Elsewhere they are those of the network.
+
+    Raises:
+      ValueError: if nothing on this computer describes the images.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import midpoint_multiply_adds
+      >>> midpoint_multiply_adds(preset("digits-mlp"))
+      [60, 60, 60, 80, 80, 100]
+
+    References:
+      Malviya et al. (2024), section A.2.1, for the swaps of one step.
     """
     group, found = study.walk.group, []
     for sizes, layers in zip(study.group_sizes(), linear_layers(study), strict=True):
@@ -116,30 +130,119 @@ def midpoint_multiply_adds(study: Study) -> list[int]:
     return found
 
 
-def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
-    """Wall time of a study in proportion to a result that took `seconds`, phase by phase.
+def training_examples(study: Study) -> int:
+    """How many training examples a study uses.
 
-    Compiling the proxies counts once. Training of the base counts in full, though early stopping may end it
-    sooner. Raises ValueError as `examples_of` does, or for a reference whose times are missing.
+    Raises:
+      ValueError: if that is known only once the examples are loaded.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import training_examples
+      >>> training_examples(preset("cnn-cifar10-paper"))
+      40000
+
+    References:
+      Malviya et al. (2024), Table 1.
+    """
+    found = study.data.train_size or examples_of(study.data).labelled - study.data.validation_size
+    if found <= 0:
+        raise ValueError(f"how many training examples {study.data.name} has is not known before it is loaded")
+    return found
+
+
+def work(study: Study, base_epochs: float | None = None) -> Work:
+    """The multiply-adds of a whole study, phase by phase.
+
+    Args:
+      study: its specification.
+      base_epochs: how many epochs the base trains; None means all that it may.
+
+    Raises:
+      ValueError: if nothing on this computer describes the images, or the number of training examples is not known.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import work
+      >>> [f"{part:.1e}" for part in work(preset("digits-mlp"))]
+      ['1.6e+10', '1.8e+10', '1.1e+11', '6.3e+08']
+
+    References:
+      Malviya et al. (2024), Algorithm 1 and section A.2.
+    """
+    forward, networks, batch = multiply_adds(study), members(study), study.walk.batch_size
+    epochs = [
+        study.training.base_epochs if base_epochs is None else base_epochs,
+        *(each.epochs for each in networks[1:]),
+    ]
+    epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
+    train = study.seeds * epoch * _total(forward, epochs)
+    walks = [len(each.checkpoints) for each in networks]
+    barriers = study.seeds * study.walk.permutations * batch * _total(midpoint_multiply_adds(study), walks)
+    pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
+    moments = _total(forward, [len(each.moments) for each in networks])
+    curves = batch * moments * (study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2)
+    scores = study.seeds * PROXY_PASSES * len(proxies()) * batch * sum(forward[1:])
+    return Work(*map(float, (train, barriers, curves, scores)))
+
+
+def _total(costs: Iterable[int], times: Iterable[float]) -> float:
+    """The sum of what each network costs, as often as it does."""
+    return sum(cost * count for cost, count in zip(costs, times, strict=True))
+
+
+def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
+    """The wall time of a study, phase by phase in proportion to a result that has been computed.
+
+    The compilation of the proxies counts once. The training of the base counts in full, though early stopping may end
+    it sooner.
+
+    Args:
+      study: the specification of the study that is asked for.
+      reference: the result of another study, or of this one.
+      seconds: how long the reference took in all.
+
+    Raises:
+      ValueError: if nothing on this computer describes the images, or the reference does not hold its times.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.cost import estimate
+      >>> study, result = landscape.preset("digits-mlp"), landscape.open_study("digits-mlp")
+      >>> twice = estimate(study.scaled(seeds=20), result, seconds=80)
+      >>> 150 < twice.seconds < 170
+      True
+
+    References:
+      Malviya et al. (2024), Table 4, compare times too.
     """
     known = study_of(reference)
     spent = reference["seconds"].sum(("seed", "model"), skipna=False).sel(phase=list(PHASES[:-1])).values
-    proxies = np.nansum(reference["proxy_seconds"].values) * 2
+    scored = np.nansum(reference["proxy_seconds"].values) * 2
     compiled = np.nansum(reference["proxy_compile_seconds"].values)
-    spent = np.array([*spent, proxies])
+    spent = np.array([*spent, scored])
     if not np.isfinite(spent).all() or spent.sum() <= 0:
-        raise ValueError(f"{known.name} does not tell how long it took")
+        raise ValueError(f"the result of {known.name} does not hold how long it took")
     trained = float(reference["base_train_loss"].notnull().sum("base_epoch").mean())
     scale = np.array(work(study)) / np.maximum(work(known, trained), 1)
     distance = float(np.mean(multiply_adds(study)) / np.mean(multiply_adds(known)))
-    share = seconds / (spent.sum() + compiled)
-    return Estimate(float(share * ((spent * scale).sum() + compiled)), distance)
+    ratio = seconds / (spent.sum() + compiled)
+    return Estimate(float(ratio * ((spent * scale).sum() + compiled)), distance)
 
 
 def nearest(study: Study, others: Iterable[Study]) -> Study | None:
-    """The study whose networks are nearest in kind, then in size; those that cannot be counted are passed over.
+    """The study whose networks are nearest in kind and then in size; None where there is none.
 
-    Raises ValueError as `examples_of` does for the study itself.
+    Studies whose multiply-adds cannot be counted here are passed over.
+
+    Raises:
+      ValueError: if the multiply-adds of the study itself cannot be counted.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import nearest
+      >>> nearest(preset("minibert"), [preset("digits-mlp"), preset("tinybert")]).name
+      'tinybert'
     """
     size = math.log(sum(multiply_adds(study)))
 

@@ -15,12 +15,37 @@ from landscape.proxies._score import Score
 
 
 def grad_norm(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
-    r"""$\sum_l \lVert \partial L / \partial W_l \rVert_2$ over dense and convolution layers l.
+    r"""GradNorm: how steep the loss is, the sum over layers of the norms of the gradients.
 
-    L is the mean cross-entropy on the batch, in nats; BatchNorm evaluates, or with `reference` uses the batch's
-    statistics as the published code does. Raises ValueError for a network without such layers.
+    .. math:: \sum_l \left\lVert \frac{\partial L}{\partial W_l} \right\rVert_2
 
-    Abdelfattah et al., arXiv 2101.08134.
+    L is the mean cross-entropy on the batch in nats, and W_l the kernel of the dense or convolution layer l; biases,
+    normalisations and embeddings are not scored.
+
+    Args:
+      model: a Flax NNX network; it is scored in evaluation mode, and is not changed.
+      inputs: one batch, b examples on the first axis of each array.
+      targets: a class for each vector of logits, of shape (b,) or (b, predictions); targets of −1 do not count.
+      reference: let BatchNorm use the statistics of the batch, as the published code does.
+
+    Returns:
+      The score in nats.
+
+    Raises:
+      ValueError: if the network has no dense or convolution layer.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> proxies.grad_norm(model, inputs, targets) > 0
+      True
+
+    References:
+      Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", 2021, arXiv 2101.08134.
     """
     return score(model, inputs, targets, reference=reference)
 

@@ -15,13 +15,39 @@ from landscape.proxies._score import Score
 
 
 def grasp(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
-    r"""$-\sum W \odot (H g)$ over all weights of dense and convolution layers.
+    r"""GraSP: how much the connections help the gradient flow, summed over all of them.
 
-    g is the gradient of the mean cross-entropy on the batch with respect to those weights and H the Hessian,
-    on the same batch; g counts as a constant. BatchNorm evaluates, or with `reference` uses the batch's
-    statistics as the published code does. Raises ValueError for a network without such layers.
+    .. math:: -\sum W \odot (H g), \quad g = \frac{\partial L}{\partial W}, \quad H = \frac{\partial^2 L}{\partial W^2}
 
-    Wang et al., arXiv 2002.07376; summed into a score by Abdelfattah et al., arXiv 2101.08134.
+    L is the mean cross-entropy on the batch in nats, and W holds the kernels of all dense and convolution layers;
+    biases, normalisations and embeddings are not scored. Gradient and Hessian are of the same batch, and g counts as a
+    constant.
+
+    Args:
+      model: a Flax NNX network; it is scored in evaluation mode, and is not changed.
+      inputs: one batch, b examples on the first axis of each array.
+      targets: a class for each vector of logits, of shape (b,) or (b, predictions); targets of −1 do not count.
+      reference: let BatchNorm use the statistics of the batch, as the published code does.
+
+    Returns:
+      The score in nats², of either sign.
+
+    Raises:
+      ValueError: if the network has no dense or convolution layer.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> isinstance(proxies.grasp(model, inputs, targets), float)
+      True
+
+    References:
+      Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow", 2020, arXiv 2002.07376; summed
+      into a score by Abdelfattah et al., 2021, arXiv 2101.08134.
     """
     return score(model, inputs, targets, reference=reference)
 

@@ -17,18 +17,47 @@ K = 1e-5  # the published code's guard against vanishing eigenvalues
 
 
 def jacov(model: nnx.Module, inputs: Any, targets: Array | None = None, *, reference: bool = False) -> float:
-    r"""$-\sum_i [\log(v_i + k) + 1/(v_i + k)]$, v the eigenvalues of the correlation of the examples' Jacobians.
+    r"""Jacov: how differently a network responds around different examples.
 
-    The Jacobian of an example is the gradient of its summed outputs with respect to its inputs, flattened, or
-    to its embeddings in a Transformer (see `TokenModel`; our convention). The whole spectrum counts, as in
-    every published code, though the paper's text says "highest eigenvalue". BatchNorm evaluates, or with
-    `reference` uses the batch's statistics as the published code does. Targets do not matter.
+    .. math:: -\sum_i \left[ \log(v_i + k) + \frac{1}{v_i + k} \right], \quad k = 10^{-5}
 
-    Correlation and eigenvalues are in float64. With b examples of fewer than b features, at least
-    b − features + 1 eigenvalues vanish, and each adds −1/k: then only the remainder tells networks apart.
-    NaN where the Jacobian of an example is constant, so that it has no correlation.
+    v are the eigenvalues of the matrix of Pearson's correlations between the examples' Jacobians
 
-    Mellor et al., arXiv 2006.04647.
+    .. math:: J_i = \frac{\partial \sum f(x_i)}{\partial x_i}
+
+    which are gradients of an example's summed outputs with respect to its inputs, flattened, or with respect to its
+    embeddings in a Transformer (`TokenModel`), which is our convention. The whole spectrum counts, as in every
+    published code, though the paper's text says "highest eigenvalue". The score depends on the function alone, so an
+    exact expansion does not change it.
+
+    Correlations and eigenvalues are computed in float64. With b examples of fewer than b features, at least
+    b − features + 1 eigenvalues vanish, and each of them adds −1/k = −100,000: only the rest of the sum then tells
+    networks apart.
+
+    Args:
+      model: a Flax NNX network; it is scored in evaluation mode, and is not changed.
+      inputs: one batch, b examples on the first axis of each array.
+      targets: not used; it is here so that all proxies are called alike.
+      reference: let BatchNorm use the statistics of the batch, as the published code does.
+
+    Returns:
+      The score, without a unit; NaN where the Jacobian of an example is constant, so that it has no correlation.
+
+    Raises:
+      ValueError: if the inputs are integers and the network is not a `TokenModel`.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> proxies.jacov(model, inputs) < 0
+      True
+
+    References:
+      Mellor et al., "Neural Architecture Search without Training", 2021, arXiv 2006.04647.
     """
     return score(model, inputs, targets, reference=reference)
 

@@ -16,13 +16,18 @@ from landscape.study.predictors import proxies
 
 
 class Measurement(NamedTuple):
-    """The value of a proxy and its wall time.
+    """The value of a proxy and its wall time (Table 4).
 
     Attributes:
-        value: the score itself.
-        seconds: wall time of a run whose programs were compiled already.
-        compile_seconds: what the run before took more, to trace and to compile: about 0 where another network of equal
-            structure had left its programs behind.
+      value: the score itself.
+      seconds: the wall time of a run whose programs were compiled already.
+      compile_seconds: what the run before it took more, to trace and to compile; about 0 where another network of equal
+        structure had left its programs behind.
+
+    Example:
+      >>> from landscape.proxies import Measurement
+      >>> Measurement(value=1.5, seconds=0.01, compile_seconds=2.0).seconds
+      0.01
     """
 
     value: float
@@ -31,28 +36,36 @@ class Measurement(NamedTuple):
 
 
 def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"]) -> dict[str, Measurement]:
-    """The zero-cost proxies that are registered, each with its time, by key (A.2.3).
+    """The zero-cost proxies that are registered, each with its time.
+
+    Each proxy runs twice: the first run compiles its programs, the second one is timed.
 
     Args:
-        model: the network; the proxies get a copy of it in evaluation mode.
-        inputs: one batch, the examples on the first axis of each array.
-        targets: a class for each vector of logits.
+      model: the network; the proxies get a copy of it in evaluation mode.
+      inputs: one batch, the examples on the first axis of each array.
+      targets: a class for each vector of logits.
 
     Returns:
-        A measurement for each of `landscape.study.predictors.proxies()`, in their order.
+      A measurement for each of `landscape.study.predictors.proxies()`, by key and in their order.
 
-    Raises ValueError where a proxy does, as for a network without dense or convolution layers.
+    Raises:
+      ValueError: where a proxy does, for instance for a network without dense or convolution layers.
 
-    >>> import jax, jax.numpy as jnp
-    >>> from flax import nnx
-    >>> from landscape.models.mlp import mlp
-    >>> from landscape.proxies import timed_scores
-    >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
-    >>> scores = timed_scores(model, jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1]))
-    >>> list(scores)
-    ['grad_norm', 'snip', 'grasp', 'synflow', 'jacov']
-    >>> scores["snip"].value > 0
-    True
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> scores = proxies.timed_scores(model, inputs, targets)
+      >>> list(scores)
+      ['grad_norm', 'snip', 'grasp', 'synflow', 'jacov']
+      >>> scores["snip"].value > 0
+      True
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section A.2.3 and Table 4.
     """
     model = split(model).module()
     model.eval()

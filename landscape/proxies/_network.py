@@ -1,4 +1,4 @@
-"""What every proxy needs of a network: its mode, its scored weights, and where its inputs become real numbers."""
+"""What the proxies need from a network: its mode, its scored weights, and where its inputs become real numbers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,27 @@ SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their k
 
 @runtime_checkable
 class TokenModel(Protocol):
-    """A network whose inputs are integers, opened where they have become vectors.
+    """A network whose inputs are integers, opened where they have become vectors, which can be differentiated.
 
-    For every batch, `model(inputs)` equals `model.from_embeddings(model.embed(inputs), inputs)`. The second
-    argument carries what is no embedding: padding, the positions of masked tokens. Leaves of `inputs` have the
-    examples on their first axis. Where positions are added is the model's choice.
+    For every batch, `model(inputs)` must equal `model.from_embeddings(model.embed(inputs), inputs)`. The second
+    argument carries what the embeddings lack, such as padding or the positions of masked tokens. Each array of `inputs`
+    has the examples on its first axis. The model chooses on which side positions are added.
+
+    Example:
+      >>> from landscape.models.bert import Bert
+      >>> from landscape.proxies import TokenModel
+      >>> issubclass(Bert, TokenModel)
+      True
+
+    References:
+      Our convention: Jacov (arXiv 2006.04647) and SynFlow (arXiv 2006.05467) were published for images.
     """
 
     def embed(self, inputs: Any) -> Float[Array, "b ..."]:
-        """The vectors that the first layer reads."""
+        """The vectors that the first block reads."""
 
     def from_embeddings(self, embeddings: Float[Array, "b ..."], inputs: Any) -> Float[Array, "*m k"]:
-        """The logits."""
+        """The logits, from what `embed` returned and the inputs that it was made of."""
 
 
 def evaluating(network: Network, reference: bool) -> nnx.Module:
@@ -45,9 +54,9 @@ def evaluating(network: Network, reference: bool) -> nnx.Module:
 
 
 def scored_weights(network: Network) -> Weights:
-    """The kernels of dense and convolution layers: never biases, normalisation or embeddings.
+    """The kernels of dense and convolution layers, but no biases, normalisations or embeddings.
 
-    Raises ValueError for a network that has none.
+    Raises ValueError for a network that has none of them.
     """
     model = network.module()
     layers = [path for path, layer in nnx.iter_modules(model) if isinstance(layer, SCORED)]
@@ -67,7 +76,7 @@ def batch_loss(network: Network, inputs: Any, targets: Array, reference: bool) -
 
 
 def total(scores: Iterable[Array]) -> Float[Array, ""]:
-    """The sum over layers of one score a layer."""
+    """The sum of the scores of the layers."""
     return jnp.sum(jnp.stack(list(scores)))
 
 

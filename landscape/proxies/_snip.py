@@ -15,12 +15,39 @@ from landscape.proxies._score import Score
 
 
 def snip(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
-    r"""$\sum \lvert W \odot \partial L / \partial W \rvert$ over all weights of dense and convolution layers.
+    r"""SNIP: how much the loss depends on single connections, summed over all of them.
 
-    L is the mean cross-entropy on the batch, in nats; BatchNorm evaluates, or with `reference` uses the batch's
-    statistics as the published code does. Raises ValueError for a network without such layers.
+    .. math:: \sum_l \left\lVert W_l \odot \frac{\partial L}{\partial W_l} \right\rVert_1
 
-    Lee et al., arXiv 1810.02340; summed into a score by Abdelfattah et al., arXiv 2101.08134.
+    L is the mean cross-entropy on the batch in nats, and W_l the kernel of the dense or convolution layer l; biases,
+    normalisations and embeddings are not scored. Copies of a unit share its score, so that Net2Net's exact widening
+    does not change the sum.
+
+    Args:
+      model: a Flax NNX network; it is scored in evaluation mode, and is not changed.
+      inputs: one batch, b examples on the first axis of each array.
+      targets: a class for each vector of logits, of shape (b,) or (b, predictions); targets of −1 do not count.
+      reference: let BatchNorm use the statistics of the batch, as the published code does.
+
+    Returns:
+      The score in nats.
+
+    Raises:
+      ValueError: if the network has no dense or convolution layer.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> proxies.snip(model, inputs, targets) > 0
+      True
+
+    References:
+      Lee et al., "SNIP: Single-shot Network Pruning based on Connection Sensitivity", 2018, arXiv 1810.02340; summed
+      into a score by Abdelfattah et al., 2021, arXiv 2101.08134.
     """
     return score(model, inputs, targets, reference=reference)
 

@@ -18,18 +18,44 @@ NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm, nnx.
 
 
 def synflow(model: nnx.Module, inputs: Any, targets: Array | None = None) -> float:
-    r"""$\sum \lvert W \odot \partial R / \partial W \rvert$, R the sum of the outputs on one all-ones input.
+    r"""SynFlow: how much positive flow passes through the connections, without data.
 
-    Every parameter is replaced by its absolute value, biases too, which stay in the forward pass but are not
-    scored, as in the published code; all in float64. BatchNorm is the identity. Inputs give the shape only:
-    neither their values nor the targets matter.
+    .. math:: \sum_l \left\lVert W_l \odot \frac{\partial R}{\partial W_l} \right\rVert_1, \quad
+        R = \sum f(\mathbf 1; \lvert\theta\rvert)
+
+    R is the sum of the outputs on one input of ones, after every parameter has been replaced by its absolute value and
+    every BatchNorm by the identity; all in float64. W_l is the kernel of the dense or convolution layer l. Biases stay
+    in the forward pass but are not scored, as in the published code. Net2Net's exact widening does not change the sum.
+    Scores span many decades: compare their logarithms.
 
     Our convention for Transformers, which have no reference: the embeddings of the first example are all ones
-    (see `TokenModel`), and every other normalisation is the identity too, since it would cancel the flow.
+    (`TokenModel`), and every other normalisation is the identity too, since it would cancel the flow.
 
-    Spans many decades: compare logarithms. Raises ValueError for a network without dense or convolution layers.
+    Args:
+      model: a Flax NNX network; it is not changed.
+      inputs: one batch, of which only the shape and the type of the first example matter.
+      targets: not used; it is here so that all proxies are called alike.
 
-    Tanaka et al., arXiv 2006.05467; as a score by Abdelfattah et al., arXiv 2101.08134.
+    Returns:
+      The score, without a unit.
+
+    Raises:
+      ValueError: if the network has no dense or convolution layer, or the inputs are integers and the network is not a
+        `TokenModel`.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape import proxies
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (3,), 2, nnx.Rngs(0))
+      >>> inputs, targets = jax.random.normal(jax.random.key(1), (5, 4)), jnp.array([0, 1, 1, 0, 1])
+      >>> proxies.synflow(model, inputs) == proxies.synflow(model, 0 * inputs)
+      True
+
+    References:
+      Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", 2020,
+      arXiv 2006.05467; as a score of networks by Abdelfattah et al., 2021, arXiv 2101.08134.
     """
     return score(model, inputs, targets)
 

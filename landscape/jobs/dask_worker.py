@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STUDY_UPDATES, TASK_UPDATES = "landscape-study-updates", "landscape-task-updates"  # topics of Dask's event log
 PERIOD = 0.5  # seconds between two looks at whether to stop
-WORKERS = "LANDSCAPE_WORKERS"  # the environment variable in which an engine tells its workers how many they are
+WORKERS = "LANDSCAPE_WORKERS"  # the environment variable by which the workers of an engine know how many they are
 STARTUP = 120  # seconds that a worker may take to start
 
 

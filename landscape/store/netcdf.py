@@ -73,7 +73,7 @@ def check(dataset: xr.Dataset) -> None:
     the schema with their dimensions, sizes and types; optional variables may be absent.
     """
     if "study" not in dataset.attrs:
-        raise ValueError("it does not tell its study, so it is no result of this program")
+        raise ValueError("it does not name its study, so it is not a result of this program")
     study = schema.study_of(dataset)
     if study.key != dataset.attrs.get("key"):
         raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")

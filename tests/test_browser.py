@@ -190,7 +190,7 @@ def test_a_study_is_started_cancelled_and_finished(address, cache, tab):
     playwright.expect(cancel).to_be_visible(timeout=WAIT)
     cancel.click()
     playwright.expect(tab.get_by_text("The computation was cancelled")).to_be_visible(timeout=WAIT)
-    tab.get_by_role("button", name=re.compile("^(Start|Go on)$")).first.click()
+    tab.get_by_role("button", name=re.compile("^(Start|Continue)$")).first.click()
     playwright.expect(tab.get_by_text(re.compile("^Computed on"))).to_be_visible(timeout=2 * WAIT)
     settled(tab)
     healthy(tab)

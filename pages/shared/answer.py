@@ -72,7 +72,8 @@ def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str
     if gains.mean("seed").max() <= 0:
         return "After training, no candidate gained anything on average."
     words, digits = "After training, the greatest gain is that of", gain_digits(frame, measure)
-    return pick(gains, frame, "best_gain", words, UNITS[measure], digits)
+    unit = UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
+    return pick(gains, frame, "best_gain", words, unit, digits)
 
 
 def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind) -> str:

@@ -1,33 +1,33 @@
-"""What the Study page says of computing: the cost of a study, the button that starts it, where a result comes from."""
+"""Computing on the page Study: what a study costs, the button that starts it, and where a result comes from."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from landscape.analysis import cost
-from landscape.analysis.wording import duration
+from landscape.analysis.wording import counted, duration
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
 from pages.shared import form, library, running
 
-FAR = 10  # times the work per example, from where a proportion says little
+FAR = 10  # a ratio of work per example beyond which a proportional estimate is rough
 
 
-def offer(opened: library.OpenStudy) -> None:
-    """Where the chosen study has no whole result: what that would cost, and a button."""
-    study = opened.choice.study
+def offer(current: library.OpenStudy) -> None:
+    """If the chosen study has no complete result, say what it would cost and offer to start it."""
+    study = current.choice.study
     state = running.progress(study.key)
-    if opened.whole or (state and state.active):
+    if current.whole or (state and state.active):
         return
     kept = library.arrived(study)
-    told = f"{library.label(study)} has not been computed here. {price(study)}"
-    st.info(f"{told} {kept} parts of it are kept from an earlier attempt." if kept else told)
-    st.button("Go on" if kept else "Start", key="start", type="primary", on_click=running.choose, args=(study, True))
+    text = f"{library.label(study)} has not been computed here. {price(study)}"
+    st.info(f"{text} An earlier attempt has left {counted(kept, 'part')} of its result." if kept else text)
+    st.button("Continue" if kept else "Start", key="start", type="primary", on_click=running.choose, args=(study, True))
 
 
 def own() -> None:
-    """A study of one's own: its form, what is wrong with it, its cost, and a button."""
+    """A study of one's own: its form, an error or its cost, and a button that starts it."""
     st.header("A study of your own", anchor="own")
     try:
         study = form.study()
@@ -38,7 +38,7 @@ def own() -> None:
     label, known = library.label(study), study.key in Store()
     st.markdown(f"{size} {price(study)}")
     st.button(
-        f"Open {label}, which is computed" if known else f"Start {label}",
+        f"Open {label}, which has been computed" if known else f"Start {label}",
         key="start-own",
         type="secondary" if known else "primary",
         on_click=running.choose,
@@ -47,11 +47,11 @@ def own() -> None:
 
 
 def growth(study: Study) -> str:
-    """Parameters and multiply-adds of base and candidates, in words. Raises ValueError as `cost` does."""
+    """The size of the base and of the largest candidate, in words. Raises ValueError as `cost` does."""
     counts, products = cost.parameters(study), cost.multiply_adds(study)
     return (
-        f"The base has {counts[0]:,} parameters and {products[0]:,} multiply-adds an image, "
-        f"the largest candidate {max(counts):,} and {max(products):,}."
+        f"The base has {counts[0]:,} parameters and {products[0]:,} multiply-adds per image, "
+        f"the largest candidate has {max(counts):,} and {max(products):,}."
     )
 
 
@@ -61,35 +61,35 @@ def price(study: Study) -> str:
         work = sum(cost.work(study))
         reference = nearest(study)
         if reference is None or reference.entry is None:
-            return f"{work:.1e} multiply-adds; nothing was computed here yet that would tell how long that takes."
+            return f"It takes {work:.1e} multiply-adds. There is no result here yet from which to estimate the time."
         seconds = float(reference.entry.record["seconds"])
         found = cost.estimate(study, library.whole(reference), seconds)
     except DamagedEntry as damage:
-        return f"No estimate of the time: {damage}."
+        return f"The time cannot be estimated: {damage}."
     except ValueError as error:
-        return f"No estimate of the time: {error}."
-    told = (
-        f"Estimated time: about {duration(found.seconds)}. It rests on {reference.label}, which took "
-        f"{duration(seconds)} on {reference.entry.record['device']}, and on the multiply-adds of both."
+        return f"The time cannot be estimated: {error}."
+    text = (
+        f"This would take about {duration(found.seconds)}, estimated from the multiply-adds of {reference.label}, "
+        f"which took {duration(seconds)} on {reference.entry.record['device']}."
     )
     far = max(found.distance, 1 / found.distance) > FAR or reference.study.model.kind != study.model.kind
-    return f"{told} Its networks are far from these in size or kind: expect the order of magnitude." if far else told
+    return f"{text} Its networks differ much in size or kind, so this is only an order of magnitude." if far else text
 
 
 def nearest(study: Study) -> library.Choice | None:
-    """The computed study that tells most of what this one costs. Raises ValueError as `cost` does."""
+    """The computed study that this one resembles most. Raises ValueError as `cost` does."""
     stored = {choice.study.key: choice for choice in library.choices()[0].values() if choice.entry}
     found = cost.nearest(study, (choice.study for choice in stored.values()))
     return stored[found.key] if found else None
 
 
 def record() -> None:
-    """Where, when and by what the result was computed."""
+    """Say where, when and with which versions the result was computed."""
     choice = library.chosen()
     if choice.entry is None:
         return
-    told = choice.entry.record
-    when, seconds = told["computed"][:16].replace("T", " "), duration(float(told["seconds"]))
-    versions = told.get("versions", {})
-    by = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax", "numpy") if name in versions)
-    st.caption(f"Computed on {told['device']}, {when} UTC, in {seconds}, by {by}. Key {choice.entry.key}.")
+    known = choice.entry.record
+    when, seconds = known["computed"][:16].replace("T", " "), duration(float(known["seconds"]))
+    versions = known.get("versions", {})
+    used = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax", "numpy") if name in versions)
+    st.caption(f"Computed on {known['device']}, {when} UTC, in {seconds}, with {used}. Key {choice.entry.key}.")

@@ -110,7 +110,8 @@ def sizes(study: Study) -> str:
         "epoch": study.training.epochs,
         "permutation": study.walk.permutations,
     }
-    return ", ".join(counted(count, noun) for noun, count in counts.items())
+    words = ", ".join(counted(count, noun) for noun, count in counts.items())
+    return words[0].upper() + words[1:]
 
 
 def origin(chosen: library.Choice) -> str:

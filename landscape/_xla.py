@@ -1,8 +1,9 @@
 """The flag that XLA needs before JAX starts, so that convolutions work on CPUs.
 
-From jaxlib 0.11 on, XLA gives parts of a program to YNNPACK, which refuses some convolutions of this package ("YNNPACK
-operation failed: unsupported parameter"); an empty list of fusion types keeps them with XLA. XLA reads its flags once,
-when JAX starts its first backend. Importing `landscape` therefore sets the flag, without importing JAX.
+From jaxlib 0.11 on, XLA gives parts of a program to YNNPACK, which on some processors refuses convolutions of this
+package ("YNNPACK operation failed: unsupported parameter"); an empty list of fusion types keeps them with XLA. XLA
+reads its flags once, when JAX starts its first backend. Importing `landscape` therefore sets the flag, and does so
+without importing JAX.
 """
 
 from __future__ import annotations

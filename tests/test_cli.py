@@ -252,7 +252,7 @@ ERRORS = {
     "show tiny --q nan": "q must lie strictly between 0 and 1; got nan",
     "show tiny --n 7": "n must be from 1 to 6, the permutations computed; got 7",
     "show tiny --n 0": "n must be from 1 to 6, the permutations computed; got 0",
-    "show FOREIGN": "foreign.nc: no readable NetCDF",
+    "show FOREIGN": "foreign.nc: this is not a readable NetCDF",
     "export tiny -o study.xlsx": "must end in .nc or .csv; got 'study.xlsx'",
     "export tiny -o nowhere/study.nc": "cannot write nowhere/study.nc: No such file",
     "export nope -o study.nc": "'nope' names no result",

@@ -282,9 +282,9 @@ def foreign_files() -> dict[str, bytes]:
         "float32": netcdf.encode(retyped),
         "candidate": netcdf.encode(relabelled),
         "its key": netcdf.encode(other.assign_attrs(key=tiny(seeds=3).key)),
-        "its study": netcdf.encode(xr.Dataset({"x": ("y", [1.0])}, attrs={"title": "weather"})),
+        "do not name a study": netcdf.encode(xr.Dataset({"x": ("y", [1.0])}, attrs={"title": "weather"})),
         "train_size": netcdf.encode(other.assign_attrs(study=study.model_dump_json().replace("null", "0", 1))),
-        "no readable": b"\x89HDF\r\n\x1a\n" + bytes(100),
+        "not a readable": b"\x89HDF\r\n\x1a\n" + bytes(100),
     }
 
 

@@ -1,4 +1,4 @@
-"""A result as the bytes of a NetCDF-4 file, and back; what comes back is checked against the schema."""
+"""Turns a result into the bytes of a NetCDF-4 file and back, and checks what was read against the schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RENAMED = {"stage": "moment"}  # dimensions of files written before they had the
 
 
 def encode(dataset: xr.Dataset) -> bytes:
-    """NetCDF-4, every variable compressed (zlib level 4, shuffle); the round trip is exact."""
+    """The bytes of a NetCDF-4 file with this dataset. Variables are compressed without loss (zlib level 4, shuffle)."""
     packed = {"zlib": True, "complevel": 4, "shuffle": True, "_FillValue": None}
     encoding = {name: packed for name, variable in dataset.data_vars.items() if variable.size}
     buffer = io.BytesIO()
@@ -27,14 +27,14 @@ def encode(dataset: xr.Dataset) -> bytes:
 
 
 def decode(content: bytes) -> xr.Dataset:
-    """The result in the bytes of a file, in memory, under today's schema.
+    """The result in the bytes of a NetCDF-4 file, all of it in memory, brought to the present schema.
 
-    Raises ValueError for bytes of another format, and as `check` does for another dataset.
+    Raises ValueError for bytes of another format, and where `check` does.
     """
     try:
         dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
-        raise ValueError(f"no readable NetCDF-4 file: {error}") from None
+        raise ValueError(f"this is not a readable NetCDF-4 file: {error}") from None
     dataset = renamed(dataset)
     check(dataset)
     return schema.completed(dataset)
@@ -57,7 +57,7 @@ def renamed(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def read(path: str | Path) -> xr.Dataset:
-    """The result in a file. Raises ValueError that names the file and what is wrong with it."""
+    """The result in a NetCDF file, checked against the schema. Raises ValueError that names the file and the fault."""
     try:
         return decode(Path(path).read_bytes())
     except OSError as error:
@@ -67,13 +67,13 @@ def read(path: str | Path) -> xr.Dataset:
 
 
 def check(dataset: xr.Dataset) -> None:
-    """Raise ValueError unless this is a whole or partial result of a study.
+    """Raises ValueError unless a dataset is a result of a study, be it a complete one or not.
 
-    It has a valid study, whose key is the same under this version of the schema, and the coordinates and variables of
-    the schema with their dimensions, sizes and types; optional variables may be absent.
+    A result names a valid study, whose key is the same under the present schema. It has the coordinates and variables
+    of the schema with their dimensions, sizes and types; only optional variables may be missing.
     """
     if "study" not in dataset.attrs:
-        raise ValueError("it does not name its study, so it is not a result of this program")
+        raise ValueError("its attributes do not name a study, so this program did not write it")
     study = schema.study_of(dataset)
     if study.key != dataset.attrs.get("key"):
         raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")
@@ -83,7 +83,7 @@ def check(dataset: xr.Dataset) -> None:
     unused = {*expected.dims} - {dim for variable in present.values() for dim in variable.dims}
     for name, coordinate in expected.variables.items():
         if name not in unused and (name not in dataset.coords or not coordinate.equals(dataset.variables[name])):
-            raise ValueError(f"coordinate {name!r} is not that of its study")
+            raise ValueError(f"coordinate {name!r} differs from that of its study")
     for name, variable in present.items():
         _check_variable(dataset, name, variable, expected.sizes)
 

@@ -1,8 +1,8 @@
-"""Sealed folders: a few files and a record of them that shows any later change.
+"""Sealed folders: files with a record of their checksums, by which any later change is noticed.
 
-`record.json` holds the SHA-256 of every other file and a seal over itself. A sealed folder is written beside
-its place and moved there in one step, so a reader finds all of it or nothing, and a crash leaves nothing that
-could pass for it.
+`record.json` holds the SHA-256 of every other file, and a seal, which is the SHA-256 of the rest of the record. A
+sealed folder is written under a temporary name beside its place and then moved there in one step. A reader therefore
+finds the whole folder or none, and what a crash leaves behind is never taken for one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class DamagedEntry(ValueError):
-    """Something stored that must not be used: which one it is, and what is wrong with it."""
+    """A sealed folder that must not be used. `name` is the folder's, `reason` says what is wrong with it."""
 
     def __init__(self, name: str, reason: str):
         super().__init__(f"{name} is damaged: {reason}")
@@ -39,14 +39,22 @@ class DamagedEntry(ValueError):
 
 
 class Unwritable(OSError):
-    """A folder that cannot be written to, and why: full, read-only, no folder at all."""
+    """A folder cannot be written to: it is full, read-only, or no folder. The message names it and the reason."""
 
 
 def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> None:
-    """Write the files and their record as `folder`; an intact folder that is there already stays.
+    """Writes files and their record as a sealed folder.
 
-    Several processes may write the same folder at once: the first one wins. A damaged folder in its place is
-    set aside. Raises Unwritable that names the folder and the reason.
+    Several processes may write the same folder at once: the first one wins, and an intact folder is never replaced.
+    A damaged one is set aside.
+
+    Args:
+      folder: where the sealed folder is to be; its parents are made.
+      files: the content of each file, by name.
+      record: what else `record.json` says about them, as a dictionary that JSON can hold.
+
+    Raises:
+      Unwritable: if the folder cannot be written to.
     """
     sealed = {**record, "sha256": {name: _hash(content) for name, content in files.items()}}
     sealed["seal"] = _seal(sealed)
@@ -71,7 +79,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _install(temporary: Path, folder: Path) -> None:
-    """Move into place, unless an intact folder stands there."""
+    """Moves the temporary folder to its place, unless there is an intact one by now."""
     while True:
         try:
             return os.replace(temporary, folder)
@@ -84,9 +92,9 @@ def _install(temporary: Path, folder: Path) -> None:
 
 
 def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Record, dict[str, bytes]]:
-    """The record and the files of these names, all by default, read once and verified.
+    """The record of a sealed folder, and the content of its files by name; both are verified.
 
-    Raises DamagedEntry named after the folder.
+    `names` limits which files are read and verified; by default all of them are. Raises DamagedEntry.
     """
     try:
         record = _unsealed((folder / RECORD).read_bytes())
@@ -102,7 +110,7 @@ def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Recor
 
 
 def intact(folder: Path) -> bool:
-    """Whether `read_sealed` would succeed."""
+    """Whether a folder is sealed and none of its files has changed."""
     try:
         read_sealed(folder)
     except DamagedEntry:
@@ -111,21 +119,24 @@ def intact(folder: Path) -> bool:
 
 
 def set_aside(folder: Path) -> None:
-    """Move a folder, or whatever stands in its place, to `.damaged` beside it, under its name and the time."""
+    """Moves a folder, or a file in its place, into the folder `.damaged` beside it, with the time in its name."""
     shelf = folder.parent / ".damaged"
     shelf.mkdir(exist_ok=True)
     os.replace(folder, shelf / f"{folder.name}-{datetime.now():%Y%m%dT%H%M%S.%f}")
 
 
 def discard(folder: Path, damage: DamagedEntry) -> None:
-    """Set aside and say so in the log; where that is not allowed, say so only."""
+    """Sets a damaged folder aside and logs a warning. Where the folder cannot be moved, only the warning remains."""
     log.warning("%s; it is set aside", damage)
     with contextlib.suppress(OSError):
         set_aside(folder)
 
 
 def folders(parent: Path) -> list[Path]:
-    """The sealed folders in `parent` by name, intact or not, and files that stand in the place of one."""
+    """The sealed folders in `parent`, sorted by name, whether they are intact or not.
+
+    A file without a suffix counts too: it has taken the place of a folder, and reading it will say so.
+    """
     try:
         return sorted(path for path in parent.iterdir() if path.name[0] != "." and (path.is_dir() or not path.suffix))
     except OSError:
@@ -140,7 +151,7 @@ def _unsealed(content: bytes) -> Record:
 
 
 def _seal(record: Record) -> str:
-    """SHA-256 over all of the record but the seal itself."""
+    """The SHA-256 of a record without its seal."""
     sealed = {name: value for name, value in record.items() if name != "seal"}
     return _hash(json.dumps(sealed, sort_keys=True, separators=(",", ":")).encode())
 

@@ -68,12 +68,30 @@ def test_looking_at_results_loads_no_jax() -> None:
     assert loaded.stderr == "set()\n"
 
 
+def test_files_are_short() -> None:
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in SOURCES}
+    assert {path: length for path, length in lengths.items() if length > 300} == {}
+
+
+def test_folders_are_small() -> None:
+    """About a dozen modules each."""
+    counts = {folder: len(list(folder.glob("*.py"))) for folder in {path.parent for path in SOURCES}}
+    assert {folder.name: count for folder, count in counts.items() if count > 14} == {}
+
+
 def test_functions_are_short() -> None:
     """Without their docstrings, which may be long: shapes, units, examples and references are worth their lines."""
     functions = {
-        f"{path.relative_to(ROOT)}:{node.name}": node.body[-1].end_lineno - node.body[0].lineno
+        f"{path.relative_to(ROOT)}:{node.name}": code_lines(node)
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert functions and {name: lines for name, lines in functions.items() if lines >= 40} == {}
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function from `def` to its end, but for its docstring."""
+    documentation = function.body[0] if ast.get_docstring(function) else None
+    of_docstring = documentation.end_lineno - documentation.lineno + 1 if documentation else 0
+    return function.end_lineno - function.lineno + 1 - of_docstring

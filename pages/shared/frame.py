@@ -82,7 +82,7 @@ def so_far(dataset: xr.Dataset) -> str:
     return (
         f"So far, {models} of {whole} candidates (counting each seed separately) have been walked, each for at least "
         f"{steps_reached(dataset)} of {steps} steps. Their barriers are final, but means change with further seeds, "
-        "and a link without n uses all the steps available when it is current."
+        "and a link without n uses all the steps available when it is opened."
     )
 
 

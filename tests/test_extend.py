@@ -259,7 +259,7 @@ def test_a_kind_without_a_name_or_methods_is_refused() -> None:
 
 def test_a_proxy_needs_a_function_and_no_training() -> None:
     for proxy in (PREDICTORS["sotl_e"], PREDICTORS["parameters"]):
-        with pytest.raises(ValueError, match="'mine' is no zero-cost proxy"):
+        with pytest.raises(ValueError, match="'mine' cannot be a zero-cost proxy"):
             register_proxy("mine", proxy)
 
 

@@ -1,4 +1,4 @@
-"""The base of every part of a specification."""
+"""The base class of every part of a specification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Frozen(BaseModel):
-    """Immutable; numbers are finite; an unknown key is an error that lists the keys there are."""
+    """A part of a specification, immutable and with finite numbers; an unknown key is an error that lists the keys."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 

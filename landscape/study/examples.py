@@ -15,15 +15,16 @@ class Examples(NamedTuple):
     """What the examples of a data set look like; `landscape.data.shapes` finds it without loading any.
 
     Attributes:
-        shape: one input without the batch axis: (height, width, channels) of an image, (tokens,) of a sequence.
-        classes: the length of one vector of logits; for text the size of the vocabulary.
-        labelled: how many examples with labels there are for training and validation together; 0 where that is known
-            only once they are loaded.
-        predictions: how many vectors of logits one example gets: 1 for an image, one per masked token of a sequence.
+      shape: one input without the batch axis: (height, width, channels) of an image, (tokens,) of a sequence.
+      classes: the length of one vector of logits; for text the size of the vocabulary.
+      labelled: how many examples with labels there are for training and validation together; 0 where that is known
+        only once they are loaded.
+      predictions: how many vectors of logits one example gets: 1 for an image, one per masked token of a sequence.
 
-    >>> from landscape.study.examples import Examples
-    >>> Examples(shape=(32, 32, 3), classes=10, labelled=50_000).predictions
-    1
+    Example:
+      >>> from landscape.study.examples import Examples
+      >>> Examples(shape=(32, 32, 3), classes=10, labelled=50_000).predictions
+      1
     """
 
     shape: tuple[int, ...]
@@ -38,9 +39,10 @@ class DataSpec(Frozen):
     `validation_size` images are drawn by `seed` for validation. `train_size` of the others are trained on, or all of
     them where it is None.
 
-    >>> from landscape.study.examples import DataSpec
-    >>> DataSpec(name="cifar10", train_size=10_000).modality
-    'images'
+    Example:
+      >>> from landscape.study.examples import DataSpec
+      >>> DataSpec(name="cifar10", train_size=10_000).modality
+      'images'
     """
 
     modality: ClassVar[Modality] = "images"
@@ -57,9 +59,10 @@ class TextSpec(DataSpec):
     At most `validation_size` sequences of the validation text are used. `sequence_length` includes [CLS] and [SEP];
     `vocabulary` is the largest number of tokens that WordPiece may learn.
 
-    >>> from landscape.study.examples import TextSpec
-    >>> TextSpec(name="wikitext-2", sequence_length=128).modality
-    'text'
+    Example:
+      >>> from landscape.study.examples import TextSpec
+      >>> TextSpec(name="wikitext-2", sequence_length=128).modality
+      'text'
     """
 
     modality: ClassVar[Modality] = "text"

@@ -16,28 +16,32 @@ class Predictor:
     r"""One row of the comparison of predictors.
 
     Attributes:
-        name: what people call it.
-        definition: LaTeX without delimiters.
-        reference: authors, year and arXiv number.
-        note: what somebody who compares the numbers should know.
-        function: computes a zero-cost proxy from a network in evaluation mode, a batch of inputs and their targets:
-            a callable `(model, inputs, targets) -> float`, or its place in words such as "package.module:name". None
-            for a predictor that comes from the other variables of a result.
-        direction: +1 where a greater value promises a greater gain, -1 where a smaller one does. Rank correlations are
-            those of direction · value.
-        units: the unit of its values; "1" where they have none.
-        log: whether to show it on a logarithmic axis.
-        sees_width: whether Net2Net's exact widening (without noise) changes it at all. Where it does not, the widened
-            candidates of one base are ties: only rounding makes their values differ, and so it would rank them.
-        data: whether it needs examples.
-        training: whether it needs the network to be trained further.
-        forward, backward: passes through the network, where n is the number of permutations of the walk and s that of
-            training steps an epoch. A tangent pass counts like the pass that it accompanies.
-        differentiates: what gradients are taken of.
+      name: what people call it.
+      definition: LaTeX without delimiters.
+      reference: authors, year and arXiv number.
+      note: what somebody who compares the numbers should know.
+      function: what computes a zero-cost proxy from a network in evaluation mode, a batch of inputs, and their targets:
+        a callable `(model, inputs, targets) -> float`, or a string "package.module:name" that says where it is. None
+        for a predictor that comes from the other variables of a result.
+      direction: +1 where a greater value promises a greater gain, −1 where a smaller one does. Rank correlations are
+        those of direction · value.
+      units: the unit of its values; "1" where they have none.
+      log: whether a logarithmic axis shows it better.
+      sees_width: whether Net2Net's exact widening (without noise) changes it at all. Where it does not, the widened
+        candidates of one base are ties: only rounding makes their values differ.
+      data: whether it needs examples.
+      training: whether it needs the network to be trained further.
+      forward, backward: passes through the network, where n is the number of permutations of the walk and s that of the
+        training steps of an epoch. A tangent pass counts like the pass that it accompanies.
+      differentiates: what gradients are taken of.
 
-    >>> from landscape.study.predictors import Predictor
-    >>> Predictor(name="Largest weight", definition=r"\lVert \theta \rVert_\infty", reference="ours", data=False).units
-    '1'
+    Example:
+      >>> from landscape import Predictor
+      >>> Predictor(name="Norm", definition=r"\lVert \theta \rVert_2", reference="ours", data=False).units
+      '1'
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section A.2.3 and Table 4.
     """
 
     name: str
@@ -134,7 +138,7 @@ PREDICTORS: dict[str, Predictor] = {
         backward="s",
         definition=r"\sum_{i=1}^{s} L_i \quad \text{over the training steps of the newest epoch}",
         reference="Ru et al. 2021, arXiv 2006.04492",
-        note="Needs training, unlike all others. A smaller loss promises more, so correlations are those of −SoTL-E.",
+        note="It needs training, unlike all others. A smaller loss promises more: correlations are those of −SoTL-E.",
     ),
     PARAMETERS: Predictor(
         name="Parameter count",
@@ -144,7 +148,7 @@ PREDICTORS: dict[str, Predictor] = {
         differentiates="nothing",
         definition=r"\dim \theta",
         reference="ours",
-        note="The trivial predictor that every other has to beat: trainable parameters of all kinds.",
+        note="The trivial predictor that every other one has to beat: trainable parameters of all kinds.",
     ),
 }
 
@@ -154,9 +158,10 @@ def predictor_named(key: str) -> Predictor:
 
     A stored result may hold a proxy that is not registered in this process; its description says so.
 
-    >>> from landscape.study.predictors import predictor_named
-    >>> predictor_named("snip").name
-    'SNIP'
+    Example:
+      >>> from landscape.study.predictors import predictor_named
+      >>> predictor_named("snip").name
+      'SNIP'
     """
     unknown = Predictor(
         name=key,
@@ -170,37 +175,44 @@ def predictor_named(key: str) -> Predictor:
 def proxies() -> dict[str, Predictor]:
     """The zero-cost proxies that a study computes now, by key, in the order of their registration.
 
-    >>> from landscape.study.predictors import proxies
-    >>> list(proxies())
-    ['grad_norm', 'snip', 'grasp', 'synflow', 'jacov']
+    Example:
+      >>> from landscape.study.predictors import proxies
+      >>> list(proxies())
+      ['grad_norm', 'snip', 'grasp', 'synflow', 'jacov']
     """
     return {key: each for key, each in PREDICTORS.items() if each.function is not None}
 
 
 def register_proxy(key: str, proxy: Predictor) -> Predictor:
-    r"""Make a zero-cost proxy known: studies computed from now on hold its values, tables and figures show them.
+    """Make a zero-cost proxy known: studies computed from now on hold its values, and tables and figures show them.
 
     Results that are stored already keep the proxies that they were computed with. Other processes, such as the app and
     Dask's workers, know a proxy only once they import the module that registers it. A proxy whose function is defined
     anew at its old place, as when a cell of a notebook runs again, replaces the earlier one.
 
     Args:
-        key: its coordinate along the dimension `predictor` of results, and its name in tables to download.
-        proxy: its description, with a `function`.
+      key: its coordinate along the dimension `predictor` of results, and its name in downloaded tables.
+      proxy: its description, with a `function`.
 
     Returns:
-        The description itself.
+      The description itself.
 
-    Raises ValueError for a key that another predictor has, and for a description without a function or with training.
+    Raises:
+      ValueError: if another predictor has the key, or the description lacks a function or needs training.
 
-    >>> from landscape import register_proxy
-    >>> from landscape.study.predictors import Predictor
-    >>> register_proxy("snip", Predictor(name="Mine", definition="1", reference="ours", function=len))
-    Traceback (most recent call last):
-    ValueError: a predictor with the key 'snip' is known already: SNIP; choose another key
+    Example:
+      >>> from landscape import Predictor, register_proxy
+      >>> def largest_input(model, inputs, targets):
+      ...     return float(abs(inputs).max())
+      >>> text = {"name": "Largest input", "definition": r"\\lVert x \\rVert_\\infty", "reference": "ours"}
+      >>> register_proxy("largest_input", Predictor(function=largest_input, **text)).name
+      'Largest input'
+      >>> register_proxy("snip", Predictor(function=largest_input, **text))
+      Traceback (most recent call last):
+      ValueError: a predictor with the key 'snip' is known already: SNIP; choose another key
     """
     if proxy.function is None or proxy.training:
-        raise ValueError(f"{key!r} is no zero-cost proxy: it needs a function, and must not need training")
+        raise ValueError(f"{key!r} cannot be a zero-cost proxy: it needs a function, and must not need training")
     known = PREDICTORS.get(key)
     if known and (known.function is None or _place(known) != _place(proxy)):
         raise ValueError(f"a predictor with the key {key!r} is known already: {known.name}; choose another key")

@@ -18,8 +18,14 @@ LAPTOP, PAPER = "laptop", "paper"  # the scales of a preset
 def presets() -> Mapping[str, Study]:
     """The studies that ship with the package, by name.
 
-    A file `NAME.toml` with a table `[laptop]` holds two: NAME, at a scale for a laptop, which is the file with
-    that table laid over it, and NAME-paper, which is the file without it. `extends = OTHER` starts from another file.
+    A file `NAME.toml` with a table `[laptop]` holds two studies: NAME at a scale for a laptop, which is the file with
+    that table laid over it, and NAME-paper, which is the file without the table. `extends = "OTHER"` starts from the
+    content of another file.
+
+    Example:
+      >>> import landscape
+      >>> landscape.presets()["cnn-cifar10-paper"].reproduces
+      'figures 2, 3 (first row), 6 (second), 7; table 4'
     """
     folder = resources.files("landscape") / "presets"
     files = sorted(Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml"))
@@ -43,7 +49,7 @@ def _extended(path: Path) -> dict[str, Any]:
 
 
 def _laid_over(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged; other values, lists too, replace what was there."""
+    """The first content with the second one laid over it: tables are merged, all other values are replaced."""
     merged = dict(content)
     for key, value in other.items():
         both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -52,8 +58,17 @@ def _laid_over(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
 
 
 def preset(name: str) -> Study:
-    """One shipped study. Raises ValueError that lists the names there are."""
+    """The study that ships with the package under a name.
+
+    Raises:
+      ValueError: if there is no such study; the message lists the names.
+
+    Example:
+      >>> import landscape
+      >>> landscape.preset("digits-mlp").model
+      MlpSpec(kind='mlp', hidden=(6,))
+    """
     found = presets()
     if name not in found:
-        raise ValueError(f"unknown study {name!r}; there are: {', '.join(found)}")
+        raise ValueError(f"unknown study {name!r}; the studies are {', '.join(found)}")
     return found[name]

@@ -12,7 +12,15 @@ from landscape.study.base import Frozen
 
 
 class Widen(Frozen):
-    """Net2WiderNet on every group that the pattern matches, to a `size` or by a `factor`."""
+    """A step of Net2WiderNet: units are copied in every group that the pattern matches, to a `size` or by a `factor`.
+
+    A factor is rounded to the nearest number of units, halves up.
+
+    Example:
+      >>> from landscape.study.steps import Widen
+      >>> Widen(widen="conv*", factor=1.25).apply({"conv1": 8, "conv2": 10, "dense1": 4})
+      {'conv1': 10, 'conv2': 13, 'dense1': 4}
+    """
 
     widen: str
     size: Annotated[int, Field(ge=1)] | None = None
@@ -25,7 +33,10 @@ class Widen(Frozen):
         return self
 
     def apply(self, sizes: dict[str, int]) -> dict[str, int]:
-        """Group sizes after this step. Raises ValueError for an unknown group or a size not above today's."""
+        """The group sizes after this step.
+
+        Raises ValueError for an unknown group, or a size that is not above the one before.
+        """
         matched = [name for name in sizes if fnmatchcase(name, self.widen)]
         if not matched:
             raise ValueError(f"no unit group matches {self.widen!r}; the groups are {', '.join(sizes)}")
@@ -39,35 +50,41 @@ class Widen(Frozen):
 
     @property
     def label(self) -> str:
-        """Short name, as `conv1 → 12` or `conv* × 1.5`."""
+        """A short name, such as `conv1 → 12` or `conv* × 1.5`."""
         return f"{self.widen} → {self.size}" if self.size is not None else f"{self.widen} × {self.factor:g}"
 
 
 class Deepen(Frozen):
-    """Net2DeeperNet: identity layers inserted behind the named one."""
+    """A step of Net2DeeperNet: identity layers are inserted behind the layer of a unit group.
+
+    Example:
+      >>> from landscape.study.steps import Deepen
+      >>> Deepen(deepen="conv3", layers=2).apply({"conv3": 64})
+      {'conv3': 64, 'conv3_1': 64, 'conv3_2': 64}
+    """
 
     deepen: str
     layers: Annotated[int, Field(ge=1, le=64)] = 1
 
     def apply(self, sizes: dict[str, int]) -> dict[str, int]:
-        """Group sizes after this step: each inserted layer is a group as wide as the one before it.
+        """The group sizes after this step: each inserted layer is a group as wide as the one before it.
 
-        Raises ValueError for an unknown layer, or one that an earlier step deepened.
+        Raises ValueError for an unknown layer, or one behind which an earlier step inserted layers.
         """
         if self.deepen not in sizes:
             raise ValueError(f"no unit group {self.deepen!r} to deepen; the groups are {', '.join(sizes)}")
         if taken := [name for name in self.inserted if name in sizes]:
-            raise ValueError(f"{self.deepen!r} is deepened already: {taken[0]} is there; ask for more layers at once")
+            raise ValueError(f"{self.deepen!r} is deepened already by {taken[0]}; ask for more layers in one step")
         return sizes | {name: sizes[self.deepen] for name in self.inserted}
 
     @property
     def inserted(self) -> tuple[str, ...]:
-        """Names of the inserted layers, input side first."""
+        """The names of the inserted layers, from the input on."""
         return tuple(f"{self.deepen}_{i}" for i in range(1, self.layers + 1))
 
     @property
     def label(self) -> str:
-        """Short name, as `conv3 + 2`: layers inserted behind it."""
+        """A short name, such as `conv3 + 2` for two layers behind conv3."""
         return f"{self.deepen} + {self.layers}"
 
 
@@ -88,5 +105,5 @@ Candidate = Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
 def label(candidate: tuple[Widen | Deepen, ...]) -> str:
-    """Short name of an expansion, as on axes and in tables."""
+    """The short name of an expansion, which axes and tables show."""
     return ", ".join(step.label for step in candidate)

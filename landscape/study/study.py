@@ -1,7 +1,7 @@
-"""What to compute: a frozen, validated specification with a content hash.
+"""What to compute: a frozen, validated specification, and the key that names its result.
 
-A study names a data set, a base model, candidate expansions, how to train and how to walk. Two studies
-with equal content have equal keys, whatever they are called; the key names the result in the store.
+A study names a data set, a base model, candidate expansions, how to train and how to walk. Two studies with equal
+content have equal keys, whatever they are called. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
 """
 
 from __future__ import annotations
@@ -28,7 +28,23 @@ MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
 
 class Training(Frozen):
-    """How base and candidates are trained (A.2.2). `epochs` is T, counted from the expansion."""
+    """How the base and its candidates are trained (A.2.2).
+
+    Attributes:
+      optimizer: AdamW, or Adam, which ignores `weight_decay`.
+      learning_rate, weight_decay, b1, b2: of the optimizer.
+      schedule: whether the learning rate stays, or falls to 0 along half a cosine over all steps.
+      warmup_steps: over how many steps the learning rate rises from 0 at first.
+      batch_size: examples of one step.
+      base_epochs: for how many epochs the base trains at most.
+      patience: after how many epochs without a better validation performance its training stops.
+      epochs: T, for how many epochs each candidate trains after its expansion.
+
+    Example:
+      >>> from landscape.study import Training
+      >>> Training(epochs=20).learning_rate
+      0.001
+    """
 
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -44,12 +60,21 @@ class Training(Frozen):
 
 
 class Expansion(Frozen):
-    """How copies of a unit share its outgoing weights, and Net2Net's noise on their incoming ones.
+    """How a candidate gets its first weights from the base.
 
-    `unequal` shares are drawn uniformly from the simplex: exactly function-preserving, and the copies
-    receive different gradients. `equal` shares need `noise` (relative to the weights' standard deviation)
-    to tell copies apart, and preserve the function up to it. A `random` start takes the candidate's sizes only:
-    it is trained from weights drawn anew (A.2.7), and θ⁰ is untrained.
+    Attributes:
+      start: "expanded" keeps the function of the base; "random" keeps the sizes of the candidate only and draws all
+        weights anew, so that θ⁰ is untrained (A.2.7).
+      shares: how the copies of a unit divide its outgoing weights. "unequal" shares are drawn uniformly from the
+        simplex: they preserve the function exactly, and the copies get different gradients. "equal" ones are
+        Net2Net's, whose copies differ by `noise` only.
+      noise: the standard deviation of the noise on the incoming weights of copies, relative to that of the weights. The
+        function is preserved up to it.
+
+    Example:
+      >>> from landscape.study import Expansion
+      >>> Expansion(shares="equal", noise=0.01).start
+      'expanded'
     """
 
     start: Literal["expanded", "random"] = "expanded"
@@ -58,27 +83,63 @@ class Expansion(Frozen):
 
 
 class Walk(Frozen):
-    """The permutation walk (Algorithm 1, A.2.1) and the batch on which its barriers are measured.
+    """The permutation walk (Algorithm 1, A.2.1) and what is measured on it.
 
-    `statistics` are those of BatchNorm between two networks: interpolated as all other weights are, or estimated
-    again on the batch, for the two networks as well.
+    Attributes:
+      group: the unit group whose units are permuted.
+      permutations: n, the number of steps.
+      batch_size: the number of examples, of training and of validation data, on which losses are measured.
+      statistics: those of BatchNorm between two networks are interpolated like all other weights, or re-estimated on
+        the batch, which is then done for the two networks as well.
+      distinct: whether no permutation comes twice, which is Algorithm 1's "without replacement".
+      checkpoints: at how many epochs after the expansion a candidate is walked at most.
+      nodes: among how many of the first nodes all pairs get an interpolation curve.
+      surface: the number of points on each side of the grid on the plane through three nodes; 0 means no plane.
+
+    Example:
+      >>> from landscape.study import Walk
+      >>> Walk(group="hidden1").permutations
+      1000
     """
 
     group: str
     permutations: Annotated[int, Field(ge=1)] = 1000
     batch_size: Annotated[int, Field(ge=1)] = 512
     statistics: Literal["interpolated", "re-estimated"] = "interpolated"
-    distinct: bool = False  # Algorithm 1's "without replacement": no permutation twice
-    checkpoints: Annotated[int, Field(ge=1)] = 12  # at most so many epochs are walked: 0, T, then others
-    nodes: Annotated[int, Field(ge=2, le=64)] = 12  # nodes whose pairs all get an interpolation curve
-    surface: Annotated[int, Field(ge=0, le=101)] = 25  # points a side of the plane through three nodes; 0: no plane
+    distinct: bool = False
+    checkpoints: Annotated[int, Field(ge=1)] = 12
+    nodes: Annotated[int, Field(ge=2, le=64)] = 12
+    surface: Annotated[int, Field(ge=0, le=101)] = 25
 
 
 class Study(Frozen):
-    """One question to the explorer, complete and reproducible.
+    """One question to the explorer: which expansions of which base model are compared, and how.
 
-    `key` is a hash of everything that affects numbers: not of the texts, which are the first four fields.
-    `reproduces` names figures and tables of the paper.
+    Attributes:
+      name: what commands and lists call it.
+      title, description: for people.
+      reproduces: the figures and tables of the paper that it reproduces.
+      data: the examples, a `DataSpec` of images or a `TextSpec`.
+      model: the base, a specification of one of the registered kinds; see `landscape.register_model`.
+      candidates: the expansions, each of one or more steps {widen, size}, {widen, factor} or {deepen, layers}.
+      expansion: how the weights of candidates come from the base.
+      training: how the base and its candidates are trained.
+      walk: how permuted copies are compared.
+      seeds: how many times everything is repeated, with other initial weights and permutations.
+
+    Raises:
+      ValueError: if a value is not allowed, or does not fit the others; `validated` says so in words.
+
+    Example:
+      >>> import landscape
+      >>> study = landscape.preset("digits-mlp")
+      >>> study.labels
+      ['hidden1 → 7', 'hidden1 → 8', 'hidden1 → 10', 'hidden1 → 12', 'hidden1 → 18']
+      >>> study.scaled(seeds=2, epochs=5).seeds
+      2
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, sections 3 and A.2.
     """
 
     name: str
@@ -103,7 +164,7 @@ class Study(Frozen):
             )
         sizes = self.group_sizes()
         if self.walk.group not in sizes[0]:
-            raise ValueError(f"walk.group = {self.walk.group!r} is no unit group; they are {', '.join(sizes[0])}")
+            raise ValueError(f"walk.group = {self.walk.group!r} is not a unit group; they are {', '.join(sizes[0])}")
         width = sizes[0][self.walk.group]
         if width < MINIMUM_WIDTH:
             raise ValueError(f"{self.walk.group} = {width} units: a walk needs at least {MINIMUM_WIDTH}")
@@ -118,7 +179,15 @@ class Study(Frozen):
         return self
 
     def group_sizes(self) -> list[dict[str, int]]:
-        """Units per group: of the base, then of each candidate."""
+        """The number of units of each group: of the base first, then of each candidate.
+
+        Raises ValueError for a step that the model cannot take.
+
+        Example:
+          >>> import landscape
+          >>> landscape.preset("digits-mlp").group_sizes()[:2]
+          [{'hidden1': 6}, {'hidden1': 7}]
+        """
         base = self.model.group_sizes()
         expanded = []
         for candidate in self.candidates:
@@ -131,12 +200,12 @@ class Study(Frozen):
 
     @property
     def labels(self) -> list[str]:
-        """One name a candidate."""
+        """The name of each candidate, which is its coordinate in the result."""
         return [label(candidate) for candidate in self.candidates]
 
     @property
     def checkpoints(self) -> list[int]:
-        """Epochs after expansion at which the walk is measured: 0, T, and a geometric ladder between."""
+        """The epochs after the expansion at which candidates are walked: 0, T, and a geometric sequence between."""
         last, count = self.training.epochs, self.walk.checkpoints
         if last == 0 or count == 1:
             return [0]
@@ -145,7 +214,11 @@ class Study(Frozen):
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits: SHA-256 of the canonical JSON form and the schema version."""
+        """The name of the result in the store: 16 hexadecimal digits of a hash of everything that affects numbers.
+
+        They begin the SHA-256 of the canonical JSON form, without name, title, description and `reproduces`, and of the
+        version of the schema.
+        """
         content = self.model_dump(mode="json", exclude=TEXTS_OF_STUDY)
         canonical = json.dumps({"schema": SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -158,9 +231,15 @@ class Study(Frozen):
         train_size: int | None = None,
         permutations: int | None = None,
     ) -> Study:
-        """The same question at another size; `None` keeps what is. Raises ValueError for a size out of range.
+        """The same question at another size.
 
-        The base too trains for at most `epochs`.
+        Args:
+          seeds: how many times everything is repeated.
+          epochs: for how many epochs each candidate trains; the base trains for at most as many.
+          train_size: the number of training examples.
+          permutations: the number of steps of each walk.
+
+        What is None stays as it is. Raises ValueError for a size that is out of range.
         """
         content = self.model_dump(mode="json")
         if epochs is not None:
@@ -178,7 +257,18 @@ class Study(Frozen):
 
 
 def validated(content: dict) -> Study:
-    """A study from plain data. Raises ValueError whose text names each bad value and what is allowed."""
+    """A study from plain data, such as the content of a TOML or JSON file.
+
+    Raises:
+      ValueError: with a line for each fault, which names the place, the value and what is allowed.
+
+    Example:
+      >>> from landscape.study import validated
+      >>> model, walk = {"kind": "mlp", "hidden": [6]}, {"group": "hidden1"}
+      >>> validated({"name": "mine", "model": model, "walk": walk, "candidates": [[{"widen": "hidden1", "size": 3}]]})
+      Traceback (most recent call last):
+      ValueError: study: hidden1 = 3 does not widen the base: it must be above 6
+    """
     try:
         return Study.model_validate(content)
     except ValidationError as error:
@@ -186,7 +276,21 @@ def validated(content: dict) -> Study:
 
 
 def from_toml(path: str | Path) -> Study:
-    """Read a study from a TOML file. Raises ValueError naming the file and the fault."""
+    r"""The study that a TOML file describes; its name is that of the file, unless the file has another one.
+
+    Raises:
+      ValueError: that names the file and each fault in it.
+      OSError: if the file cannot be read.
+
+    Example:
+      >>> import landscape
+      >>> from pathlib import Path
+      >>> model, walk = 'model = {kind = "mlp", hidden = [6]}', 'walk = {group = "hidden1"}'
+      >>> candidates = 'candidates = [[{widen = "hidden1", size = 12}]]'
+      >>> written = Path("mine.toml").write_text("\n".join([candidates, model, walk]))
+      >>> landscape.from_toml("mine.toml").labels
+      ['hidden1 → 12']
+    """
     path = Path(path)
     try:
         return validated({"name": path.stem} | parsed(path))
@@ -195,7 +299,7 @@ def from_toml(path: str | Path) -> Study:
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    """The content of a TOML file. Raises ValueError for a file that is none."""
+    """The content of a TOML file. Raises ValueError for a file in another format."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The description of one kind of model, of which everything else asks what it needs to know."""
+"""The description of a kind of model, which everything else asks for what it needs to know."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ class ModelSpec(Frozen, ABC):
     """The specification of a base model; each subclass describes one kind of model completely.
 
     A subclass narrows `kind` to its own name, adds the numbers that its networks depend on as pydantic fields, and
-    implements the abstract methods; `landscape.register_model` makes it known to studies, to the count of costs and to
-    the form of the app. The app takes the words of a control from a field's `title` and `description`, its bounds from
-    the field, and its first value from the field's `examples` or else its default; the keyword `title` of the class is
-    the name of the kind in text. Nothing here imports JAX but `build`, when it is called.
+    implements the abstract methods. `landscape.register_model` then makes it known to studies, to the count of costs,
+    and to the form of the app. The form takes the text of a control from a field's `title` and `description`, its
+    bounds from the field, and its first value from the field's `examples` or else its default. The `title` of the
+    class, a keyword behind its base, is the name of the kind in text. Only `build` imports JAX, when it is called.
 
     Attributes:
-        kind: the name of the kind in specifications, such as "mlp".
-        modality: whether networks of this kind read images or text.
-        batch_norm: whether they have BatchNorm, whose statistics a walk may estimate anew.
+      kind: the name of the kind in specifications, such as "mlp".
+      modality: whether networks of this kind read "images" or "text".
+      batch_norm: whether they have BatchNorm, whose statistics a walk may re-estimate.
 
-    A network of one hidden layer of 6 units, and its candidate with 12:
-
-    >>> from landscape.study.kinds import MlpSpec
-    >>> base = MlpSpec(hidden=(6,))
-    >>> base.group_sizes()
-    {'hidden1': 6}
-    >>> base.resized({"hidden1": 12})
-    MlpSpec(kind='mlp', hidden=(12,))
+    Example:
+      >>> from landscape.study.kinds import MlpSpec
+      >>> base = MlpSpec(hidden=(6,))
+      >>> base.group_sizes()
+      {'hidden1': 6}
+      >>> base.resized({"hidden1": 12})
+      MlpSpec(kind='mlp', hidden=(12,))
     """
 
     modality: ClassVar[Modality] = "images"
@@ -65,11 +64,12 @@ class ModelSpec(Frozen, ABC):
         """The untrained network, a Flax NNX module with a method `groups()` (see `landscape.models`).
 
         Args:
-            shape: the shape of one input, without the batch axis; for text (tokens,).
-            classes: the number of classes; for text the size of the vocabulary.
-            rngs: the `flax.nnx.Rngs` that the initial weights are drawn from.
+          shape: the shape of one input without the batch axis; for text (tokens,).
+          classes: the number of classes; for text the size of the vocabulary.
+          rngs: the `flax.nnx.Rngs` that the initial weights are drawn from.
 
-        Raises ValueError for a shape that this kind of model cannot read.
+        Raises:
+          ValueError: if this kind of model cannot read inputs of this shape.
         """
 
     def check_step(self, step: Widen | Deepen, sizes: Mapping[str, int]) -> None:

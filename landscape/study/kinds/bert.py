@@ -23,9 +23,10 @@ class BertSpec(ModelSpec, title="BERT"):
     heads; and `query_key{i}` and `value{i}`, the features within heads, which a permutation reorders alike in every
     head.
 
-    >>> from landscape.study.kinds.bert import BertSpec
-    >>> BertSpec(layers=1, hidden=128, heads=2, ffn=512).group_sizes()
-    {'ffn1': 512, 'heads1': 2, 'query_key1': 64, 'value1': 64}
+    Example:
+      >>> from landscape.study.kinds.bert import BertSpec
+      >>> BertSpec(layers=1, hidden=128, heads=2, ffn=512).group_sizes()
+      {'ffn1': 512, 'heads1': 2, 'query_key1': 64, 'value1': 64}
     """
 
     modality: ClassVar[Modality] = "text"

@@ -20,9 +20,10 @@ class CnnSpec(ModelSpec, title="CNN"):
     Convolution i is the unit group `conv{i}`, dense layer i the group `dense{i}`, both counted from 1. The defaults are
     the paper's network for CIFAR-10.
 
-    >>> from landscape.study.kinds.cnn import CnnSpec
-    >>> CnnSpec().group_sizes()
-    {'conv1': 8, 'conv2': 32, 'dense1': 256}
+    Example:
+      >>> from landscape.study.kinds.cnn import CnnSpec
+      >>> CnnSpec().group_sizes()
+      {'conv1': 8, 'conv2': 32, 'dense1': 256}
     """
 
     kind: Literal["cnn"] = "cnn"

@@ -11,21 +11,20 @@ class Layer(NamedTuple):
     """A linear layer: `places` dot products of length `fan_in` for each of its `units`.
 
     Attributes:
-        name: unique in its network, except for normalisations.
-        units: the number of outputs, features or channels.
-        fan_in: the length of one dot product: 9·c in a 3×3 convolution of c channels, 0 where there is none.
-        places: at how many pixels or tokens of one example each unit is computed.
-        own: whether the weights are the layer's own parameters, and not activations or another layer's weights.
-        beside: further parameters of each unit: 1 for a bias, 2 for the scale and bias of a normalisation.
-        reads: the unit group whose units the layer multiplies and in front of which the fast barrier opens the network
-            (`landscape.models.cut`); None for every other layer.
+      name: unique in its network, except for normalisations.
+      units: the number of outputs, features or channels.
+      fan_in: the length of one dot product, such as 9c in a 3×3 convolution of c channels; 0 where there is none.
+      places: at how many pixels or tokens of one example each unit is computed.
+      own: whether the weights are parameters of this layer, and not activations or the weights of another layer.
+      beside: the number of further parameters of each unit: 1 for a bias, 2 for scale and bias of a normalisation.
+      reads: the unit group whose units the layer multiplies, if the fast barrier opens the network in front of the
+        layer (`landscape.models.cut`); None for every other layer.
 
-    A dense layer from 64 features to 6 units, with a bias:
-
-    >>> from landscape import Layer
-    >>> layer = Layer("hidden1", units=6, fan_in=64, places=1)
-    >>> layer.parameters, layer.multiply_adds
-    (390, 384)
+    Example:
+      >>> from landscape import Layer
+      >>> layer = Layer("hidden1", units=6, fan_in=64, places=1)
+      >>> layer.parameters, layer.multiply_adds
+      (390, 384)
     """
 
     name: str
@@ -52,9 +51,10 @@ def dense_layers(sizes: Mapping[str, int], features: int, classes: int, reads: s
 
     The first layer has `features` inputs and reads the group `reads`; each other layer reads the one before it.
 
-    >>> from landscape.study.kinds.layers import dense_layers
-    >>> [layer.parameters for layer in dense_layers({"hidden1": 6}, 64, 10)]
-    [390, 70]
+    Example:
+      >>> from landscape.study.kinds.layers import dense_layers
+      >>> [layer.parameters for layer in dense_layers({"hidden1": 6}, 64, 10)]
+      [390, 70]
     """
     layers = []
     for name, units in {**sizes, "head": classes}.items():
@@ -64,10 +64,11 @@ def dense_layers(sizes: Mapping[str, int], features: int, classes: int, reads: s
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """The names of layers of one sort from the input on, an inserted `conv2_1` right behind `conv2`.
+    """The names of layers of one sort from the input on, with an inserted `conv2_1` right behind `conv2`.
 
-    >>> from landscape.study.kinds.layers import in_order
-    >>> in_order(["conv10", "conv2", "conv2_1"])
-    ['conv2', 'conv2_1', 'conv10']
+    Example:
+      >>> from landscape.study.kinds.layers import in_order
+      >>> in_order(["conv10", "conv2", "conv2_1"])
+      ['conv2', 'conv2_1', 'conv10']
     """
     return sorted(names, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])

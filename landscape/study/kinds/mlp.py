@@ -17,9 +17,10 @@ from landscape.study.kinds.layers import Layer, dense_layers, in_order
 class MlpSpec(ModelSpec, title="MLP"):
     """A multi-layer perceptron with relu; hidden layer i is the unit group `hidden{i}`, counted from 1.
 
-    >>> from landscape.study.kinds.mlp import MlpSpec
-    >>> MlpSpec(hidden=(20, 10)).group_sizes()
-    {'hidden1': 20, 'hidden2': 10}
+    Example:
+      >>> from landscape.study.kinds.mlp import MlpSpec
+      >>> MlpSpec(hidden=(20, 10)).group_sizes()
+      {'hidden1': 20, 'hidden2': 10}
     """
 
     kind: Literal["mlp"] = "mlp"

@@ -15,27 +15,31 @@ Kind = TypeVar("Kind", bound=ModelSpec)
 
 
 def register_model(kind: type[Kind]) -> type[Kind]:
-    """Make a kind of model known, so that `Study.model` accepts it; also a class decorator.
+    """Make a kind of model known, so that `Study.model` accepts it and the form of the app offers it.
 
-    Its name is the one value of the field `kind`. A class that is defined anew under its old name, as when a cell of a
-    notebook runs again, replaces the earlier one. Other processes know a kind only once they import the module that
-    registers it: define one in a module of its own if Dask's workers or the app are to compute its studies.
+    It can stand as a decorator in front of the class, whose name among kinds is the one value of its field `kind`. A
+    class that is defined anew at its old place, as when a cell of a notebook runs again, replaces the earlier one.
+    Other processes know a kind only once they import the module that registers it: define it in a module of its own if
+    the app or Dask's workers are to compute its studies.
 
     Args:
-        kind: a subclass of `ModelSpec` that implements its abstract methods and has a field `kind: Literal["name"]`.
+      kind: a subclass of `landscape.ModelSpec` that implements its abstract methods and has a field such as
+        `kind: Literal["name"] = "name"`.
 
     Returns:
-        The class itself.
+      The class itself.
 
-    Raises ValueError for a name that another class has, and for a class without a name or some of the methods.
+    Raises:
+      ValueError: if another class has the name, or the class lacks a name or some of the methods.
 
-    >>> from landscape import register_model
-    >>> from landscape.study.kinds import MlpSpec
-    >>> @register_model
-    ... class Twin(MlpSpec):
-    ...     "Another perceptron, which forgot to take a name of its own."
-    Traceback (most recent call last):
-    ValueError: a model of kind 'mlp' is registered already: landscape.study.kinds.mlp.MlpSpec; choose another name
+    Example:
+      >>> from landscape import register_model
+      >>> from landscape.study.kinds import MlpSpec
+      >>> @register_model
+      ... class Twin(MlpSpec):
+      ...     "Another perceptron, without a name of its own."
+      Traceback (most recent call last):
+      ValueError: a model of kind 'mlp' is registered already: landscape.study.kinds.mlp.MlpSpec; choose another name
     """
     name = _name(kind)
     if missing := sorted(kind.__abstractmethods__):
@@ -60,24 +64,27 @@ def _place(kind: type) -> str:
 
 
 def kinds_reading(modality: Modality) -> dict[str, type[ModelSpec]]:
-    """The registered kinds of models that read images, or text, by name in the order of their registration.
+    """The registered kinds of models that read images, or text, by name and in the order of their registration.
 
-    >>> from landscape.study.kinds.registry import kinds_reading
-    >>> list(kinds_reading("text"))
-    ['bert']
+    Example:
+      >>> from landscape.study.kinds import kinds_reading
+      >>> list(kinds_reading("text"))
+      ['bert']
     """
     return {name: kind for name, kind in KINDS.items() if kind.modality == modality}
 
 
 def model_spec(content: Any) -> ModelSpec:
-    """The specification of a model from plain data, as in the table `[model]` of a study's file.
+    """The specification of a model from plain data, such as the table `[model]` of a study's file.
 
-    Raises ValueError that lists the registered kinds for an unknown one, and pydantic's ValidationError, which is a
-    ValueError too, for numbers that the kind does not allow.
+    Raises:
+      ValueError: if the kind is not registered; the message lists those that are.
+      pydantic.ValidationError: if the kind does not allow a value.
 
-    >>> from landscape.study.kinds.registry import model_spec
-    >>> model_spec({"kind": "mlp", "hidden": [6]})
-    MlpSpec(kind='mlp', hidden=(6,))
+    Example:
+      >>> from landscape.study.kinds import model_spec
+      >>> model_spec({"kind": "mlp", "hidden": [6]})
+      MlpSpec(kind='mlp', hidden=(6,))
     """
     if isinstance(content, ModelSpec):
         return content

@@ -21,10 +21,11 @@ class ResNetSpec(ModelSpec, title="ResNet18"):
     The group `stage{i}` holds what the skip connections tie: the outputs of all blocks of the stage, with the stem's in
     the first stage. `stage{i}_block{j}` holds the channels inside a block.
 
-    >>> from landscape.study.kinds.resnet import ResNetSpec
-    >>> sizes = ResNetSpec(width=8).group_sizes()
-    >>> [sizes[stage] for stage in ("stage1", "stage2", "stage3", "stage4")]
-    [8, 16, 32, 64]
+    Example:
+      >>> from landscape.study.kinds.resnet import ResNetSpec
+      >>> sizes = ResNetSpec(width=8).group_sizes()
+      >>> [sizes[stage] for stage in ("stage1", "stage2", "stage3", "stage4")]
+      [8, 16, 32, 64]
     """
 
     batch_norm: ClassVar[bool] = True

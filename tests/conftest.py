@@ -11,22 +11,17 @@ from jaxtyping import install_import_hook
 CHECKED = (
     "analysis.bootstrap",
     "analysis.plane",
-    "barriers.by_activations",
-    "barriers.by_networks",
-    "barriers.interpolation",
-    "barriers.walk",
-    "barriers.weight_matching",
+    "barriers",
     "data.images",
     "data.masking",
     "data.split",
     "data.text",
     "data.wordpiece",
     "jobs.measurements",
-    "models.prng",
-    "numerics.loss",
-    "training.epoch",
-    "training.evaluate",
-    "training.fit",
+    "models",
+    "numerics",
+    "proxies",
+    "training",
 )
 
 with warnings.catch_warnings():

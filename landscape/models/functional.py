@@ -17,7 +17,7 @@ from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.tree_util import register_dataclass
 
-Weights = dict[str, jax.Array]
+Weights = dict[str, Any]  # arrays by dotted path, or shapes in their place
 
 
 @register_dataclass
@@ -51,8 +51,8 @@ class Network:
         return model
 
     def logits(self, inputs: Any) -> jax.Array:
-        """The outputs in evaluation mode."""
-        return self.evaluating()(inputs)
+        """The outputs in evaluation mode, for arrays of JAX or NumPy."""
+        return self.evaluating()(jax.tree.map(jnp.asarray, inputs))
 
 
 def split(model: nnx.Module) -> Network:
@@ -77,7 +77,7 @@ def trainable(model: nnx.Module) -> frozenset[str]:
     return frozenset(_flat(nnx.state(model, nnx.Param)))
 
 
-def _flat(state: nnx.State) -> Weights:
+def _flat(state: Any) -> Weights:
     return {".".join(map(str, path)): array for path, array in flatten_dict(nnx.to_pure_dict(state)).items()}
 
 

@@ -54,17 +54,6 @@ COMPUTES_NOTHING = {
 }
 # Names whose example or source is still to be written.
 TO_WRITE: set[str] = {
-    "landscape.Axis",
-    "landscape.Cut",
-    "landscape.Group",
-    "landscape.compose",
-    "landscape.deepen",
-    "landscape.draw_swaps",
-    "landscape.interpolate",
-    "landscape.match",
-    "landscape.midpoint_barriers",
-    "landscape.permute",
-    "landscape.widen",
 }
 
 

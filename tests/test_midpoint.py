@@ -11,8 +11,8 @@ from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, tr
 from landscape.barriers import by_activations
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute, seen_from_start
-from landscape.models import mlp
 from landscape.models.functional import split
+from landscape.models.mlp import mlp
 from landscape.models.net2net import widen
 from landscape.models.site import Site
 from landscape.numerics import memory, microbatch
@@ -215,7 +215,7 @@ def test_bad_arguments_are_named():
         measured(model, "hidden7", steps)
     with pytest.raises(ValueError, match="'quick'"):
         unwrap(midpoint_barriers)(model, steps, *batch(), group="hidden1", method="quick")
-    with pytest.raises(ValueError, match=r"row 2 is no permutation of 0\.\.5: \[0, 0, 2, 3, 4, 5\]"):
+    with pytest.raises(ValueError, match=r"row 2 is not a permutation of 0\.\.5: \[0, 0, 2, 3, 4, 5\]"):
         measured(model, "hidden1", np.concatenate([steps[:2], [[0, 0, 2, 3, 4, 5]]]))
     with pytest.raises(ValueError, match=r"shape \(n, 6\); got \(6, 5\)"):
         measured(model, "hidden1", steps[:, :5])

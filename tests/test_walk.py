@@ -165,10 +165,10 @@ def test_the_nodes_parameters_are_those_of_walking():
         standing = following
 
 
-def test_permuting_refuses_what_is_no_permutation():
+def test_permuting_refuses_what_is_not_a_permutation():
     model = trained("mlp1")
     for wrong in ([0, 1, 2, 3, 4, 4], [1, 2, 3, 4, 5, 6]):
-        with pytest.raises(ValueError, match=r"no permutation of 0\.\.5"):
+        with pytest.raises(ValueError, match=r"not a permutation of 0\.\.5"):
             permute(model, "hidden1", np.array(wrong))
     with pytest.raises(ValueError, match=r"shape \(n, 6\)"):
         permute(model, "hidden1", np.arange(5))

@@ -20,7 +20,7 @@ ROUNDING = 8  # units in the last place of the largest logit: what a loss may di
 SHARE = 1e-2  # of a change of the loss: what it may differ by all the same
 
 
-def check_batch(inputs: Any, targets: Int[Array | np.ndarray, "*b"]) -> None:
+def check_batch(inputs: Any, targets: Any) -> None:
     """Raises ValueError unless there are as many inputs as targets, which are classes from 0 on, or −1 for none."""
     targets = np.asarray(targets)
     counts = {len(leaf) for leaf in jax.tree.leaves(inputs)}

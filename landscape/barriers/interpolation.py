@@ -28,9 +28,43 @@ def interpolate(
     inputs: Any,
     targets: Int[Array | np.ndarray, "*b"],
 ) -> Float[Array, " m"]:
-    """L(α·a + (1−α)·b) for each α, in nats (Definition 1): mean cross-entropy on the batch given.
+    """The loss along the straight line between two networks, L(α·a + (1−α)·b).
 
-    Running statistics are interpolated like the parameters. Raises ValueError if the shapes differ.
+    Its greatest height above the straight line between L(a) and L(b) is the loss barrier of Definition 1,
+
+        b(a, b) = sup_α L(α·a + (1−α)·b) − [α·L(a) + (1−α)·L(b)].
+
+    L is the mean cross-entropy on the batch, in evaluation mode. Running statistics are interpolated like the
+    parameters.
+
+    Args:
+      a: the network at α = 1.
+      b: the network at α = 0, with arrays of the same shapes.
+      alphas: places on the line, of shape (m,); below 0 and above 1 the line goes on.
+      inputs: a batch of b examples: an array, or a tree of arrays, with the examples on the first axis.
+      targets: classes of shape (b,), or (b, p) for p positions of a text; −1 does not count.
+
+    Returns:
+      The loss at each α, of shape (m,), in nats.
+
+    Raises:
+      ValueError: if the networks differ in the shape of an array.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape.models.mlp import mlp
+      >>> a, b = (mlp(4, (5,), 3, nnx.Rngs(seed)) for seed in (0, 1))
+      >>> inputs, targets = jnp.eye(4), jnp.array([0, 1, 2, 0])
+      >>> losses = landscape.interpolate(a, b, jnp.linspace(0, 1, 5), inputs, targets)
+      >>> losses.shape
+      (5,)
+      >>> ends = losses[0] + (losses[-1] - losses[0]) * jnp.linspace(0, 1, 5)
+      >>> barrier = (losses - ends).max()  # on these five points
+
+    References:
+      Malviya et al. (2024), Definition 1 (equation 1); Frankle et al. (2020), arXiv 1912.05671.
     """
     start, end = split(a), split(b)
     shapes = [jax.tree.map(jnp.shape, network.weights) for network in (start, end)]
@@ -67,7 +101,7 @@ def permuted_curves(
     *,
     group: str,
 ) -> Float[np.ndarray, "n m"]:
-    """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, by activations where the model has a cut.
+    """L(α·P(θ, π) + (1−α)·θ) for each permutation and α, in nats; exact, from activations where the model has a cut.
 
     Raises ValueError as `midpoint_barriers` does.
     """

@@ -1,13 +1,17 @@
-"""The walk over permuted copies of a network: swaps, permutations, nodes (Algorithm 1, A.2.1)."""
+"""The walk over permuted copies of a network: swaps, permutations, nodes (Algorithm 1, A.2.1).
+
+Sections and algorithms are those of Malviya et al., "Predicting the Impact of Model Expansion through the Minima
+Manifold" (2024), arXiv 2405.15895.
+"""
 
 from __future__ import annotations
 
 import math
 
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Int, PRNGKeyArray
+from numpy.typing import ArrayLike
 
 from landscape.models.functional import split
 from landscape.models.prng import host_generator
@@ -18,18 +22,41 @@ ROUNDS = 1000  # of redrawing steps before a walk without replacement counts as 
 
 
 def swaps_per_step(units: int) -> int:
-    """⌈log₂ l⌉ swaps a step (A.2.1). Raises ValueError below 4 units."""
+    """⌈log₂ l⌉, the number of swaps in a step of the walk (A.2.1). Raises ValueError below 4 units."""
     if units < MINIMUM_WIDTH:
         raise ValueError(f"a walk needs at least {MINIMUM_WIDTH} units; got {units}")
     return math.ceil(math.log2(units))
 
 
 def draw_swaps(key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False) -> Int[np.ndarray, "n swaps 2"]:
-    """n steps of ⌈log₂ l⌉ pairs of different units, drawn with replacement (A.2.1).
+    """The swaps of a walk of n steps: in each step ⌈log₂ l⌉ pairs of different units, drawn with replacement.
 
-    A step whose swaps undo each other is drawn again, since it makes no *new* permutation. With `distinct` no
-    permutation comes twice (Algorithm 1's "without replacement"). The first m steps of a walk of n are the
-    walk of m. Raises ValueError when no further distinct permutation turns up.
+    A step whose swaps undo each other is drawn again, since the paper asks for a *new* permutation. The first m steps
+    of a walk of n steps are the walk of m steps with the same key.
+
+    Args:
+      key: decides every draw; the draws are made on the host.
+      n: number of steps, at least 1.
+      units: number l of units in the group, at least 4.
+      distinct: whether no permutation may come twice (Algorithm 1's "without replacement").
+
+    Returns:
+      Units to be swapped, in order, as integers of shape (n, ⌈log₂ l⌉, 2).
+
+    Raises:
+      ValueError: if n or `units` is too small, or no further distinct permutation turns up.
+
+    Example:
+      >>> import jax
+      >>> import landscape
+      >>> swaps = landscape.draw_swaps(jax.random.key(0), n=5, units=8)
+      >>> swaps.shape
+      (5, 3, 2)
+      >>> bool((landscape.draw_swaps(jax.random.key(0), n=2, units=8) == swaps[:2]).all())
+      True
+
+    References:
+      Malviya et al. (2024), A.2.1 and Algorithm 1.
     """
     if n < 1:
         raise ValueError(f"a walk needs at least one step; got {n}")
@@ -44,7 +71,7 @@ def draw_swaps(key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False)
 
 
 def _draw(generator: np.random.Generator, shape: tuple[int, int], units: int) -> Int[np.ndarray, "n swaps 2"]:
-    """Pairs of different units, row by row: fewer rows are a prefix of more."""
+    """Pairs of different units, drawn row by row, so that fewer rows are a prefix of more."""
     draws = generator.integers(0, (units, units - 1), size=(*shape, 2))
     first = draws[..., 0]
     return np.stack([first, (first + 1 + draws[..., 1]) % units], -1)
@@ -60,7 +87,24 @@ def _stale(permutations: np.ndarray, distinct: bool) -> np.ndarray:
 
 
 def compose(swaps: Int[np.ndarray, "n swaps 2"], units: int) -> Int[np.ndarray, "n units"]:
-    """The permutation that each step's swaps make, applied in order: unit `permutation[j]` moves to place j."""
+    """The permutation that the swaps of each step make, applied in order.
+
+    Args:
+      swaps: pairs of units of shape (n, k, 2), as `draw_swaps` returns them.
+      units: number l of units.
+
+    Returns:
+      One permutation π per step, of shape (n, l): unit π[j] moves to place j.
+
+    Example:
+      >>> import numpy as np
+      >>> import landscape
+      >>> landscape.compose(np.array([[[0, 1], [1, 2]]]), units=4)
+      array([[1, 2, 0, 3]])
+
+    References:
+      Malviya et al. (2024), A.2.1.
+    """
     permutations = np.tile(np.arange(units), (len(swaps), 1))
     steps = np.arange(len(swaps))
     for a, b in np.moveaxis(swaps, 0, -1):
@@ -69,7 +113,7 @@ def compose(swaps: Int[np.ndarray, "n swaps 2"], units: int) -> Int[np.ndarray, 
 
 
 def nodes(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, "n+1 units"]:
-    """Where the walk stands: node 0 is the identity, node i the first i steps together.
+    """The nodes of the walk as permutations of its start: node 0 is the identity, node i the first i steps together.
 
     `take` by row i gives the parameters of node i.
     """
@@ -90,20 +134,45 @@ def seen_from_start(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray,
     return steps
 
 
-def permute(model: nnx.Module, group: str, permutation: Int[Array | np.ndarray, " units"]) -> nnx.Module:
-    """The model with unit `permutation[j]` of `group` in place j; the function is unchanged.
+def permute(model: nnx.Module, group: str, permutation: ArrayLike) -> nnx.Module:
+    """P(θ, π): a copy of the network whose units are permuted; it computes the same function.
 
-    Raises ValueError for an unknown group or an index list that is no permutation of its units.
+    Args:
+      model: a module with a method `groups()`; it is left as it is.
+      group: the unit group to permute, by name.
+      permutation: π of shape (l,): unit π[j] of the group moves to place j.
+
+    Returns:
+      A new module of the same type.
+
+    Raises:
+      ValueError: if there is no such group, or the list is not a permutation of its units.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape.models.mlp import mlp
+      >>> model, x = mlp(4, (5,), 3, nnx.Rngs(0)), jnp.ones((1, 4))
+      >>> copy = landscape.permute(model, "hidden1", [4, 0, 1, 2, 3])
+      >>> bool((copy.hidden1.kernel[:, 0] == model.hidden1.kernel[:, 4]).all())
+      True
+      >>> bool(jnp.allclose(copy(x), model(x), atol=1e-6))
+      True
+
+    References:
+      Malviya et al. (2024), section 3.2.
     """
     table, network = named_group(model, group), split(model)
-    check_permutations(np.asarray(permutation)[None], table.size(network.weights))
-    return network.replace(take(network.weights, table, jnp.asarray(permutation))).module()
+    index = np.asarray(permutation)
+    check_permutations(index[None], table.size(network.weights))
+    return network.replace(take(network.weights, table, index)).module()
 
 
 def check_permutations(permutations: np.ndarray, units: int) -> None:
-    """Raises ValueError that names the first row that is no permutation of `units` units."""
+    """Raises ValueError that names the first row that is not a permutation of `units` units."""
     if permutations.ndim != 2 or permutations.shape[1] != units:
         raise ValueError(f"permutations must have shape (n, {units}); got {permutations.shape}")
     wrong = np.flatnonzero((np.sort(permutations, 1) != np.arange(units)).any(1))
     if wrong.size:
-        raise ValueError(f"row {wrong[0]} is no permutation of 0..{units - 1}: {permutations[wrong[0]].tolist()}")
+        raise ValueError(f"row {wrong[0]} is not a permutation of 0..{units - 1}: {permutations[wrong[0]].tolist()}")

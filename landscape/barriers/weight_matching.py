@@ -1,8 +1,6 @@
 """Weight matching: permute one network's hidden units to resemble another's (Git Re-Basin, arXiv 2209.04836).
 
-Units of two separately trained networks come in unrelated orders. Given all other groups, the permutation of
-one group that maximises Σ_j ⟨a_j, b_π(j)⟩, the inner product of the rows of weights tied to its units, is a
-linear assignment problem, solved exactly by SciPy; groups take turns until none changes.
+Units of two separately trained networks come in unrelated orders, which a straight line between them does not survive.
 """
 
 from __future__ import annotations
@@ -17,9 +15,38 @@ ROUNDS = 100  # sweeps over the groups; the objective rises in each, so they end
 
 
 def match(a: Weights, b: Weights, groups: dict[str, Group]) -> Weights:
-    """`b` with its units permuted towards those of `a`: the same function, closer weights.
+    """Weight matching: `b` with the units of every group permuted towards those of `a`.
 
-    The distance ‖a − match(a, b)‖ never exceeds ‖a − b‖. Weights that are not finite are left in their order.
+    For one group, with all others fixed, the permutation that brings the networks closest is
+
+        argmin_π ‖a − P(b, π)‖² = argmax_π Σ_j ⟨a_j, b_π(j)⟩,
+
+    where a_j is the row of all weights tied to unit j: a linear assignment problem. Groups take turns until none
+    changes, so ‖a − match(a, b)‖ never exceeds ‖a − b‖; it is a local minimum, since all groups together are NP-hard.
+
+    Args:
+      a: the arrays of the network that stays, by dotted path (`landscape.models.functional.split(model).weights`).
+      b: the arrays of the other network, of the same shapes.
+      groups: the unit groups of both networks, as their method `groups()` returns them.
+
+    Returns:
+      The arrays of a network that computes the same function as b. Weights that are not finite are left in their order.
+
+    Example:
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape.models.functional import split
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(4, (5,), 3, nnx.Rngs(0))
+      >>> a = split(model).weights
+      >>> b = split(landscape.permute(model, "hidden1", [4, 0, 1, 2, 3])).weights
+      >>> matched = landscape.match(a, b, model.groups())
+      >>> all((a[path] == matched[path]).all() for path in a)
+      True
+
+    References:
+      Ainsworth et al. (2022), "Git Re-Basin: Merging Models modulo Permutation Symmetries", arXiv 2209.04836,
+      Algorithm 1.
     """
     for _ in range(ROUNDS):
         changed = False

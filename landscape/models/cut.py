@@ -20,23 +20,45 @@ Head = tuple[Array, Array]  # kernel and bias of the last layer: logits = featur
 
 
 class Cut(NamedTuple):
-    """The parts of a network around one group of l units.
+    """The parts of a network around one group of l units, from which all its midpoints follow exactly.
 
-    before: inputs -> (z, carry); z has shape (b, ..., l). The carry is what else later parts need, as the
-        residual stream of a Transformer block. z must be linear in the group's incoming weights: parameters of a
-        normalisation behind them come as further rows of z, so that they interpolate too.
-    activation: z -> h, acting on every unit by itself: any subset of units may be passed.
-    linear: (h, kernel) -> y, bilinear, without bias; a subset of units may be passed in both.
-    kernel: the next layer's weights with the group's units on axis -2.
-    settle: (y, carry) -> s; adds the bias first. It holds what works on images or tokens, whose activations outgrow
-        the weights: midpoints go through it one by one, a slice of the batch after the other, and through `after`,
-        whose weights outgrow the activations, together. Without it they go from `linear` to `after` together.
-    after: (s, carry) -> features f, which are the logits where there is no `head`; of y where there is no `settle`.
-    head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
-        then becomes one of the loss without all logits being written down. The group touches neither
-        `after` nor the head.
-    tied: whether `settle` touches the group as well, as where skip connections tie layers. It is then asked of the
-        network in between, and given that network's h for the carry.
+    A model that has a method `cut(group)` returning this is walked by the fast form of `landscape.midpoint_barriers`;
+    others are walked by running the networks that lie at the midpoints. b is the number of examples.
+
+    Attributes:
+      before: inputs -> (z, carry); z has shape (b, ..., l). The carry is whatever else the later parts need, such as
+        the residual stream of a Transformer block. z must be linear in the group's incoming weights: parameters of a
+        normalisation behind them come as further rows of z, so that they are interpolated too.
+      activation: z -> h, which acts on every unit by itself: any subset of units may be passed.
+      linear: (h, kernel) -> y, bilinear, without a bias; a subset of units may be passed in both.
+      kernel: the next layer's weights, with the group's units on axis -2.
+      after: (s, carry) -> features f, which are the logits where there is no `head`. It reads y where there is no
+        `settle`.
+      settle: (y, carry) -> s; it adds the bias first. It holds what works on images or tokens, whose activations
+        outgrow the weights: midpoints go through it one by one, one slice of the batch after another, and through
+        `after`, whose weights outgrow the activations, together. Without it they go from `linear` to `after` together.
+      head: the last layer, (kernel, bias) with logits = f @ kernel + bias, where it is large: a change of the features
+        then becomes one of the loss without all logits being written down. The group touches neither `after` nor the
+        head.
+      tied: whether `settle` touches the group as well, as where skip connections tie layers. It is then taken from the
+        network in between, and is given that network's h for the carry.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.mlp import mlp
+      >>> model, x = mlp(4, (8,), 3, nnx.Rngs(0)), jnp.ones((2, 4))
+      >>> cut = model.cut("hidden1")
+      >>> z, carry = cut.before(x)
+      >>> y = cut.linear(cut.activation(z), cut.kernel)
+      >>> z.shape, y.shape
+      ((2, 8), (2, 3))
+      >>> bool(jnp.allclose(cut.features(y, carry), model(x), atol=1e-6))
+      True
+
+    References:
+      The midpoint barrier is that of Malviya et al. (2024), section 3.2; evaluating it from activations is ours
+      (`landscape.barriers.by_activations`).
     """
 
     before: Callable[[Any], tuple[Array, Any]]

@@ -27,13 +27,45 @@ def widen(
     shares: Literal["unequal", "equal"] = "unequal",
     noise: float = 0.0,
 ) -> nnx.Module:
-    """The model with `group` widened to `size` units by copying random ones; the function is preserved.
+    """A wider network with the same function: random units are copied, and copies share what their unit sends on.
 
-    The copies of a unit split its outgoing weights: by `unequal` shares, drawn uniformly from the simplex, or
-    `equal` ones. `noise` is added to the incoming weights of the copies, relative to their standard deviation;
-    with `noise=0` the function is preserved exactly.
+    With g(j) the unit that stands in place j, the incoming weights are copied and the outgoing ones divided:
 
-    Raises ValueError for an unknown group, one that cannot be widened, or a size not above today's.
+        U'[:, j] = U[:, g(j)],   W'[j, :] = s_j W[g(j), :],   where Σ_{j: g(j) = i} s_j = 1 for every unit i.
+
+    The first units stay where they are (g(j) = j for j < l), and the copied ones are drawn uniformly with replacement.
+
+    Args:
+      model: a module with a method `groups()`; it is left as it is.
+      group: the unit group to widen, by name.
+      size: how many units the group has afterwards, above today's number.
+      key: decides which units are copied, their shares and the noise.
+      shares: "unequal" draws the s_j of each unit uniformly from the simplex, so that copies receive different
+        gradients and can part; "equal" gives every copy the same, which is Net2Net's own rule.
+      noise: standard deviation of what is added to the incoming weights of copies, relative to that of the layer's.
+        It breaks the tie of equal shares as Net2Net does; the function is preserved exactly only without it.
+
+    Returns:
+      A new module of the same type.
+
+    Raises:
+      ValueError: if there is no such group, it cannot be widened, or `size` is not above its size.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape.models.mlp import mlp
+      >>> model, x = mlp(4, (8,), 3, nnx.Rngs(0)), jnp.ones((1, 4))
+      >>> wider = landscape.widen(model, "hidden1", 12, jax.random.key(0))
+      >>> wider.hidden1.kernel.shape
+      (4, 12)
+      >>> bool(jnp.allclose(wider(x), model(x), atol=1e-6))
+      True
+
+    References:
+      Chen et al. (2016), "Net2Net: Accelerating Learning via Knowledge Transfer", arXiv 1511.05641, section 2.3
+      (Net2WiderNet); the unequal shares are ours.
     """
     table = named_group(model, group)
     network = split(model)
@@ -49,9 +81,36 @@ def widen(
 
 
 def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module:
-    """The model with an identity layer `name` behind layer `after`; the function is preserved exactly.
+    """A deeper network with the same function: a layer that starts as the identity is inserted.
 
-    Raises ValueError for an unknown layer or a model that has no `deepened` method.
+    Behind a relu, an identity layer followed by another relu changes nothing: relu(I relu(z)) = relu(z). Residual and
+    Transformer models insert a block whose branch adds nothing.
+
+    Args:
+      model: a module with a method `deepened(after, name)`; it is left as it is.
+      after: the unit group behind whose layer or block the new one is inserted, by name.
+      name: the name of the new group; `after` followed by "_1" unless given.
+
+    Returns:
+      A new module of the same type, with one group more.
+
+    Raises:
+      ValueError: if the model has no method `deepened` or no such group, or cannot give a layer or block this name.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape.models.mlp import mlp
+      >>> model, x = mlp(4, (8,), 3, nnx.Rngs(0)), jnp.ones((1, 4))
+      >>> deeper = landscape.deepen(model, after="hidden1")
+      >>> list(deeper.groups())
+      ['hidden1', 'hidden1_1']
+      >>> bool(jnp.allclose(deeper(x), model(x), atol=1e-6))
+      True
+
+    References:
+      Chen et al. (2016), arXiv 1511.05641, section 2.4 (Net2DeeperNet).
     """
     if not hasattr(model, "deepened"):
         raise ValueError(f"{type(model).__name__} cannot be deepened: it has no method `deepened`")
@@ -59,7 +118,7 @@ def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module
 
 
 def expand(model: nnx.Module, steps: tuple[Widen | Deepen, ...], expansion: Expansion, key: PRNGKeyArray) -> nnx.Module:
-    """Apply a candidate's steps in order."""
+    """The network that a candidate's steps make of `model`, applied in order; each step has a key of its own."""
     for i, step in enumerate(steps):
         model = _apply(model, step, expansion, jax.random.fold_in(key, i))
     return model
@@ -80,23 +139,23 @@ def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyA
 
 
 def copied_units(generator: np.random.Generator, old: int, new: int) -> Int[np.ndarray, " new"]:
-    """Which unit stands in each place: all old ones in order, then copies drawn uniformly (Net2Net, eq. 3)."""
+    """Which unit stands in each place: all old ones in order, then copies drawn uniformly (Net2Net, section 2.3)."""
     return np.concatenate([np.arange(old), generator.integers(0, old, new - old)])
 
 
 def copy_shares(
     generator: np.random.Generator, index: Int[np.ndarray, " new"], kind: Literal["unequal", "equal"]
 ) -> Float[np.ndarray, " new"]:
-    """The part of its unit's outgoing weights that each copy keeps; the parts of a unit sum to one.
+    """The share of its unit's outgoing weights that each copy keeps; the shares of a unit sum to one.
 
-    Unequal parts are normalised exponentials, so uniform on the simplex.
+    Unequal shares are normalised exponentials, which are uniform on the simplex.
     """
     raw = generator.exponential(size=index.shape) if kind == "unequal" else np.ones(index.shape)
     return raw / np.bincount(index, raw)[index]
 
 
 def _shaken(weights: Weights, group: Group, old: int, noise: float, generator: np.random.Generator) -> Weights:
-    """Noise on the incoming kernel (the first producing axis) of the copies only."""
+    """The weights with noise on the incoming kernel (the first producing axis) of the copies only."""
     if noise == 0:
         return weights
     axis = group.produces[0]

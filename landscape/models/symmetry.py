@@ -4,7 +4,6 @@ Permuting and widening a layer are one operation. A group lists every axis that 
 that *produce* the units (incoming weights, biases, normalisation) and those that *consume* them (outgoing
 weights). Re-indexing all of them by a permutation leaves the network's function unchanged; re-indexing by a
 list that repeats units widens the layer, once the consumers are scaled by each copy's share.
-The table beside each model is the idea of Git Re-Basin's permutation specification (arXiv 2209.04836).
 """
 
 from __future__ import annotations
@@ -23,10 +22,27 @@ from landscape.models.functional import Weights
 
 @dataclass(frozen=True)
 class Axis:
-    """Axis `axis` of the array at `path`, read as (outer, units, inner): `inner` neighbours belong to one unit.
+    """An axis of one of a network's arrays that runs over the units of a group.
 
-    `inner` is 1 unless a unit owns a block, as a head owns its features. `outer` follows from the sizes:
-    behind a flattened convolution it is the number of pixels.
+    The axis is read as (outer, units, inner), outer slowest: index = (o · units + unit) · inner + i. So `inner`
+    neighbours belong to one unit. The number outer follows from the sizes: it is 1 in most layers, and the number of
+    pixels in a dense layer that reads a flattened image.
+
+    Args:
+      path: the array, by its dotted path in the module, such as "conv1.kernel" or "net.layers.0.bias".
+      axis: its axis, which may be negative.
+      inner: how many neighbours along the axis belong to one unit: 1, unless a unit owns a block as an attention head
+        owns its features.
+
+    Example:
+      >>> from landscape import Axis
+      >>> Axis("dense1.kernel", -1)
+      Axis(path='dense1.kernel', axis=-1, inner=1)
+      >>> heads = Axis("attention.query.kernel", -1, inner=64)  # columns 0 to 63 belong to head 0
+
+    References:
+      Ainsworth et al. (2022), "Git Re-Basin: Merging Models modulo Permutation Symmetries", arXiv 2209.04836, whose
+      permutation specification names the axes of each array in the same way.
     """
 
     path: str
@@ -36,12 +52,43 @@ class Axis:
 
 @dataclass(frozen=True)
 class Group:
-    """The axes tied to the units of one layer; `produces[0]` tells how many units there are.
+    """Every axis of a network's arrays that runs over the units of one layer: a permutation symmetry.
 
-    `widenable` is false where copying units changes the function whatever the shares are, as for features
-    within an attention head, which enter through the product of queries and keys. `repeats` is the number
-    of times that the list of units comes along the axis `produces[0]`: once a head for features within heads,
-    where one index re-orders every head alike.
+    Permuting the units of all these axes alike leaves the network's function unchanged. Equation: with W₁ (in, l), b₁
+    and W₂ (l, out) around an element-wise σ, and any permutation π of the l units,
+
+        W₂ᵀ σ(W₁ᵀ x + b₁) = W₂[π]ᵀ σ(W₁[:, π]ᵀ x + b₁[π]).
+
+    A model joins the walk, the expansions and weight matching by a method `groups()` that returns its groups by name.
+
+    Args:
+      produces: axes of the arrays that make the units: incoming weights, biases, normalisation with its running
+        statistics. The number of units is read from the first of them.
+      consumes: axes of the arrays that read the units: outgoing weights. Widening divides these among copies.
+      widenable: False where copying units changes the function however their outgoing weights are divided, as for
+        features within an attention head, which enter through the product of queries and keys.
+      repeats: how many times the list of units comes along the axis `produces[0]`: once a head for features within
+        heads, where one permutation re-orders every head alike.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> import landscape
+      >>> from landscape import Axis, Group
+      >>> class Net(nnx.Module):
+      ...     def __init__(self, rngs):
+      ...         self.up, self.down = nnx.Linear(3, 5, rngs=rngs), nnx.Linear(5, 2, rngs=rngs)
+      ...     def __call__(self, x):
+      ...         return self.down(nnx.relu(self.up(x)))
+      ...     def groups(self):
+      ...         return {"hidden": Group((Axis("up.kernel", -1), Axis("up.bias", 0)), (Axis("down.kernel", -2),))}
+      >>> model, x = Net(nnx.Rngs(0)), jnp.ones((1, 3))
+      >>> copy = landscape.permute(model, "hidden", [4, 3, 2, 1, 0])
+      >>> bool(jnp.allclose(copy(x), model(x), atol=1e-6))
+      True
+
+    References:
+      Malviya et al. (2024), section 3.3; Ainsworth et al. (2022), arXiv 2209.04836.
     """
 
     produces: tuple[Axis, ...]
@@ -70,7 +117,7 @@ def take(
     index: Int[Array | np.ndarray, " new"],
     shares: Float[Array | np.ndarray, " new"] | None = None,
 ) -> Weights:
-    """The weights with unit `index[j]` in place j, consumers scaled by `shares[j]`.
+    """The weights with unit `index[j]` in place j, and consumers scaled by `shares[j]`.
 
     A permutation `index` (and no shares) preserves the function exactly; so does an `index` with repetitions
     when the shares of each unit's copies sum to one.
@@ -87,7 +134,7 @@ def take(
 def between(
     weights: Weights, group: Group, permutation: Int[Array | np.ndarray, " units"], alpha: float | Array | np.ndarray
 ) -> Weights:
-    """(1−α)θ + αP(θ, π); arrays that the group does not touch are θ's own."""
+    """(1−α)θ + αP(θ, π), where arrays that the group does not touch are θ's own."""
     other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
     return {
         path: (1 - alpha) * array + alpha * other[path] if path in touched else array for path, array in weights.items()
@@ -109,7 +156,7 @@ def _unit_view(array: Array | np.ndarray, axis: Axis, size: int) -> Any:
 
 
 def unit_rows(weights: Weights, group: Group) -> Float[np.ndarray, "units features"]:
-    """Every weight tied to a unit, one row a unit: what weight matching and distances compare."""
+    """Every weight tied to a unit, as one row per unit: what weight matching and distances compare."""
     size = group.size(weights)
     rows = []
     for axis in (*group.produces, *group.consumes):

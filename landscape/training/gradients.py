@@ -33,7 +33,7 @@ def loss_and_gradients(
         return value, moved, gradients
 
     def add(found: tuple[Array, Weights], some: tuple[Any, Array]) -> tuple[tuple[Array, Weights], None]:
-        (value, _), gradients = differentiate(parameters, Split(*some))
+        (value, _), gradients = differentiate(parameters, some)
         return jax.tree.map(jnp.add, found, (value, gradients)), None
 
     nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
@@ -41,7 +41,7 @@ def loss_and_gradients(
     return value, network.weights, gradients
 
 
-def _loss(network: Network, counted: Array, parameters: Weights, examples: Split) -> tuple[Array, Weights]:
+def _loss(network: Network, counted: Array, parameters: Weights, examples: Any) -> tuple[Array, Weights]:
     """What these examples add to the mean over all that count, and the arrays behind them."""
     model = network.replace(network.weights | parameters).module()
     model = with_fast_gradients(model) if device_bytes() is None else model

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int
 
@@ -14,7 +15,9 @@ from landscape.proxies._network import batch_loss, scored_weights, total
 from landscape.proxies._score import Score
 
 
-def grad_norm(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
+def grad_norm(
+    model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"], *, reference: bool = False
+) -> float:
     r"""GradNorm: how steep the loss is, the sum over layers of the norms of the gradients.
 
     .. math:: \sum_l \left\lVert \frac{\partial L}{\partial W_l} \right\rVert_2

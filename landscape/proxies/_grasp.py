@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int
 
@@ -14,7 +15,7 @@ from landscape.proxies._network import batch_loss, scored_weights, total
 from landscape.proxies._score import Score
 
 
-def grasp(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
+def grasp(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"], *, reference: bool = False) -> float:
     r"""GraSP: how much the connections help the gradient flow, summed over all of them.
 
     .. math:: -\sum W \odot (H g), \quad g = \frac{\partial L}{\partial W}, \quad H = \frac{\partial^2 L}{\partial W^2}

@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from landscape.models.functional import Network
 from landscape.proxies._network import differentiable_inputs, evaluating
@@ -16,7 +17,9 @@ from landscape.proxies._score import Score
 K = 1e-5  # the published code's guard against vanishing eigenvalues
 
 
-def jacov(model: nnx.Module, inputs: Any, targets: Array | None = None, *, reference: bool = False) -> float:
+def jacov(
+    model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"] | None = None, *, reference: bool = False
+) -> float:
     r"""Jacov: how differently a network responds around different examples.
 
     .. math:: -\sum_i \left[ \log(v_i + k) + \frac{1}{v_i + k} \right], \quad k = 10^{-5}
@@ -62,7 +65,7 @@ def jacov(model: nnx.Module, inputs: Any, targets: Array | None = None, *, refer
     return score(model, inputs, targets, reference=reference)
 
 
-def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
+def _kernel(network: Network, inputs: Any, targets: Array | None, reference: bool) -> Array:
     x, outputs = differentiable_inputs(lambda: evaluating(network, reference), inputs)
     jacobians = jax.grad(lambda x: jnp.sum(outputs(x)))(x)
     v = jnp.linalg.eigvalsh(_correlation(jacobians.reshape(len(jacobians), -1).astype(jnp.float64)))

@@ -28,7 +28,7 @@ class Score:
         self.jitted = jax.jit(kernel, static_argnums=3)
         self.double = double
 
-    def __call__(self, model: nnx.Module, inputs: Any, targets: Array | None, *, reference: bool = False) -> float:
+    def __call__(self, model: nnx.Module, inputs: Any, targets: Any, *, reference: bool = False) -> float:
         arguments = _arguments(model, inputs, targets, reference)
         with self._precision():
             return float(self.jitted(*arguments))

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int
 
@@ -14,7 +15,7 @@ from landscape.proxies._network import batch_loss, scored_weights, total
 from landscape.proxies._score import Score
 
 
-def snip(model: nnx.Module, inputs: Any, targets: Int[Array, "*b"], *, reference: bool = False) -> float:
+def snip(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"], *, reference: bool = False) -> float:
     r"""SNIP: how much the loss depends on single connections, summed over all of them.
 
     .. math:: \sum_l \left\lVert W_l \odot \frac{\partial L}{\partial W_l} \right\rVert_1

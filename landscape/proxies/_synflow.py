@@ -7,8 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 from landscape.models.functional import Network, Weights
 from landscape.proxies._network import differentiable_inputs, evaluating, scored_weights, total
@@ -17,7 +18,7 @@ from landscape.proxies._score import Score
 NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm, nnx.InstanceNorm)
 
 
-def synflow(model: nnx.Module, inputs: Any, targets: Array | None = None) -> float:
+def synflow(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"] | None = None) -> float:
     r"""SynFlow: how much positive flow passes through the connections, without data.
 
     .. math:: \sum_l \left\lVert W_l \odot \frac{\partial R}{\partial W_l} \right\rVert_1, \quad
@@ -60,7 +61,7 @@ def synflow(model: nnx.Module, inputs: Any, targets: Array | None = None) -> flo
     return score(model, inputs, targets)
 
 
-def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
+def _kernel(network: Network, inputs: Any, targets: Array | None, reference: bool) -> Array:
     positive = network.replace({path: _positive(array) for path, array in network.weights.items()})
     scored = scored_weights(positive)
     first = jax.tree.map(lambda array: array[:1], inputs)

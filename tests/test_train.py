@@ -203,7 +203,8 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
         (3.3, [1, 3, 3]),
         (9.9, [1, 3, 5]),
     ):
-        monkeypatch.setattr(steps_module, "device_bytes", lambda most=networks: most * one / steps_module.SHARE)
+        limit = networks * one / steps_module.MEMORY_FRACTION
+        monkeypatch.setattr(steps_module, "device_bytes", lambda limit=limit: limit)
         assert [steps_module.chosen_form(*case, count)[1] for count in (1, 3, 10)] == expected
 
 

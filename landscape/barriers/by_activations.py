@@ -1,7 +1,7 @@
 """Exact loss along the line from a network to a permuted copy of itself, from one network's activations.
 
 Let θ' = P(θ, π) permute one group, with z its pre-activations, σ its activation and W the next layer's
-kernel (rows are units). The network (1−α)θ + αθ' has pre-activations (1−α)z_i + αz_π(i) at unit i, and
+kernel, whose rows are units. The network (1−α)θ + αθ' has pre-activations (1−α)z_i + αz_π(i) at unit i, and
 outgoing weights (1−α)W_i + αW_π(i). Collecting what each row W_i multiplies gives the next layer's input
 
     m_i = (1−α)s_i + αs_π⁻¹(i),    s_i = σ((1−α)z_i + αz_π(i)),
@@ -10,8 +10,8 @@ with all weights unchanged. Units that π leaves in place have m_i = σ(z_i) = h
 linear, changes only by the moved units' m_i − h_i times their rows: at most 2⌈log₂ l⌉ of l for one step of
 the walk. Everything before the group, and the whole next layer on h, are common to all π and α.
 
-Where skip connections tie further layers to the group, those are asked of the network (1−α)θ + αθ' itself, and what
-they read of the group beside the next layer's output is s.
+Where skip connections tie further layers to the group, these layers are those of the network (1−α)θ + αθ' itself, and
+what they read of the group, beside the next layer's output, is s.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from landscape.numerics.memory import device_bytes, largest_array, room, tree_by
 from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress
 
-CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together, on a CPU
-LIVE = 3  # arrays as large as the largest that are there at once
-MOST = 128  # points evaluated together: more do not pay
+CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together on a processor: small beside its memory
+LIVE = 3  # how many arrays as large as the largest exist at once
+MOST = 128  # points evaluated together: more are no faster
 
 
 class Common(NamedTuple):
@@ -112,8 +112,9 @@ def loss_changes(
 
 
 def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, " n"]:
-    """For each permutation a bound on how many units it moves: 2⌈log₂ l⌉, as a step of the walk, or a power of two
-    times that. Those of one bound are evaluated together, and so share a program.
+    """For each permutation a bound on how many units it moves: 2⌈log₂ l⌉, as for a step of the walk, or 2ⁱ times that.
+
+    Permutations with the same bound are evaluated together, by one program.
     """
     units = permutations.shape[1]
     step = max(1, 2 * math.ceil(math.log2(units)))
@@ -143,12 +144,12 @@ def _changes_of_alike(
 
 
 def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
-    """How much one call takes, by the largest array that one point needs, and whether points take turns behind the next
-    layer.
+    """How much one call evaluates, and whether points take turns behind the next layer.
 
-    On a processor, points take turns where `Cut.settle` works on images or tokens, in a slice of the batch that stays
-    in the cache with what an operation reads and makes. On an accelerator only those do that have weights of their own
-    there. All others are taken together: as many, up to 128, as there is room for with the whole batch.
+    It follows from the largest array that one point needs. On a processor, points take turns where `Cut.settle` works
+    on images or tokens, with a slice of the batch that stays in the cache together with what an operation reads and
+    makes. On an accelerator, points take turns only where they have weights of their own there. Otherwise as many as
+    there is room for, at most 128, are evaluated together, with the whole batch.
     """
     cut, accelerated = _cut(site), device_bytes() is not None
     whole = jax.eval_shape(common, site, inputs)
@@ -158,16 +159,16 @@ def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
     if cut.settle is None or (accelerated and not cut.tied):
         points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest)))
         return CallSize(examples, points), False
-    read = tree_bytes((whole.y, whole.carry))  # by every point, in the midst of what it makes
+    read = tree_bytes((whole.y, whole.carry))  # every point reads these while its own arrays are in the cache
     return CallSize(slice_size(examples, read + 2 * largest), POINTS), True
 
 
 def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
     """s and h at the moved units, (b ... k) each; equal in the padding.
 
-    Both are activations of picked pre-activations, which one product with a matrix of few numbers picks: on a CPU
-    that is several times faster than indexing the last axis, and than units on the first axis, which a convolution
-    wants last. In full precision, which accelerators do not use by default.
+    Both are activations of picked pre-activations. A product with a matrix of few entries picks them: on a processor
+    that is several times faster than indexing the last axis, and than having units on the first axis, since a
+    convolution wants them last. The product is in full precision, which accelerators do not use by default.
     """
     units = z.shape[-1]
     unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))  # l k
@@ -202,7 +203,7 @@ def changes(
 
 @partial(jax.jit, static_argnames="turns")
 def features(site: Site, shared: Common, points: Points, count: int | Array, turns: bool) -> Float[Array, "n b *d"]:
-    """What the head reads at the first `count` points; anything at the others."""
+    """What the head reads at the first `count` points. The rows of the other points mean nothing."""
     cut = _cut(site)
 
     def read(point: Points) -> tuple[Array, Array]:

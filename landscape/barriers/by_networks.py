@@ -1,7 +1,7 @@
 """Loss at the midpoint between a network and a permuted copy of itself, by running the network that lies there.
 
-For groups at which no layer can be opened; `landscape.barriers.by_activations` is for the others. What comes before
-the group runs once, everything else once per midpoint, on one slice of the batch after another.
+This is for groups at which the network cannot be cut open; `landscape.barriers.by_activations` is for the others. What
+comes before the group runs once, everything else once per midpoint, on one slice of the batch after another.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def loss_changes(
 
 
 def _slice_size(site: Site, inputs: Any, examples: int) -> int:
-    """How many examples are taken together: all where their statistics count."""
+    """How many examples are evaluated together: all of them where their statistics matter."""
     if is_reestimated(site.network.module()):
         return examples
     carry, _ = jax.eval_shape(_begin, site, inputs)
@@ -58,7 +58,7 @@ def _begin(site: Site, inputs: Any) -> tuple[Any, Origin]:
 
 
 def _features(site: Site, carry: Any) -> Array:
-    """What the head reads."""
+    """What the head reads, from what reaches the group."""
     return site.opened().between(carry)
 
 

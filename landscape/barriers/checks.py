@@ -1,4 +1,4 @@
-"""One's own batch and model, tried before they are believed."""
+"""Checks of a user's batch and model before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from landscape.models.functional import Network, split
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
-FEW = 64  # examples on which networks are compared
-ROUNDING = 8  # units in the last place of the largest logit: what a loss may differ by
-SHARE = 1e-2  # of a change of the loss: what it may differ by all the same
+FEW = 64  # examples on which networks are compared, so that a check costs little beside a walk
+ROUNDING = 8  # by how many units in the last place of the largest logit two losses may differ
+TOLERANCE = 1e-2  # by what fraction of itself a change of the loss may differ all the same
 
 
 def check_batch(inputs: Any, targets: Any) -> None:
-    """Raises ValueError unless there are as many inputs as targets, which are classes from 0 on, or −1 for none."""
+    """Raises ValueError unless there are as many inputs as targets, and targets are classes from 0 on, or −1."""
     targets = np.asarray(targets)
     counts = {len(leaf) for leaf in jax.tree.leaves(inputs)}
     if counts != {len(targets)}:
@@ -33,8 +33,9 @@ def check_batch(inputs: Any, targets: Any) -> None:
 
 
 def check_model(model: Any, group: str, permutations: Int[np.ndarray, "n units"], inputs: Any, targets: Any) -> None:
-    """Raises ValueError where permuting the group changes the function, or the model's `cut` does not follow its
-    network, as a few examples show at the copy that moves most units. The package's own models are tested.
+    """Raises ValueError if permuting the group changes the function, or the model's `cut` does not follow its network.
+
+    Both are tried on a few examples, at the copy that moves most units. The package's own models have tests instead.
     """
     if type(model).__module__.startswith("landscape.models.") or not len(permutations):
         return
@@ -71,7 +72,7 @@ def _check_cut(site: Site, name: str, permutation: np.ndarray, inputs: Any, targ
     fast = by_activations.loss_changes(site, step, half, inputs, targets)[0, 0]
     slow = by_networks.loss_changes(site, step, inputs, targets)[0]
     rounding = ROUNDING * float(jnp.finfo(own.dtype).eps * jnp.abs(own).max())
-    if not np.isclose(fast, slow, rtol=SHARE, atol=np.nan_to_num(rounding), equal_nan=True):
+    if not np.isclose(fast, slow, rtol=TOLERANCE, atol=np.nan_to_num(rounding), equal_nan=True):
         raise ValueError(
             f"{wrong}: at a midpoint the loss changes by {fast:.3g} nats, of the network itself by {slow:.3g}. Its "
             "activation must act on every unit by itself, its linear layer by the units' rows of the kernel"
@@ -79,9 +80,7 @@ def _check_cut(site: Site, name: str, permutation: np.ndarray, inputs: Any, targ
 
 
 def _alike(own: Array, other: Array) -> bool:
-    """Whether two sets of logits differ by rounding only: by half of the digits at most, where a wrong table or cut
-    exceeds that.
-    """
+    """Whether two sets of logits agree to half of their digits: rounding changes fewer, a wrong table or cut more."""
     most = jnp.sqrt(jnp.finfo(own.dtype).eps) * jnp.abs(own).max()
     return bool(jnp.all((jnp.abs(own - other) <= most) | jnp.isnan(own)))
 

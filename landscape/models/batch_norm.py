@@ -1,4 +1,4 @@
-"""BatchNorm between two networks: interpolated statistics, or statistics estimated again on the batch."""
+"""BatchNorm between two networks: its statistics are interpolated, or estimated again on the batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from landscape.models.functional import REESTIMATED, batch_norms
 
 
 def reestimated(model: nnx.Module) -> nnx.Module:
-    """The network, evaluated from now on with the statistics of each batch itself.
+    """A copy of the network that is evaluated with the statistics of each batch itself.
 
     Interpolating two networks shrinks the variance of their activations, which running statistics, interpolated
     too, do not follow; estimating them again on the batch removes this part of a barrier (Jordan et al.,

@@ -44,7 +44,7 @@ class Network:
         return model
 
     def evaluating(self) -> Any:
-        """The module in evaluation mode; BatchNorm uses the batch's statistics where `models.batch_norm` says so."""
+        """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics."""
         model = self.module()
         model.eval()
         model.set_attributes(_reestimates, use_running_average=False, raise_if_not_found=False)
@@ -73,7 +73,7 @@ def _refresh_sizes(layer: nnx.Module) -> None:
 
 
 def trainable(model: nnx.Module) -> frozenset[str]:
-    """Paths of the parameters; everything else is running statistics."""
+    """The paths of the parameters; all other arrays are running statistics or states of random generators."""
     return frozenset(_flat(nnx.state(model, nnx.Param)))
 
 

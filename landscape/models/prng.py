@@ -1,4 +1,4 @@
-"""Random keys: one a purpose, so that no number depends on the order in which things are computed."""
+"""Random keys: each purpose has its own, so that no number depends on the order in which things are computed."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def stream_key(seed: int, stream: Stream, model: int) -> PRNGKeyArray:
 
 
 def host_generator(key: PRNGKeyArray, draw: int = 0) -> np.random.Generator:
-    """NumPy's generator for draws that stay on the host, where a compilation for every shape is not worth it."""
+    """A NumPy generator for draws on the host, which need no compilation for every shape."""
     return np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), draw])

@@ -1,4 +1,8 @@
-"""Mean cross-entropy, and its change between two sets of logits without cancellation."""
+"""Mean cross-entropy, by Optax, and its change between two sets of logits.
+
+The change has a form of its own, since the difference of two losses would cancel: in float32 it loses barriers below
+2e-7 nats, of which this form keeps four digits (`tests/test_midpoint.py`).
+"""
 
 from __future__ import annotations
 
@@ -45,8 +49,9 @@ def loss_change(
     change: Float[Array, "*n b k"],
     targets: Int[Array, "*b"],
 ) -> Float[Array, "*n b"]:
-    """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats; 0 where it
-    does not count. `softmax` is the `scaled_softmax` of the logits.
+    """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats.
+
+    It is 0 for targets that do not count. `softmax` is the `scaled_softmax` of the logits.
 
     With the change taken relative to that of the target, it is log(1 + Σ softmax(logits)·(exp(change) − 1)): a change
     far below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure

@@ -9,47 +9,48 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
-Static = tuple[tuple[str, Any], ...]  # arguments that are no arrays
+Static = tuple[tuple[str, Any], ...]  # arguments that are not arrays, by name
 
-UNTOLD = 8 * 2**30  # bytes taken for the memory of an accelerator whose allocator does not tell
+UNSTATED = 8 * 2**30  # bytes assumed for an accelerator whose allocator does not say how much memory it has
 
 
 def device_bytes() -> int | None:
-    """Memory of the accelerator that computes here; None on a processor."""
+    """Bytes of memory of the accelerator that computes here; None where a processor does."""
     if jax.default_backend() == "cpu":
         return None
-    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", UNTOLD)
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", UNSTATED)
 
 
 def room(on_a_processor: int) -> int:
-    """Bytes for what is there at once: so many on a processor, an eighth of an accelerator's memory."""
+    """Bytes that arrays may take at once: those given on a processor, an eighth of an accelerator's memory."""
     limit = device_bytes()
     return on_a_processor if limit is None else limit // 8
 
 
 def tree_bytes(tree: Any) -> int:
-    """Of all arrays in a tree, or of all shapes."""
+    """Bytes of all arrays in a tree, or of arrays of these shapes."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def largest_array(function: Callable[..., Any], static: Mapping[str, Hashable], **arguments: Any) -> int:
-    """Bytes of the largest array that `function(**static, **arguments)` makes on the way, from its trace alone: nothing
-    is compiled or run, and one trace serves all calls of like shapes.
+    """Bytes of the largest array that `function(**static, **arguments)` makes on the way.
 
-    Arguments are trees of arrays or of shapes.
+    It is read from the trace: nothing is compiled or run, and one trace serves all calls with arguments of the same
+    shapes. Arguments are trees of arrays or of shapes.
     """
     return _largest_array(function, *_shapes(static, arguments))
 
 
 def needed(function: Callable[..., Any], static: Mapping[str, Hashable], **arguments: Any) -> int:
-    """Bytes that a compiled function takes beside its arguments while it runs, as its compiler tells; compiled once for
-    all calls of like shapes.
+    """Bytes that a compiled function takes beside its arguments while it runs, as its compiler counts them.
+
+    It is compiled once for all calls with arguments of the same shapes.
     """
     return _needed(function, *_shapes(static, arguments))
 
 
 def _shapes(static: Mapping[str, Hashable], arguments: Any) -> tuple[Any, ...]:
-    """Both as what can be remembered."""
+    """Both in a hashable form."""
     leaves, structure = jax.tree.flatten(arguments)
     return tuple(sorted(static.items())), structure, tuple((tuple(leaf.shape), leaf.dtype) for leaf in leaves)
 
@@ -72,7 +73,7 @@ def _needed(function: Any, static: Static, structure: Any, shapes: Any) -> int:
 
 
 def _outputs(jaxpr: Jaxpr) -> Iterator[Any]:
-    """What every operation makes, those inside others included."""
+    """The arrays that every operation makes, also those inside loops and branches."""
     for operation in jaxpr.eqns:
         yield from (variable.aval for variable in operation.outvars)
         for inner in _inside(operation):

@@ -1,6 +1,6 @@
-"""The batch in slices, so that what a network makes of one stays in a processor's cache.
+"""A batch in slices, so that the activations of one slice stay in a processor's cache.
 
-An accelerator has no such cache, and takes the batch whole where its memory holds it.
+An accelerator has no such cache, and takes the whole batch where its memory holds it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from landscape.numerics.loss import IGNORED
 from landscape.numerics.memory import room
 from landscape.numerics.progress import OnProgress
 
-SLICE_BYTES = 20 * 2**20  # of what is held at once for a slice; chosen on a processor whose last cache has 32 MiB
-POINTS = 128  # of a call that takes them in turns: what it needs for one is there once, and touched once
-GROUP = 16  # of these go through the last layers together, whose weights are read once for all of them
+SLICE_BYTES = 20 * 2**20  # arrays held at once for a slice; chosen on a processor whose last cache has 32 MiB
+# Points that one call evaluates one after another: enough for the call itself to cost nothing beside them, while the
+# arrays of a point exist only once, in the cache.
+POINTS = 128
+GROUP = 16  # points that go through the last layers together, so that these layers' weights are read once for all
 
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 
 
 def slice_size(examples: int, held: int) -> int:
-    """Examples in a slice, a power of two, where so many bytes are held for all of them at once."""
+    """How many examples a slice has, a power of two, if all examples together hold `held` bytes."""
     return min(examples, 2 ** int(math.log2(max(1, room(SLICE_BYTES) * examples // held))))
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:
-    """`function` of the first `count` points, one after the other; 0 for the others, on which no time is spent."""
+    """`function` of the first `count` points, one after another; 0 for the rest, on which no time is spent."""
     one = jax.eval_shape(function, jax.tree.map(itemgetter(0), points))
     nothing = jnp.zeros((len(jax.tree.leaves(points)[0]), *one.shape), one.dtype)
 
@@ -46,7 +48,7 @@ def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) 
 def in_groups(
     function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int = GROUP
 ) -> Float[Array, " n"]:
-    """`function(group, how many of it count)` of so many points together, one group after the other."""
+    """`function(group, count)` of `size` points at a time, of which the first `count` matter, group after group."""
     groups = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), points)
     counts = jnp.clip(count - size * jnp.arange(len(jax.tree.leaves(groups)[0])), 0, size)
     return in_turns(lambda group: function(*group), (groups, counts), -(-count // size)).reshape(-1)
@@ -67,11 +69,10 @@ def summed_changes(
     size: CallSize,
     on_progress: OnProgress,
 ) -> Float[np.ndarray, " points"]:
-    """Σ over slices of the batch, inputs and targets, of `change(begin(inputs), rows, count, targets)`, for the rows
-    0 … points − 1.
+    """Σ over slices of a batch of `change(begin(inputs), rows, count, targets)`, for the rows 0 … points − 1.
 
-    `change` is given `size.points` rows, and asked for the first `count` of them: always as many, so that it is
-    compiled once. Slices add up in float64.
+    `change` always gets `size.points` rows, so that it is compiled once, of which the first `count` matter. Slices are
+    added up in float64.
     """
     slices, starts = list(_slices(*batch, size.examples)), range(0, points, size.points)
     total = np.zeros(len(starts) * size.points)
@@ -90,7 +91,7 @@ def summed_changes(
 
 
 def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Parts of the batch of equal size; the last is filled up with examples that do not count."""
+    """Parts of the batch of equal size; the last is filled up with examples whose targets are ignored."""
     examples = len(targets)
     for start in range(0, examples, size):
         rows = np.arange(start, start + size)
@@ -100,8 +101,9 @@ def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, 
 
 
 def stacked(inputs: Any, targets: Any, size: int) -> tuple[Any, Array]:
-    """Arrays of examples as (slices, size, ...), for a loop over slices; the last is filled up with examples that do
-    not count.
+    """Arrays of examples as (slices, size, ...), for a loop over slices.
+
+    The last slice is filled up with examples whose targets are ignored.
     """
     missing = -len(targets) % size
 
@@ -113,7 +115,7 @@ def stacked(inputs: Any, targets: Any, size: int) -> tuple[Any, Array]:
 
 
 def _late(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, each after the next has been asked for: the device computes one while the host prepares another."""
+    """The items, each once the next has been requested: the device computes one while the host prepares another."""
     waiting = next(items)
     for item in items:
         yield waiting

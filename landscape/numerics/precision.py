@@ -1,4 +1,4 @@
-"""A compiler that sums wrongly is refused before it computes anything.
+"""Products in full precision, by a compiler whose sums have been tried.
 
 On a CPU, jaxlib 0.10.2 and 0.11.0 get batched weighted sums wrong from row 32,768 on, without an error
 (jax-ml/jax issue 39103): midpoint barriers were off by whole nats. Versions prove nothing, so the sum is tried.
@@ -38,8 +38,10 @@ def check_sums() -> None:
 
 
 def exact(measure: Callable[P, R]) -> Callable[P, R]:
-    """A measurement by a compiler that sums rightly, whose products keep the digits of their factors: on accelerators
-    the default rounds them, by more than a small barrier is high. Training does without.
+    """The same function, run only by a compiler that sums correctly, and with matrix products in full precision.
+
+    By default accelerators round the factors of a product, by more than the height of a small barrier. Training keeps
+    that default.
     """
 
     @wraps(measure)

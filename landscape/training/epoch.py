@@ -1,8 +1,8 @@
 """One epoch of optimisation steps, in the form that is fastest where it runs.
 
-The choice is made here, by what `python -m benchmarks training` measures. On a processor a program a step is the
-fastest where the network convolves; anything else is one program an epoch, without a return to the host. On an
-accelerator one program trains as many networks together as its memory holds; on a processor that gains nothing, and
+The choice follows what `python -m benchmarks training` measures. On a processor, a network with convolutions is fastest
+with one program per step, and any other with one program per epoch, which does not return to the host in between. On an
+accelerator, one program trains as many networks together as memory holds; on a processor that gains nothing, and
 networks take turns.
 """
 
@@ -26,18 +26,22 @@ from landscape.numerics.memory import device_bytes, needed, tree_bytes
 from landscape.study import Training
 from landscape.training.gradients import loss_and_gradients
 
-SHARE = 0.5  # of an accelerator's memory for what a step of all networks makes
+MEMORY_FRACTION = 0.5  # how much of an accelerator's memory the networks trained together may fill
 
 
 class TrainState(NamedTuple):
-    """A network on its way, and the state of its optimiser."""
+    """A network in training, and the state of its optimiser."""
 
     network: Network
     optimizer_state: optax.OptState
 
 
 class Plan(NamedTuple):
-    """What an optimisation step needs beside arrays; hashable, so one compilation serves equal plans."""
+    """What an optimisation step needs beside arrays. It is hashable, so that one compilation serves equal plans.
+
+    training: the optimiser and its rates; steps: how many there are until the end, for the schedule; trained: the paths
+    of the arrays that are trained.
+    """
 
     training: Training
     steps: int
@@ -55,7 +59,7 @@ class Plan(NamedTuple):
         return optax.adamw(rate, t.b1, t.b2, weight_decay=t.weight_decay)
 
     def parameters(self, weights: Weights) -> Weights:
-        """The trained part; the rest is running statistics."""
+        """The arrays that are trained; the others are running statistics."""
         return {path: array for path, array in weights.items() if path in self.trained}
 
     def begin(self, network: Network) -> TrainState:
@@ -69,7 +73,10 @@ def run_epoch(
     trains: Sequence[Split],
     orders: Sequence[Int[np.ndarray, "batches size"]],
 ) -> tuple[list[TrainState], list[Float[Array, " batches"]]]:
-    """Every network after one step a row of its order on its training examples, and the losses of its steps."""
+    """Every network after one step for each row of its order, and the losses of its steps.
+
+    A row lists the training examples of a batch.
+    """
     form, at_once = chosen_form(plan, states[0], trains, len(states))
     parts = [slice(start, start + at_once) for start in range(0, len(states), at_once)]
     moved = list(chain.from_iterable(form(plan, states[part], trains[part], orders[part]) for part in parts))
@@ -77,7 +84,7 @@ def run_epoch(
 
 
 def chosen_form(plan: Plan, state: TrainState, trains: Sequence[Split], count: int) -> tuple[Any, int]:
-    """How to run an epoch, and how many networks at once: as few parts as memory allows, of about equal size."""
+    """How to run an epoch, and on how many networks at once: in as few parts of about equal size as memory allows."""
     limit = device_bytes()
     if limit is None:
         convolves = any(array.ndim == 4 for array in state.network.weights.values())
@@ -85,7 +92,7 @@ def chosen_form(plan: Plan, state: TrainState, trains: Sequence[Split], count: i
     rows = np.zeros(plan.training.batch_size, np.int32)
     one = needed(step, {"plan": plan}, state=state, train=trains[0], rows=rows)
     copied = 0 if _shared(trains) else 2 * tree_bytes(trains[0])
-    most = max(1, int(SHARE * limit // (one + tree_bytes(state) + copied)))
+    most = max(1, int(MEMORY_FRACTION * limit // (one + tree_bytes(state) + copied)))
     return together, math.ceil(count / math.ceil(count / most))
 
 
@@ -93,7 +100,7 @@ Moved = list[tuple[TrainState, Array]]  # networks after an epoch, and the losse
 
 
 def in_turn(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
-    """Network by network, a program a step."""
+    """Train network after network, with one program per step."""
     return [_loop(plan, *each) for each in zip(states, trains, orders, strict=True)]
 
 
@@ -106,7 +113,7 @@ def _loop(plan: Plan, state: TrainState, train: Split, order: np.ndarray) -> tup
 
 
 def scanned(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
-    """Network by network, a program an epoch."""
+    """Train network after network, with one program per epoch."""
     return [_scan(plan, *each) for each in zip(states, trains, orders, strict=True)]
 
 
@@ -116,7 +123,7 @@ def _scan(plan: Plan, state: TrainState, train: Split, order: Array) -> tuple[Tr
 
 
 def together(plan: Plan, states: Any, trains: Any, orders: Any) -> Moved:
-    """All networks in one program, which runs the epoch."""
+    """Train all networks by one program, which runs the epoch."""
     return _together(plan, states, trains[:1] if _shared(trains) else trains, np.stack(orders))
 
 

@@ -1,4 +1,4 @@
-"""Loss and accuracy of a network on many examples, a batch after the other."""
+"""Loss and accuracy of a network on many examples, one batch after another."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from landscape.numerics.loss import IGNORED, accuracy, cross_entropy
 from landscape.numerics.memory import device_bytes
 from landscape.numerics.microbatch import stacked
 
-EVALUATION_LOGITS = 2**24  # at most so many at once: 64 MiB
-ON_A_PROCESSOR, ON_AN_ACCELERATOR = 128, 1024  # examples at once; more do not pay
+EVALUATION_LOGITS = 2**24  # the most logits at once: 64 MiB
+ON_A_PROCESSOR, ON_AN_ACCELERATOR = 128, 1024  # the most examples at once; more are no faster
 
 
 @jax.jit
 def evaluate(network: Network, examples: Split) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Mean cross-entropy in nats, and accuracy, in evaluation mode."""
+    """Mean cross-entropy in nats, and accuracy from 0 to 1, in evaluation mode."""
     one = jax.eval_shape(Network.logits, network, jax.tree.map(lambda array: array[:1], examples.inputs))
     most = ON_A_PROCESSOR if device_bytes() is None else ON_AN_ACCELERATOR
     size = min(max(1, EVALUATION_LOGITS // one.size), most, len(examples))

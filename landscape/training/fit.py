@@ -1,4 +1,4 @@
-"""Training networks, an epoch at a time."""
+"""Training networks, one epoch at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from landscape.training.evaluate import evaluate
 
 
 class Epoch(NamedTuple):
-    """Where training stands after `epoch` epochs.
+    """A network after `epoch` epochs of training.
 
     train_loss: mean over the epoch's batches, in nats; sotl_e: their sum (SoTL-E, A.2.3); both NaN at epoch 0.
     validation_loss: nats; validation_accuracy: between 0 and 1.
@@ -46,8 +46,8 @@ def fit(
 ) -> Iterator[list[Epoch]]:
     """Train networks of one structure for `epochs` epochs (A.2.2), yielding the start as epoch 0, then every epoch.
 
-    Each goes its own way by its own key, as if it were alone. Batches are drawn without replacement; the examples
-    that do not fill the last batch of an epoch sit it out. Text is masked anew every epoch.
+    Each network is trained by its own key, as if it were alone. Batches are drawn without replacement, and the examples
+    that do not fill the last batch of an epoch are left out of it. Text is masked anew every epoch.
     Raises ValueError for a batch larger than the training data.
     """
     check_sums()
@@ -76,20 +76,20 @@ def fit(
 
 
 def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np.ndarray, "batches size"]:
-    """Indices of the batches of one epoch."""
+    """The examples in each batch of one epoch, by index."""
     count = examples // size
     return generator.permutation(examples)[: count * size].reshape(count, size).astype(np.int32)
 
 
 class Stopped(NamedTuple):
-    """What early stopping makes of a training: the best epoch, and all epochs seen until it stopped, weights apart."""
+    """The outcome of early stopping: the best epoch, and all epochs until training stopped, without their weights."""
 
     best: Epoch
     history: list[Epoch]
 
 
 def early_stopped(epochs: Iterator[list[Epoch]], patience: int, better: Callable[[Epoch], float]) -> list[Stopped]:
-    """For each network its best epoch by `better` (larger wins, the earlier of equals).
+    """The best epoch of each network by `better`, where larger values win, and of equal ones the earlier.
 
     A network stops once `patience` epochs have passed without a better one, and training once all have stopped.
     """

@@ -1,6 +1,7 @@
-"""Loss and gradient of a batch: of all of it at once, or of slices that stay in a processor's cache, added up.
+"""Loss and gradient of a batch: of the whole batch at once, or of slices that stay in a processor's cache, added up.
 
-Slices gain where activations outgrow weights, as those of convolutions do. Statistics of a batch are of all of it.
+Slices are faster where activations outgrow weights, as those of convolutions do. A network that reads the statistics of
+a batch needs the whole batch.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from landscape.training.convolution import with_fast_gradients
 def loss_and_gradients(
     network: Network, parameters: Weights, batch: Split
 ) -> tuple[Float[Array, ""], Weights, Weights]:
-    """Mean cross-entropy in training mode, the arrays that this moved (running statistics), and the gradient by the
-    parameters.
+    """Mean cross-entropy in training mode, the arrays after it, and the gradient with respect to the parameters.
+
+    Training mode moves the running statistics among the arrays.
     """
     size, counted = _examples_at_once(network, parameters, batch), jnp.sum(batch.targets != IGNORED)
     differentiate = jax.value_and_grad(partial(_loss, network, counted), has_aux=True)
@@ -42,7 +44,7 @@ def loss_and_gradients(
 
 
 def _loss(network: Network, counted: Array, parameters: Weights, examples: Any) -> tuple[Array, Weights]:
-    """What these examples add to the mean over all that count, and the arrays behind them."""
+    """What these examples add to the mean over all `counted` targets, and the arrays afterwards."""
     model = network.replace(network.weights | parameters).module()
     model = with_fast_gradients(model) if device_bytes() is None else model
     model.train()

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -67,7 +68,7 @@ def training(name: str, model: nnx.Module) -> np.ndarray:
     """Logits in training mode, in which BatchNorm reads the batch's own statistics."""
     copy = split(model).module()
     copy.train()
-    return np.asarray(copy(trained(name).inputs))
+    return np.asarray(copy(jax.tree.map(jnp.asarray, trained(name).inputs)))
 
 
 @pytest.mark.parametrize("name", SPECS)

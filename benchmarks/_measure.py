@@ -11,14 +11,14 @@ import jax
 
 
 class Time(NamedTuple):
-    """Median seconds of a warm run, and what the first run took more, to compile."""
+    """Median seconds of a warm run, and how much longer the first run took, to compile."""
 
     seconds: float
     compile_seconds: float
 
 
 def in_turns(runs: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, Time]:
-    """Every run once to compile and then so often, in turns: what else the machine does slows all of them alike."""
+    """Every run once to compile and then `repeats` times, in turns, so that other load slows all of them alike."""
     laps: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats + 1):
         for name, run in runs.items():
@@ -30,7 +30,7 @@ def in_turns(runs: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, T
 
 
 class Aim(NamedTuple):
-    """What a column should be: at least or at most the limit."""
+    """What a column should be: at least the limit, or with `most` at most that."""
 
     column: str
     limit: float
@@ -43,11 +43,11 @@ class Aim(NamedTuple):
 
 
 def short_of(row: Mapping[str, Any], aims: Iterable[Aim]) -> str:
-    """The aims that a row misses, in words; empty where it misses none."""
+    """The aims that a row misses, as text; empty if it misses none."""
     missed = [aim for aim in aims if aim.missed(row)]
     return "; ".join(f"{aim.column}: {row[aim.column]}, aim {'≤' if aim.most else '≥'} {aim.limit:g}" for aim in missed)
 
 
 def digits(value: float) -> float:
-    """Three digits."""
+    """The value with three digits."""
     return float(f"{value:.3g}")

@@ -3,14 +3,14 @@
 Peers: Algorithm 1 as written, which runs two networks a step; a reference that runs one, since permuted copies have
 equal loss; and the same under `vmap`. The counted ratio is the multiply-adds of the one-network reference over
 those that remain for the fast form: what follows the group, its reader on the moved units only, of each distinct
-midpoint once. Times are medians of runs in turns, without compilation, for one of n = 1000 steps; fewer are run where
-one is like another, and the fast form is timed on distinct midpoints and multiplied by their share.
+midpoint once. Times are medians of runs in turns, without compilation, for one of n = 1000 steps. Where every step
+costs the same, fewer are run; the fast form is timed on distinct midpoints, times their fraction of n.
 """
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import repeat
@@ -34,7 +34,7 @@ from landscape.numerics.precision import exact
 from landscape.study import Study, validated
 from landscape.study.examples import TextSpec
 
-N = 1000  # steps of the walk whose time is given, a step
+N = 1000  # steps of the walk; times are given for one of them
 
 IMAGES = {"name": "cifar10", "train_size": 512}
 DEEP = [64, 64, 64]  # channels behind the first
@@ -43,10 +43,10 @@ TEXT = {"name": "wikitext-2", "train_size": 8, "vocabulary": 30522, "sequence_le
 
 
 class Work(NamedTuple):
-    """One row: a model whose `group` is walked on a batch of so many examples.
+    """One row: a model whose `group` is walked on a batch of `batch` examples.
 
-    midpoints: how many are run the fast way; steps: how many as the peers do; repeats: laps after the first, more where
-    one is short.
+    midpoints: how many the fast form runs; steps: how many its peers run; repeats: how often each runs after the first
+    time, more often where it is short.
     """
 
     name: str
@@ -110,10 +110,19 @@ WORKS = [
 ]
 
 
+class Case(NamedTuple):
+    """What a row is measured on: a study for counting, an untrained model of it, and made-up examples."""
+
+    study: Study
+    model: Any
+    inputs: Any
+    targets: np.ndarray
+
+
 def run(quick: bool) -> list[dict[str, Any]]:
-    """One row a model and group."""
+    """One row for each model and group."""
     works = WORKS[2:3] if quick else WORKS
-    # a process each, since what is told is a process's peak of memory
+    # each in a process of its own, since the peak of memory that is printed is a process's
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
         return list(processes.map(_measured, works, repeat(quick)))
 
@@ -121,15 +130,44 @@ def run(quick: bool) -> list[dict[str, Any]]:
 @exact
 def _measured(work: Work, quick: bool) -> dict[str, Any]:
     batch = 8 if quick else work.batch
-    study, model, inputs, targets = _case(work, batch)
-    site = Site(split(model), work.group)
-    units = site.table.size(site.network.weights)
-    permutations = compose(draw_swaps(jax.random.key(0), N, units), units)
+    case = _case(work, batch)
+    permutations = _walk(case.model, work.group)
     distinct, _ = distinct_midpoints(seen_from_start(permutations))
-    share = len(distinct) / N
-    fast_form = site.cut() is not None
-    midpoints = distinct if study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
-    steps, peaks = permutations[: work.steps], []
+    midpoints = distinct if case.study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
+    steps = permutations[: work.steps]
+    peaks: list[int] = []
+    times = in_turns(_runs(case, work.group, midpoints, steps, peaks), 1 if quick else work.repeats)
+    distinct_part = len(distinct) / N
+    seconds = {name: found.seconds / len(steps) for name, found in times.items()}
+    seconds["fast"] = distinct_part * times["fast"].seconds / len(midpoints)
+    remaining = midpoint_multiply_adds(case.study)[0] * distinct_part
+    counted = multiply_adds(case.study)[0] / remaining
+    row = {
+        "work": work.name,
+        "batch": batch,
+        **{f"{name} (ms)": digits(1e3 * seconds[name]) for name in ("fast", "one network", "Algorithm 1")},
+        "vmap (ms)": digits(1e3 * seconds["vmap"]) if "vmap" in seconds else None,
+        "compiling, fast (s)": digits(times["fast"].compile_seconds),
+        **{f"× {name}": _ratio(seconds, name) for name in ("one network", "Algorithm 1", "vmap")},
+        "counted ×": digits(counted),
+        COUNTED: digits(seconds["one network"] / seconds["fast"] / counted),
+        ROOF: digits(2 * remaining * batch / seconds["fast"] / roof(quick)),
+        MEMORY: peaks[0],  # the fast form runs first
+    }
+    return row | {"short of its aim": short_of(row, work.aims)}
+
+
+def _walk(model: Any, group: str) -> np.ndarray:
+    units = model.groups()[group].size(split(model).weights)
+    return compose(draw_swaps(jax.random.key(0), N, units), units)
+
+
+def _runs(
+    case: Case, group: str, midpoints: np.ndarray, steps: np.ndarray, peaks: list[int]
+) -> dict[str, Callable[[], Any]]:
+    """The fast form, which notes its peak of memory, and its peers; `vmap` only where the model has a cut."""
+    _, model, inputs, targets = case
+    site = Site(split(model), group)
 
     def fast() -> None:
         midpoint_changes(site, midpoints, inputs, targets)
@@ -139,43 +177,25 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
         for step in steps:
             _network(site, step, inputs, targets).block_until_ready()
 
-    walk = partial(midpoint_barriers, model, steps, inputs, targets, group=work.group, method="reference")
-    runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": walk}
-    if fast_form:
+    reference = partial(midpoint_barriers, model, steps, inputs, targets, group=group, method="reference")
+    runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": reference}
+    if site.cut() is not None:
         runs["vmap"] = partial(_vmapped, site, jnp.asarray(steps), inputs, targets)
-    times = in_turns(runs, 1 if quick else work.repeats)
-    seconds = {name: found.seconds / len(steps) for name, found in times.items()}
-    seconds["fast"] = share * times["fast"].seconds / len(midpoints)
-    remaining = midpoint_multiply_adds(study)[0] * share
-    counted = multiply_adds(study)[0] / remaining
-    achieved = 2 * remaining * batch / seconds["fast"]
+    return runs
 
-    def times_faster(name: str) -> float | None:
-        return digits(seconds[name] / seconds["fast"]) if name in seconds else None
 
-    row = {
-        "work": work.name,
-        "batch": batch,
-        **{f"{name} (ms)": digits(1e3 * seconds[name]) for name in ("fast", "one network", "Algorithm 1")},
-        "vmap (ms)": digits(1e3 * seconds["vmap"]) if fast_form else None,
-        "compiling, fast (s)": digits(times["fast"].compile_seconds),
-        **{f"× {name}": times_faster(name) for name in ("one network", "Algorithm 1", "vmap")},
-        "counted ×": digits(counted),
-        COUNTED: digits(seconds["one network"] / seconds["fast"] / counted),
-        ROOF: digits(achieved / roof(quick)),
-        MEMORY: peaks[0],  # the fast form runs first
-    }
-    return row | {"short of its aim": short_of(row, work.aims)}
+def _ratio(seconds: Mapping[str, float], name: str) -> float | None:
+    """How many times as long a peer takes as the fast form."""
+    return digits(seconds[name] / seconds["fast"]) if name in seconds else None
 
 
 def _peak() -> int:
-    """MiB at most until now: of an accelerator's memory where it tells, else of the process."""
+    """The most MiB in use so far: of an accelerator's memory if its allocator counts it, else of the process."""
     of_process = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", of_process) // 2**20
 
 
-def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:
-    """A study for counting, an untrained model, and made-up examples."""
+def _case(work: Work, batch: int) -> Case:
     content = {"name": "benchmark", "data": work.data, "model": work.model, "walk": {"group": work.group}}
     widened = "ffn1" if work.model["kind"] == "bert" else work.group
     study = validated(content | {"candidates": [[{"widen": widened, "factor": 2}]]})
@@ -184,11 +204,11 @@ def _case(work: Work, batch: int) -> tuple[Study, Any, Any, np.ndarray]:
         length, classes = study.data.sequence_length, study.data.vocabulary
         examples = mask(rng.integers(5, classes, (batch, length)).astype(np.int32), rng, classes)
         inputs, targets = jax.tree.map(jnp.asarray, examples.inputs), examples.targets
-        return study, study.model.build((length,), classes, nnx.Rngs(0)), inputs, targets
+        return Case(study, study.model.build((length,), classes, nnx.Rngs(0)), inputs, targets)
     images = jnp.asarray(rng.normal(size=(batch, 32, 32, 3)).astype(np.float32))
     classes = examples_of(study.data).classes
     model = study.model.build((32, 32, 3), classes, nnx.Rngs(0))
-    return study, model, images, rng.integers(0, classes, batch)
+    return Case(study, model, images, rng.integers(0, classes, batch))
 
 
 @jax.jit

@@ -1,7 +1,7 @@
-"""A training step of each form, beside PyTorch's: same sizes, same batch, the same optimiser.
+"""A training step in each form, beside PyTorch's: the same sizes, batch and optimiser.
 
-Forms are those of `landscape.training.epoch`, which takes one by the rule written there: a program a step, a program an
-epoch, and one program for several networks. PyTorch runs where it is installed, in channels_last.
+The forms are those of `landscape.training.epoch`, which chooses one by the rule written there: a program per step, a
+program per epoch, and one program for several networks. PyTorch runs where it is installed, in channels_last.
 Times are medians of a step without compilation, of runs in turns.
 """
 
@@ -25,7 +25,7 @@ from landscape.training.epoch import Plan, in_turn, run_epoch, scanned, together
 
 STEPS = 4
 REPEATS = 2
-FEW = 2  # steps of a form that may be slow
+FEW = 2  # steps that are run of a form that may be slow
 TOGETHER = 10  # networks
 MODELS: dict[str, MlpSpec | CnnSpec] = {
     "MLP 3072–20–10": MlpSpec(kind="mlp", hidden=(20,)),
@@ -35,7 +35,7 @@ MODELS: dict[str, MlpSpec | CnnSpec] = {
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """One row a model."""
+    """One row for each model."""
     names = list(MODELS)[:2] if quick else list(MODELS)
     return [_measured(name, 16 if quick else 512, 2 if quick else STEPS) for name in names]
 
@@ -50,7 +50,7 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
 
     def epoch(form: Callable[..., Any], steps: int, networks: int = 1) -> Callable[[], Any]:
-        """Steps of so many networks."""
+        """Runs `steps` steps of `networks` networks."""
         return partial(form, plan, [state] * networks, [examples] * networks, [order[:steps]] * networks)
 
     few = min(steps, FEW)

@@ -16,7 +16,7 @@ from landscape.barriers.midpoint import network_loss
 from landscape.barriers.walk import check_permutations
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
-from landscape.models.symmetry import named_group
+from landscape.models.symmetry import named_group, take
 from landscape.numerics.precision import exact
 
 
@@ -106,14 +106,15 @@ def permuted_curves(
     Raises ValueError as `midpoint_barriers` does.
     """
     permutations, table = np.asarray(permutations), named_group(model, group)
-    site = Site(split(model), group)
-    check_permutations(permutations, table.size(site.network.weights))
+    network = split(model)
+    site = Site(network, group)
+    check_permutations(permutations, table.size(network.weights))
     check_batch(inputs, targets)
     check_model(model, group, permutations, inputs, targets)
     alphas = np.asarray(alphas, np.float32)
     if site.cut() is None:
-        copies = (site.permuted(permutation).network for permutation in permutations)
-        return np.stack([path_losses(copy, site.network, alphas, inputs, targets) for copy in copies])
+        copies = (network.replace(take(network.weights, table, permutation)) for permutation in permutations)
+        return np.stack([path_losses(copy, network, alphas, inputs, targets) for copy in copies])
     changes = np.zeros((len(permutations), len(alphas)))
     for rows, places in ((involutions := _involutions(permutations), _folded(alphas)), (~involutions, alphas)):
         inner = (places != 0) & (places != 1)  # the ends are copies
@@ -121,7 +122,7 @@ def permuted_curves(
         points = places[inner][first]
         found = by_activations.loss_changes(site, permutations[rows], points, inputs, targets)
         changes[np.ix_(rows, inner)] = found[:, position]
-    return changes + np.asarray(network_loss(site.network, inputs, jnp.asarray(targets)))
+    return changes + np.asarray(network_loss(network, inputs, jnp.asarray(targets)))
 
 
 def _involutions(permutations: np.ndarray) -> np.ndarray:

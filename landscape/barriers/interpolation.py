@@ -105,24 +105,30 @@ def permuted_curves(
 
     Raises ValueError as `midpoint_barriers` does.
     """
-    permutations, table = np.asarray(permutations), named_group(model, group)
-    network = split(model)
-    site = Site(network, group)
+    permutations, alphas = np.asarray(permutations), np.asarray(alphas, np.float32)
+    table, network = named_group(model, group), split(model)
     check_permutations(permutations, table.size(network.weights))
     check_batch(inputs, targets)
     check_model(model, group, permutations, inputs, targets)
-    alphas = np.asarray(alphas, np.float32)
+    site = Site(network, group)
     if site.cut() is None:
         copies = (network.replace(take(network.weights, table, permutation)) for permutation in permutations)
         return np.stack([path_losses(copy, network, alphas, inputs, targets) for copy in copies])
-    changes = np.zeros((len(permutations), len(alphas)))
-    for rows, places in ((involutions := _involutions(permutations), _folded(alphas)), (~involutions, alphas)):
-        inner = (places != 0) & (places != 1)  # the ends are copies
+    changes = _changes(site, permutations, alphas, inputs, targets)
+    return changes + np.asarray(network_loss(network, inputs, jnp.asarray(targets)))
+
+
+def _changes(site: Site, permutations: np.ndarray, alphas: np.ndarray, inputs: Any, targets: Any) -> np.ndarray:
+    """How much the loss along each line exceeds that at its ends: no two equal points of a line are evaluated."""
+    changes = np.zeros((len(permutations), len(alphas)))  # n m
+    involutions = _involutions(permutations)  # n
+    for rows, places in ((involutions, _folded(alphas)), (~involutions, alphas)):
+        inner = (places != 0) & (places != 1)  # m: the ends are copies
         _, first, position = np.unique(places[inner].round(6), return_index=True, return_inverse=True)
         points = places[inner][first]
-        found = by_activations.loss_changes(site, permutations[rows], points, inputs, targets)
+        found = by_activations.loss_changes(site, permutations[rows], points, inputs, targets)  # rows points
         changes[np.ix_(rows, inner)] = found[:, position]
-    return changes + np.asarray(network_loss(network, inputs, jnp.asarray(targets)))
+    return changes
 
 
 def _involutions(permutations: np.ndarray) -> np.ndarray:

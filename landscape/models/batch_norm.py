@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flax import nnx
 
-from landscape.models.functional import REESTIMATED, batch_norms
+REESTIMATED = "reestimated"  # attribute of a BatchNorm layer
 
 
 def reestimated(model: nnx.Module) -> nnx.Module:
@@ -18,7 +20,7 @@ def reestimated(model: nnx.Module) -> nnx.Module:
     Raises ValueError for a network without BatchNorm, which has nothing to estimate.
     """
     changed = nnx.clone(model)
-    layers = batch_norms(changed)
+    layers = _layers(changed)
     if not layers:
         raise ValueError(f"statistics = 're-estimated': {type(model).__name__} has no BatchNorm layer")
     for layer in layers:  # `nnx.Module.set_attributes` only changes attributes that a layer has already
@@ -28,4 +30,13 @@ def reestimated(model: nnx.Module) -> nnx.Module:
 
 def is_reestimated(model: nnx.Module) -> bool:
     """Whether the network came from `reestimated`."""
-    return any(getattr(layer, REESTIMATED, False) for layer in batch_norms(model))
+    return any(reads_batch((), layer) for layer in _layers(model))
+
+
+def reads_batch(path: Any, layer: Any) -> bool:
+    """Whether `reestimated` marked this layer; a filter of Flax NNX."""
+    return getattr(layer, REESTIMATED, False)
+
+
+def _layers(model: nnx.Module) -> list[nnx.BatchNorm]:
+    return [layer for _, layer in nnx.iter_modules(model) if isinstance(layer, nnx.BatchNorm)]

@@ -17,6 +17,8 @@ from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.tree_util import register_dataclass
 
+from landscape.models.batch_norm import reads_batch
+
 Weights = dict[str, Any]  # arrays by dotted path, or shapes in their place
 
 
@@ -47,7 +49,7 @@ class Network:
         """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics."""
         model = self.module()
         model.eval()
-        model.set_attributes(_reestimates, use_running_average=False, raise_if_not_found=False)
+        model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
         return model
 
     def logits(self, inputs: Any) -> jax.Array:
@@ -62,6 +64,7 @@ def split(model: nnx.Module) -> Network:
 
 
 def _refresh_sizes(layer: nnx.Module) -> None:
+    """Set the sizes that Flax keeps beside a layer's arrays, which widening them leaves behind."""
     match layer:
         case nnx.Linear():
             layer.in_features, layer.out_features = layer.kernel.shape
@@ -98,15 +101,3 @@ def mixed(networks: Sequence[Network], coefficients: Sequence[float | jax.Array]
         return sum(c * array for c, array in zip(coefficients, arrays, strict=True))
 
     return networks[0].replace(jax.tree.map(mix, *(network.weights for network in networks)))
-
-
-REESTIMATED = "reestimated"  # attribute of a BatchNorm layer
-
-
-def _reestimates(path: Any, layer: Any) -> bool:
-    return getattr(layer, REESTIMATED, False)
-
-
-def batch_norms(model: nnx.Module) -> list[nnx.BatchNorm]:
-    """The BatchNorm layers of a network."""
-    return [layer for _, layer in nnx.iter_modules(model) if isinstance(layer, nnx.BatchNorm)]

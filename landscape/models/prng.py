@@ -18,9 +18,9 @@ class Stream(IntEnum):
     WALK = 3
 
 
-def stream_key(seed: int, stream: Stream, model: int) -> PRNGKeyArray:
-    """The key of one purpose in one model (0 is the base) of one seed."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), model)
+def stream_key(seed: int, stream: Stream, member: int) -> PRNGKeyArray:
+    """The key of one purpose, for one member of a study by its index (0 is the base), at one seed."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), member)
 
 
 def host_generator(key: PRNGKeyArray, draw: int = 0) -> np.random.Generator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -87,7 +88,7 @@ def test_the_head_on_masked_positions_picks_from_all_positions():
 
 
 def test_the_network_is_its_head_on_its_embeddings():
-    inputs, _ = batch()
+    inputs = jax.tree.map(jnp.asarray, batch()[0])
     model = bert()
     assert_array_equal(model.from_embeddings(model.embed(inputs), inputs), model(inputs))
 

@@ -15,7 +15,7 @@ from landscape.numerics.progress import OnProgress, ignore_progress
 
 
 class Walked(NamedTuple):
-    """b̂ of every step, in nats; wall time of the whole walk without compiling, and what compiling added."""
+    """b̂ of every step, in nats; seconds of the whole walk without compilation, and what compilation added."""
 
     barriers: Float[np.ndarray, " n"]
     seconds: float
@@ -32,10 +32,10 @@ def timed_walk(
     known: Float[np.ndarray, " m"] | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Walked:
-    """`landscape.midpoint_barriers` and its time. Raises ValueError as it does.
+    """The barriers of `landscape.midpoint_barriers`, and how long they took. Raises ValueError as it does.
 
-    One step runs the same programs as n: what it takes more when it runs first is compiling, and the whole walk
-    runs once only.
+    A walk of one step runs the same programs as one of n. So the time by which its first run exceeds its second is
+    that of compilation, and the whole walk need not run twice. The parameters are those of `midpoint_barriers`.
     """
     walk = partial(midpoint_barriers, model, inputs=inputs, targets=targets, group=group)
     laps = [time.perf_counter()]

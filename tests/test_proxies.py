@@ -375,6 +375,25 @@ def test_batch_norm_evaluates_or_uses_the_batch(reference):
     assert all(jnp.array_equal(p[path], w) for path, w in split(model).weights.items() if path.startswith("norm"))
 
 
+class Listed(nnx.Module):
+    def __init__(self, rngs):
+        self.layers = nnx.List([nnx.Linear(FEATURES, UNITS, rngs=rngs), nnx.BatchNorm(UNITS, rngs=rngs)])
+        self.head = nnx.Linear(UNITS, CLASSES, rngs=rngs)
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(nnx.relu(x))
+
+
+def test_synflow_passes_normalisation_by_in_a_list_of_layers_too():
+    _, inputs, _ = dense()
+    normalised = Listed(nnx.Rngs(0))
+    plain = nnx.clone(normalised)
+    plain.layers = nnx.List(plain.layers[:1])
+    assert proxies.synflow(normalised, inputs) == pytest.approx(proxies.synflow(plain, inputs), rel=1e-12)
+
+
 def test_synflow_passes_normalisation_by():
     plain, inputs, _ = dense()
     assert proxies.synflow(normalised()[0], inputs) == pytest.approx(proxies.synflow(plain, inputs), rel=1e-12)

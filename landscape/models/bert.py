@@ -1,8 +1,9 @@
 """BERT for masked language modelling (Devlin et al., arXiv 1810.04805), encoder only.
 
-Post-LN blocks, exact GELU, embeddings tied to the decoder. Left out: dropout, since a study compares losses of
-one fixed function; segment embeddings and the pooler, which serve pairs of sentences; and the attention mask,
-since every sequence is full. Shapes: b examples, s tokens, p masked positions, a heads of d features.
+The blocks are post-LN, GELU is exact, and the decoder's weights are the token embeddings. Some parts of BERT are left
+out: dropout, since a study compares the losses of one fixed function; segment embeddings and the pooler, which serve
+pairs of sentences; and the attention mask, since every sequence is full. In shapes, b is the number of examples, s that
+of tokens, p that of masked positions, and there are a heads of d features.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from landscape.models.symmetry import Axis, Group, named_group
 
 NORMAL = nnx.initializers.truncated_normal(0.02)
 KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block
-EPSILON = 1e-12  # BERT's, so small that normalising what is normalised changes nothing
+EPSILON = 1e-12  # BERT's; it is so small that normalising twice equals normalising once
 
 
 def dense(features: int, out: int, rngs: nnx.Rngs) -> nnx.Linear:
@@ -28,7 +29,7 @@ def dense(features: int, out: int, rngs: nnx.Rngs) -> nnx.Linear:
 
 
 def normalisation(features: int, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    """LayerNorm whose variance comes from centred values: the difference of two means would round too coarsely."""
+    """A LayerNorm that computes the variance from centred values: E[x²] − E[x]² would round too coarsely."""
     return nnx.LayerNorm(features, epsilon=EPSILON, use_fast_variance=False, rngs=rngs)
 
 
@@ -38,14 +39,14 @@ def gelu(x: Array) -> Array:
 
 
 def at(x: Float[Array, "b s h"], positions: Int[Array, "b p"]) -> Float[Array, "b p h"]:
-    """The rows of some tokens."""
+    """The vectors of the tokens at some positions."""
     return jnp.take_along_axis(x, positions[..., None], axis=1)
 
 
 class Block(nnx.Module):
     """LN₂(x' + FFN(x')) of x' = LN₁(x + attention(x)).
 
-    A head has `features` of the projections' outputs; how many heads there are follows from the arrays.
+    A head takes `features` of the projections' outputs, so that the number of heads follows from the arrays.
     """
 
     def __init__(self, hidden: int, heads: int, ffn: int, rngs: nnx.Rngs):
@@ -56,7 +57,7 @@ class Block(nnx.Module):
         self.norm = normalisation(hidden, rngs)
 
     def __call__(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
-        """The block at the tokens to be `read` (all, or those that are needed); they attend to all of `x`."""
+        """The block at the tokens in `read`, which are all or only those that are needed; they attend to all of `x`."""
         return self.fed(self.attended(x, read))
 
     def attended(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
@@ -65,7 +66,7 @@ class Block(nnx.Module):
         return self.attention_norm(read + self.output(mixed.reshape(*read.shape[:2], -1)))
 
     def mixed(self, x: Float[Array, "b s h"], read: Float[Array, "b t h"]) -> Float[Array, "b t a d"]:
-        """Every head's values, each token's mixed by its attention."""
+        """The values of each head, averaged for each token by its attention."""
         query, key, value = (self._heads(layer(y)) for layer, y in ((self.query, read), (self.key, x), (self.value, x)))
         scores = jnp.einsum("btad,bsad->bats", query, key) / self.features**0.5
         return jnp.einsum("bats,bsad->btad", jax.nn.softmax(scores), value)
@@ -85,9 +86,23 @@ class Block(nnx.Module):
 class Bert(nnx.Module):
     """Tokens and positions → LN → blocks → dense, GELU, LN → logits of the masked tokens.
 
-    Inputs are {"tokens": (b, s), "positions": (b, p)}. The head runs on the tokens at `positions` only, and so
-    does the last block but for its keys and values. `tags` tells the blocks apart: block "1" is the attribute
-    `block1` and has the groups `ffn1`, `heads1`, `query_key1` and `value1`.
+    Inputs are {"tokens": (b, s), "positions": (b, p)}. The head runs on the tokens at `positions` only, and so does the
+    last block except for its keys and values. Each block has a tag, listed in `tags`: the block with the tag "1" is the
+    attribute `block1` and has the groups `ffn1`, `heads1`, `query_key1` and `value1`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.bert import Bert
+      >>> model = Bert(hidden=8, heads=2, ffn=(16,), vocabulary=50, length=12, rngs=nnx.Rngs(0))
+      >>> model({"tokens": jnp.zeros((3, 12), int), "positions": jnp.zeros((3, 2), int)}).shape
+      (3, 2, 50)
+      >>> list(model.groups())
+      ['ffn1', 'heads1', 'query_key1', 'value1']
+
+    References:
+      Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding", 2019,
+      arXiv 1810.04805.
     """
 
     def __init__(self, hidden: int, heads: int, ffn: tuple[int, ...], vocabulary: int, length: int, rngs: nnx.Rngs):
@@ -115,32 +130,32 @@ class Bert(nnx.Module):
         return self._predicted(self._run(embeddings, 0, inputs["positions"]))
 
     def _run(self, x: Array, start: int, positions: Array) -> Array:
-        """Blocks from place `start` on: (b, s, h) -> (b, p, h); what is at `positions` already stays."""
+        """The blocks from place `start` on: (b, s, h) -> (b, p, h); where none is left, x is at `positions` already."""
         for tag in self.tags[start:]:
             x = getattr(self, f"block{tag}")(x, self._read(x, tag, positions))
         return x
 
     def _read(self, x: Array, tag: str, positions: Array) -> Array:
-        """The tokens that a block has to compute: the masked ones in the last, which no block follows."""
+        """The tokens that a block has to compute: the masked ones in the last block, all in the others."""
         return at(x, positions) if tag == self.tags[-1] else x
 
     def _predicted(self, x: Float[Array, "b p h"]) -> Float[Array, "b p vocabulary"]:
         return self.tokens.attend(self._features(x)) + self.bias[...]
 
     def _features(self, x: Float[Array, "b p h"]) -> Float[Array, "b p h"]:
-        """What the decoder reads."""
+        """What the decoder multiplies with the embeddings."""
         return self.head_norm(gelu(self.head(x)))
 
     def groups(self) -> dict[str, Group]:
-        """Those of each block in turn."""
+        """The unit groups of each block in turn."""
         return {f"{kind}{tag}": group for tag in self.tags for kind, group in self._block_groups(tag).items()}
 
     def _block_groups(self, tag: str) -> dict[str, Group]:
-        """The FFN's units; whole heads; features within heads.
+        """The units of the FFN, whole heads, and features within heads.
 
-        A projection's outputs are (heads, features): a head is a run of neighbours, a feature comes once a head.
-        Features are only re-ordered, alike in every head: those of query and key together, since they meet in
-        their product, which copies would change; those of value on their own, since a head's width is fixed.
+        The outputs of a projection are (heads, features): a head is a run of neighbours, and a feature recurs once in
+        every head. Features can be reordered only, alike in every head: those of query and key together, since they
+        meet in a product that copies would change; those of value on their own, since the width of a head is fixed.
         """
         block: Block = getattr(self, f"block{tag}")
         path, d = f"block{tag}", block.features
@@ -171,7 +186,7 @@ class Bert(nnx.Module):
         return cuts[kind](tag) if kind in cuts else None
 
     def _place(self, group: str) -> tuple[str, str]:
-        """Of which kind a group is, and of which block."""
+        """The kind of a group, and the tag of its block."""
         return next((kind, tag) for tag in self.tags for kind in KINDS if group == f"{kind}{tag}")
 
     def _cut_at_ffn(self, tag: str) -> Cut:
@@ -209,7 +224,7 @@ class Bert(nnx.Module):
         return Cut(before, lambda mixed: mixed, linear, by_head, _settled, settle, self._decoder)
 
     def _entering(self, tag: str, inputs: dict[str, Array]) -> Array:
-        """What a block attends to."""
+        """What enters a block."""
         x = self.embed(inputs)
         for earlier in self.tags[: self.tags.index(tag)]:
             x = getattr(self, f"block{earlier}")(x, x)
@@ -240,12 +255,12 @@ class Bert(nnx.Module):
     def deepened(self, after: str, name: str) -> Bert:
         """The network with a block behind that of group `after`; its FFN is the group `name`.
 
-        Post-LN has no identity block as it stands: with output layers of zero it still normalises twice. So the
-        new block takes over the scale and bias of the LayerNorm ahead of it, and leaves 1 and 0 there and in its
-        own first one. Then both meet a normalised stream, which LayerNorm does not change (up to EPSILON). The
-        other weights are copies of the block ahead.
+        A post-LN block whose output layers are zero is not the identity yet, since it still normalises twice. So the
+        new block takes over the scale and bias of the LayerNorm before it, and leaves 1 and 0 there and in its own
+        first LayerNorm. Both of these then get a normalised stream, which LayerNorm does not change (up to EPSILON).
+        The other weights are copies of those of the block before.
 
-        Raises ValueError where `after` is no FFN, or `name` is not "ffn" and a tag that is free.
+        Raises ValueError where `after` is not an FFN, or `name` is not "ffn" followed by a tag that is free.
         """
         tag, new = self._tag(after), name.removeprefix("ffn")
         if name == new or new in self.tags:
@@ -263,7 +278,7 @@ class Bert(nnx.Module):
         return deeper
 
     def _tag(self, ffn: str) -> str:
-        """The block of an FFN. Raises ValueError that lists the FFNs."""
+        """The tag of an FFN's block. Raises ValueError, which lists the FFNs, for another group."""
         names = {f"ffn{tag}": tag for tag in self.tags}
         if ffn not in names:
             raise ValueError(f"a block can be inserted behind {', '.join(names)}; got {ffn!r}")
@@ -271,5 +286,5 @@ class Bert(nnx.Module):
 
 
 def _settled(x: Array, carry: Any) -> Array:
-    """Nothing is left to do for the decoder."""
+    """The identity, since the decoder follows at once."""
     return x

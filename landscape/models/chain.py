@@ -17,7 +17,7 @@ from landscape.models.symmetry import Axis, Group
 def max_pool(x: jax.Array) -> jax.Array:
     """2×2 max-pooling, stride 2: (b, h, w, c) -> (b, h/2, w/2, c); an odd last row or column is dropped.
 
-    A reshape and a maximum: its gradient is several times faster on a CPU than that of `reduce_window`.
+    It is a reshape and a maximum, whose gradient a CPU computes faster than that of `reduce_window`.
     """
     b, h, w, c = x.shape
     return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).max((2, 4))
@@ -33,13 +33,13 @@ OPERATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": nnx.relu, "po
 
 @dataclass(frozen=True)
 class Link:
-    """One layer of a chain: its name and the operations behind it, keys of `OPERATIONS`."""
+    """A layer of a chain: its name, and the operations behind it by their keys in `OPERATIONS`."""
 
     name: str
     operations: tuple[str, ...] = ()
 
     def activate(self, z: jax.Array) -> jax.Array:
-        """Apply the operations; each acts on every unit (last axis) by itself."""
+        """The operations applied to z; each acts on every unit (the last axis) by itself."""
         for operation in self.operations:
             z = OPERATIONS[operation](z)
         return z
@@ -48,8 +48,17 @@ class Link:
 class Chain(nnx.Module):
     """x -> layer 1 -> operations 1 -> ... -> last layer -> logits.
 
-    Every layer but the last is a unit group of its own name. A dense layer behind a convolution reads the
-    flattened image.
+    Every layer but the last is a unit group with its own name. A dense layer behind a convolution reads the flattened
+    image.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.chain import Chain, Link
+      >>> inner, head = nnx.Linear(4, 3, rngs=nnx.Rngs(0)), nnx.Linear(3, 2, rngs=nnx.Rngs(1))
+      >>> model = Chain([(Link("inner", ("relu",)), inner), (Link("head"), head)])
+      >>> model(jnp.ones((5, 4))).shape
+      (5, 2)
     """
 
     def __init__(self, layers: Sequence[tuple[Link, nnx.Linear | nnx.Conv]]):
@@ -71,7 +80,7 @@ class Chain(nnx.Module):
         return layer(flatten(x) if isinstance(layer, nnx.Linear) else x)
 
     def _first_dense(self, start: int) -> int:
-        """The first dense layer from place `start` on."""
+        """The place of the first dense layer from `start` on, or the number of layers where there is none."""
         places = range(start, len(self.links))
         return next((i for i in places if isinstance(getattr(self, self.links[i].name), nnx.Linear)), len(self.links))
 
@@ -82,7 +91,7 @@ class Chain(nnx.Module):
         return names.index(group)
 
     def groups(self) -> dict[str, Group]:
-        """Each hidden layer: outputs of its kernel and its bias, inputs of the next kernel."""
+        """One group for each hidden layer: the outputs of its kernel, its bias, and the inputs of the next kernel."""
         return {
             link.name: Group(
                 produces=(Axis(f"{link.name}.kernel", -1), Axis(f"{link.name}.bias", 0)),
@@ -92,7 +101,7 @@ class Chain(nnx.Module):
         }
 
     def cut(self, group: str) -> Cut:
-        """The network seen from one group; see `landscape.models.cut`."""
+        """The network cut open at one group; see `landscape.models.cut`. Raises ValueError for an unknown group."""
         i = self._position(group)
         link, following = self.links[i : i + 2]
         consumer = getattr(self, following.name)
@@ -122,7 +131,8 @@ class Chain(nnx.Module):
     def deepened(self, after: str, name: str) -> Chain:
         """The chain with an identity layer behind `after` (Net2DeeperNet): relu ∘ identity ∘ relu = relu.
 
-        The new layer stands right behind the relu, ahead of any pooling. Raises ValueError for an unknown layer.
+        The new layer stands right behind the relu and before the pooling, if there is any. Raises ValueError for an
+        unknown layer.
         """
         i = self._position(after)
         link, own = self.links[i], nnx.clone(self)

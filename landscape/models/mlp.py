@@ -10,7 +10,24 @@ from landscape.models.chain import Chain, Link
 
 
 def mlp(features: int, hidden: tuple[int, ...], classes: int, rngs: nnx.Rngs) -> Chain:
-    """features → hidden1 → relu → ... → head; flattens images. Hidden layer i is the group `hidden{i}`."""
+    """features → hidden1 → relu → … → head, where hidden layer i is the unit group `hidden{i}`; images are flattened.
+
+    Args:
+      features: the number of inputs of one example.
+      hidden: the width of each hidden layer.
+      classes: the number of logits.
+      rngs: what the initial weights are drawn from.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.mlp import mlp
+      >>> model = mlp(64, (6, 5), 10, nnx.Rngs(0))
+      >>> model(jnp.zeros((2, 8, 8, 1))).shape
+      (2, 10)
+      >>> list(model.groups())
+      ['hidden1', 'hidden2']
+    """
     sizes = list(pairwise((features, *hidden)))
     layers = [(Link(f"hidden{i}", ("relu",)), nnx.Linear(*size, rngs=rngs)) for i, size in enumerate(sizes, 1)]
     return Chain([*layers, (Link("head"), nnx.Linear(hidden[-1], classes, rngs=rngs))])

@@ -1,8 +1,8 @@
 """ResNet18 for small images (He et al., arXiv 1512.03385, with the CIFAR stem).
 
-The skip connections tie the channels of a whole stage: the stem (or the projection at the stage's entry) and
-every block write into the same channels, so they form one unit group. Between the two convolutions of a block
-lie channels of its own.
+The skip connections tie the channels of a whole stage: the stem, or the projection at the entry of the stage, and every
+block write into the same channels, so that these are one unit group. The channels between the two convolutions of a
+block belong to the block alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from landscape.models.symmetry import Axis, Group, named_group
 class Block(nnx.Module):
     """relu(BN₂(conv₂(relu(BN₁(conv₁(x))))) + shortcut(x)), 3×3 convolutions without bias.
 
-    The first convolution takes the stride. The shortcut is x itself, or a 1×1 convolution and BN where the shape
-    changes.
+    The first convolution has the stride. The shortcut is x itself, or a 1×1 convolution and BN where the shape changes.
     """
 
     def __init__(self, channels: int, inner: int, out: int, stride: int, rngs: nnx.Rngs):
@@ -38,7 +37,7 @@ class Block(nnx.Module):
         return self.joined(self.conv2(self.inner(x)), self.shortcut(x))
 
     def inner(self, x: jax.Array) -> jax.Array:
-        """The channels between its convolutions."""
+        """The activations between the two convolutions."""
         return nnx.relu(self.norm1(self.conv1(x)))
 
     def shortcut(self, x: jax.Array) -> jax.Array:
@@ -51,21 +50,37 @@ class Block(nnx.Module):
 
 
 def convolution(channels: int, out: int, size: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
-    """Without bias, since BN follows. Padded by size // 2 on every side: "SAME" shifts the grid of a strided one."""
+    """A convolution without bias, since BN follows, padded by size // 2 on every side.
+
+    With "SAME", Flax would pad a strided convolution on one side only, which shifts its grid.
+    """
     init = nnx.initializers.he_normal()
     return nnx.Conv(channels, out, (size, size), stride, padding=size // 2, use_bias=False, kernel_init=init, rngs=rngs)
 
 
 def normalisation(channels: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    """BatchNorm whose running statistics move by a tenth a step."""
+    """A BatchNorm whose running statistics move a tenth of the way to those of the batch at each training step."""
     return nnx.BatchNorm(channels, momentum=0.9, rngs=rngs)
 
 
 class ResNet(nnx.Module):
     """stem – stages of residual blocks – mean over pixels – head.
 
-    Stage i is the unit group `stage{i}`: every channel that its skip connections tie. The channels inside a
-    block are the group of the block's name. `stages` lists the names of the blocks.
+    Stage i is the unit group `stage{i}`: every channel that its skip connections tie. The channels inside a block are
+    the group with the name of the block. `stages` holds the names of the blocks of each stage.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.resnet import ResNet
+      >>> model = ResNet(channels=3, width=4, classes=10, rngs=nnx.Rngs(0))
+      >>> model(jnp.zeros((2, 8, 8, 3))).shape
+      (2, 10)
+      >>> list(model.groups())[:3]
+      ['stage1', 'stage1_block1', 'stage1_block2']
+
+    References:
+      He et al., "Deep Residual Learning for Image Recognition", 2016, arXiv 1512.03385.
     """
 
     def __init__(self, channels: int, width: int, classes: int, rngs: nnx.Rngs):

@@ -47,9 +47,8 @@ def evaluating(network: Network, reference: bool) -> nnx.Module:
     """
     model = network.module()
     model.eval()
-    for _, layer in nnx.iter_modules(model):
-        if reference and isinstance(layer, nnx.BatchNorm):
-            layer.use_running_average = False
+    if reference:
+        model.set_attributes(nnx.BatchNorm, use_running_average=False, raise_if_not_found=False)
     return model
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import jax
@@ -79,20 +78,19 @@ def _kernel(network: Network, inputs: Any, targets: Array | None, reference: boo
 
 
 def _positive(array: Array) -> Array:
-    """|array| in float64; what is not a real number, as the state of a random stream, stays."""
+    """|array| in float64; arrays that do not hold real numbers, such as the state of a random stream, stay."""
     return jnp.abs(array).astype(jnp.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
+class _Identity(nnx.Module):
+    """What stands in the place of a normalisation."""
+
+    def __call__(self, x: Array, **_: Any) -> Array:
+        return x
+
+
 def _without_normalisation(model: nnx.Module) -> nnx.Module:
-    for path, layer in list(nnx.iter_modules(model)):
-        if isinstance(layer, NORMALISATIONS):
-            *parents, name = map(str, path)
-            setattr(reduce(getattr, parents, model), name, _identity)
-    return model
-
-
-def _identity(x: Array, **_: Any) -> Array:
-    return x
+    return nnx.recursive_map(lambda _, node: _Identity() if isinstance(node, NORMALISATIONS) else node, model)
 
 
 score = Score(_kernel, double=True)

@@ -66,7 +66,7 @@ def content() -> dict[str, Any]:
 
 
 def study() -> Study:
-    """Draw the form and return its study. Raises ValueError that says in words what is not allowed."""
+    """Draw the form and return its study. Raises ValueError that says which value is not allowed."""
     return validated(content())
 
 
@@ -93,8 +93,8 @@ def expansions(text: str) -> list[dict[str, float]]:
     for part in filter(None, re.split(r"[,;\s]+", text.strip())):
         match = re.fullmatch(r"([×x*])?(\d+(?:\.\d+)?)", part)
         if match is None or (not match[1] and "." in part):
-            raise ValueError(f"Candidates: {part!r} is neither a width as 12 nor a factor as ×1.5.")
+            raise ValueError(f"Candidates: {part!r} is neither a width such as 12 nor a factor such as ×1.5.")
         found.append({"factor": float(match[2])} if match[1] else {"size": int(match[2])})
     if not found:
-        raise ValueError("Candidates: give at least one width as 12 or factor as ×1.5.")
+        raise ValueError("Candidates: give at least one width such as 12 or factor such as ×1.5.")
     return found

@@ -96,3 +96,13 @@ def test_presets_and_lazy_names_come_with_the_wheel(unpacked: Path, tmp_path: Pa
     assert (
         printed[:2] == [preset("digits-mlp").key, str(unpacked / "landscape" / "__init__.py")] and int(printed[2]) > 10
     )
+
+
+def test_a_copy_without_the_gallery_says_so(unpacked: Path, tmp_path: Path) -> None:
+    shutil.copytree(unpacked / "landscape", tmp_path / "landscape", ignore=shutil.ignore_patterns("gallery"))
+    listed = python(COMMAND, "list", unpacked=tmp_path, folder=tmp_path)
+    assert listed.returncode == 0 and "shipped" not in listed.stdout and "digits-mlp" in listed.stdout
+    assert (
+        listed.stderr
+        == f"warning: the shipped results are missing; they should be in {tmp_path / 'landscape' / 'gallery'}\n"
+    )

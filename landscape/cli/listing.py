@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from landscape.store import places
 from landscape.store.results import Entry, Store
 from landscape.study import Study, validated
 from landscape.study.presets import presets
@@ -17,13 +18,15 @@ COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduc
 
 
 def list_studies(options: argparse.Namespace) -> int:
-    """Print presets, results and unfinished studies, sorted by name; damaged results go to stderr."""
+    """Print presets, results and unfinished studies, sorted by name; what is damaged or missing goes to stderr."""
     from landscape.cli.tables import table
 
     store = Store(options.cache)
     listing = store.entries()
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
+    if not places.GALLERY.is_dir():
+        print(f"warning: the shipped results are missing; they should be in {places.GALLERY}", file=sys.stderr)
     rows = sorted(
         [*_stored(listing.entries), *_not_stored(store, listing.entries)],
         key=lambda row: (row["name"], row["state"], row["key"]),

@@ -1,0 +1,97 @@
+"""How a study trains, expands and walks: the settings that the paper gives, each with its default.
+
+Sections are those of Malviya et al. (2024), arXiv 2405.15895.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from landscape.study.base import Frozen
+
+
+class Training(Frozen):
+    """How the base and its candidates are trained (A.2.2).
+
+    Attributes:
+      optimizer: AdamW, or Adam, which ignores `weight_decay`.
+      learning_rate, weight_decay, b1, b2: of the optimizer.
+      schedule: whether the learning rate stays, or falls to 0 along half a cosine over all steps.
+      warmup_steps: over how many steps the learning rate rises from 0 at first.
+      batch_size: examples of one step.
+      base_epochs: for how many epochs the base trains at most.
+      patience: after how many epochs without a better validation performance its training stops.
+      epochs: T, for how many epochs each candidate trains after its expansion.
+
+    Example:
+      >>> from landscape.study import Training
+      >>> Training(epochs=20).learning_rate
+      0.001
+    """
+
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    b1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    b2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    base_epochs: Annotated[int, Field(ge=1)] = 500
+    patience: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=0)] = 500
+
+
+class Expansion(Frozen):
+    """How a candidate gets its first weights from the base.
+
+    Attributes:
+      start: "expanded" keeps the function of the base; "random" keeps the sizes of the candidate only and draws all
+        weights anew, so that θ⁰ is untrained (A.2.7).
+      shares: how the copies of a unit divide its outgoing weights. "unequal" shares are drawn uniformly from the
+        simplex: they preserve the function exactly, and the copies get different gradients. "equal" ones are
+        Net2Net's, whose copies differ by `noise` only.
+      noise: the standard deviation of the noise on the incoming weights of copies, relative to that of the weights. The
+        function is preserved up to it.
+
+    Example:
+      >>> from landscape.study import Expansion
+      >>> Expansion(shares="equal", noise=0.01).start
+      'expanded'
+    """
+
+    start: Literal["expanded", "random"] = "expanded"
+    shares: Literal["unequal", "equal"] = "unequal"
+    noise: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Walk(Frozen):
+    """The permutation walk (Algorithm 1, A.2.1) and what is measured on it.
+
+    Attributes:
+      group: the unit group whose units are permuted.
+      permutations: n, the number of steps.
+      batch_size: the number of examples, of training and of validation data, on which losses are measured.
+      statistics: those of BatchNorm between two networks are interpolated like all other weights, or re-estimated on
+        the batch, which is then done for the two networks as well.
+      distinct: whether no permutation comes twice, which is Algorithm 1's "without replacement".
+      checkpoints: at how many epochs after the expansion a candidate is walked at most.
+      nodes: among how many of the first nodes all pairs get an interpolation curve.
+      surface: the number of points on each side of the grid on the plane through three nodes; 0 means no plane.
+
+    Example:
+      >>> from landscape.study import Walk
+      >>> Walk(group="hidden1").permutations
+      1000
+    """
+
+    group: str
+    permutations: Annotated[int, Field(ge=1)] = 1000
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    statistics: Literal["interpolated", "re-estimated"] = "interpolated"
+    distinct: bool = False
+    checkpoints: Annotated[int, Field(ge=1)] = 12
+    nodes: Annotated[int, Field(ge=2, le=64)] = 12
+    surface: Annotated[int, Field(ge=0, le=101)] = 25

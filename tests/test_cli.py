@@ -233,7 +233,7 @@ def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Comput
 
 
 ERRORS = {
-    "run nope": "unknown study 'nope'; there are: .*digits-mlp",
+    "run nope": "unknown study 'nope'; the studies are .*digits-mlp",
     "run nope.toml": "nope.toml: No such file",
     "run BAD": "walk: unknown key .grop.",
     "run MALFORMED": "not a TOML file",
@@ -256,7 +256,7 @@ ERRORS = {
     "export tiny -o study.xlsx": "must end in .nc or .csv; got 'study.xlsx'",
     "export tiny -o nowhere/study.nc": "cannot write nowhere/study.nc: No such file",
     "export nope -o study.nc": "'nope' names no result",
-    "gallery nope": "unknown study 'nope'; there are: .*digits-mlp",
+    "gallery nope": "unknown study 'nope'; the studies are .*digits-mlp",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -148,9 +148,9 @@ def correlation_trajectories(
     *hues, last = palette(len(qs) + 1)
     for each, colour, symbol in zip(qs, hues, MARKERS, strict=False):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
-        _add_line(figure, points, "epoch", name, colour, symbol, log, thin=each != q)
+        _add_line(figure, points, "epoch", Line(name, colour, symbol, thin=each != q), log)
     of_loss = frame[frame["predictor"] == "−SoTL-E"]
-    _add_line(figure, of_loss, "epoch", "−SoTL-E", last, "star-triangle-down", log)
+    _add_line(figure, of_loss, "epoch", Line("−SoTL-E", last, "star-triangle-down"), log)
     figure.update_yaxes(range=[-1.05, 1.05])
     return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
 
@@ -163,33 +163,40 @@ def _table(values: xr.DataArray, *dims: str) -> pd.DataFrame:
 def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
     for name in candidate_order(dataset):
-        _add_line(figure, frame[frame["candidate"] == name], x, name, hues[name], marks[name], log)
+        _add_line(figure, frame[frame["candidate"] == name], x, Line(name, hues[name], marks[name]), log)
     return figure
 
 
-def _add_line(
-    figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, symbol: str, log: bool, thin: bool = False
-) -> None:
+class Line(NamedTuple):
+    """How a line looks and what the legend calls it; a thin one has no band."""
+
+    name: str
+    colour: str
+    marker: str
+    thin: bool = False
+
+
+def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
     """The mean as a line, with its std as a band unless the line is thin."""
     if points.empty:
         return
-    if not thin:
-        _add_band(figure, points.dropna(subset="std"), x, name, colour, log)
+    if not line.thin:
+        _add_band(figure, points.dropna(subset="std"), x, line, log)
     figure.add_scatter(
-        x=_on_axis(points[x], log), y=points["mean"], name=name, legendgroup=name,
+        x=_on_axis(points[x], log), y=points["mean"], name=line.name, legendgroup=line.name,
         mode="lines+markers" if len(points) <= MARKED else "lines",
-        line={"color": colour, "width": LINE_WIDTH / 2 if thin else LINE_WIDTH},
-        marker={"symbol": symbol, "size": 6 if thin else 9},
+        line={"color": line.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH},
+        marker={"symbol": line.marker, "size": 6 if line.thin else 9},
         text=[f"epoch {row[x]:g}<br>{summarised(row, '.4g', '.2g')}" for row in points.to_dict("records")],
-        hovertemplate=f"{name}<br>%{{text}}<extra></extra>",
+        hovertemplate=f"{line.name}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
 
 
-def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, name: str, colour: str, log: bool) -> None:
+def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
     around = np.r_[points["mean"] + points["std"], (points["mean"] - points["std"])[::-1]]
     figure.add_scatter(
         x=_on_axis(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
-        fillcolor=translucent(colour, 0.16), legendgroup=name, showlegend=False, hoverinfo="skip",
+        fillcolor=translucent(line.colour, 0.16), legendgroup=line.name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def test_the_function_is_preserved_in_evaluation_and_in_training(name: str):
     expected = base.outputs()
     assert np.ptp(expected, 0).min() > 0.1
     assert_allclose(base.outputs(model), expected, atol=1e-5)
-    assert_allclose(training(name, model), training(name, base.model), atol=1e-5)
+    # BatchNorm divides rounding by the spread of 8 examples
+    assert_allclose(training(name, model), training(name, base.model), atol=5e-5)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -172,7 +172,7 @@ def test_permuting_preserves_the_function_and_commutes_with_training(group):
 
     expected, moved = step(network)
     got, moved_copy = step(network.replace(split(copy).weights))
-    np.testing.assert_allclose(got, expected, atol=1e-5)
+    np.testing.assert_allclose(got, expected, atol=5e-5)  # BatchNorm divides rounding by the spread of 8 examples
     for path, array in take(moved, table, permutation).items():
         np.testing.assert_allclose(moved_copy[path], array, atol=1e-5, err_msg=path)
 

@@ -1,1 +1,1 @@
-"""The command line and the HTML report. May import every other package, most of them only when a command needs them."""
+"""The command line and the HTML report. May import every other package, and does so when a command needs it."""

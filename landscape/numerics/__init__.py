@@ -1,1 +1,1 @@
-"""How numbers are computed: losses and their changes, precision, memory, batches in parts. Imports JAX only."""
+"""How numbers are computed: losses and their changes, precision, memory, batches in parts. Imports `data`."""

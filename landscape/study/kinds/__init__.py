@@ -1,4 +1,7 @@
-"""The kinds of models, one description each: groups, sizes, allowed expansions, costs, and how to build the network."""
+"""The kinds of models, one description each: groups, sizes, allowed expansions, costs, and how to build the network.
+
+Imports `study` only. A kind names its network by a string, so that a description does not load JAX.
+"""
 
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.bert import BertSpec

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erf, softmax
-from trained import LENGTH, SPECS, VOCABULARY, trained
+from trained import LENGTH, SPECS, VOCABULARY, forward, trained
 
 from landscape.barriers import by_activations, by_networks
 from landscape.barriers.midpoint import midpoint_barriers
@@ -24,6 +24,8 @@ from landscape.models.site import Site
 from landscape.models.symmetry import take
 from landscape.numerics import memory, microbatch
 from landscape.proxies import grad_norm, grasp, jacov, snip, synflow
+
+pytestmark = pytest.mark.slow
 
 SPEC = SPECS["tinybert"]
 GROUPS = list(SPEC.group_sizes())
@@ -40,7 +42,7 @@ def batch() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def outputs(model: nnx.Module, inputs: dict[str, np.ndarray] | None = None) -> np.ndarray:
-    return np.asarray(split(model).logits(batch()[0] if inputs is None else inputs))
+    return np.asarray(forward(split(model), batch()[0] if inputs is None else inputs))
 
 
 def assert_same_function(model: nnx.Module, other: nnx.Module) -> None:

@@ -15,11 +15,13 @@ from trained import LENGTH, SPECS, trained
 
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
-from landscape.models.functional import split
+from landscape.models.functional import Network, split
 from landscape.models.net2net import expand
 from landscape.models.site import Site
 from landscape.models.symmetry import named_group
 from landscape.study import Study, validated
+
+pytestmark = pytest.mark.slow
 
 KEY = jax.random.key(7)
 
@@ -66,9 +68,14 @@ def expanded(name: str) -> nnx.Module:
 
 def training(name: str, model: nnx.Module) -> np.ndarray:
     """Logits in training mode, in which BatchNorm reads the batch's own statistics."""
-    copy = split(model).module()
-    copy.train()
-    return np.asarray(copy(jax.tree.map(jnp.asarray, trained(name).inputs)))
+    return np.asarray(forward_in_training(split(model), jax.tree.map(jnp.asarray, trained(name).inputs)))
+
+
+@jax.jit
+def forward_in_training(network: Network, inputs: Any) -> jax.Array:
+    model = network.module()
+    model.train()
+    return model(inputs)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -31,6 +31,8 @@ from landscape.study import from_toml
 from landscape.study.presets import preset
 from landscape.study.schema import TIMES, empty
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 TOML = """

@@ -20,6 +20,8 @@ from landscape.models.site import Site
 from landscape.study import Study, validated
 from landscape.study.presets import preset, presets
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (8, 8, 1)
 
 

@@ -36,6 +36,8 @@ from landscape.study.schema import assemble, part, study_of
 from pages.shared.model_form import control_names, control_of
 from pages.shared.widgets import Number, Switch
 
+pytestmark = pytest.mark.slow
+
 # --- the kind and the proxy, as a user would write them ---
 
 

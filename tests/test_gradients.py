@@ -15,6 +15,8 @@ from landscape.numerics import microbatch
 from landscape.numerics.loss import IGNORED, cross_entropy
 from landscape.training.gradients import loss_and_gradients
 
+pytestmark = pytest.mark.slow
+
 
 class Convolved(nnx.Module):
     """A convolution with batch normalisation."""

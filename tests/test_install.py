@@ -13,6 +13,8 @@ import pytest
 
 from landscape.study.presets import preset
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 WITHOUT_JAX = "import sys; sys.modules |= dict.fromkeys(('jax', 'jaxlib', 'flax', 'optax', 'streamlit')); "
 COMMAND = WITHOUT_JAX + "from landscape.cli.parser import main; sys.exit(main(sys.argv[1:]))"

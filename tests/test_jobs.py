@@ -38,6 +38,8 @@ from landscape.store import places, results
 from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 4
 TESTS = itertools.count(1)
 DATA_SEED = 0  # another one for each test, since a scheduler may still remember a study of the test before by its key

@@ -59,6 +59,7 @@ def test_large_logits_do_not_overflow():
     assert float(cross_entropy(logits, jnp.array([1, 1]))) == 1e4
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([1, 10, 100]), st.sampled_from([1e-6, 1e-3, 1.0, 10.0, 300.0]))
 def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):

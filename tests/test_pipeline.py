@@ -45,6 +45,8 @@ from landscape.study.member import members
 from landscape.study.schema import ALPHAS, TIMES, VARIABLES, assemble, study_of
 from landscape.training import epoch
 
+pytestmark = pytest.mark.slow
+
 STUDY = validated(
     {
         "name": "tiny",

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 STEP = re.compile(r"<!-- (\w+)(?: ([^\n]*?))? -->\n```\w+\n(.*?)```\n", re.S)
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build")

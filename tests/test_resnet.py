@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from networks import as_float64
 from scipy.special import log_softmax
-from trained import SPECS, trained
+from trained import SPECS, forward, trained
 
 from landscape.barriers.interpolation import permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
@@ -19,13 +19,15 @@ from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data import Split
 from landscape.jobs.measurements import MeasuredWalk, seed_curves
 from landscape.models.batch_norm import reestimated
-from landscape.models.functional import Weights, split
+from landscape.models.functional import Network, Weights, split
 from landscape.models.net2net import deepen, widen
 from landscape.models.site import Site
 from landscape.models.symmetry import take
 from landscape.numerics import microbatch
 from landscape.study import validated
 from landscape.study.kinds import ResNetSpec
+
+pytestmark = pytest.mark.slow
 
 SPEC = SPECS["resnet18"]
 STAGES = [f"stage{i}" for i in range(1, 5)]
@@ -46,10 +48,11 @@ def resnet() -> nnx.Module:
 
 
 def outputs(model: nnx.Module) -> np.ndarray:
-    return np.asarray(split(model).logits(jnp.asarray(images())))
+    return np.asarray(forward(split(model), jnp.asarray(images())))
 
 
-def step(network):
+@jax.jit
+def step(network: Network) -> tuple[jax.Array, Weights]:
     """Logits by the batch's own statistics, and the arrays with the running statistics moved on."""
     model = network.module()
     model.train()

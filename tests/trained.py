@@ -12,7 +12,7 @@ from flax import nnx
 from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
-from landscape.models.functional import split
+from landscape.models.functional import Network, split
 from landscape.study import Training
 from landscape.study.examples import DataSpec
 from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
@@ -38,7 +38,10 @@ class Trained(NamedTuple):
 
     def outputs(self, model: nnx.Module | None = None) -> np.ndarray:
         """Logits on the batch: of the network itself, or of another one."""
-        return np.asarray(split(self.model if model is None else model).logits(self.inputs))
+        return np.asarray(forward(split(self.model if model is None else model), self.inputs))
+
+
+forward = jax.jit(Network.logits)  # one program, where a network run operation by operation compiles dozens
 
 
 @cache

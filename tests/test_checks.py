@@ -15,6 +15,8 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.models.cut import Cut
 from landscape.models.symmetry import Axis, Group
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["fast", "reference"]
 
 

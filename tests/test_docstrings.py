@@ -15,6 +15,8 @@ import pytest
 import landscape
 import landscape.analysis
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(landscape.__file__).parents[1]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

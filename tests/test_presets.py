@@ -32,6 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.presets
+@pytest.mark.slow  # so that `-m "not slow"` leaves them out as well
 @pytest.mark.parametrize("name", LAPTOP)
 def test_a_preset_computes_and_every_page_shows_it(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = status(preset(name).data.name)

@@ -24,6 +24,8 @@ from landscape.proxies._network import scored_weights
 from landscape.study.predictors import METRIC, PARAMETERS, PREDICTORS, SOTL_E
 from landscape.study.predictors import proxies as registered
 
+pytestmark = pytest.mark.slow
+
 FIVE = ("grad_norm", "snip", "grasp", "synflow", "jacov")
 FEATURES, UNITS, CLASSES, EXAMPLES = 9, 6, 4, 5
 

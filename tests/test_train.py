@@ -26,6 +26,8 @@ from landscape.training.epoch import Plan
 from landscape.training.evaluate import evaluate
 from landscape.training.fit import Epoch, _batches, early_stopped, fit
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(5)
 
 

@@ -73,8 +73,8 @@ class ResNet(nnx.Module):
       >>> import jax.numpy as jnp
       >>> from flax import nnx
       >>> from landscape.models.resnet import ResNet
-      >>> model = ResNet(channels=3, width=4, classes=10, rngs=nnx.Rngs(0))
-      >>> model(jnp.zeros((2, 8, 8, 3))).shape
+      >>> model = nnx.eval_shape(lambda: ResNet(channels=3, width=4, classes=10, rngs=nnx.Rngs(0)))  # shapes only
+      >>> nnx.eval_shape(lambda model: model(jnp.zeros((2, 8, 8, 3))), model).shape
       (2, 10)
       >>> list(model.groups())[:3]
       ['stage1', 'stage1_block1', 'stage1_block2']

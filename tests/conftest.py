@@ -32,18 +32,6 @@ from landscape.study.kinds import KINDS  # noqa: E402
 from landscape.study.predictors import PREDICTORS  # noqa: E402
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file run in one process, which compiles and trains what they share once.
-
-    So do those of the files that share the networks of `tests/trained.py`.
-    """
-    for item in items:
-        trained = getattr(item.module, "trained", None)  # type: ignore[attr-defined]
-        group = "trained" if getattr(trained, "__module__", None) == "trained" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Kinds of models, predictors and data sets as they were before the test."""

@@ -22,7 +22,7 @@ from landscape.barriers.checks import check_batch, check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
-from landscape.models.symmetry import named_group
+from landscape.models.symmetry import named_group, take
 from landscape.numerics.loss import cross_entropy
 from landscape.numerics.precision import exact
 from landscape.numerics.progress import OnProgress, ignore_progress
@@ -125,10 +125,12 @@ def _reference(
     site: Site, permutations: np.ndarray, inputs: Any, targets: Array, on_progress: OnProgress
 ) -> np.ndarray:
     """Algorithm 1 as written."""
-    barriers = []
-    loss = network_loss(site.network, inputs, targets)
+    barriers, network, table = [], site.network, site.table
+    loss = network_loss(network, inputs, targets)
     for permutation in permutations:
-        barrier, site, loss = _reference_step(site, loss, permutation, inputs, targets)
+        following = network.replace(take(network.weights, table, permutation))
+        barrier, loss = _reference_step(network, following, loss, inputs, targets)
+        network = following
         barriers.append(np.asarray(barrier))
         on_progress(len(barriers), len(permutations))
     return np.array(barriers)
@@ -142,14 +144,15 @@ def network_loss(network: Network, inputs: Any, targets: Int[Array, "*b"]) -> Fl
 
 @jax.jit
 def _reference_step(
-    site: Site, loss: Array, permutation: Array, inputs: Any, targets: Array
-) -> tuple[Array, Site, Array]:
-    """One iteration of Algorithm 1: the barrier to the next node, that node and its loss."""
-    following = site.permuted(permutation)
-    middle = mixed((site.network, following.network), (0.5, 0.5))
-    following_loss = network_loss(following.network, inputs, targets)
-    barrier = jnp.abs(network_loss(middle, inputs, targets) - (loss + following_loss) / 2)
-    return barrier, following, following_loss
+    network: Network, following: Network, loss: Array, inputs: Any, targets: Array
+) -> tuple[Array, Array]:
+    """The barrier from a node, whose loss is `loss`, to the next, and the loss of that.
+
+    It is compiled once for all groups of a network.
+    """
+    middle = mixed((network, following), (0.5, 0.5))
+    following_loss = network_loss(following, inputs, targets)
+    return jnp.abs(network_loss(middle, inputs, targets) - (loss + following_loss) / 2), following_loss
 
 
 def distinct_midpoints(

@@ -16,9 +16,10 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.models.cut import Cut, Opened
+from landscape.models.initializers import truncated_normal
 from landscape.models.symmetry import Axis, Group, named_group
 
-NORMAL = nnx.initializers.truncated_normal(0.02)
+NORMAL = truncated_normal(0.02)
 KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block
 EPSILON = 1e-12  # BERT's; it is so small that normalising twice equals normalising once
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from landscape.models.cut import Cut
+from landscape.models.initializers import identity
 from landscape.models.symmetry import Axis, Group
 
 
@@ -144,16 +144,11 @@ class Chain(nnx.Module):
 
 def identity_like(layer: nnx.Linear | nnx.Conv) -> nnx.Linear | nnx.Conv:
     """A layer of the same kind that maps the outputs of `layer` to themselves."""
-    settings: dict[str, Any] = {"kernel_init": nnx.initializers.zeros, "rngs": nnx.Rngs(0)}
     units = layer.out_features
+    settings: dict[str, Any] = {"kernel_init": identity, "rngs": nnx.Rngs(0)}
     if isinstance(layer, nnx.Linear):
-        dense = nnx.Linear(units, units, **settings)
-        dense.kernel[...] = jnp.eye(units)
-        return dense
-    conv = nnx.Conv(units, units, layer.kernel_size, **settings)
-    centre = tuple(size // 2 for size in layer.kernel_size)
-    conv.kernel[...] = conv.kernel[...].at[centre].set(jnp.eye(units))
-    return conv
+        return nnx.Linear(units, units, **settings)
+    return nnx.Conv(units, units, layer.kernel_size, **settings)
 
 
 def _contract(h: jax.Array, kernel: jax.Array) -> jax.Array:

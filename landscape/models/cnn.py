@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 from flax import nnx
 
 from landscape.models.chain import Chain, Link
+from landscape.models.initializers import LECUN_NORMAL
 
 
 def cnn(
@@ -37,16 +39,12 @@ def cnn(
       Malviya et al. (2024), arXiv 2405.15895, Table 2.
     """
     height, width, depth = shape
+    conv = partial(nnx.Conv, kernel_size=(3, 3), kernel_init=LECUN_NORMAL, rngs=rngs)
+    linear = partial(nnx.Linear, kernel_init=LECUN_NORMAL, rngs=rngs)
     features = (height // 2) * (width // 2) * channels[-1]
-    convs = [
-        (Link(f"conv{i}", ("relu",)), nnx.Conv(*size, (3, 3), rngs=rngs))
-        for i, size in enumerate(pairwise((depth, *channels)), 1)
-    ]
+    convs = [(Link(f"conv{i}", ("relu",)), conv(*size)) for i, size in enumerate(pairwise((depth, *channels)), 1)]
     last, layer = convs[-1]
     convs[-1] = (Link(last.name, ("relu", "pool")), layer)
-    fulls = [
-        (Link(f"dense{i}", ("relu",)), nnx.Linear(*size, rngs=rngs))
-        for i, size in enumerate(pairwise((features, *dense)), 1)
-    ]
-    head = (Link("head"), nnx.Linear((features, *dense)[-1], classes, rngs=rngs))
+    fulls = [(Link(f"dense{i}", ("relu",)), linear(*size)) for i, size in enumerate(pairwise((features, *dense)), 1)]
+    head = (Link("head"), linear((features, *dense)[-1], classes))
     return Chain([*convs, *fulls, head])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 from flax import nnx
 
 from landscape.models.chain import Chain, Link
+from landscape.models.initializers import LECUN_NORMAL
 
 
 def mlp(features: int, hidden: tuple[int, ...], classes: int, rngs: nnx.Rngs) -> Chain:
@@ -29,5 +31,6 @@ def mlp(features: int, hidden: tuple[int, ...], classes: int, rngs: nnx.Rngs) ->
       ['hidden1', 'hidden2']
     """
     sizes = list(pairwise((features, *hidden)))
-    layers = [(Link(f"hidden{i}", ("relu",)), nnx.Linear(*size, rngs=rngs)) for i, size in enumerate(sizes, 1)]
-    return Chain([*layers, (Link("head"), nnx.Linear(hidden[-1], classes, rngs=rngs))])
+    dense = partial(nnx.Linear, kernel_init=LECUN_NORMAL, rngs=rngs)
+    layers = [(Link(f"hidden{i}", ("relu",)), dense(*size)) for i, size in enumerate(sizes, 1)]
+    return Chain([*layers, (Link("head"), dense(hidden[-1], classes))])

@@ -8,13 +8,16 @@ block belong to the block alone.
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.typing import Initializer
 
 from landscape.models.chain import _convolve
 from landscape.models.cut import Cut, Opened
+from landscape.models.initializers import HE_NORMAL, LECUN_NORMAL, identity
 from landscape.models.symmetry import Axis, Group, named_group
 
 
@@ -24,12 +27,16 @@ class Block(nnx.Module):
     The first convolution has the stride. The shortcut is x itself, or a 1×1 convolution and BN where the shape changes.
     """
 
-    def __init__(self, channels: int, inner: int, out: int, stride: int, rngs: nnx.Rngs):
-        self.conv1, self.norm1 = convolution(channels, inner, 3, stride, rngs), normalisation(inner, rngs)
-        self.conv2, self.norm2 = convolution(inner, out, 3, 1, rngs), normalisation(out, rngs)
+    def __init__(
+        self, channels: int, inner: int, out: int, stride: int, rngs: nnx.Rngs, kernel_init: Initializer = HE_NORMAL
+    ):
+        self.conv1 = convolution(channels, inner, 3, stride, rngs, kernel_init)
+        self.norm1 = normalisation(inner, rngs)
+        self.conv2 = convolution(inner, out, 3, 1, rngs, kernel_init)
+        self.norm2 = normalisation(out, rngs)
         self.projects = stride != 1 or channels != out
         if self.projects:
-            self.project = convolution(channels, out, 1, stride, rngs)
+            self.project = convolution(channels, out, 1, stride, rngs, kernel_init)
             self.project_norm = normalisation(out, rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -49,13 +56,15 @@ class Block(nnx.Module):
         return nnx.relu(self.norm2(y) + shortcut)
 
 
-def convolution(channels: int, out: int, size: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
+def convolution(
+    channels: int, out: int, size: int, stride: int, rngs: nnx.Rngs, kernel_init: Initializer = HE_NORMAL
+) -> nnx.Conv:
     """A convolution without bias, since BN follows, padded by size // 2 on every side.
 
     With "SAME", Flax would pad a strided convolution on one side only, which shifts its grid.
     """
-    init = nnx.initializers.he_normal()
-    return nnx.Conv(channels, out, (size, size), stride, padding=size // 2, use_bias=False, kernel_init=init, rngs=rngs)
+    settings: dict[str, Any] = {"padding": size // 2, "use_bias": False, "kernel_init": kernel_init}
+    return nnx.Conv(channels, out, (size, size), stride, rngs=rngs, **settings)
 
 
 def normalisation(channels: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
@@ -93,7 +102,7 @@ class ResNet(nnx.Module):
             setattr(self, first, Block(before, out, out, 1 if i == 0 else 2, rngs))
             setattr(self, second, Block(out, out, out, 1, rngs))
             before = out
-        self.head = nnx.Linear(before, classes, rngs=rngs)
+        self.head = nnx.Linear(before, classes, kernel_init=LECUN_NORMAL, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(b, h, w, channels) -> (b, classes)."""
@@ -253,14 +262,6 @@ def normalised(z: jax.Array, epsilon: float) -> jax.Array:
 
 def identity_block(channels: int, inner: int) -> Block:
     """A block that returns its (non-negative) input: identity convolutions, and a scale of 0 in the last BN."""
-    block = Block(channels, inner, channels, 1, nnx.Rngs(0))  # the draws are overwritten
-    for conv in (block.conv1, block.conv2):
-        conv.kernel[...] = identity_kernel(conv.in_features, conv.out_features)
+    block = Block(channels, inner, channels, 1, nnx.Rngs(0), identity)
     block.norm2.scale = nnx.Param(jnp.zeros(channels))
     return block
-
-
-def identity_kernel(channels: int, out: int) -> jax.Array:
-    """3×3 (3, 3, channels, out): output j is channel j, starting over where there are fewer channels."""
-    centre = jax.nn.one_hot(jnp.arange(out) % channels, channels, axis=0)
-    return jnp.zeros((3, 3, channels, out)).at[1, 1].set(centre)

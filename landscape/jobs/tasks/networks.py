@@ -45,8 +45,13 @@ def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:
 
 @cache
 def abstract_network(member: Member) -> nnx.Module:
-    """The member's network with shapes and dtypes in place of its weights, which are equal for all seeds."""
-    network = split(at_expansion(member, 0, untrained(Member(member.study, 0), 0)))
+    """The member's network with shapes and dtypes in place of its weights, which are equal for all seeds.
+
+    The base is not drawn: zeros take its place.
+    """
+    base = jax.eval_shape(lambda: split(untrained(Member(member.study, 0), 0)))
+    zeros = jax.tree.map(lambda array: np.zeros(array.shape, array.dtype), base)
+    network = split(at_expansion(member, 0, zeros.module()))
     return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
 
 

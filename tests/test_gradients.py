@@ -53,6 +53,17 @@ def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monk
         np.testing.assert_allclose(found[path], gradient[path], rtol=1e-4, atol=1e-5 * scale[path], err_msg=path)
 
 
+@pytest.mark.parametrize("bytes_of_a_slice", [1, 2**30])
+def test_a_batch_with_nothing_to_predict_has_loss_and_gradient_0(bytes_of_a_slice, monkeypatch):
+    monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
+    inputs, targets = batch()
+    network = split(trained("cnn1"))
+    nothing = jax.device_put(Split(inputs, np.full(targets.shape, IGNORED)))
+    value, _, gradients = loss_and_gradients(network, network.weights, nothing)
+    assert float(value) == 0
+    assert not any(array.any() for array in gradients.values())
+
+
 def test_a_network_with_statistics_of_the_batch_is_not_sliced(monkeypatch):
     """They move as its layers, run on the whole batch, move them."""
     monkeypatch.setattr(microbatch, "SLICE_BYTES", 1)

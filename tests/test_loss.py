@@ -10,8 +10,9 @@ from scipy.special import log_softmax
 from landscape.numerics import loss
 from landscape.numerics.loss import (
     IGNORED,
-    accuracy,
+    cross_entropies,
     cross_entropy,
+    hits,
     in_blocks,
     loss_change,
     loss_change_of_features,
@@ -36,21 +37,34 @@ def by_hand(logits: np.ndarray, targets: np.ndarray) -> float:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31))
-def test_cross_entropy_and_accuracy_equal_scipys(seed):
+def test_cross_entropy_and_hits_equal_scipys(seed):
     logits, targets = example(seed)
-    found = [float(measure(jnp.asarray(logits), jnp.asarray(targets))) for measure in (cross_entropy, accuracy)]
-    right = (logits.argmax(-1) == targets)[targets != IGNORED].mean()
-    assert found == pytest.approx([by_hand(logits, targets), right], rel=1e-5)
+    assert float(cross_entropy(jnp.asarray(logits), jnp.asarray(targets))) == pytest.approx(
+        by_hand(logits, targets), 1e-5
+    )
+    right = (logits.argmax(-1) == targets) & (targets != IGNORED)
+    np.testing.assert_array_equal(hits(jnp.asarray(logits), jnp.asarray(targets)), right)
 
 
 def test_ignored_targets_do_not_count():
     logits, targets = (jnp.asarray(each) for each in example(0))
     counted = targets != IGNORED
     scrambled = jnp.where(counted[..., None], logits, 50 * logits[..., ::-1])
-    for measure in (cross_entropy, accuracy):
-        whole = float(measure(logits, targets))
-        assert float(measure(scrambled, targets)) == whole
-        assert float(measure(logits[counted], targets[counted])) == pytest.approx(whole, rel=1e-6)
+    whole = float(cross_entropy(logits, targets))
+    assert float(cross_entropy(scrambled, targets)) == whole
+    assert float(cross_entropy(logits[counted], targets[counted])) == pytest.approx(whole, rel=1e-6)
+    np.testing.assert_array_equal(hits(scrambled, targets), hits(logits, targets))
+
+
+@pytest.mark.parametrize("short", [jnp.bfloat16, jnp.float16])
+def test_losses_of_short_logits_are_in_float32(short):
+    """The logits are rounded already; what is computed from them is not."""
+    logits, targets = example(0)
+    rounded = jnp.asarray(logits).astype(short)
+    losses = cross_entropies(rounded, jnp.asarray(targets))
+    assert losses.dtype == jnp.float32
+    expected = by_hand(np.asarray(rounded.astype(jnp.float32), float), targets)
+    assert float(losses.sum() / (targets != IGNORED).sum()) == pytest.approx(expected, rel=1e-6)
 
 
 def test_large_logits_do_not_overflow():

@@ -10,11 +10,13 @@ from flax import nnx
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.surface import surface_losses
+from landscape.data import Split
 from landscape.models.functional import split
 from landscape.models.symmetry import Axis, Group
 from landscape.numerics import precision
 from landscape.study.kinds import MlpSpec
 from landscape.study.schema import ALPHAS
+from landscape.training.evaluate import evaluate
 
 
 def network_and_batch():
@@ -73,7 +75,7 @@ class Seen(list):
         return self is other
 
 
-@pytest.mark.parametrize("measure", ["barriers", "reference", "curves", "line", "surface"])
+@pytest.mark.parametrize("measure", ["barriers", "reference", "curves", "line", "surface", "evaluation"])
 def test_measurements_ask_for_products_in_full_precision(measure):
     """On accelerators the default would round the factors; what surrounds a measurement keeps its own."""
     model = Recording()
@@ -84,5 +86,6 @@ def test_measurements_ask_for_products_in_full_precision(measure):
         "curves": lambda: permuted_curves(model, steps, ALPHAS, *batch, group="units"),
         "line": lambda: interpolate(model, model, ALPHAS, *batch),
         "surface": lambda: surface_losses([split(model)] * 3, np.full((2, 2, 3), 1 / 3), *batch),
+        "evaluation": lambda: evaluate(split(model), Split(*batch)),
     }[measure]()
     assert set(model.seen) == {"highest"} and jax.config.jax_default_matmul_precision is None

@@ -18,6 +18,8 @@ from landscape.barriers.walk import permute
 from landscape.data import Data, Split
 from landscape.models.functional import split, trainable
 from landscape.models.net2net import widen
+from landscape.models.prng import host_generator
+from landscape.numerics.loss import IGNORED
 from landscape.numerics.memory import tree_bytes
 from landscape.study import Training
 from landscape.training import epoch as steps_module
@@ -217,14 +219,49 @@ def test_a_batch_larger_than_the_data_is_refused():
 
 @pytest.mark.parametrize("batch", [1, 7, 22, 23, 1000])
 def test_evaluation_in_padded_batches_is_the_plain_mean(batch, monkeypatch):
+    """Also where nothing in the last batch is to be predicted."""
     monkeypatch.setattr(evaluation, "EVALUATION_LOGITS", 10 * batch + 9)
-    evaluate.clear_cache()
+    jax.clear_caches()
     network = split(trained("mlp1"))
-    inputs, targets = (each[:23] for each in data().train)
+    inputs, targets = (np.array(each[:23]) for each in data().train)
+    targets[22] = IGNORED
     loss, right = evaluate(network, Split(inputs, targets))
-    outputs = np.asarray(network.logits(inputs), np.float64)
-    assert float(loss) == pytest.approx(-log_softmax(outputs, axis=1)[np.arange(23), targets].mean(), rel=1e-6)
+    outputs, targets = np.asarray(network.logits(inputs), np.float64)[:22], targets[:22]
+    assert float(loss) == pytest.approx(-log_softmax(outputs, axis=1)[np.arange(22), targets].mean(), rel=1e-6)
     assert float(right) == pytest.approx((outputs.argmax(1) == targets).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_batches_with_nothing_to_predict_leave_no_trace_in_the_losses(size):
+    """The mean is over the other batches, and SoTL-E their sum. At rate 0 every batch has the loss of the start."""
+    examples = small()
+    targets = np.where(np.arange(12) < 7, examples.train.targets, IGNORED)
+    train = Split(examples.train.inputs, targets)
+    training = Training(batch_size=size, learning_rate=1e-30, weight_decay=0)
+    _, epoch = alone(Linear(), Data(train, examples.validation, 4), training, 1, KEY)
+    order = _batches(host_generator(KEY, 1), 12, size)
+    w = np.vstack([np.ones((3, 4)), np.zeros((1, 4))])
+    there = [rows[targets[rows] != IGNORED] for rows in order]
+    losses = [mean_loss(w, train.inputs[rows], targets[rows]) for rows in there if len(rows)]
+    assert float(epoch.train_loss) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert float(epoch.sotl_e) == pytest.approx(np.sum(losses), rel=1e-5)
+    assert np.isfinite(epoch.validation_loss)
+
+
+@pytest.mark.parametrize("which", ["train", "validation"])
+def test_data_of_which_no_target_counts_are_refused(which):
+    examples = small()
+    some = getattr(examples, which)
+    nothing = Split(some.inputs, np.full(len(some), IGNORED))
+    with pytest.raises(ValueError, match="has a target that counts: all are -1"):
+        next(alone(Linear(), examples._replace(**{which: nothing}), Training(batch_size=2), 1, KEY))
+
+
+def test_what_is_not_finite_has_no_accuracy():
+    """The largest of logits that are NaN would be the first: class 0."""
+    network = split(trained("mlp1"))
+    diverged = network.replace({path: np.nan * array for path, array in network.weights.items()})
+    assert np.isnan(evaluate(diverged, data().validation)).all()
 
 
 def scores(*networks: list[float]) -> Iterator[list[Epoch]]:

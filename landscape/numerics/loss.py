@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from landscape.data.split import IGNORED
 
@@ -32,9 +32,14 @@ def cross_entropy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Fl
 
 
 def cross_entropies(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, "*b"]:
-    """The cross-entropy of every target, in nats; 0 for those that do not count."""
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(targets, 0))
+    """The cross-entropy of every target, in nats and at least float32; 0 for those that do not count."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(at_least_float32(logits), jnp.maximum(targets, 0))
     return jnp.where(targets != IGNORED, losses, 0)
+
+
+def at_least_float32(array: Float[Array, ...]) -> Float[Array, ...]:
+    """The same numbers in float32, or in float64 if they are: a loss has more digits than short types hold."""
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
 def scaled_softmax(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
@@ -70,10 +75,9 @@ def loss_change(
     return jnp.where(counted, logs, 0)
 
 
-def accuracy(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Float[Array, ""]:
-    """The fraction of the targets that count whose class has the largest logit."""
-    counted = targets != IGNORED
-    return jnp.sum(jnp.argmax(logits, axis=-1) == targets, where=counted) / jnp.sum(counted)
+def hits(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Bool[Array, "*b"]:
+    """Whether the class of each target has the largest logit; False for targets that do not count."""
+    return jnp.argmax(logits, axis=-1) == targets
 
 
 def in_blocks(array: Float[Array, "*b k"]) -> Float[Array, "blocks *b block"]:

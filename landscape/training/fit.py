@@ -11,9 +11,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from landscape.data import Data
+from landscape.data import Data, Split
 from landscape.models.functional import Weights, split, trainable
 from landscape.models.prng import host_generator
+from landscape.numerics.loss import IGNORED
 from landscape.numerics.precision import check_sums
 from landscape.numerics.progress import OnProgress, ignore_progress
 from landscape.study import Training
@@ -24,7 +25,8 @@ from landscape.training.evaluate import evaluate
 class Epoch(NamedTuple):
     """A network after `epoch` epochs of training.
 
-    train_loss: mean over the epoch's batches, in nats; sotl_e: their sum (SoTL-E, A.2.3); both NaN at epoch 0.
+    train_loss: mean over the epoch's batches with a target that counts, in nats; sotl_e: the sum over them (SoTL-E,
+    A.2.3); both NaN at epoch 0.
     validation_loss: nats; validation_accuracy: between 0 and 1.
     """
 
@@ -48,10 +50,13 @@ def fit(
 
     Each network is trained by its own key, as if it were alone. Batches are drawn without replacement, and the examples
     that do not fill the last batch of an epoch are left out of it. Text is masked anew every epoch.
-    Raises ValueError for a batch larger than the training data.
+    Raises ValueError for a batch larger than the training data, and for data of which no target counts.
     """
     check_sums()
     examples = len(data.train)
+    for name, targets in (("training", data.train.targets), ("validation", data.validation.targets)):
+        if not np.any(np.asarray(targets) != IGNORED):
+            raise ValueError(f"none of the {len(targets)} {name} examples has a target that counts: all are {IGNORED}")
     if training.batch_size > examples:
         raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")
     plan = Plan(training, epochs * (examples // training.batch_size), trainable(models[0]))
@@ -59,19 +64,19 @@ def fit(
     states = [plan.begin(network) for network in (first, *(first.replace(other.weights) for other in others))]
     train, validation = jax.device_put((data.train, data.validation))
 
-    def reached(epoch: int, losses: Sequence[Array]) -> list[Epoch]:
+    def reached(epoch: int, losses: Sequence[Array], counts: Sequence[int | Array]) -> list[Epoch]:
         return [
-            Epoch(epoch, network.weights, loss.mean(), loss.sum(), *evaluate(network, validation))
-            for (network, _), loss in zip(states, losses, strict=True)
+            Epoch(epoch, network.weights, loss.sum() / count, loss.sum(), *evaluate(network, validation))
+            for (network, _), loss, count in zip(states, losses, counts, strict=True)
         ]
 
-    yield reached(0, [jnp.array(jnp.nan)] * len(states))
+    yield reached(0, [jnp.array(jnp.nan)] * len(states), [1] * len(states))
     for epoch in range(1, epochs + 1):
         generators = [host_generator(key, epoch) for key in keys]
         orders = [_batches(generator, examples, training.batch_size) for generator in generators]
         trains = [train if data.remask is None else jax.device_put(data.remask(each)) for each in generators]
         states, losses = run_epoch(plan, states, trains, orders)
-        yield reached(epoch, losses)
+        yield reached(epoch, losses, [_that_count(*each) for each in zip(trains, orders, strict=True)])
         on_progress(epoch, epochs)
 
 
@@ -79,6 +84,11 @@ def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np
     """The examples in each batch of one epoch, by index."""
     count = examples // size
     return generator.permutation(examples)[: count * size].reshape(count, size).astype(np.int32)
+
+
+def _that_count(train: Split, order: Int[np.ndarray, "batches size"]) -> Int[Array, ""]:
+    """How many of the batches have a target that counts."""
+    return jnp.any(train.targets[order].reshape(len(order), -1) != IGNORED, axis=1).sum()
 
 
 class Stopped(NamedTuple):

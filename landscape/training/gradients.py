@@ -26,9 +26,10 @@ def loss_and_gradients(
 ) -> tuple[Float[Array, ""], Weights, Weights]:
     """Mean cross-entropy in training mode, the arrays after it, and the gradient with respect to the parameters.
 
-    Training mode moves the running statistics among the arrays.
+    Training mode moves the running statistics among the arrays. A batch of which no target counts has loss and gradient
+    0.
     """
-    size, counted = _examples_at_once(network, parameters, batch), jnp.sum(batch.targets != IGNORED)
+    size, counted = _examples_at_once(network, parameters, batch), jnp.sum(batch.targets != IGNORED).clip(min=1)
     differentiate = jax.value_and_grad(partial(_loss, network, counted), has_aux=True)
     if size == len(batch):
         (value, moved), gradients = differentiate(parameters, batch)

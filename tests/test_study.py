@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -43,10 +44,12 @@ EDITS = {  # another valid value for every field that affects numbers
     "training.base_epochs": 7,
     "training.patience": 7,
     "training.epochs": 7,
+    "training.initialisation": "pytorch",
     "walk.group": "hidden2",
     "walk.permutations": 7,
     "walk.batch_size": 7,
     "walk.distinct": True,
+    "walk.start": "first",
     "walk.checkpoints": 7,
     "walk.nodes": 7,
     "walk.surface": 9,
@@ -80,6 +83,13 @@ def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
     wider = {"candidates": [[{"widen": "hidden1", "size": 8}]]}  # an inserted layer cannot be drawn anew
     first, second = (edited(wider | {path: EDITS[path] for path in paths}) for paths in (some, others))
     assert (first.key == second.key) == (some == others)
+
+
+def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
+    later = {"training": {"initialisation"}, "walk": {"start"}}
+    content = edited({}).model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
+    canonical = json.dumps({"schema": specification.SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
+    assert edited({}).key == hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 @given(st.text(), st.text(), st.text(), st.text())

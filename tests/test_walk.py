@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations, permutations, product
+from inspect import unwrap
+from itertools import combinations, pairwise, permutations, product
 from math import ceil, log2
 
 import jax
@@ -9,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import outputs, trained
+from networks import batch, outputs, trained
 from scipy.stats import chisquare
 
-from landscape.barriers.midpoint import distinct_midpoints
+from landscape.barriers.midpoint import distinct_midpoints, midpoint_barriers, network_loss
 from landscape.barriers.walk import compose, draw_swaps, nodes, permute, seen_from_start, swaps_per_step
-from landscape.models.functional import split
+from landscape.models.functional import mixed, split
 from landscape.models.symmetry import take
 
 KEY = jax.random.key(11)
@@ -163,6 +164,37 @@ def test_the_nodes_parameters_are_those_of_walking():
             np.testing.assert_array_equal(standing[path], take(weights, table, place)[path])
             np.testing.assert_array_equal(following[path], same_step[path])
         standing = following
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_steps_from_the_first_node_lead_to_one_draw_of_swaps_each(distinct):
+    """Algorithm 1 read literally: θ_{i+1} = P(θ, π_i), where π_i is never the identity nor π_{i−1}."""
+    how = {"distinct": distinct, "start": "first"}
+    swaps = draw_swaps(KEY, 300 if not distinct else 11, 4, **how)
+    drawn = [list(range(4)), *compose(swaps, 4).tolist()]
+    assert nodes(compose(swaps, 4, start="first")).tolist() == drawn
+    assert all(a != b for a, b in pairwise(drawn))
+    assert list(range(4)) not in drawn[1:]
+    assert len(set(map(tuple, drawn[1:]))) == 11
+    np.testing.assert_array_equal(draw_swaps(KEY, 7, 4, **how), swaps[:7])
+
+
+def test_barriers_from_the_first_node_are_those_between_the_permuted_networks():
+    model, (inputs, targets) = trained("mlp1"), batch()
+    swaps = draw_swaps(KEY, 4, 6, start="first")
+    network, table = split(model), model.groups()["hidden1"]
+    places = [network.replace(take(network.weights, table, each)) for each in (np.arange(6), *compose(swaps, 6))]
+    expected = []
+    for a, b in pairwise(places):
+        ends, middle = (network_loss(each, inputs, targets) for each in (a, b)), mixed((a, b), (0.5, 0.5))
+        expected.append(abs(float(network_loss(middle, inputs, targets)) - float(sum(ends)) / 2))
+    found = midpoint_barriers(model, compose(swaps, 6, start="first"), inputs, targets, group="hidden1")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_an_unknown_start_is_named():
+    with pytest.raises(ValueError, match="start must be 'current' or 'first'; got 'node'"):
+        unwrap(compose)(np.array([[[0, 1]]]), 6, start="node")
 
 
 def test_permuting_refuses_what_is_not_a_permutation():

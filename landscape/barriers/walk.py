@@ -7,6 +7,7 @@ Manifold" (2024), arXiv 2405.15895.
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import numpy as np
 from flax import nnx
@@ -18,6 +19,7 @@ from landscape.models.prng import host_generator
 from landscape.models.symmetry import named_group, take
 from landscape.study import MINIMUM_WIDTH
 
+Start = Literal["current", "first"]  # node that a step permutes; see `landscape.study.Walk`
 ROUNDS = 1000  # of redrawing steps before a walk without replacement counts as exhausted
 
 
@@ -28,7 +30,9 @@ def swaps_per_step(units: int) -> int:
     return math.ceil(math.log2(units))
 
 
-def draw_swaps(key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False) -> Int[np.ndarray, "n swaps 2"]:
+def draw_swaps(
+    key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False, start: Start = "current"
+) -> Int[np.ndarray, "n swaps 2"]:
     """The swaps of a walk of n steps: in each step ⌈log₂ l⌉ pairs of different units, drawn with replacement.
 
     A step whose swaps undo each other is drawn again, since the paper asks for a *new* permutation. The first m steps
@@ -39,6 +43,8 @@ def draw_swaps(key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False)
       n: number of steps, at least 1.
       units: number l of units in the group, at least 4.
       distinct: whether no permutation may come twice (Algorithm 1's "without replacement").
+      start: the node that each step permutes, as for `compose`. A step from the "first" node is drawn again as well
+        where it leads to the node that the walk is at.
 
     Returns:
       Units to be swapped, in order, as integers of shape (n, ⌈log₂ l⌉, 2).
@@ -63,7 +69,7 @@ def draw_swaps(key: PRNGKeyArray, n: int, units: int, *, distinct: bool = False)
     shape = (n, swaps_per_step(units))
     steps = _draw(host_generator(key), shape, units)
     for attempt in range(1, ROUNDS + 1):
-        stale = _stale(compose(steps, units), distinct)
+        stale = _stale(compose(steps, units), distinct) | _stale(compose(steps, units, start=start), distinct=False)
         if not stale.any():
             return steps
         steps = np.where(stale[:, None, None], _draw(host_generator(key, attempt), shape, units), steps)
@@ -86,30 +92,57 @@ def _stale(permutations: np.ndarray, distinct: bool) -> np.ndarray:
     return stale
 
 
-def compose(swaps: Int[np.ndarray, "n swaps 2"], units: int) -> Int[np.ndarray, "n units"]:
-    """The permutation that the swaps of each step make, applied in order.
+def compose(swaps: Int[np.ndarray, "n swaps 2"], units: int, *, start: Start = "current") -> Int[np.ndarray, "n units"]:
+    """The steps of a walk, from node to node, that these swaps make.
+
+    With π_i the permutation that the swaps of step i make, applied in order, a step leads from θ_i
+
+        to θ_{i+1} = P(θ_i, π_i) where steps start at the "current" node, and
+        to θ_{i+1} = P(θ, π_i) where they start at the "first" one, which is Algorithm 1 read literally.
+
+    The default keeps neighbours one draw of swaps apart, as A.2.1 describes them ("iteratively generated minima do not
+    lie too far from one another"). From the first node they are two draws apart, so barriers are higher; a study of the
+    digits with either reading ranks its candidates alike.
 
     Args:
-      swaps: pairs of units of shape (n, k, 2), as `draw_swaps` returns them.
+      swaps: pairs of units of shape (n, k, 2), as `draw_swaps` returns them for the same `start`.
       units: number l of units.
+      start: the node that each step permutes, "current" or "first".
 
     Returns:
-      One permutation π per step, of shape (n, l): unit π[j] moves to place j.
+      One permutation per step, of shape (n, l), which takes node i to node i + 1: the unit in place π[j] moves to
+      place j. `midpoint_barriers` walks them.
+
+    Raises:
+      ValueError: if `start` is neither.
 
     Example:
       >>> import numpy as np
       >>> import landscape
-      >>> landscape.compose(np.array([[[0, 1], [1, 2]]]), units=4)
-      array([[1, 2, 0, 3]])
+      >>> swaps = np.array([[[0, 1], [1, 2]], [[2, 3], [0, 1]]])
+      >>> landscape.compose(swaps, units=4)
+      array([[1, 2, 0, 3],
+             [1, 0, 3, 2]])
+      >>> landscape.compose(swaps, units=4, start="first")  # from [1, 2, 0, 3] to [1, 0, 3, 2]
+      array([[1, 2, 0, 3],
+             [0, 2, 3, 1]])
 
     References:
-      Malviya et al. (2024), A.2.1.
+      Malviya et al. (2024), A.2.1 and Algorithm 1.
     """
+    if start not in get_args(Start):
+        raise ValueError(f"start must be 'current' or 'first'; got {start!r}")
     permutations = np.tile(np.arange(units), (len(swaps), 1))
     steps = np.arange(len(swaps))
     for a, b in np.moveaxis(swaps, 0, -1):
         permutations[steps, a], permutations[steps, b] = permutations[steps, b], permutations[steps, a]
-    return permutations
+    return permutations if start == "current" else _between(permutations)
+
+
+def _between(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, "n units"]:
+    """The steps of a walk through P(θ, π_1), P(θ, π_2), … from θ: each undoes the permutation before."""
+    before = np.concatenate([np.arange(permutations.shape[1])[None], permutations[:-1]])
+    return np.take_along_axis(np.argsort(before, 1), permutations, 1)
 
 
 def nodes(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, "n+1 units"]:

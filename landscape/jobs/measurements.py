@@ -56,8 +56,9 @@ class MeasuredWalk:
         self.group = study.walk.group
         self._evaluated = partial(evaluated, study)
         self.width = named_group(model, self.group).size(split(model).weights)
-        self.swaps = draw_swaps(key, study.walk.permutations, self.width, distinct=study.walk.distinct)
-        self.permutations = compose(self.swaps, self.width)
+        walk = study.walk
+        self.swaps = draw_swaps(key, walk.permutations, self.width, distinct=walk.distinct, start=walk.start)
+        self.permutations = compose(self.swaps, self.width, start=walk.start)
         self.train, self.validation = train, validation
         self._nodes = nodes(self.permutations)[: study.walk.nodes]
         self._pairs = np.triu_indices(len(self._nodes), 1)

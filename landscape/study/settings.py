@@ -24,6 +24,9 @@ class Training(Frozen):
       base_epochs: for how many epochs the base trains at most.
       patience: after how many epochs without a better validation performance its training stops.
       epochs: T, for how many epochs each candidate trains after its expansion.
+      initialisation: how weights are drawn before training. "flax" is the layers' own way: normal kernels of variance
+        1/fan_in, and biases of 0. "pytorch" draws kernels and biases of dense and convolution layers uniformly from
+        ±1/√fan_in, as PyTorch does by default.
 
     Example:
       >>> from landscape.study import Training
@@ -42,6 +45,7 @@ class Training(Frozen):
     base_epochs: Annotated[int, Field(ge=1)] = 500
     patience: Annotated[int, Field(ge=1)] = 20
     epochs: Annotated[int, Field(ge=0)] = 500
+    initialisation: Literal["flax", "pytorch"] = "flax"
 
 
 class Expansion(Frozen):
@@ -77,6 +81,10 @@ class Walk(Frozen):
       statistics: those of BatchNorm between two networks are interpolated like all other weights, or re-estimated on
         the batch, which is then done for the two networks as well.
       distinct: whether no permutation comes twice, which is Algorithm 1's "without replacement".
+      start: which node a step permutes. "current" is the one that the step before has reached, so that steps chain;
+        "first" is θ itself at every step, which is Algorithm 1 read literally: θ_{i+1} = P(θ, π_i). The default follows
+        the text (A.2.1), whose minima are generated iteratively so that neighbours "do not lie too far from one
+        another": neighbours are one draw of swaps apart, where those of the other reading are two.
       checkpoints: at how many epochs after the expansion a candidate is walked at most.
       nodes: among how many of the first nodes all pairs get an interpolation curve.
       surface: the number of points on each side of the grid on the plane through three nodes; 0 means no plane.
@@ -92,6 +100,7 @@ class Walk(Frozen):
     batch_size: Annotated[int, Field(ge=1)] = 512
     statistics: Literal["interpolated", "re-estimated"] = "interpolated"
     distinct: bool = False
+    start: Literal["current", "first"] = "current"
     checkpoints: Annotated[int, Field(ge=1)] = 12
     nodes: Annotated[int, Field(ge=2, le=64)] = 12
     surface: Annotated[int, Field(ge=0, le=101)] = 25

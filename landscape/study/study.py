@@ -10,6 +10,8 @@ import hashlib
 import json
 import math
 import tomllib
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -24,7 +26,8 @@ from landscape.study.steps import Candidate, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
 
-TEXTS_OF_STUDY = {"name", "title", "description", "reproduces"}  # no number depends on them
+TEXTS_OF_STUDY = ("name", "title", "description", "reproduces")  # no number depends on them
+ADDED_LATER = (("walk", "start"), ("training", "initialisation"))  # at their defaults these are not in a key
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
 
@@ -133,9 +136,14 @@ class Study(Frozen):
         """The name of the result in the store: 16 hexadecimal digits of a hash of everything that affects numbers.
 
         They begin the SHA-256 of the canonical JSON form, without name, title, description and `reproduces`, and of the
-        version of the schema.
+        version of the schema. A setting that was added after results were published counts where it is not at its
+        default only, so that their keys stay.
         """
-        content = self.model_dump(mode="json", exclude=TEXTS_OF_STUDY)
+        content = self.model_dump(mode="json", exclude=set(TEXTS_OF_STUDY))
+        for *sections, name in ADDED_LATER:
+            owner, dumped = reduce(getattr, sections, self), reduce(getitem, sections, content)
+            if getattr(owner, name) == type(owner).model_fields[name].default:
+                del dumped[name]
         canonical = json.dumps({"schema": SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -20,6 +20,15 @@ from pages.shared import library, show
 from pages.shared.controls import chosen, moment_of, node_pairs
 
 TRAIN = ("train",)  # where the barrier of an edge is measured
+FROM_CURRENT = (
+    "Steps chain: each permutes the node before, so that neighbours are one draw of swaps apart, as in A.2.1. Read "
+    "literally, Algorithm 1 permutes θ itself at every step, and neighbours are two draws apart; a study with "
+    '`walk.start = "first"` does that.'
+)
+FROM_FIRST = (
+    "Every step permutes θ itself, which is Algorithm 1 read literally, so neighbours are two draws of swaps apart. By "
+    'default (`walk.start = "current"`) each step permutes the node before, and neighbours are one draw apart.'
+)
 
 dataset = library.dataset()
 q, n, model, seed, words = chosen("q", "n", "model", "seed", "moment")
@@ -77,10 +86,13 @@ show.chart(
     "Loss along the chosen edge",
     lambda: edge_curve_data(*view, pair, TRAIN),
 )
+from_first = library.chosen().study.walk.start == "first"
 show.definition(
-    r"\theta_{i+1} = P(\theta_i, \pi_i), \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
+    (r"\theta_{i+1} = P(\theta, \pi_i)" if from_first else r"\theta_{i+1} = P(\theta_i, \pi_i)")
+    + r", \qquad i \text{ and } i + 1 \text{ connected} \iff \hat b_i \le \lambda,"
     r" \qquad e_\text{upper} = n \text{ instead of } \binom{n + 1}{2}",
     "section 3.2, Algorithm 1, A.2.1",
-    "Each step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. The layout preserves distances in "
-    "parameter space as well as a plane can (classical multidimensional scaling).",
+    "Each step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. "
+    + (FROM_FIRST if from_first else FROM_CURRENT)
+    + " The layout preserves distances in parameter space as well as a plane can (classical multidimensional scaling).",
 )

@@ -12,6 +12,7 @@ from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
 from landscape.models.functional import Weights, split
+from landscape.models.initialisation import drawn_as_pytorch
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
 from landscape.numerics.memory import tree_bytes
@@ -26,7 +27,10 @@ def untrained(member: Member, seed: int) -> nnx.Module:
     inputs = data.train.inputs
     shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
     key = stream_key(seed, Stream.INIT, member.index)
-    return study.model.resized(member.sizes).build(shape, data.classes, nnx.Rngs(key))
+    model = study.model.resized(member.sizes).build(shape, data.classes, nnx.Rngs(key))
+    if study.training.initialisation == "pytorch":
+        return drawn_as_pytorch(model, jax.random.fold_in(key, 1))
+    return model
 
 
 def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:

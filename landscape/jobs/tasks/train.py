@@ -78,7 +78,7 @@ def check_walks(study: Study, seeds: range) -> None:
     for member in members(study) if study.walk.distinct else ():
         for seed in seeds:
             key, units = stream_key(seed, Stream.WALK, member.index), member.sizes[study.walk.group]
-            draw_swaps(key, study.walk.permutations, units, distinct=True)
+            draw_swaps(key, study.walk.permutations, units, distinct=True, start=study.walk.start)
 
 
 def training_part(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 
@@ -30,6 +32,14 @@ with warnings.catch_warnings():
 from landscape.data.registry import IMAGE_SETS  # noqa: E402
 from landscape.study.kinds import KINDS  # noqa: E402
 from landscape.study.predictors import PREDICTORS  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives this run, with all of its workers, an empty folder for what `trained` keeps."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="landscape-tests-")
+        os.environ["LANDSCAPE_TESTS"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,6 +32,15 @@ def example(seed: int, shape: tuple[int, ...] = (7, 5), classes: int = 4):
     targets[rng.random(shape) < 0.3] = IGNORED
     targets.flat[0] = 1
     return logits, targets
+
+
+change_of_loss = jax.jit(loss_change)
+
+
+@cache
+def change_of_features(block: int) -> Callable[..., Any]:
+    """`loss_change_of_features` as a program, which reads the size of a block when it is traced."""
+    return jax.jit(lambda *arguments: loss_change_of_features(*arguments))
 
 
 def by_hand(logits: np.ndarray, targets: np.ndarray) -> float:
@@ -83,7 +97,7 @@ def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
     logits, targets = example(seed)
     logits = np.float32(confidence * logits)
     change = np.float32(scale * np.random.default_rng(seed + 1).normal(size=(2, *logits.shape)))
-    found = loss_change(*(jnp.asarray(each) for each in (logits, scaled_softmax(jnp.asarray(logits)), change, targets)))
+    found = change_of_loss(logits, scaled_softmax(jnp.asarray(logits)), change, targets)
     before, after = (log_softmax(each.astype(float), axis=-1) for each in (logits, logits.astype(float) + change))
     chosen = np.broadcast_to(np.maximum(targets, 0), change.shape[:-1])[..., None]
     expected = np.where(targets == IGNORED, 0, np.take_along_axis(before - after, chosen, -1)[..., 0])
@@ -108,7 +122,7 @@ def test_changes_of_features_are_those_of_the_logits_they_make(block, confidence
     head, change = np.float32(rng.normal(size=(5, 7))), np.float32(scale * rng.normal(size=(3, *targets.shape, 5)))
     blocks = in_blocks(scaled_softmax(jnp.asarray(logits)))
     assert blocks.shape == (-(-7 // min(block, 7)), *targets.shape, min(block, 7))
-    found = loss_change_of_features(*(jnp.asarray(each) for each in (head, logits, blocks, change, targets)))
+    found = change_of_features(block)(head, logits, blocks, change, targets)
     wide = logits.astype(float)
     before, after = (log_softmax(each, axis=-1) for each in (wide, wide + change.astype(float) @ head))
     chosen = np.broadcast_to(np.maximum(targets, 0), change.shape[:-1])[..., None]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
+import os
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from filelock import FileLock
 from flax import nnx
 
 from landscape.data import Data
 from landscape.data import load as load_data
 from landscape.data.masking import mask
-from landscape.models.functional import Network, split
+from landscape.models.functional import Network, Weights, split
 from landscape.study import Training
 from landscape.study.examples import DataSpec
 from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
@@ -30,11 +34,12 @@ SPECS: dict[str, ModelSpec] = {
 
 
 class Trained(NamedTuple):
-    """A network in evaluation mode and a batch of what it was trained on."""
+    """A network in evaluation mode, a batch of what it was trained on, and its weights before."""
 
     model: nnx.Module
     inputs: Any
     targets: np.ndarray
+    start: Weights
 
     def outputs(self, model: nnx.Module | None = None) -> np.ndarray:
         """Logits on the batch: of the network itself, or of another one."""
@@ -46,17 +51,38 @@ forward = jax.jit(Network.logits)  # one program, where a network run operation 
 
 @cache
 def trained(name: str) -> Trained:
-    """The network of `SPECS` after some epochs of `fit`, in which its loss has fallen."""
-    spec = SPECS[name]
-    data = text() if isinstance(spec, BertSpec) else images()
-    shape = (LENGTH,) if isinstance(spec, BertSpec) else data.train.inputs.shape[1:]
-    model = spec.build(shape, data.classes, nnx.Rngs(0))
-    training = Training(learning_rate=1e-2, batch_size=16)
-    _, (first,), *_, (last,) = fit([model], data, training, 10, [jax.random.key(3)])
-    assert last.train_loss < 0.95 * first.train_loss
-    model = split(model).replace(last.weights).module()
+    """The network of `SPECS` after some epochs of `fit`, in which its loss has fallen.
+
+    The first process of a test run that asks for it trains it, and the others read it from the run's folder.
+    """
+    network = split(nnx.eval_shape(partial(build, name)))
+    file = Path(os.environ["LANDSCAPE_TESTS"]) / f"{name}.npz"
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            np.savez(file, **{f"{when} {path}": array for when, weights in fitted(name) for path, array in weights})
+    kept = np.load(file)
+    start, end = ({path: jnp.asarray(kept[f"{when} {path}"]) for path in network.weights} for when in ("start", "end"))
+    model = network.replace(end).module()
     model.eval()
-    return Trained(model, *jax.tree.map(lambda array: array[:8], data.train))
+    return Trained(model, *jax.tree.map(lambda array: array[:8], data(name).train), start)
+
+
+def fitted(name: str) -> list[tuple[str, Any]]:
+    """The weights of the network at the start and at the end of its training."""
+    training = Training(learning_rate=1e-2, batch_size=16)
+    (start,), (first,), *_, (last,) = fit([build(name)], data(name), training, 10, [jax.random.key(3)])
+    assert last.train_loss < 0.95 * first.train_loss
+    return [("start", start.weights.items()), ("end", last.weights.items())]
+
+
+def build(name: str) -> nnx.Module:
+    inputs = data(name).train.inputs
+    shape = (LENGTH,) if isinstance(inputs, dict) else inputs.shape[1:]
+    return SPECS[name].build(shape, data(name).classes, nnx.Rngs(0))
+
+
+def data(name: str) -> Data:
+    return text() if isinstance(SPECS[name], BertSpec) else images()
 
 
 @cache

@@ -58,7 +58,7 @@ STUDY = validated(
         "seeds": 2,
     }
 )
-BASE, *CANDIDATES = members(STUDY)
+BASE, *CANDIDATES, _ = members(STUDY)
 PARTS = ("kernel", "bias")
 PROGRAM = """
 import json, sys
@@ -106,7 +106,7 @@ def test_every_walk_is_short_before_any_is_long():
     assert [segments(STUDY.scaled(permutations=n)) for n in (1, 50, 51)] == [[1], [50], [50, 51]]
     reached = [int(name[-1]) for name in planned if "walk" in name]
     assert reached == sorted(reached)
-    assert len(reached) == 5 * 3 * STUDY.seeds
+    assert len(reached) == 5 * 4 * STUDY.seeds
     trained = [i for i, name in enumerate(planned) if re.fullmatch(r"\w+-seed\d+", name)]
     assert max(trained) < planned.index("base-seed0-walk1")
 
@@ -136,7 +136,9 @@ def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, tmp
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
     planned = plan_study(STUDY.scaled(seeds=seeds))
-    assert len(planned) == 3 * seeds * (2 + len(segments(STUDY))) + (3 if seeds > 1 else 0)
+    trained_and_walked = 4 * seeds * (1 + len(segments(STUDY)))
+    looked_at, seeds_compared = 3 * seeds, 3 if seeds > 1 else 0
+    assert len(planned) == trained_and_walked + looked_at + seeds_compared
     names = list(planned)
     for i, (name, task) in enumerate(planned.items()):
         assert set(task.needs) <= set(names[:i]), name
@@ -172,8 +174,10 @@ def test_a_complete_result_lacks_only_what_is_not_defined(dataset):
         if name == "swaps" or "base_epoch" in values.dims:  # narrower models swap fewer; early stopping
             continue
         expected = xr.ones_like(values, bool)
-        if name in ("train_loss", "sotl_e"):
+        if name.removeprefix("control_") in ("train_loss", "sotl_e"):
             expected.loc[{"epoch": 0}] = False
+        if name == "control_seconds":  # it is trained and walked, and not looked at
+            expected.loc[{"phase": ["curves", "proxies"]}] = False
         if name == "proxy":  # an example whose Jacobian is constant, as where all units are dead, has no correlation
             expected.loc[{"predictor": "jacov"}] = present(values).sel(predictor="jacov")
         if "moment" in values.dims:
@@ -206,7 +210,7 @@ def test_proxies_are_those_of_the_expanded_network(outcomes, dataset):
 
 def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base():
     content = STUDY.model_dump(mode="json") | {"candidates": [[{"widen": "hidden1", "size": 7}]]}
-    member, candidate = members(validated(content | {"expansion": {"start": "random"}}))
+    member, candidate, _ = members(validated(content | {"expansion": {"start": "random"}}))
     expanded = []
     for fill in (1.0, 2.0):
         base = untrained(member, 0)
@@ -225,6 +229,43 @@ def test_expansion_starts_at_the_performance_of_the_base(dataset):
         chosen = dataset[f"base_{measure}"].sel(base_epoch=dataset["base_stop"])
         start = dataset[measure].sel(epoch=0)
         np.testing.assert_allclose(start, chosen.broadcast_like(start).transpose(*start.dims), rtol=1e-5)
+
+
+def test_the_control_is_a_candidate_whose_expansion_changes_nothing(outcomes, dataset):
+    """It starts as φ*, moves by the rule of the candidates, and its walk begins as the base's."""
+    trained = [outcomes[f"control-seed{seed}"].weights for seed in range(2)]
+    for seed, weights in enumerate(trained):
+        chosen = outcomes[f"base-seed{seed}"].weights[network_name(seed, 0)]
+        assert all(np.array_equal(weights[network_name(seed, 0)][path], chosen[path]) for path in chosen)
+        assert not np.array_equal(weights[network_name(seed, 3)]["head.kernel"], chosen["head.kernel"])
+    np.testing.assert_array_equal(dataset["control_barrier"].sel(checkpoint=0), dataset["base_barrier"])
+    for measure in ("validation_loss", "validation_accuracy"):
+        start = dataset[f"control_{measure}"].sel(epoch=0)
+        np.testing.assert_array_equal(start, dataset[f"base_{measure}"].sel(base_epoch=dataset["base_stop"]))
+    batches = len(examples(STUDY.data).train) // STUDY.training.batch_size
+    np.testing.assert_allclose(dataset["control_sotl_e"], batches * dataset["control_train_loss"], rtol=1e-6)
+
+
+def test_a_control_that_does_not_move_stays_the_base():
+    """At a learning rate of nearly 0, no epoch and no checkpoint differs from the start."""
+    content = STUDY.model_dump(mode="json")
+    still = validated(content | {"seeds": 1, "training": content["training"] | {"learning_rate": 1e-30}})
+    *_, control = members(still)
+    trained = candidate_task(control, range(1), base_task(still, range(1)))
+    accuracy = trained.part["control_validation_accuracy"]
+    np.testing.assert_array_equal(accuracy, accuracy.sel(epoch=0).broadcast_like(accuracy))
+    barriers = walk_task(control, 0, 0, trained).part["control_barrier"]
+    np.testing.assert_array_equal(barriers - barriers.sel(checkpoint=0), xr.zeros_like(barriers))
+
+
+def test_a_control_changes_no_other_number(dataset, tmp_path):
+    """Its random numbers are its own, so that a study without it is the same in all else."""
+    alone = computed(Attempt(STUDY.model_copy(update={"control": False}), Store(tmp_path)))
+    for name in set(VARIABLES) - set(TIMES):
+        if name.startswith("control_"):
+            assert alone[name].isnull().all()
+        else:
+            np.testing.assert_array_equal(alone[name], dataset[name], err_msg=name)
 
 
 def test_the_base_stops_at_its_best_epoch(dataset):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.study import Study, from_toml, validated
+from landscape.study import Study, from_toml, recorded, validated
 from landscape.study import study as specification
 from landscape.study.presets import preset, presets
 
@@ -54,6 +54,7 @@ EDITS = {  # another valid value for every field that affects numbers
     "walk.nodes": 7,
     "walk.surface": 9,
     "seeds": 7,
+    "control": False,
 }
 
 
@@ -86,16 +87,24 @@ def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
 
 
 def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
-    later = {"training": {"initialisation"}, "walk": {"start"}}
-    content = edited({}).model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
+    later = {"training": {"initialisation"}, "walk": {"start"}, "control": True}
+    before = edited({"control": False})
+    content = before.model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
     canonical = json.dumps({"schema": specification.SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
-    assert edited({}).key == hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    assert before.key == hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 @given(st.text(), st.text(), st.text(), st.text())
 def test_the_key_ignores_what_a_study_is_called(name, title, description, reproduces):
     renamed = edited({"name": name, "title": title, "description": description, "reproduces": reproduces})
     assert renamed.key == edited({}).key
+
+
+def test_new_studies_have_a_control_and_results_of_before_are_of_studies_without_one():
+    content = {name: value for name, value in edited({}).model_dump(mode="json").items() if name != "control"}
+    assert validated(content) == edited({}) == recorded(edited({}).model_dump(mode="json"))
+    assert recorded(content) == edited({"control": False})
+    assert edited({}).key != edited({"control": False}).key
 
 
 def test_the_key_ignores_the_order_and_the_form_of_what_is_written():

@@ -170,7 +170,10 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     References:
       Malviya et al. (2024), Algorithm 1 and section A.2.
     """
-    forward, networks, batch = multiply_adds(study), members(study), study.walk.batch_size
+    networks, batch = members(study), study.walk.batch_size
+    forward, midpoint = (
+        [costs[each.index] for each in networks] for costs in (multiply_adds(study), midpoint_multiply_adds(study))
+    )
     epochs = [
         study.training.base_epochs if base_epochs is None else base_epochs,
         *(each.epochs for each in networks[1:]),
@@ -178,11 +181,12 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
     train = study.seeds * epoch * _total(forward, epochs)
     walks = [len(each.checkpoints) for each in networks]
-    barriers = study.seeds * study.walk.permutations * batch * _total(midpoint_multiply_adds(study), walks)
+    barriers = study.seeds * study.walk.permutations * batch * _total(midpoint, walks)
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
     moments = _total(forward, [len(each.moments) for each in networks])
     curves = batch * moments * (study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2)
-    scores = study.seeds * PROXY_PASSES * len(proxies()) * batch * sum(forward[1:])
+    scored = _total(forward, [each.is_candidate for each in networks])
+    scores = study.seeds * PROXY_PASSES * len(proxies()) * batch * scored
     return Work(*map(float, (train, barriers, curves, scores)))
 
 
@@ -217,7 +221,8 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
       Malviya et al. (2024), Table 4, compare times too.
     """
     known = study_of(reference)
-    spent = reference["seconds"].sum(("seed", "model"), skipna=False).sel(phase=list(PHASES[:-1])).values
+    by_phase = reference["seconds"].sum(("seed", "model"), skipna=False) + reference["control_seconds"].sum("seed")
+    spent = by_phase.sel(phase=list(PHASES[:-1])).values
     scored = np.nansum(reference["proxy_seconds"].values) * 2
     compiled = np.nansum(reference["proxy_compile_seconds"].values)
     spent = np.array([*spent, scored])

@@ -11,7 +11,7 @@ from typing import Any
 
 from landscape.store import places
 from landscape.store.results import Entry, Store
-from landscape.study import Study, validated
+from landscape.study import Study, recorded
 from landscape.study.presets import presets
 
 COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
@@ -58,7 +58,7 @@ class Prices:
     def __init__(self, entries: Sequence[Entry]):
         from landscape.store import netcdf
 
-        self._known = {validated(entry.record["study"]): entry for entry in entries}
+        self._known = {recorded(entry.record["study"]): entry for entry in entries}
         self._read = cache(netcdf.read)
 
     def of(self, study: Study) -> float | None:

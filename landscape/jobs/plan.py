@@ -51,8 +51,8 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
         for member in members(study):
             planned |= _training(member, seeds)
             for seed in seeds:
-                planned |= _walk(member, seed, 0, seeds) | _look(member, seed, seeds)
-    for member in members(study) if study.seeds > 1 else ():
+                planned |= _walk(member, seed, 0, seeds) | (_look(member, seed, seeds) if member.moments else {})
+    for member in (each for each in members(study) if each.moments and study.seeds > 1):
         needs = tuple(training_name(member, seeds) for seeds in groups)
         planned[f"seeds-{member.name}"] = Task(partial(seeds_task, member), needs)
     for segment in range(1, len(segments(study))):

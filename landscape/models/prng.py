@@ -16,6 +16,7 @@ class Stream(IntEnum):
     TRAIN = 1
     EXPAND = 2
     WALK = 3
+    CONTROL = 4
 
 
 def stream_key(seed: int, stream: Stream, member: int) -> PRNGKeyArray:

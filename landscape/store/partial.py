@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from landscape.store.sealed import DamagedEntry, discard, folders, read_sealed, write_sealed
-from landscape.study import Study, validated
+from landscape.study import Study, recorded
 
 PART, WEIGHTS = "part.nc", "weights.safetensors"
 ELAPSED = ".elapsed"  # the file with the seconds that attempts have taken so far
@@ -165,7 +165,7 @@ def study_of(part: Path) -> Study | None:
     """The study that the outcome in a folder belongs to, or None where this version cannot read it."""
     try:
         record, _ = read_sealed(part, (PART,))
-        study = validated(record["study"])
+        study = recorded(record["study"])
     except (DamagedEntry, ValueError, KeyError):
         return None
     return study if study.key == record["key"] == part.parent.name else None

@@ -22,7 +22,7 @@ import xarray as xr
 from landscape.store import netcdf, places
 from landscape.store.partial import Parts, study_of
 from landscape.store.sealed import RECORD, DamagedEntry, Record, discard, folders, read_sealed, write_sealed
-from landscape.study import Study, schema, validated
+from landscape.study import Study, recorded, schema
 from landscape.study.presets import presets
 
 RESULT, PARTS = "result.nc", ".parts"
@@ -211,7 +211,7 @@ def _record_or_damage(folder: Path, fingerprint: Fingerprint) -> Record | Damage
     """
     try:
         record, _ = read_sealed(folder)
-        study = validated(record["study"])
+        study = recorded(record["study"])
     except DamagedEntry as damage:
         return damage
     except (ValueError, KeyError) as error:

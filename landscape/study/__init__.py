@@ -2,7 +2,7 @@
 
 from landscape.study.faults import explain
 from landscape.study.settings import Expansion, Training, Walk
-from landscape.study.study import MINIMUM_WIDTH, SCHEMA, Study, from_toml, parsed, validated
+from landscape.study.study import MINIMUM_WIDTH, SCHEMA, Study, from_toml, parsed, recorded, validated
 
 __all__ = [
     "MINIMUM_WIDTH",
@@ -14,5 +14,6 @@ __all__ = [
     "explain",
     "from_toml",
     "parsed",
+    "recorded",
     "validated",
 ]

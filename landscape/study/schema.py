@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from landscape.study import Study, validated
+from landscape.study import Study, recorded
 from landscape.study.predictors import proxies
 
 ALPHAS = np.linspace(0, 1, 25)  # the midpoint is ALPHAS[12]
 BASE = "base"
+CONTROL = "control"
 
 
 class Variable(NamedTuple):
@@ -60,6 +61,27 @@ VARIABLES = {
     ),
     "validation_accuracy": Variable(
         ("seed", "candidate", "epoch"), "1", "validation accuracy of the candidate after the epoch"
+    ),
+    "control_train_loss": Variable(
+        ("seed", "epoch"), "nats", "mean training loss of the control's epoch: φ* trained on unexpanded", optional=True
+    ),
+    "control_sotl_e": Variable(
+        ("seed", "epoch"), "nats", "sum over batches of the training losses of the control's epoch", optional=True
+    ),
+    "control_validation_loss": Variable(
+        ("seed", "epoch"), "nats", "validation loss of the control after the epoch", optional=True
+    ),
+    "control_validation_accuracy": Variable(
+        ("seed", "epoch"), "1", "validation accuracy of the control after the epoch", optional=True
+    ),
+    "control_barrier": Variable(
+        ("seed", "checkpoint", "permutation"),
+        "nats",
+        "midpoint barrier of each step of the base's walk, the base trained on for `checkpoint` epochs",
+        optional=True,
+    ),
+    "control_seconds": Variable(
+        ("seed", "phase"), "s", "wall time of the control, compilation included", optional=True
     ),
     "swaps": Variable(
         ("seed", "model", "permutation", "swap", "end"),
@@ -224,4 +246,4 @@ def _with_proxies_of(result: xr.Dataset, part: xr.Dataset) -> xr.Dataset:
 
 def study_of(dataset: xr.Dataset) -> Study:
     """The specification that a result was computed from."""
-    return validated(json.loads(dataset.attrs["study"]))
+    return recorded(json.loads(dataset.attrs["study"]))

@@ -27,7 +27,11 @@ from landscape.study.steps import Candidate, label
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
 
 TEXTS_OF_STUDY = ("name", "title", "description", "reproduces")  # no number depends on them
-ADDED_LATER = (("walk", "start"), ("training", "initialisation"))  # at their defaults these are not in a key
+ADDED_LATER = {  # settings that came after the first results, and what those had in their place, which no key contains
+    ("walk", "start"): "current",
+    ("training", "initialisation"): "flax",
+    ("control",): False,
+}
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
 
@@ -45,6 +49,8 @@ class Study(Frozen):
       training: how the base and its candidates are trained.
       walk: how permuted copies are compared.
       seeds: how many times everything is repeated, with other initial weights and permutations.
+      control: whether the base is trained on for as many epochs as its candidates, without being expanded. What a
+        candidate gains beyond this control is not owed to training longer.
 
     Raises:
       ValueError: if a value is not allowed, or does not fit the others; `validated` says so in words.
@@ -72,6 +78,7 @@ class Study(Frozen):
     training: Training = Training()
     walk: Walk
     seeds: Annotated[int, Field(ge=1)] = 10
+    control: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -132,17 +139,22 @@ class Study(Frozen):
         return sorted({0, last} | ladder)
 
     @property
+    def has_control(self) -> bool:
+        """Whether a control is trained: it is asked for, and candidates train at all after their expansion."""
+        return self.control and self.training.epochs > 0
+
+    @property
     def key(self) -> str:
         """The name of the result in the store: 16 hexadecimal digits of a hash of everything that affects numbers.
 
         They begin the SHA-256 of the canonical JSON form, without name, title, description and `reproduces`, and of the
-        version of the schema. A setting that was added after results were published counts where it is not at its
-        default only, so that their keys stay.
+        version of the schema. A setting that was added after results were published counts only where it is not what
+        those results had (`ADDED_LATER`), so that their keys stay.
         """
         content = self.model_dump(mode="json", exclude=set(TEXTS_OF_STUDY))
-        for *sections, name in ADDED_LATER:
-            owner, dumped = reduce(getattr, sections, self), reduce(getitem, sections, content)
-            if getattr(owner, name) == type(owner).model_fields[name].default:
+        for (*sections, name), before in ADDED_LATER.items():
+            dumped = reduce(getitem, sections, content)
+            if dumped[name] == before:
                 del dumped[name]
         canonical = json.dumps({"schema": SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -197,6 +209,21 @@ def validated(content: dict) -> Study:
         return Study.model_validate(content)
     except ValidationError as error:
         raise ValueError(explain(error)) from None
+
+
+def recorded(content: dict) -> Study:
+    """The study of a stored result, which may have been written before some fields were added.
+
+    Raises:
+      ValueError: as `validated` does.
+
+    Example:
+      >>> from landscape.study import recorded
+      >>> model, walk = {"kind": "mlp", "hidden": [6]}, {"group": "hidden1"}
+      >>> recorded({"name": "old", "model": model, "walk": walk, "candidates": [[{"deepen": "hidden1"}]]}).control
+      False
+    """
+    return validated({"control": ADDED_LATER["control",]} | content)
 
 
 def from_toml(path: str | Path) -> Study:

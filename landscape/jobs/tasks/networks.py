@@ -34,11 +34,11 @@ def untrained(member: Member, seed: int) -> nnx.Module:
 
 
 def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:
-    """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base.
+    """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base and the control.
 
     A candidate is the base's network expanded, or drawn at random where the study asks for a random start.
     """
-    if member.is_base:
+    if not member.is_candidate:
         return base
     study = member.study
     if study.expansion.start == "random":

@@ -1,4 +1,4 @@
-"""Training: the bases until early stopping, then each candidate for T epochs after its expansion."""
+"""Training: the bases until early stopping, then each candidate and the control for T epochs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def base_task(study: Study, seeds: range, *, on_activity: OnActivity = ignore_ac
 def candidate_task(
     member: Member, seeds: range, bases: Outcome, *, on_activity: OnActivity = ignore_activity
 ) -> Outcome:
-    """Expand the bases of some seeds and train the candidates for T epochs; keep the weights of `kept_epochs`."""
+    """Expand the bases of some seeds and train the candidates for T epochs; keep the weights of `kept_epochs`.
+
+    The control is a candidate whose expansion changes nothing.
+    """
     clock, base = Clock(), Member(member.study, 0)
     trained = [network_with(base, bases.weights[network_name(seed, 0)]) for seed in seeds]
     starts = [at_expansion(member, seed, network) for seed, network in zip(seeds, trained, strict=True)]
@@ -63,7 +66,8 @@ def candidate_task(
 def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activity: OnActivity) -> Iterator[list[Epoch]]:
     """The epochs of one member's networks, one network a seed, trained side by side."""
     study, what = member.study, "training the base" if member.is_base else member.label
-    keys = [stream_key(seed, Stream.TRAIN, member.index) for seed in seeds]
+    stream = Stream.CONTROL if member.is_control else Stream.TRAIN  # not the batches of the base's first epochs again
+    keys = [stream_key(seed, stream, member.index) for seed in seeds]
     on_progress = partial(on_activity, f"{seeds_in_words(seeds)}: {what}, epoch")
     return fit(starts, examples(study.data), study.training, member.epochs, keys, on_progress)
 
@@ -88,9 +92,9 @@ def training_part(
     return schema.part(
         member.study,
         member.place(seed),
-        parameters=np.array(parameters(start)),
-        **seconds_by_phase(train=seconds),
-        **member.named(**learning_curves(history)),
+        **member.named(
+            parameters=np.array(parameters(start)), **seconds_by_phase(train=seconds), **learning_curves(history)
+        ),
         **others,
     )
 

@@ -70,10 +70,10 @@ def walk_task(
     part = schema.part(
         member.study,
         member.place(seed),
-        swaps=walk.swaps[:n],
-        width=np.array(walk.width),
-        **seconds_by_phase(barriers=known.seconds + clock.lap()),
         **member.named(
+            swaps=walk.swaps[:n],
+            width=np.array(walk.width),
+            **seconds_by_phase(barriers=known.seconds + clock.lap()),
             barrier=first.barriers if member.is_base else np.stack([first.barriers, *later]),
             walk_seconds=np.array(known.walk_seconds + first.seconds),
             walk_compile_seconds=np.array(compile_seconds),
@@ -87,8 +87,8 @@ def walked_so_far(member: Member, part: xr.Dataset | None) -> WalkedSoFar:
     if part is None:
         return WalkedSoFar([np.empty(0)] * len(member.checkpoints))
     barriers = part[member.variables["barrier"]].values
-    by_checkpoint, seconds = list(barriers.reshape(-1, barriers.shape[-1])), part["seconds"].item()
-    if member.is_base:  # the result has no times of its walk
+    by_checkpoint, seconds = list(barriers.reshape(-1, barriers.shape[-1])), part[member.variables["seconds"]].item()
+    if not member.is_candidate:  # the result has no times of its walk
         return WalkedSoFar(by_checkpoint, seconds)
     return WalkedSoFar(by_checkpoint, seconds, part["walk_seconds"].item(), part["walk_compile_seconds"].item())
 

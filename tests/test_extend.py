@@ -36,7 +36,7 @@ from landscape.study.schema import assemble, part, study_of
 from pages.shared.model_form import control_names, control_of
 from pages.shared.widgets import Number, Switch
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
 # --- the kind and the proxy, as a user would write them ---
 
@@ -175,7 +175,7 @@ def test_the_specification_counts_what_the_network_has(computed: Computed) -> No
     examples = examples_of(computed.study.data)
     for sizes in computed.study.group_sizes():
         spec = computed.study.model.resized(sizes)
-        model = spec.build(examples.shape, examples.classes, nnx.Rngs(0))
+        model = nnx.eval_shape(lambda spec=spec: spec.build(examples.shape, examples.classes, nnx.Rngs(0)))
         weights = split(model).weights
         assert {group: table.size(weights) for group, table in model.groups().items()} == spec.group_sizes() == sizes
         assert sum(layer.parameters for layer in spec.linear_layers(sizes, examples)) == parameters(model)

@@ -17,7 +17,7 @@ from landscape.study import SCHEMA
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")

@@ -1,4 +1,4 @@
-"""One's own batch and model, tried before they are believed."""
+"""One's own model, tried before it is believed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from networks import Normalised, batch, trained
+from networks import Normalised, batch
 
 from landscape.barriers.interpolation import permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
@@ -102,17 +102,3 @@ def test_an_activation_that_mixes_units_is_refused():
 def test_a_network_that_diverged_is_not_to_blame():
     model = Opened(nnx.tanh, head=np.nan)
     assert np.isnan(measured(model, *cut_case(), "fast")).all()
-
-
-@pytest.mark.parametrize("how", [*METHODS, "curves"])
-def test_a_bad_batch_is_named(how):
-    model, steps = trained("mlp1"), np.array([[1, 0, 2, 3, 4, 5]])
-    inputs, targets = batch()
-    for bad, message in (
-        ((inputs[:10], targets), r"equally many; got \[10\] and 24"),
-        ((inputs, targets[:10]), r"equally many; got \[24\] and 10"),
-        ((inputs, np.where(targets == 0, -100, targets)), "-1 to be left out; got -100"),
-        ((inputs, targets.astype(float)), "whole numbers.*float64"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            measured(model, steps, *bad, "hidden1", how)

@@ -1,4 +1,4 @@
-"""Checks of a user's batch and model before anything is computed from them."""
+"""Checks of a user's model before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,9 @@ ROUNDING = 8  # by how many units in the last place of the largest logit two los
 TOLERANCE = 1e-2  # by what fraction of itself a change of the loss may differ all the same
 
 
-def check_batch(inputs: Any, targets: Any) -> None:
-    """Raises ValueError unless there are as many inputs as targets, and targets are classes from 0 on, or −1."""
-    targets = np.asarray(targets)
-    counts = {len(leaf) for leaf in jax.tree.leaves(inputs)}
-    if counts != {len(targets)}:
-        raise ValueError(f"inputs and targets must be equally many; got {sorted(counts)} and {len(targets)}")
-    if not np.issubdtype(targets.dtype, np.integer):
-        raise ValueError(f"targets must be whole numbers, the classes; got {targets.dtype}")
-    if (least := targets.min(initial=0)) < IGNORED:
-        raise ValueError(f"targets must be classes from 0 on, or {IGNORED} to be left out; got {least}")
-
-
-def check_model(model: Any, group: str, permutations: Int[np.ndarray, "n units"], inputs: Any, targets: Any) -> None:
+def check_model(
+    model: Any, group: str, permutations: Int[np.ndarray, "n units"], inputs: Any, targets: Int[np.ndarray, "*b"]
+) -> None:
     """Raises ValueError if permuting the group changes the function, or the model's `cut` does not follow its network.
 
     Both are tried on a few examples, at the copy that moves most units. The package's own models have tests instead.
@@ -40,7 +30,8 @@ def check_model(model: Any, group: str, permutations: Int[np.ndarray, "n units"]
     if type(model).__module__.startswith("landscape.models.") or not len(permutations):
         return
     there = permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
-    few = jax.tree.map(itemgetter(slice(FEW)), (inputs, np.asarray(targets)))
+    counting = np.flatnonzero((targets != IGNORED).reshape(len(targets), -1).any(1))
+    few = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
     site, name = Site(split(model), group), type(model).__name__
     _check_symmetry(site, name, there, few[0])
     if site.cut() is not None:

@@ -11,12 +11,13 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers import by_activations
-from landscape.barriers.checks import check_batch, check_model
+from landscape.barriers.checks import check_model
 from landscape.barriers.midpoint import network_loss
 from landscape.barriers.walk import check_permutations
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
 from landscape.models.symmetry import named_group, take
+from landscape.numerics.batch import checked_batch
 from landscape.numerics.precision import exact
 
 
@@ -48,7 +49,8 @@ def interpolate(
       The loss at each α, of shape (m,), in nats.
 
     Raises:
-      ValueError: if the networks differ in the shape of an array.
+      ValueError: if the networks differ in the shape of an array, or targets are not classes, one for each vector of
+        logits.
 
     Example:
       >>> import jax.numpy as jnp
@@ -71,7 +73,7 @@ def interpolate(
     if shapes[0] != shapes[1]:
         names = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
         raise ValueError(f"the networks differ in the shape of {', '.join(names)}")
-    return path_losses(start, end, jnp.asarray(alphas), inputs, targets)
+    return path_losses(start, end, jnp.asarray(alphas), *checked_batch(start, inputs, targets))
 
 
 @exact
@@ -108,7 +110,7 @@ def permuted_curves(
     permutations, alphas = np.asarray(permutations), np.asarray(alphas, np.float32)
     table, network = named_group(model, group), split(model)
     check_permutations(permutations, table.size(network.weights))
-    check_batch(inputs, targets)
+    inputs, targets = checked_batch(network, inputs, targets)
     check_model(model, group, permutations, inputs, targets)
     site = Site(network, group)
     if site.cut() is None:

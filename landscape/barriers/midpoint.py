@@ -18,11 +18,12 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers import by_activations, by_networks
-from landscape.barriers.checks import check_batch, check_model
+from landscape.barriers.checks import check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
 from landscape.models.symmetry import named_group, take
+from landscape.numerics.batch import checked_batch
 from landscape.numerics.loss import cross_entropy
 from landscape.numerics.precision import exact
 from landscape.numerics.progress import OnProgress, ignore_progress
@@ -65,8 +66,8 @@ def midpoint_barriers(
 
     Raises:
       ValueError: if there is no such group or method; if permuting the group changes the function, or the cut does not
-        follow the network; if a row is not a permutation of the units; if inputs and targets differ in number, or a
-        target is not a class; or if more barriers are known than there are steps.
+        follow the network; if a row is not a permutation of the units; if targets are not classes,
+        one for each vector of logits; or if more barriers are known than there are steps.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -91,7 +92,7 @@ def midpoint_barriers(
     check_permutations(permutations, named_group(model, group).size(site.network.weights))
     if method not in ("fast", "reference"):
         raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
-    check_batch(inputs, targets)
+    inputs, targets = checked_batch(site.network, inputs, targets)
     check_model(model, group, permutations, inputs, targets)
     known = np.empty(0) if known is None else np.asarray(known)
     if len(known) > len(permutations):

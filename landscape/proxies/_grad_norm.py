@@ -35,7 +35,8 @@ def grad_norm(
       The score in nats.
 
     Raises:
-      ValueError: if the network has no dense or convolution layer.
+      ValueError: if the network has no dense or convolution layer, or targets are not classes, one for each vector of
+        logits.
 
     Example:
       >>> import jax, jax.numpy as jnp

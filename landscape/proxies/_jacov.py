@@ -62,10 +62,10 @@ def jacov(
     References:
       Mellor et al., "Neural Architecture Search without Training", 2021, arXiv 2006.04647.
     """
-    return score(model, inputs, targets, reference=reference)
+    return score(model, inputs, None, reference=reference)
 
 
-def _kernel(network: Network, inputs: Any, targets: Array | None, reference: bool) -> Array:
+def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
     x, outputs = differentiable_inputs(lambda: evaluating(network, reference), inputs)
     jacobians = jax.grad(lambda x: jnp.sum(outputs(x)))(x)
     v = jnp.linalg.eigvalsh(_correlation(jacobians.reshape(len(jacobians), -1).astype(jnp.float64)))

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Int
 
 from landscape.models.functional import split
+from landscape.numerics.batch import checked_batch
 from landscape.study.predictors import proxies
 
 
@@ -49,7 +50,8 @@ def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray
       A measurement for each of `landscape.study.predictors.proxies()`, by key and in their order.
 
     Raises:
-      ValueError: where a proxy does, for instance for a network without dense or convolution layers.
+      ValueError: if targets are not classes, one for each vector of logits, and where a proxy does, for instance for a
+        network without dense or convolution layers.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -67,7 +69,9 @@ def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray
     References:
       Malviya et al. (2024), arXiv 2405.15895, section A.2.3 and Table 4.
     """
-    model = split(model).module()
+    network = split(model)
+    inputs, targets = checked_batch(network, inputs, targets)
+    model = network.module()
     model.eval()
     functions = {key: proxy.function for key, proxy in proxies().items()}
     return {

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from landscape.models.functional import split
+from landscape.numerics.batch import checked_batch
 from landscape.numerics.precision import check_sums
 
 Kernel = Callable[..., Float[Array, ""]]  # of network, inputs, targets, reference
@@ -42,5 +43,8 @@ class Score:
 
 
 def _arguments(model: nnx.Module, inputs: Any, targets: Any, reference: bool) -> tuple:
+    """The kernel's arguments; targets are None where it reads none."""
     check_sums()
-    return split(model), *jax.tree.map(jnp.asarray, (inputs, targets)), reference
+    network = split(model)
+    batch = (inputs, None) if targets is None else checked_batch(network, inputs, targets)
+    return network, *jax.tree.map(jnp.asarray, batch), reference

@@ -34,7 +34,8 @@ def snip(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"],
       The score in nats.
 
     Raises:
-      ValueError: if the network has no dense or convolution layer.
+      ValueError: if the network has no dense or convolution layer, or targets are not classes, one for each vector of
+        logits.
 
     Example:
       >>> import jax, jax.numpy as jnp

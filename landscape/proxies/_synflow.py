@@ -57,10 +57,10 @@ def synflow(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b
       Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", 2020,
       arXiv 2006.05467; as a score of networks by Abdelfattah et al., 2021, arXiv 2101.08134.
     """
-    return score(model, inputs, targets)
+    return score(model, inputs, None)
 
 
-def _kernel(network: Network, inputs: Any, targets: Array | None, reference: bool) -> Array:
+def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
     positive = network.replace({path: _positive(array) for path, array in network.weights.items()})
     scored = scored_weights(positive)
     first = jax.tree.map(lambda array: array[:1], inputs)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from landscape.data import Data, Split
 from landscape.models.functional import Weights, split, trainable
 from landscape.models.prng import host_generator
+from landscape.numerics.batch import checked_batch
 from landscape.numerics.loss import IGNORED
 from landscape.numerics.precision import check_sums
 from landscape.numerics.progress import OnProgress, ignore_progress
@@ -50,19 +51,17 @@ def fit(
 
     Each network is trained by its own key, as if it were alone. Batches are drawn without replacement, and the examples
     that do not fill the last batch of an epoch are left out of it. Text is masked anew every epoch.
-    Raises ValueError for a batch larger than the training data, and for data of which no target counts.
+    Raises ValueError for a batch larger than the training data, and for targets that are not classes, or
+    of which none counts.
     """
     check_sums()
     examples = len(data.train)
-    for name, targets in (("training", data.train.targets), ("validation", data.validation.targets)):
-        if not np.any(np.asarray(targets) != IGNORED):
-            raise ValueError(f"none of the {len(targets)} {name} examples has a target that counts: all are {IGNORED}")
     if training.batch_size > examples:
         raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")
     plan = Plan(training, epochs * (examples // training.batch_size), trainable(models[0]))
     first, *others = (split(model) for model in models)
     states = [plan.begin(network) for network in (first, *(first.replace(other.weights) for other in others))]
-    train, validation = jax.device_put((data.train, data.validation))
+    train, validation = jax.device_put([Split(*checked_batch(first, *part)) for part in (data.train, data.validation)])
 
     def reached(epoch: int, losses: Sequence[Array], counts: Sequence[int | Array]) -> list[Epoch]:
         return [

@@ -37,10 +37,11 @@ MODELS: dict[str, MlpSpec | CnnSpec] = {
 def run(quick: bool) -> list[dict[str, Any]]:
     """One row for each model."""
     names = list(MODELS)[:2] if quick else list(MODELS)
-    return [_measured(name, 16 if quick else 512, 2 if quick else STEPS) for name in names]
+    batch, steps, networks = (16, 2, 2) if quick else (512, STEPS, TOGETHER)
+    return [_measured(name, batch, steps, networks) for name in names]
 
 
-def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
+def _measured(name: str, batch: int, steps: int, networks: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2 * batch, 32, 32, 3)).astype(np.float32)
     examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
@@ -58,7 +59,7 @@ def _measured(name: str, batch: int, steps: int) -> dict[str, Any]:
         "chosen (ms)": (epoch(run_epoch, steps), steps),
         "a program a step (ms)": (epoch(in_turn, steps), steps),
         "a program an epoch (ms)": (epoch(scanned, few), few),
-        f"{TOGETHER} networks together (ms each)": (epoch(together, few, TOGETHER), few * TOGETHER),
+        f"{networks} networks together (ms each)": (epoch(together, few, networks), few * networks),
     }
     if peer := find_spec("torch") and jax.default_backend() == "cpu":  # as it is here, without an accelerator
         runs["PyTorch (ms)"] = _torch(MODELS[name], inputs, np.asarray(examples.targets), order), steps

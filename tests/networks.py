@@ -57,16 +57,15 @@ def initial(name: str, seed: int) -> Network:
 def trained(name: str, seed: int = 0) -> nnx.Module:
     """A network of `SPECS` after 20 steps of gradient descent: far from symmetric, biases not zero."""
     network = initial(name, seed)
-
-    @jax.jit
-    def step(network: Network) -> Network:
-        slope = jax.grad(lambda network: cross_entropy(network.logits(data().train.inputs), targets))
-        return jax.tree.map(lambda weight, change: weight - 0.2 * change, network, slope(network))
-
-    targets = jnp.asarray(data().train.targets)
     for _ in range(20):
-        network = step(network)
+        network = step(network, *data().train)
     return network.module()
+
+
+@jax.jit
+def step(network: Network, inputs: np.ndarray, targets: np.ndarray) -> Network:
+    slope = jax.grad(lambda network: cross_entropy(network.logits(inputs), targets))(network)
+    return jax.tree.map(lambda weight, change: weight - 0.2 * change, network, slope)
 
 
 def outputs(model: nnx.Module) -> np.ndarray:

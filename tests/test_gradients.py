@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +33,17 @@ class Convolved(nnx.Module):
         return self.head(nnx.relu(self.norm(self.conv(x))).mean((1, 2)))
 
 
+@jax.jit
+@jax.value_and_grad
+def of_batch(network: Network, inputs: np.ndarray, targets: np.ndarray) -> jax.Array:
+    return cross_entropy(network.logits(inputs), targets)
+
+
+def program() -> Callable[..., Any]:
+    """`loss_and_gradients` compiled anew, for slices of the size that a test has set."""
+    return jax.jit(lambda *arguments: loss_and_gradients(*arguments))
+
+
 @pytest.mark.parametrize("bytes_of_a_slice", [1, 20_000, 2**30])
 @pytest.mark.parametrize("name", ["mlp1", "cnn1", "cnn3"])
 def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monkeypatch):
@@ -40,12 +54,9 @@ def test_slices_add_up_to_the_gradient_of_the_batch(name, bytes_of_a_slice, monk
     network = split(trained(name))
     weights = network.weights
 
-    def of_batch(network: Network) -> jax.Array:
-        return cross_entropy(network.logits(inputs), jnp.asarray(targets))
-
-    loss, gradient = jax.value_and_grad(of_batch)(network)
+    loss, gradient = of_batch(network, inputs, targets)
     gradient = gradient.weights
-    value, moved, found = loss_and_gradients(network, weights, jax.device_put(Split(inputs, targets)))
+    value, moved, found = program()(network, weights, jax.device_put(Split(inputs, targets)))
     assert float(value) == pytest.approx(float(loss), rel=1e-5)
     jax.tree.map(np.testing.assert_array_equal, moved, weights)
     scale = {path: float(jnp.abs(array).max()) for path, array in gradient.items()}
@@ -59,7 +70,7 @@ def test_a_batch_with_nothing_to_predict_has_loss_and_gradient_0(bytes_of_a_slic
     inputs, targets = batch()
     network = split(trained("cnn1"))
     nothing = jax.device_put(Split(inputs, np.full(targets.shape, IGNORED)))
-    value, _, gradients = loss_and_gradients(network, network.weights, nothing)
+    value, _, gradients = program()(network, network.weights, nothing)
     assert float(value) == 0
     assert not any(array.any() for array in gradients.values())
 
@@ -72,7 +83,7 @@ def test_a_network_with_statistics_of_the_batch_is_not_sliced(monkeypatch):
     network = split(model)
     weights = network.weights
     parameters = {path: weights[path] for path in trainable(model)}
-    _, moved, _ = loss_and_gradients(network, parameters, jax.device_put(Split(inputs, targets)))
+    _, moved, _ = program()(network, parameters, jax.device_put(Split(inputs, targets)))
     whole = network.module()
     whole.train()
     whole(inputs)

@@ -11,10 +11,11 @@ from .models.cut import Cut
 from .models.net2net import deepen, widen
 from .models.symmetry import Axis, Group
 from .store.results import open_study
+from .study.files import from_toml
 from .study.kinds import Layer, ModelSpec, register_model
 from .study.predictors import Predictor, register_proxy
 from .study.presets import preset, presets
-from .study.study import Study, from_toml
+from .study.study import Study
 
 __all__ = [
     "Axis",

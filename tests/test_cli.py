@@ -17,12 +17,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from distributed import LocalCluster
+from hypothesis import given
+from hypothesis import strategies as st
 from prepared_sets import write_images
 
 from landscape import best_gain, gain, manifold_metric
 from landscape.analysis.wording import interval
+from landscape.cli.naming import named_study
 from landscape.cli.parser import main
 from landscape.cli.progress import ProgressLine
+from landscape.cli.tables import json_text
 from landscape.jobs import resume
 from landscape.jobs.progress import Progress
 from landscape.store import places
@@ -125,12 +129,39 @@ def test_a_terminal_shows_one_live_line_and_need_not_be_utf8(monkeypatch: pytest
     assert shown.endswith("\x1b[2K")  # the line is erased
 
 
-def test_output_need_not_be_utf8(computed: Computed) -> None:
-    """JSON stays JSON."""
-    command = [sys.executable, "-m", "landscape", "show", "tiny", "--json", "--cache", computed.cache]
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    printed = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode("ascii")
-    assert json.loads(printed)["candidates"][0]["candidate"] == "hidden1 → 6"
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437:strict"])
+def test_output_need_not_be_utf8(computed: Computed, encoding: str) -> None:
+    """JSON stays JSON, and a table is shown, whatever the terminal or the pipe can encode."""
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "landscape", "show", "tiny", "--cache", computed.cache]
+    shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    assert b"M\\u2080 in %" in shown
+    printed = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True).stdout
+    assert json.loads(printed.decode("ascii"))["candidates"][0]["candidate"] == "hidden1 → 6"
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_printed_json_is_read_back_from_any_encoding(found: object) -> None:
+    assert json.loads(json_text(found).encode("ascii")) == found
+
+
+def test_a_file_of_a_study_may_have_any_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare name is that of a preset, though."""
+    monkeypatch.chdir(tmp_path)
+    key = from_toml(toml_file(tmp_path / "mine.toml")).key
+    for name in ("MINE.TOML", "mine.txt", "digits-mlp"):
+        toml_file(tmp_path / name)
+    assert {named_study(name).key for name in ("mine.toml", "MINE.TOML", "mine.txt", "./digits-mlp")} == {key}
+    assert named_study("digits-mlp") == preset("digits-mlp")
+
+
+def toml_file(path: Path) -> Path:
+    path.write_text(TOML)
+    return path
 
 
 def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
@@ -220,7 +251,7 @@ def test_exported_netcdf_is_the_whole_result(computed: Computed, tmp_path: Path)
 def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Computed, tmp_path: Path) -> None:
     target, dataset = tmp_path / "study.csv", dataset_of(computed)
     assert main(["export", "tiny", "-o", str(target), "--q", "0.2", "--n", "4", "--cache", computed.cache]) == 0
-    with target.open(newline="", encoding="utf-8") as file:
+    with target.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == dataset.sizes["seed"] * dataset.sizes["candidate"] * dataset.sizes["checkpoint"]
     metric, grown = manifold_metric(dataset, 0.2, 4), gain(dataset, "accuracy")

@@ -49,6 +49,7 @@ COMPUTES_NOTHING = {
     "landscape.analysis.performance.is_text",
     "landscape.analysis.plane.grid",
     "landscape.analysis.plane.three_nodes",
+    "landscape.analysis.summary.csv_file",
     "landscape.analysis.summary.long_table",
     "landscape.analysis.walks.checked_n",
     "landscape.analysis.walks.steps_reached",

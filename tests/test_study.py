@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from landscape.study import Study, from_toml, recorded, validated
 from landscape.study import study as specification
+from landscape.study.files import PRESETS
 from landscape.study.presets import preset, presets
 
 CONTENT = {
@@ -353,7 +354,7 @@ def test_a_file_gives_the_study_that_it_writes_down(tmp_path):
     ("text", "needles"),
     [
         ("seeds = = 3", ["not a TOML file"]),
-        (b"name = '\xff'", ["not a TOML file"]),
+        (b"name = '\xff'", ["not a TOML file", "save it as UTF-8"]),
         ("seeds = 0" + WRITTEN, ["seeds", "greater than or equal to 1", "given 0"]),
         ("sedes = 3" + WRITTEN, ["unknown key 'sedes'", "seeds"]),
         (WRITTEN + "permutations = -4", ["walk.permutations", "given -4"]),
@@ -365,6 +366,38 @@ def test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles):
     with pytest.raises(ValueError) as caught:
         from_toml(path)
     assert [needle for needle in [str(path), *needles] if needle not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("file", sorted(PRESETS.glob("*.toml")), ids=lambda file: file.stem)
+def test_a_copy_of_a_shipped_file_is_the_same_study(tmp_path, file, encoding):
+    """In any encoding that the file itself names, with the lines of Windows."""
+    path = toml(tmp_path, file.read_text(encoding="utf-8").replace("\n", "\r\n").encode(encoding))
+    assert from_toml(path) == preset(file.stem).model_copy(update={"name": "mine"})
+
+
+def test_a_file_extends_the_one_beside_it_before_a_shipped_one(tmp_path):
+    (tmp_path / "digits-mlp.toml").write_text(WRITTEN)
+    (tmp_path / "middle.toml").write_text(
+        'extends = "digits-mlp"\nseeds = 7\nlaptop = { seeds = 2, walk = { nodes = 4 } }'
+    )
+    study = from_toml(toml(tmp_path, 'extends = "middle"\nlaptop = { seeds = 3 }'))
+    assert study == edited({"name": "mine", "seeds": 3, "walk": {"group": "hidden1", "nodes": 4}})
+
+
+@pytest.mark.parametrize(
+    ("text", "needles"),
+    [
+        ('extends = "nothing"', ["extends", "nothing.toml", "digits-mlp"]),
+        ('extends = "../secret"', ["extends", "without folder", "../secret"]),
+        ("extends = 3", ["extends", "given 3"]),
+        ('extends = "mine"', ["mine → mine is a circle"]),
+        ('laptop = 3\nextends = "digits-mlp"', ["laptop", "table", "given 3"]),
+        ('extends = "digits-mlp"\nlaptop = { sedes = 3 }', ["unknown key 'sedes'"]),
+    ],
+)
+def test_faults_of_what_a_file_builds_on_are_named(tmp_path, text, needles):
+    test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles)
 
 
 def test_a_preset_has_two_scales_and_may_extend_another():

@@ -1,4 +1,4 @@
-"""A result in numbers: the summary that the command line prints, and a long table for a spreadsheet or a script."""
+"""A result in numbers: the summary that the command line prints, and a long table, and CSV files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from landscape.analysis.walks import checked_n
 
 Q = 0.4  # the quantile of the paper's main figures
 
-Estimate = dict[str, float | None]  # mean, low and high: the mean and its 95 % interval over seeds; None for NaN
+Estimate = dict[
+    str, float | None
+]  # mean, low and high: the mean and its 95 % interval over seeds; None where they are not finite
 
 
 def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str, Any]:
@@ -109,13 +111,25 @@ def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.Da
     )
 
 
+def csv_file(table: pd.DataFrame) -> bytes:
+    r"""The content of a CSV file that spreadsheets open as it is: UTF-8, marked as such, without the index.
+
+    Example:
+      >>> import pandas as pd
+      >>> from landscape.analysis.summary import csv_file
+      >>> csv_file(pd.DataFrame({"candidate": ["hidden1 → 18"]})).decode("utf-8-sig").split("\n")[1]
+      'hidden1 → 18'
+    """
+    return table.to_csv(index=False).encode("utf-8-sig")
+
+
 def _gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return gain(dataset, measure).drop_attrs()
 
 
 def _estimate(found: xr.Dataset) -> Estimate:
     values = {name: float(found[name]) for name in ("mean", "low", "high")}
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _count(value: xr.DataArray) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -19,7 +18,7 @@ COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduc
 
 def list_studies(options: argparse.Namespace) -> int:
     """Print presets, results and unfinished studies, sorted by name; what is damaged or missing goes to stderr."""
-    from landscape.cli.tables import table
+    from landscape.cli.tables import json_text, table
 
     store = Store(options.cache)
     listing = store.entries()
@@ -32,7 +31,7 @@ def list_studies(options: argparse.Namespace) -> int:
         key=lambda row: (row["name"], row["state"], row["key"]),
     )
     if options.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print(json_text(rows))
     else:
         print(table(COLUMNS, [[_cell(row, name) for name in COLUMNS] for row in rows]))
     return 0

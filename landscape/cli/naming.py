@@ -13,7 +13,7 @@ from landscape.study.presets import preset
 
 def named_study(name: str) -> Study:
     """The study of a preset or of a TOML file. Raises ValueError."""
-    if Path(name).suffix != ".toml":
+    if not _is_study_file(name):
         return preset(name)
     try:
         return from_toml(name)
@@ -23,9 +23,19 @@ def named_study(name: str) -> Study:
 
 def named_result(name: str, store: Store) -> xr.Dataset:
     """The stored result of a preset, a TOML file, a NetCDF file or a key. Raises ValueError."""
-    if Path(name).suffix != ".toml":
+    if not _is_study_file(name):
         return store.open(name)
     study = named_study(name)
     if study.key not in store:
         raise ValueError(f"{name} has not been computed yet; compute it with: python -m landscape run {name}")
     return store.read(study.key)
+
+
+def _is_study_file(name: str) -> bool:
+    """Whether a name is the path of a study's file: by its suffix, or, with any other than `.nc`, as a path to a file.
+
+    A bare name without a suffix is never one, so that a file beside a preset's name does not take its place.
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    return suffix == ".toml" or (suffix != ".nc" and (suffix != "" or path.name != name) and path.is_file())

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_anything() -> None:
-    """Let a terminal that is not UTF-8 show `\\u03bb` instead of failing on λ; JSON stays valid that way."""
+    """Let a terminal that is not UTF-8 show `\\u03bb` instead of failing on λ."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -15,10 +14,10 @@ def show(options: argparse.Namespace) -> int:
     """Print the numbers of a stored result."""
     dataset = named_result(options.name, Store(options.cache))
     from landscape.analysis.summary import summary
-    from landscape.cli.tables import summary_text
+    from landscape.cli.tables import json_text, summary_text
 
     found = summary(dataset, options.q, options.n)
-    print(json.dumps(found, ensure_ascii=False, indent=1) if options.json else summary_text(found))
+    print(json_text(found) if options.json else summary_text(found))
     return 0
 
 
@@ -26,14 +25,14 @@ def export(options: argparse.Namespace) -> int:
     """Write a stored result to a file for other programs."""
     target = _target(options.output, ".nc", ".csv")
     dataset = named_result(options.name, Store(options.cache))
-    if target.suffix == ".nc":
+    if target.suffix.lower() == ".nc":
         from landscape.store import netcdf
 
         content = netcdf.encode(dataset)
     else:
-        from landscape.analysis.summary import long_table
+        from landscape.analysis.summary import csv_file, long_table
 
-        content = long_table(dataset, options.q, options.n).to_csv().encode()
+        content = csv_file(long_table(dataset, options.q, options.n).reset_index())
     _write(target, content)
     return 0
 
@@ -49,7 +48,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def _target(path: str, *suffixes: str) -> Path:
-    if Path(path).suffix not in suffixes:
+    if Path(path).suffix.lower() not in suffixes:
         raise ValueError(f"the name of the output file must end in {' or '.join(suffixes)}; got {path!r}")
     return Path(path)
 

@@ -1,7 +1,8 @@
-"""The tables of a summary, for the terminal and for the report."""
+"""The tables of a summary, for the terminal and for the report, and plain data as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -49,6 +50,11 @@ def summary_text(found: dict[str, Any]) -> str:
     means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
     tables = (table(*candidates_table(found)), table(*kendall_table(found)))
     return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables])
+
+
+def json_text(found: object) -> str:
+    """Plain data as JSON in ASCII, which is JSON in whatever encoding it is printed."""
+    return json.dumps(found, allow_nan=False, indent=1)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

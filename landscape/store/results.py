@@ -148,7 +148,7 @@ class Store:
 
     def open(self, text: str | Path) -> xr.Dataset:
         """The result in a `.nc` file, or that of the entry which `find` finds. Raises ValueError if there is none."""
-        return netcdf.read(text) if Path(text).suffix == ".nc" else self.read(self.find(str(text)).key)
+        return netcdf.read(text) if Path(text).suffix.lower() == ".nc" else self.read(self.find(str(text)).key)
 
     def parts(self, study: Study) -> Parts:
         """The outcomes of tasks that are kept until a study is finished."""

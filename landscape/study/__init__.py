@@ -1,8 +1,9 @@
 """What to compute, and the shape of its result: specifications, presets and the schema. Imports no other package."""
 
 from landscape.study.faults import explain
+from landscape.study.files import from_toml
 from landscape.study.settings import Expansion, Training, Walk
-from landscape.study.study import MINIMUM_WIDTH, SCHEMA, Study, from_toml, parsed, recorded, validated
+from landscape.study.study import MINIMUM_WIDTH, SCHEMA, Study, recorded, validated
 
 __all__ = [
     "MINIMUM_WIDTH",
@@ -13,7 +14,6 @@ __all__ = [
     "Walk",
     "explain",
     "from_toml",
-    "parsed",
     "recorded",
     "validated",
 ]

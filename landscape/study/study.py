@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tomllib
 from functools import reduce
 from operator import getitem
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -224,34 +222,3 @@ def recorded(content: dict) -> Study:
       False
     """
     return validated({"control": ADDED_LATER["control",]} | content)
-
-
-def from_toml(path: str | Path) -> Study:
-    r"""The study that a TOML file describes; its name is that of the file, unless the file has another one.
-
-    Raises:
-      ValueError: that names the file and each fault in it.
-      OSError: if the file cannot be read.
-
-    Example:
-      >>> import landscape
-      >>> from pathlib import Path
-      >>> model, walk = 'model = {kind = "mlp", hidden = [6]}', 'walk = {group = "hidden1"}'
-      >>> candidates = 'candidates = [[{widen = "hidden1", size = 12}]]'
-      >>> written = Path("mine.toml").write_text("\n".join([candidates, model, walk]))
-      >>> landscape.from_toml("mine.toml").labels
-      ['hidden1 → 12']
-    """
-    path = Path(path)
-    try:
-        return validated({"name": path.stem} | parsed(path))
-    except ValueError as error:
-        raise ValueError(f"{path}:\n{error}") from None
-
-
-def parsed(path: Path) -> dict[str, Any]:
-    """The content of a TOML file. Raises ValueError for a file in another format."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"not a TOML file: {error}") from None

@@ -9,6 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from landscape.analysis.summary import csv_file
+
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"], "scrollZoom": False}
 
 
@@ -23,7 +25,7 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
     """Offer a table as CSV, which is made when the button is pressed. Screen readers hear its name."""
     st.download_button(
         f"CSV: {name.replace('-', ' ')}",
-        lambda: data().to_csv(index=False).encode(),
+        lambda: csv_file(data()),
         f"{st.session_state['study']}-{name}.csv",
         "text/csv",
         key=f"csv-{name}",

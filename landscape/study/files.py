@@ -1,0 +1,105 @@
+"""Studies in TOML files: one reader for the files that ship with the package and for those of its users."""
+
+from __future__ import annotations
+
+import codecs
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from landscape.study.study import Study, validated
+
+PRESETS = Path(str(resources.files("landscape") / "presets"))
+EXTENDS, LAPTOP = "extends", "laptop"  # what a file may hold beside the fields of a study
+MARKS = {  # byte-order marks, which Windows' editors and shells write; that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def from_toml(path: str | Path) -> Study:
+    r"""The study that a TOML file describes; its name is that of the file, unless the file has another one.
+
+    A table `[laptop]` is laid over the rest of the file, as in the shipped files; without that table, the study is the
+    rest alone. `extends = "OTHER"` starts from the content of OTHER.toml in the same folder, or else from the shipped
+    file of that name. The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark.
+
+    Raises:
+      ValueError: that names the file and each fault in it.
+      OSError: if the file cannot be read.
+
+    Example:
+      >>> import landscape
+      >>> from pathlib import Path
+      >>> written = Path("mine.toml").write_text('extends = "digits-mlp"\nmodel = { hidden = [5] }')
+      >>> landscape.from_toml("mine.toml").labels[0]
+      'hidden1 → 7'
+    """
+    path = Path(path)
+    try:
+        return validated({"name": path.stem} | merged(*scales(path)))
+    except ValueError as error:
+        raise ValueError(f"{path}:\n{error}") from None
+
+
+def scales(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content of a file and the table that lays the scale of a laptop over it, which is empty without one.
+
+    Raises ValueError for a file that is not TOML, or whose `extends` or `laptop` is not what it must be, and OSError.
+    """
+    content = _extended(path, ())
+    laptop = content.pop(LAPTOP, {})
+    if not isinstance(laptop, dict):
+        raise ValueError(f"{LAPTOP}: must be a table of what differs on a laptop (given {laptop!r})")
+    return content, laptop
+
+
+def merged(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The first content with the second one laid over it: tables are merged, all other values are replaced."""
+    found = dict(content)
+    for key, value in other.items():
+        both_tables = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = merged(found[key], value) if both_tables else value
+    return found
+
+
+def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:
+    """The content of a file, laid over that of the file that it extends; `before` are those that extend this one."""
+    content = _parsed(path)
+    other = content.pop(EXTENDS, None)
+    if other is None:
+        return content
+    found = _named(other, path)
+    if found in (*before, path):
+        raise ValueError(f"{EXTENDS}: {' → '.join(each.stem for each in (*before, path, found))} is a circle")
+    return merged(_extended(found, (*before, path)), content)
+
+
+def _named(other: object, path: Path) -> Path:
+    """The file that another one calls by its name."""
+    if not isinstance(other, str) or not other or other != Path(other).name:
+        raise ValueError(f"{EXTENDS}: must be the name of a study's file, without folder and suffix (given {other!r})")
+    places = (path.with_name(f"{other}.toml"), PRESETS / f"{other}.toml")
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        shipped = ", ".join(sorted(file.stem for file in PRESETS.glob("*.toml")))
+        raise ValueError(
+            f"{EXTENDS}: there is no {other}.toml beside {path.name}; the shipped files are {shipped} (given {other!r})"
+        )
+    return found
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """The content of a TOML file. Raises ValueError for a file in another format."""
+    written = path.read_bytes()
+    encoding = next((encoding for mark, encoding in MARKS.items() if written.startswith(mark)), "utf-8")
+    try:
+        return tomllib.loads(written.decode(encoding))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not a TOML file: {error}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not a TOML file: {error}") from None

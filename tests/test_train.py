@@ -283,6 +283,17 @@ def test_early_stopping(pairs, patience):
         assert all(epoch.weights == {} for epoch in history)
 
 
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_an_epoch_that_is_not_finite_is_never_the_best(lost):
+    """Not at the start either; patience runs on."""
+    found = early_stopped(
+        scores([1, 2, lost, lost, 3], [lost, lost, 0, 1, lost], [1, lost, lost, lost, 2]),
+        3,
+        lambda epoch: epoch.validation_accuracy,
+    )
+    assert [(one.best.epoch, len(one.history)) for one in found] == [(4, 5), (3, 5), (0, 4)]
+
+
 def test_stopped_training_draws_no_further_epochs():
     rest = scores([1, 0, 0, 0, 0], [1, 2, 0, 0, 0])
     early_stopped(rest, 2, lambda epoch: epoch.validation_accuracy)

@@ -1,6 +1,7 @@
 """The performance A of a result's networks and the gain G of its candidates over their base (section 4.1).
 
-Sections are those of Malviya et al. (2024), arXiv 2405.15895. What is missing is NaN, and so is what follows from it.
+Sections are those of Malviya et al. (2024), arXiv 2405.15895. What is missing is NaN, and so is what follows from it. A
+network whose loss is not finite has no performance (`landscape.analysis.divergence` names it).
 """
 
 from __future__ import annotations
@@ -214,9 +215,12 @@ def _perplexity(loss: xr.DataArray) -> xr.DataArray:
 
 
 def _measured(accuracy: xr.DataArray, loss: xr.DataArray, measure: Measure) -> xr.DataArray:
+    finite = np.isfinite(loss)
+    accuracy, loss = accuracy.where(finite), loss.where(finite)
     if measure == "accuracy":
         return (100 * accuracy.astype(np.float64)).assign_attrs(units="%", long_name="validation accuracy")
     if measure == "negative log loss":
-        logs = loss.copy(data=-np.log(loss.values.astype(np.float64)))
+        with np.errstate(divide="ignore"):  # of a loss of 0 it is infinite
+            logs = loss.copy(data=-np.log(loss.values.astype(np.float64)))
         return logs.assign_attrs(units="1", long_name="−log(validation loss)")
     raise ValueError(f"measure must be one of {', '.join(map(repr, MEASURES))}; got {measure!r}")

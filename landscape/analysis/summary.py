@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from landscape.analysis.correlation import RANGE, predictor_correlation
+from landscape.analysis.divergence import diverged
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import initial_metric, manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
@@ -32,7 +33,8 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     Returns:
       Plain data, ready for JSON. `candidates` lists for each candidate its width, its number of parameters, M0 in
       percent and best_gain by each measure; `kendall` maps each predictor and each measure to the correlation with
-      the best gain. Each of these numbers is a mean over seeds with the bounds of its 95 % interval.
+      the best gain. Each of these numbers is a mean over seeds with the bounds of its 95 % interval, None where it is
+      not finite. Where networks diverged, `diverged` lists them.
 
     Raises:
       ValueError: if q or n is out of range.
@@ -67,7 +69,8 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     }
     about = {name: dataset.attrs[name] for name in ("key", "name", "title")}
     sizes = {"q": q, "n": n, "seeds": dataset.sizes["seed"], "epochs": int(dataset["epoch"].max())}
-    return about | sizes | {"candidates": candidates, "kendall": kendall}
+    lost = [each._asdict() for each in diverged(dataset)]
+    return about | sizes | {"candidates": candidates, "kendall": kendall} | ({"diverged": lost} if lost else {})
 
 
 def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.DataFrame:

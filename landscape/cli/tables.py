@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from landscape.analysis.divergence import Diverged, in_words
 from landscape.analysis.wording import counted, decimals, interval
 
 GAINS = {"accuracy": "G* in points of accuracy", "negative log loss": "G* in −log(loss)"}
@@ -49,7 +50,13 @@ def summary_text(found: dict[str, Any]) -> str:
     title = f"{found['title']} ({found['name']}, {found['key']})"
     means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
     tables = (table(*candidates_table(found)), table(*kendall_table(found)))
-    return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables])
+    lost = divergence_line(found)
+    return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables, *([lost] if lost else [])])
+
+
+def divergence_line(found: dict[str, Any]) -> str | None:
+    """The networks of a summary that diverged, or None."""
+    return in_words([Diverged(**each) for each in found.get("diverged", [])])
 
 
 def json_text(found: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -100,9 +101,13 @@ class Stopped(NamedTuple):
 def early_stopped(epochs: Iterator[list[Epoch]], patience: int, better: Callable[[Epoch], float]) -> list[Stopped]:
     """The best epoch of each network by `better`, where larger values win, and of equal ones the earlier.
 
-    A network stops once `patience` epochs have passed without a better one, and training once all have stopped.
+    An epoch of which `better` is not finite is never the best, unless no epoch is better than the start. A network
+    stops once `patience` epochs have passed without a better one, and training once all have stopped.
     """
     going = [Stopped(start, [start._replace(weights={})]) for start in next(epochs)]
+
+    def score(epoch: Epoch) -> float:
+        return value if math.isfinite(value := float(better(epoch))) else -math.inf
 
     def stopped(one: Stopped) -> bool:
         return one.history[-1].epoch - one.best.epoch >= patience
@@ -111,7 +116,7 @@ def early_stopped(epochs: Iterator[list[Epoch]], patience: int, better: Callable
         for i, (one, epoch) in enumerate(zip(going, reached, strict=True)):
             if not stopped(one):
                 one.history.append(epoch._replace(weights={}))
-                going[i] = one._replace(best=epoch) if better(epoch) > better(one.best) else one
+                going[i] = one._replace(best=epoch) if score(epoch) > score(one.best) else one
         if all(map(stopped, going)):
             break
     return going

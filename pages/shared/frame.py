@@ -8,6 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 import xarray as xr
 
+from landscape.analysis.divergence import divergence
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.study import Study
@@ -54,6 +55,8 @@ def around(page: st.Page, view: View) -> None:
     if current.dataset is not None:
         if not current.whole:
             st.caption(so_far(current.dataset))
+        if lost := divergence(current.dataset):
+            st.warning(lost)
         controls.draw(current.dataset, view.controls)
         page.run()
     if view.below:

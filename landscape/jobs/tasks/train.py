@@ -25,13 +25,17 @@ from landscape.training.fit import Epoch, early_stopped, fit
 def base_task(study: Study, seeds: range, *, on_activity: OnActivity = ignore_activity) -> Outcome:
     """Train the bases of some seeds until early stopping, which chooses φ*; keep the weights of φ*.
 
-    Raises ValueError, before it trains, where a walk of the study could not be measured.
+    Raises ValueError, before it trains, where a walk of the study could not be measured, and after it, where a base has
+    a finite loss at no epoch.
     """
     clock, base = Clock(), Member(study, 0)
     check_walks(study, seeds)
     starts = [untrained(base, seed) for seed in seeds]
     epochs = train(base, seeds, starts, on_activity)
     ends = early_stopped(epochs, study.training.patience, partial(performance, study))
+    for seed, end in zip(seeds, ends, strict=True):
+        if not np.isfinite(end.best.validation_loss):
+            raise ValueError(f"no epoch of the base of seed {seed} has a finite validation loss, so there is no φ*")
     seconds = clock.lap() / len(seeds)
     parts = [
         training_part(base, seed, starts[0], end.history, seconds, base_stop=np.array(end.best.epoch))
@@ -109,7 +113,8 @@ def learning_curves(history: Iterable[Epoch]) -> dict[str, np.ndarray]:
 def performance(study: Study, epoch: Epoch) -> float:
     """A, by which early stopping chooses: the larger the better.
 
-    For language models it is the validation loss with its sign changed, which orders epochs as −log of it does.
+    For language models it is the validation loss with its sign changed, which orders epochs as −log of it does. It is
+    not finite where that loss is not.
     """
     return float(-epoch.validation_loss if study.data.modality == "text" else epoch.validation_accuracy)
 

@@ -61,7 +61,7 @@ class SqueezedSpec(ModelSpec, title="Squeezed"):
 
     kind: Literal["squeezed"] = "squeezed"
     units: int = Field(ge=1, le=512, title="Units", description="The width of the hidden layer.", examples=[6])
-    activation: Literal["tanh", "gelu"] = "tanh"
+    activation: Literal["tanh", "gelu", "softmax"] = "tanh"
     gain: float = 1.0
 
     def group_sizes(self) -> dict[str, int]:

@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Int
 
 from landscape.barriers import by_activations, by_networks
-from landscape.models.functional import Network, split
+from landscape.models.functional import split
+from landscape.models.same_function import FEW, alike, is_own, logits
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
-FEW = 64  # examples on which networks are compared, so that a check costs little beside a walk
 ROUNDING = 8  # by how many units in the last place of the largest logit two losses may differ
 TOLERANCE = 1e-2  # by what fraction of itself a change of the loss may differ all the same
 
@@ -27,20 +27,20 @@ def check_model(
 
     Both are tried on a few examples, at the copy that moves most units. The package's own models have tests instead.
     """
-    if type(model).__module__.startswith("landscape.models.") or not len(permutations):
+    if not is_own(model) or not len(permutations):
         return
     there = permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
     counting = np.flatnonzero((targets != IGNORED).reshape(len(targets), -1).any(1))
-    few = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
+    examples = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
     site, name = Site(split(model), group), type(model).__name__
-    _check_symmetry(site, name, there, few[0])
+    _check_symmetry(site, name, there, examples[0])
     if site.cut() is not None:
-        _check_cut(site, name, there, *few)
+        _check_cut(site, name, there, *examples)
 
 
 def _check_symmetry(site: Site, name: str, permutation: np.ndarray, inputs: Any) -> None:
-    own, other = (_logits(each.network, inputs) for each in (site, site.permuted(permutation)))
-    if not _alike(own, other):
+    own, other = (logits(each.network, inputs) for each in (site, site.permuted(permutation)))
+    if not alike(own, other):
         raise ValueError(
             f"group {site.group!r} of {name} is not a symmetry: permuting its units changes logits by up to "
             f"{jnp.abs(own - other).max():.3g}. groups() must list every axis of every array that indexes these units, "
@@ -50,11 +50,11 @@ def _check_symmetry(site: Site, name: str, permutation: np.ndarray, inputs: Any)
 
 def _check_cut(site: Site, name: str, permutation: np.ndarray, inputs: Any, targets: np.ndarray) -> None:
     """The network cut open at the group has its logits, and its midpoints the loss of the networks that lie there."""
-    own, found = _logits(site.network, inputs), by_activations.common(site, inputs).origin.logits
+    own, found = logits(site.network, inputs), by_activations.common(site, inputs).origin.logits
     wrong = f"the cut of {name} at group {site.group!r} does not follow the network"
     if own.shape != found.shape:
         raise ValueError(f"{wrong}: its logits have shape {found.shape} instead of {own.shape}")
-    if not _alike(own, found):
+    if not alike(own, found):
         raise ValueError(
             f"{wrong}: its logits differ by up to {jnp.abs(own - found).max():.3g}. cut() must compose to the model's "
             "own forward pass"
@@ -68,12 +68,3 @@ def _check_cut(site: Site, name: str, permutation: np.ndarray, inputs: Any, targ
             f"{wrong}: at a midpoint the loss changes by {fast:.3g} nats, of the network itself by {slow:.3g}. Its "
             "activation must act on every unit by itself, its linear layer by the units' rows of the kernel"
         )
-
-
-def _alike(own: Array, other: Array) -> bool:
-    """Whether two sets of logits agree to half of their digits: rounding changes fewer, a wrong table or cut more."""
-    most = jnp.sqrt(jnp.finfo(own.dtype).eps) * jnp.abs(own).max()
-    return bool(jnp.all((jnp.abs(own - other) <= most) | jnp.isnan(own)))
-
-
-_logits = jax.jit(Network.logits)

@@ -38,12 +38,9 @@ class Network:
         return replace(self, weights=dict(weights))
 
     def module(self) -> Any:
-        """The Flax module with these arrays, of the type that was split; layers take their sizes from the arrays."""
+        """The Flax module with these arrays, of the type that was split."""
         arrays = unflatten_dict({_path(name): array for name, array in self.weights.items()})
-        model = nnx.merge(self.graphdef, arrays)
-        for _, layer in nnx.iter_modules(model):
-            _refresh_sizes(layer)
-        return model
+        return nnx.merge(self.graphdef, arrays)
 
     def evaluating(self) -> Any:
         """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics."""
@@ -61,18 +58,6 @@ def split(model: nnx.Module) -> Network:
     """The network that a Flax module is: its static structure, and its arrays by dotted path."""
     graphdef, state = nnx.split(model)
     return Network(graphdef, _flat(state))
-
-
-def _refresh_sizes(layer: nnx.Module) -> None:
-    """Set the sizes that Flax keeps beside a layer's arrays, which widening them leaves behind."""
-    match layer:
-        case nnx.Linear():
-            layer.in_features, layer.out_features = layer.kernel.shape
-        case nnx.Conv():
-            layer.kernel_shape = layer.kernel.shape
-            layer.in_features, layer.out_features = layer.kernel.shape[-2:]
-        case nnx.BatchNorm():
-            layer.num_features = layer.mean.shape[-1]
 
 
 def trainable(model: nnx.Module) -> frozenset[str]:

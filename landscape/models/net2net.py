@@ -13,6 +13,8 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
+from landscape.models.same_function import check_preserved
+from landscape.models.sizes import follow
 from landscape.models.symmetry import Group, named_group, take
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
@@ -26,6 +28,7 @@ def widen(
     *,
     shares: Literal["unequal", "equal"] = "unequal",
     noise: float = 0.0,
+    inputs: Any = None,
 ) -> nnx.Module:
     """A wider network with the same function: random units are copied, and copies share what their unit sends on.
 
@@ -34,6 +37,8 @@ def widen(
         U'[:, j] = U[:, g(j)],   W'[j, :] = s_j W[g(j), :],   where Σ_{j: g(j) = i} s_j = 1 for every unit i.
 
     The first units stay where they are (g(j) = j for j < l), and the copied ones are drawn uniformly with replacement.
+    Where a LayerNorm, RMSNorm or GroupNorm of the table normalises across the units, every unit is copied equally often
+    instead, which leaves their mean and variance; the size must be a whole multiple then.
 
     Args:
       model: a module with a method `groups()`; it is left as it is.
@@ -44,12 +49,16 @@ def widen(
         gradients and can part; "equal" gives every copy the same, which is Net2Net's own rule.
       noise: standard deviation of what is added to the incoming weights of copies, relative to that of the layer's.
         It breaks the tie of equal shares as Net2Net does; the function is preserved exactly only without it.
+      inputs: some inputs of a network of your own, on which its function is compared before and after (without noise).
+        Give them: what the forward pass does across units beside the layers of the table shows only there.
 
     Returns:
       A new module of the same type.
 
     Raises:
-      ValueError: if there is no such group, it cannot be widened, or `size` is not above its size.
+      ValueError: if there is no such group, it cannot be widened, or `size` is not above its size; if a layer of the
+        table keeps sizes that are not known, or normalises across the units and `size` is no whole multiple, before
+        anything is computed; or if the function on `inputs` changes.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -74,13 +83,25 @@ def widen(
         raise ValueError(f"{group} cannot be widened: copying its units changes the function")
     if size <= old:
         raise ValueError(f"{group} = {size} does not widen the base: it must be above {old}")
+    asked = follow(model, table, old, size)
+    if asked.even and size % old:
+        raise ValueError(
+            f"{group} = {size} is no whole multiple of {old}: {asked.even[0]} normalises across the units, and only "
+            "copying each equally often preserves the function"
+        )
     generator = host_generator(key)
-    index = copied_units(generator, old, size)
+    index = np.tile(np.arange(old), size // old) if asked.even else copied_units(generator, old, size)
     weights = take(network.weights, table, index, copy_shares(generator, index, shares))
-    return network.replace(_shaken(weights, table, old, noise, generator)).module()
+
+    def wider(weights: Weights) -> nnx.Module:
+        return asked.apply(network.replace(weights).module())
+
+    if inputs is not None:
+        check_preserved(model, wider(weights), inputs, f"widening group {group!r} of {type(model).__name__}")
+    return wider(_shaken(weights, table, old, noise, generator))
 
 
-def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module:
+def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: Any = None) -> nnx.Module:
     """A deeper network with the same function: a layer that starts as the identity is inserted.
 
     Behind a relu, an identity layer followed by another relu changes nothing: relu(I relu(z)) = relu(z). Residual and
@@ -90,12 +111,14 @@ def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module
       model: a module with a method `deepened(after, name)`; it is left as it is.
       after: the unit group behind whose layer or block the new one is inserted, by name.
       name: the name of the new group; `after` followed by "_1" unless given.
+      inputs: some inputs of a network of your own, on which its function is compared before and after.
 
     Returns:
       A new module of the same type, with one group more.
 
     Raises:
-      ValueError: if the model has no method `deepened` or no such group, or cannot give a layer or block this name.
+      ValueError: if the model has no method `deepened` or no such group, or cannot give a layer or block this name; or
+        if the function on `inputs` changes.
 
     Example:
       >>> import jax.numpy as jnp
@@ -114,27 +137,41 @@ def deepen(model: nnx.Module, after: str, name: str | None = None) -> nnx.Module
     """
     if not hasattr(model, "deepened"):
         raise ValueError(f"{type(model).__name__} cannot be deepened: it has no method `deepened`")
-    return model.deepened(after, name or f"{after}_1")
+    deeper = model.deepened(after, name or f"{after}_1")
+    if inputs is not None:
+        check_preserved(model, deeper, inputs, f"deepening {type(model).__name__} after {after!r}")
+    return deeper
 
 
-def expand(model: nnx.Module, steps: tuple[Widen | Deepen, ...], expansion: Expansion, key: PRNGKeyArray) -> nnx.Module:
-    """The network that a candidate's steps make of `model`, applied in order; each step has a key of its own."""
+def expand(
+    model: nnx.Module,
+    steps: tuple[Widen | Deepen, ...],
+    expansion: Expansion,
+    key: PRNGKeyArray,
+    *,
+    inputs: Any = None,
+) -> nnx.Module:
+    """The network that a candidate's steps make of `model`, applied in order; each step has a key of its own.
+
+    Raises ValueError as `widen` and `deepen` do, which compare functions on `inputs`.
+    """
     for i, step in enumerate(steps):
-        model = _apply(model, step, expansion, jax.random.fold_in(key, i))
+        model = _apply(model, step, expansion, jax.random.fold_in(key, i), inputs)
     return model
 
 
-def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyArray) -> nnx.Module:
+def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyArray, inputs: Any) -> nnx.Module:
     if isinstance(step, Deepen):
         place = step.deepen
         for name in step.inserted:
-            model, place = deepen(model, place, name), name
+            model, place = deepen(model, place, name, inputs=inputs), name
         return model
     weights = split(model).weights
     sizes = {name: table.size(weights) for name, table in model.groups().items()}
     for i, (name, size) in enumerate(step.apply(sizes).items()):
         if fnmatchcase(name, step.widen):
-            model = widen(model, name, size, jax.random.fold_in(key, i), shares=expansion.shares, noise=expansion.noise)
+            how: Any = {"shares": expansion.shares, "noise": expansion.noise, "inputs": inputs}
+            model = widen(model, name, size, jax.random.fold_in(key, i), **how)
     return model
 
 

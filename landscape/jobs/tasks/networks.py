@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,10 +34,12 @@ def untrained(member: Member, seed: int) -> nnx.Module:
     return model
 
 
-def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:
+def at_expansion(member: Member, seed: int, base: nnx.Module, inputs: Any = None) -> nnx.Module:
     """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base and the control.
 
     A candidate is the base's network expanded, or drawn at random where the study asks for a random start.
+
+    Raises ValueError where an expansion changes the function of the base on `inputs`.
     """
     if not member.is_candidate:
         return base
@@ -44,7 +47,7 @@ def at_expansion(member: Member, seed: int, base: nnx.Module) -> nnx.Module:
     if study.expansion.start == "random":
         return untrained(member, seed)
     key = stream_key(seed, Stream.EXPAND, member.index)
-    return expand(base, study.candidates[member.index - 1], study.expansion, key)
+    return expand(base, study.candidates[member.index - 1], study.expansion, key, inputs=inputs)
 
 
 @cache

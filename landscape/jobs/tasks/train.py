@@ -16,6 +16,7 @@ from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.networks import at_expansion, kept_epochs, network_with, to_numpy, untrained
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.prng import Stream, stream_key
+from landscape.models.same_function import few, is_own
 from landscape.proxies import parameters
 from landscape.study import Study, schema
 from landscape.study.member import Member, members
@@ -54,7 +55,8 @@ def candidate_task(
     """
     clock, base = Clock(), Member(member.study, 0)
     trained = [network_with(base, bases.weights[network_name(seed, 0)]) for seed in seeds]
-    starts = [at_expansion(member, seed, network) for seed, network in zip(seeds, trained, strict=True)]
+    inputs = few(examples(member.study.data).train.inputs) if is_own(trained[0]) else None
+    starts = [at_expansion(member, seed, network, inputs) for seed, network in zip(seeds, trained, strict=True)]
     histories: dict[int, list[Epoch]] = {seed: [] for seed in seeds}
     weights = {}
     for epochs in train(member, seeds, starts, on_activity):

@@ -1,0 +1,46 @@
+"""Whether two networks compute the same function, tried on examples."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array
+
+from landscape.models.functional import Network, split
+
+FEW = 64  # examples on which networks are compared, so that a check costs little beside a walk
+
+
+def few(examples: Any) -> Any:
+    """The first examples of a batch."""
+    return jax.tree.map(itemgetter(slice(FEW)), examples)
+
+
+def is_own(model: nnx.Module) -> bool:
+    """Whether a network is a user's. Those of the package have tests in place of checks."""
+    return not type(model).__module__.startswith("landscape.models.")
+
+
+def check_preserved(before: nnx.Module, after: nnx.Module, inputs: Any, what: str) -> None:
+    """Raises ValueError, which begins with `what`, unless an expanded network has the logits of the one before."""
+    own = logits(split(before), few(inputs))
+    try:
+        other = logits(split(after), few(inputs))
+    except (TypeError, ValueError, AssertionError) as error:
+        raise ValueError(f"{what} gives a network that cannot be run: {error}") from error
+    if own.shape != other.shape or not alike(own, other):
+        apart = f"by up to {jnp.abs(own - other).max():.3g}" if own.shape == other.shape else f"to shape {other.shape}"
+        raise ValueError(f"{what} changes its function: logits move {apart}")
+
+
+def alike(own: Array, other: Array) -> bool:
+    """Whether two sets of logits agree to half of their digits: rounding changes fewer, a wrong table or cut more."""
+    most = jnp.sqrt(jnp.finfo(own.dtype).eps) * jnp.abs(own).max()
+    return bool(jnp.all((jnp.abs(own - other) <= most) | jnp.isnan(own)))
+
+
+logits = jax.jit(Network.logits)

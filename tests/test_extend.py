@@ -152,6 +152,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 # --- the study ---
 
 
+def test_an_expansion_that_changes_the_function_ends_the_study(tmp_path: Path) -> None:
+    """A softmax acts across the units, which no table shows; the study tries it on its own data."""
+    across = {"model": {"kind": "squeezed", "units": 5, "activation": "softmax", "gain": 3.0}, "seeds": 1}
+    with pytest.raises(ValueError, match="widening group 'inner' of Squeezed changes its function: logits move by"):
+        landscape.run(validated(CONTENT | across), tmp_path)
+
+
 def test_a_study_accepts_the_kind_and_keeps_all_of_its_fields(computed: Computed) -> None:
     study = computed.study
     assert study.model == SqueezedSpec(units=5, activation="gelu")
@@ -214,7 +221,7 @@ def test_the_form_of_the_app_has_a_control_for_each_of_its_fields(own_cache: Sto
     assert [option.content for option in kinds.proto.options] == ["mlp", "cnn", "resnet18", "squeezed"]
     units, activation = app.number_input(key="units"), app.selectbox(key="activation")
     assert (units.label, units.value, units.min, units.max) == ("Units", 9, 1, 512)
-    assert (activation.value, activation.options) == ("gelu", ["tanh", "gelu"])
+    assert (activation.value, activation.options) == ("gelu", ["tanh", "gelu", "softmax"])
     assert app.text_input(key="gain").value == "1.5"
     assert app.selectbox(key="group").options == ["inner"]
     assert any("Start digits-squeezed" in button.label for button in app.button)

@@ -7,7 +7,7 @@ from scipy.stats import kstest
 
 from landscape.jobs.tasks.networks import abstract_network, untrained
 from landscape.models.functional import split
-from landscape.models.initialisation import drawn_as_pytorch
+from landscape.models.initializers import drawn_as_pytorch
 from landscape.study import validated
 from landscape.study.member import Member
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Int
 
 from landscape.barriers import by_activations, by_networks
+from landscape.models.checks.same_function import FEW, alike, is_own, logits
 from landscape.models.functional import split
-from landscape.models.same_function import FEW, alike, is_own, logits
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 

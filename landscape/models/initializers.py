@@ -1,4 +1,4 @@
-"""The draws of Flax's initialisers, by programs that compile several times faster.
+"""Initial weights: the draws of Flax's initialisers, by programs that compile several times faster, and PyTorch's.
 
 JAX numbers the elements of an array by their indices along each axis, and on a processor XLA takes the longer over that
 the more axes there are: about a second for the kernel of a small convolution, against a fifth for as many numbers in a
@@ -77,6 +77,40 @@ def identity(key: PRNGKeyArray, shape: Any, dtype: Any = jnp.float32, out_shardi
     kernel = np.zeros(shape)
     kernel[tuple(size // 2 for size in window)] = np.arange(inputs)[:, None] == np.arange(outputs) % inputs
     return jnp.asarray(kernel, dtype)
+
+
+def drawn_as_pytorch(model: nnx.Module, key: PRNGKeyArray) -> nnx.Module:
+    """A copy of the network whose dense and convolution layers are drawn anew, as PyTorch draws them by default.
+
+    Kernels and biases are independent and uniform between −1/√fan_in and 1/√fan_in, so kernels have a third of the
+    variance that Flax gives them, and biases, which are 0 in Flax, have any at all. Embeddings and normalisation stay
+    as they are.
+
+    Args:
+      model: a Flax NNX module; it is left as it is.
+      key: decides every draw.
+
+    Example:
+      >>> import jax
+      >>> from flax import nnx
+      >>> from landscape.models.initializers import drawn_as_pytorch
+      >>> layer = drawn_as_pytorch(nnx.Linear(100, 50, rngs=nnx.Rngs(0)), jax.random.key(0))
+      >>> bool(abs(layer.kernel[...]).max() <= 0.1), bool(abs(layer.bias[...]).min() > 0)
+      (True, True)
+
+    References:
+      `reset_parameters` of torch.nn.Linear and torch.nn.Conv2d: `kaiming_uniform_` with a = √5, after He et al. (2015),
+      arXiv 1502.01852.
+    """
+    redrawn, rngs = nnx.clone(model), nnx.Rngs(key)
+    for _, layer in nnx.iter_modules(redrawn):
+        if isinstance(layer, nnx.Linear | nnx.Conv):
+            bound = 1 / math.sqrt(math.prod(layer.kernel.shape[:-1]))
+            for parameter in (layer.kernel, layer.bias):
+                if parameter is not None:
+                    drawn = jax.random.uniform(rngs(), parameter.shape, parameter.dtype, -bound, bound)
+                    parameter[...] = drawn
+    return redrawn
 
 
 LECUN_NORMAL, HE_NORMAL = (

@@ -11,10 +11,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from landscape.models.checks.same_function import check_preserved
+from landscape.models.checks.sizes import follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.same_function import check_preserved
-from landscape.models.sizes import follow
 from landscape.models.symmetry import Group, named_group, take
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen

@@ -13,7 +13,7 @@ from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
 from landscape.models.functional import Weights, split
-from landscape.models.initialisation import drawn_as_pytorch
+from landscape.models.initializers import drawn_as_pytorch
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
 from landscape.numerics.memory import tree_bytes

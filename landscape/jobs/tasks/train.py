@@ -15,8 +15,8 @@ from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.networks import at_expansion, kept_epochs, network_with, to_numpy, untrained
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
+from landscape.models.checks.same_function import few, is_own
 from landscape.models.prng import Stream, stream_key
-from landscape.models.same_function import few, is_own
 from landscape.proxies import parameters
 from landscape.study import Study, schema
 from landscape.study.member import Member, members

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.analysis import cost
-from landscape.analysis.wording import counted, duration
+from landscape.analysis.wording import counted, duration, enumeration
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
@@ -36,7 +36,7 @@ def own() -> None:
         st.error(str(error))
         return
     label, known = library.label(study), study.key in Store()
-    st.markdown(f"{size} {price(study)}")
+    st.markdown(f"{widenings(study)} {size} {price(study)}")
     st.button(
         f"Open {label}, which has been computed" if known else f"Start {label}",
         key="start-own",
@@ -44,6 +44,13 @@ def own() -> None:
         on_click=running.choose,
         args=(study, not known),
     )
+
+
+def widenings(study: Study) -> str:
+    """What the form understood: how wide the base and each candidate are, in words."""
+    group = study.walk.group
+    base, *widths = (str(sizes[group]) for sizes in study.group_sizes())
+    return f"The candidates widen {group} from {base} units to {enumeration(widths)}."
 
 
 def growth(study: Study) -> str:

@@ -14,8 +14,9 @@ from pages.shared import model_form
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices, Control, Number, Text
 
-WIDENINGS = "Each is a width of the layer such as 12, or a factor such as ×1.5; separate them by commas."
-VALIDATION = 10_000  # images at most: Table 1; a smaller set leaves 1000 for training
+WIDENINGS = "Each is a width of the layer such as 12, or a factor such as ×1.5; separate them by commas and blanks."
+VALIDATION = 10_000  # images at most: Table 1
+LEFT = 1000  # images that a set of less than twice VALIDATION leaves for training, or two thirds of a small one
 
 
 @st.cache_data(ttl=60)
@@ -84,12 +85,21 @@ def _sizes(data: str) -> dict[str, int]:
 
 
 def _validation(count: int) -> int:
-    return min(VALIDATION, count - 1000)
+    """The images for validation, out of so many: at least one, and one is left for training, where there are two."""
+    return min(VALIDATION, max(1, count - min(LEFT, 2 * count // 3)))
 
 
 def expansions(text: str) -> list[dict[str, float]]:
-    """Widths and factors: `12` is a width, `×1.5` or `x1.5` a factor. Raises ValueError that names what is neither."""
+    """Widths and factors: `12` is a width, `×1.5` or `x1.5` a factor.
+
+    Raises ValueError that names what is neither, or what a decimal comma makes ambiguous.
+    """
     found: list[dict[str, float]] = []
+    if unclear := re.search(r"[×x*]\d+,\d+", text):
+        raise ValueError(
+            f"Candidates: {unclear[0]!r} can be read in two ways; write {unclear[0].replace(',', '.')} for "
+            f"one factor, or {unclear[0].replace(',', ', ')} for two candidates."
+        )
     for part in filter(None, re.split(r"[,;\s]+", text.strip())):
         match = re.fullmatch(r"([×x*])?(\d+(?:\.\d+)?)", part)
         if match is None or (not match[1] and "." in part):

@@ -1,4 +1,5 @@
 from . import proxies
+from .analysis.control import excess_gain
 from .analysis.metric import manifold_metric, manifold_size, threshold
 from .analysis.performance import best_gain, gain, performance
 from .barriers.interpolation import interpolate
@@ -31,6 +32,7 @@ __all__ = [
     "compose",
     "deepen",
     "draw_swaps",
+    "excess_gain",
     "from_toml",
     "gain",
     "interpolate",

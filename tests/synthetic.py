@@ -38,6 +38,8 @@ def synthetic(study: Study, rng: np.random.Generator) -> xr.Dataset:
     _fill_curves(dataset, rng)
     _fill_surface(dataset, rng)
     _fill_predictors(dataset, growth, rng)
+    if study.has_control:
+        _fill_control(dataset)
     dataset["parameters"].values[:] = PARAMETERS_PER_UNIT * widths + 10
     dataset["width"].values[:] = widths
     dataset["seconds"].values[:] = rng.uniform(0.1, 3, dataset["seconds"].shape)
@@ -83,6 +85,17 @@ def _fill_training(dataset: xr.Dataset, growth: np.ndarray, rng: np.random.Gener
     dataset["validation_loss"].values[:] = base["base_validation_loss"].values[:, None, None] * np.exp(-3 * gain)
     dataset["train_loss"].values[:] = 0.5 * np.exp(-5 * gain)
     dataset["sotl_e"].values[:] = 5 * np.exp(-5 * gain)
+
+
+def _fill_control(dataset: xr.Dataset) -> None:
+    """The control gains three quarters of what the first candidate does, and its barriers grow from the base's."""
+    for name in ("validation_accuracy", "validation_loss", "train_loss", "sotl_e"):
+        first = dataset[name].isel(candidate=0).values
+        start = first[:, :1] if name.startswith("validation") else 0
+        dataset[f"control_{name}"].values[:] = start + 0.75 * (first - start)
+    late = 1 + np.linspace(0, 1, dataset.sizes["checkpoint"])[:, None]
+    dataset["control_barrier"].values[:] = dataset["base_barrier"].values[:, None] * late
+    dataset["control_seconds"].loc[{"phase": ["train", "barriers"]}] = 1.0
 
 
 def _fill_walk(dataset: xr.Dataset, widths: np.ndarray, rng: np.random.Generator) -> None:

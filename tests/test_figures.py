@@ -78,7 +78,7 @@ def untrained() -> xr.Dataset:
     """Expanded and walked, but no candidate was trained."""
     dataset = whole().copy(deep=True)
     for name in ("validation_loss", "validation_accuracy", "train_loss", "sotl_e"):
-        dataset[name].values[:] = np.nan
+        dataset[name].values[:] = dataset[f"control_{name}"].values[:] = np.nan
     return dataset
 
 
@@ -350,7 +350,8 @@ def test_axes_name_their_units(name):
 @pytest.mark.parametrize("name", BY_CANDIDATE)
 def test_every_candidate_has_one_entry_in_the_legend_from_small_to_great(name):
     listed = [trace.name for trace in DRAWN[name](whole()).data if trace.showlegend is not False]
-    assert listed == ["hidden1 → 8", "hidden1 → 12", "hidden1 → 18"]
+    control = ["control"] if name.endswith("trajectories") else []
+    assert listed == ["hidden1 → 8", "hidden1 → 12", "hidden1 → 18", *control]
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from landscape.analysis.control import control_as_candidate, control_gain, excess_gain, has_control
 from landscape.analysis.correlation import RANGE, predictor_correlation
 from landscape.analysis.divergence import diverged
 from landscape.analysis.intervals import over_seeds
@@ -32,9 +33,11 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
 
     Returns:
       Plain data, ready for JSON. `candidates` lists for each candidate its width, its number of parameters, M0 in
-      percent and best_gain by each measure; `kendall` maps each predictor and each measure to the correlation with
-      the best gain. Each of these numbers is a mean over seeds with the bounds of its 95 % interval, None where it is
-      not finite. Where networks diverged, `diverged` lists them.
+      percent and, by each measure, best_gain and excess_gain, which is what it gains beyond the control. `control` is
+      the best_gain of the control by each measure, or None in a study without a control. `kendall` maps each predictor
+      and each measure to the correlation with the best gain, which is also that with the excess. Each of these numbers
+      is a mean over seeds with the bounds of its 95 % interval, None where it is not finite. Where networks diverged,
+      `diverged` lists them.
 
     Raises:
       ValueError: if q or n is out of range.
@@ -52,6 +55,8 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     n = checked_n(dataset, n)
     metric = over_seeds(initial_metric(dataset, q, n))
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
+    excesses = {measure: over_seeds(excess_gain(dataset, measure)) for measure in MEASURES}
+    controls = {measure: _estimate(over_seeds(control_gain(dataset, measure))) for measure in MEASURES}
     ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure), within=RANGE) for measure in MEASURES}
     candidates = [
         {
@@ -60,6 +65,7 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
             "parameters": _count(dataset["parameters"].sel(model=name)),
             "M0": _estimate(metric.sel(candidate=name)),
             "best_gain": {measure: _estimate(each.sel(candidate=name)) for measure, each in gains.items()},
+            "excess_gain": {measure: _estimate(each.sel(candidate=name)) for measure, each in excesses.items()},
         }
         for name in dataset["candidate"].values.tolist()
     ]
@@ -69,8 +75,10 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     }
     about = {name: dataset.attrs[name] for name in ("key", "name", "title")}
     sizes = {"q": q, "n": n, "seeds": dataset.sizes["seed"], "epochs": int(dataset["epoch"].max())}
+    control = {"best_gain": controls} if has_control(dataset) else None
     lost = [each._asdict() for each in diverged(dataset)]
-    return about | sizes | {"candidates": candidates, "kendall": kendall} | ({"diverged": lost} if lost else {})
+    found = {"candidates": candidates, "control": control, "kendall": kendall}
+    return about | sizes | found | ({"diverged": lost} if lost else {})
 
 
 def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.DataFrame:
@@ -96,6 +104,7 @@ def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.Da
     metric = manifold_metric(dataset, q, n).rename(checkpoint="epoch")
     at = dataset.sel(epoch=metric["epoch"])
     models = dataset.sel(model=dataset["candidate"].values).drop_vars("model").rename(model="candidate")
+    control = control_as_candidate(dataset).isel(candidate=0, drop=True)
     columns = {
         "width": models["width"],
         "parameters": models["parameters"],
@@ -107,6 +116,8 @@ def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.Da
         "validation_accuracy": at["validation_accuracy"],
         "validation_loss_nats": at["validation_loss"],
         "train_loss_nats": at["train_loss"],
+        "control_gain_accuracy_points": _gain(control, "accuracy").sel(epoch=metric["epoch"]),
+        "control_gain_negative_log_loss": _gain(control, "negative log loss").sel(epoch=metric["epoch"]),
     }
     rows = xr.Dataset({name: xr.DataArray(values) for name, values in columns.items()})
     return rows.drop_vars(set(rows.coords) - {"seed", "candidate", "epoch"}).to_dataframe(

@@ -74,7 +74,7 @@ def steps_reached(dataset: xr.Dataset) -> int:
     steps = dataset["permutation"].size
     reached = [
         (np.arange(1, steps + 1) * dataset[name].notnull().transpose(..., "permutation").values).max(-1).ravel()
-        for name in ("base_barrier", "barrier")
+        for name in ("base_barrier", "barrier", "control_barrier")
     ]
     begun = np.concatenate(reached)
     return int(begun[begun > 0].min(initial=steps))

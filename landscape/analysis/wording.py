@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+NO_CONTROL = "This study has no control: what training the base on for as long would gain is not known."
+SAME_RANKS = "Within a seed the control's gain is the same for all candidates, so it changes no rank correlation."
+
 
 def counted(count: float, noun: str) -> str:
     """A count and its noun, the number one in letters.
@@ -75,6 +78,19 @@ def interval(mean: float | None, low: float | None, high: float | None, digits: 
     """
     form = f"+.{digits}f"
     return f"{mean:{form}}{bounds(low, high, form)}" if _known(mean) else "–"
+
+
+def beyond_control(near: Sequence[str]) -> str:
+    """How the candidates compare with the control, given those that may gain no more than it, as a sentence.
+
+    Example:
+      >>> from landscape.analysis.wording import beyond_control
+      >>> beyond_control(["A", "B"])
+      'compared seed by seed, the gain of A and B is not clearly more than that of the control.'
+    """
+    if not near:
+        return "compared seed by seed, every candidate gains clearly more than the control."
+    return f"compared seed by seed, the gain of {enumeration(near)} is not clearly more than that of the control."
 
 
 def decimals(greatest: float, least: int) -> int:

@@ -14,7 +14,7 @@ from landscape import figures
 from landscape.analysis.performance import Measure, usual_measure
 from landscape.analysis.summary import Q, summary
 from landscape.analysis.walks import checked_n
-from landscape.cli.tables import candidates_table, divergence_line, kendall_table, sizes_line
+from landscape.cli.tables import candidates_table, control_line, divergence_line, kendall_table, sizes_line
 from landscape.study.schema import MOMENTS, study_of
 
 CONFIG = {"displaylogo": False, "responsive": True}
@@ -33,6 +33,7 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         sizes=sizes_line(found),
         divergence=divergence_line(found),
         candidates=candidates_table(found),
+        control=control_line(found),
         kendall=kendall_table(found, figures.predictor_label),
         figures=list(_figures(dataset, q, n, usual_measure(dataset))),
         colour_scale=_html(figures.surface_scale(dataset, MOMENTS[0]), "scale"),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from landscape.analysis.divergence import Diverged, in_words
-from landscape.analysis.wording import counted, decimals, interval
+from landscape.analysis.wording import NO_CONTROL, SAME_RANKS, beyond_control, counted, decimals, interval
 
-GAINS = {"accuracy": "G* in points of accuracy", "negative log loss": "G* in −log(loss)"}
+UNITS = {"accuracy": "points of accuracy", "negative log loss": "−log(loss)"}
+GAINS = {"best_gain": "G*", "excess_gain": "G* − control"}
 
 
 class Table(NamedTuple):
@@ -20,23 +21,25 @@ class Table(NamedTuple):
 
 
 def candidates_table(found: dict[str, Any]) -> Table:
-    """A row for each candidate of a `landscape.analysis.summary.summary`."""
-    digits = {measure: _gain_decimals(found["candidates"], measure) for measure in GAINS}
+    """A row for each candidate of a `landscape.analysis.summary.summary`; its gain beyond a control if there is one."""
+    columns = [(gain, measure) for measure in UNITS for gain in GAINS if gain == "best_gain" or found["control"]]
+    digits = _gain_decimals(found)
     rows = [
         [each["candidate"], each["width"], each["parameters"], interval(**each["M0"], digits=1)]
-        + [interval(**each["best_gain"][measure], digits=digits[measure]) for measure in GAINS]
+        + [interval(**each[gain][measure], digits=digits[measure]) for gain, measure in columns]
         for each in found["candidates"]
     ]
-    return Table(["candidate", "width", "parameters", "M₀ in %", *GAINS.values()], rows)
+    titles = [f"{GAINS[gain]} in {UNITS[measure]}" for gain, measure in columns]
+    return Table(["candidate", "width", "parameters", "M₀ in %", *titles], rows)
 
 
 def kendall_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Table:
     """A row for each predictor of a summary, named by `label`."""
     rows = [
-        [label(name), *(interval(**each[measure], digits=2) for measure in GAINS)]
+        [label(name), *(interval(**each[measure], digits=2) for measure in UNITS)]
         for name, each in found["kendall"].items()
     ]
-    return Table(["Kendall's τ of", *(f"with {gain}" for gain in GAINS.values())], rows)
+    return Table(["Kendall's τ of", *(f"with G* in {unit}" for unit in UNITS.values())], rows)
 
 
 def sizes_line(found: dict[str, Any]) -> str:
@@ -45,13 +48,31 @@ def sizes_line(found: dict[str, Any]) -> str:
     return f"{seeds}, {epochs} after expansion, q = {found['q']:g}, n = {found['n']}"
 
 
+def control_line(found: dict[str, Any]) -> str:
+    """What the control gains, and which candidates gain no more for certain; or that there is no control."""
+    if found["control"] is None:
+        return NO_CONTROL
+    digits, gains = _gain_decimals(found), found["control"]["best_gain"]
+    told = [f"{interval(**gains[name], digits=digits[name])} in {unit}" for name, unit in UNITS.items()]
+    sentences = [
+        f"The control, which is the base trained on for as long without expansion, has G* {' and '.join(told)}."
+    ]
+    for measure, unit in UNITS.items() if found["seeds"] > 1 else ():
+        excess = {each["candidate"]: each["excess_gain"][measure] for each in found["candidates"]}
+        known = {name: each["low"] for name, each in excess.items() if each["mean"] is not None}
+        near = [name for name, low in known.items() if low is None or low <= 0]
+        sentences += [f"In {unit}: {beyond_control(near)}"] if known else []
+    return " ".join([*sentences, SAME_RANKS])
+
+
 def summary_text(found: dict[str, Any]) -> str:
     """A summary as text for a terminal."""
     title = f"{found['title']} ({found['name']}, {found['key']})"
     means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
     tables = (table(*candidates_table(found)), table(*kendall_table(found)))
     lost = divergence_line(found)
-    return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables, *([lost] if lost else [])])
+    told = [control_line(found), *([lost] if lost else [])]
+    return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables, *told])
 
 
 def divergence_line(found: dict[str, Any]) -> str | None:
@@ -78,6 +99,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def _gain_decimals(candidates: Sequence[dict[str, Any]], measure: str) -> int:
-    """Decimal places that show two digits of the greatest best gain."""
-    return decimals(max(abs(each["best_gain"][measure]["mean"] or 0) for each in candidates), 2)
+def _gain_decimals(found: dict[str, Any]) -> dict[str, int]:
+    """Decimal places that show two digits of the greatest best gain, by each measure."""
+    means = {measure: [each["best_gain"][measure]["mean"] or 0 for each in found["candidates"]] for measure in UNITS}
+    return {measure: decimals(max(map(abs, each)), 2) for measure, each in means.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
+from landscape.analysis.control import control_gain, excess_gain, has_control
 from landscape.analysis.correlation import LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
@@ -16,6 +18,8 @@ from landscape.analysis.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,
+    NEUTRAL,
+    TICK_SIZE,
     add_ceiling,
     candidate_order,
     colours,
@@ -35,7 +39,8 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
 
     The intervals are those of the means over seeds. In a study of one seed, the interval of M₀ is bootstrapped over
     permutations, and G*_T has none. `at_ceiling` is the fraction of seeds in which every edge exists. `perplexity`,
-    for language models only, is the lowest over epochs, averaged over seeds. Unknown counts are missing values.
+    for language models only, is the lowest over epochs, averaged over seeds. `excess_gain`, the gain beyond the
+    control's, is there if the study has a control. Unknown counts are missing values.
     Raises ValueError for q or n out of range.
     """
     metric = initial_metric(dataset, q, n)
@@ -48,6 +53,9 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     columns = {name: pd.array(models[name].values, "Int64") for name in models.data_vars}
     columns |= {f"M0{suffix}": sizes[name].values for name, suffix in _SUFFIXES.items()}
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
+    if has_control(dataset):
+        excess = over_seeds(excess_gain(dataset, measure))
+        columns |= {f"excess_gain{suffix}": excess[name].values for name, suffix in _SUFFIXES.items()}
     if is_text(dataset):
         columns["perplexity"] = perplexity(dataset).min("epoch").mean("seed").values
     columns["at_ceiling"] = (
@@ -61,7 +69,10 @@ _SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}
 
 
 def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
-    """G*_T against M₀, one point per candidate with 95 % intervals, and the ceiling 1 − q; from `overview_data`."""
+    """G*_T against M₀, one point per candidate with 95 % intervals, from `overview_data`.
+
+    Lines are the ceiling 1 − q and the mean G*_T of the control.
+    """
     frame = overview_data(dataset, q, n, measure).dropna(subset=["M0", "best_gain"])
     if frame.empty:
         return empty_figure("No candidate has been trained yet.")
@@ -70,6 +81,10 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
         for row in frame[frame["candidate"] == name].to_dict("records"):
             _add_candidate(figure, row, hues[name], marks[name])
     add_ceiling(figure, q, "x")
+    control = float(control_gain(dataset, measure).mean())
+    if not np.isnan(control):
+        label = {"text": "control", "xanchor": "right", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
+        figure.add_hline(control, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, annotation=label)
     return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
 
 
@@ -137,6 +152,9 @@ def _hover_text(row: dict) -> str:
     within = bounds(row["M0_low"], row["M0_high"], ".2f")
     metric = f"M<sub>0</sub> {row['M0']:.2f} %{within}{' over permutations' if within and row['seeds'] == 1 else ''}"
     gain = f"G*<sub>T</sub> {row['best_gain']:.4g}{bounds(row['best_gain_low'], row['best_gain_high'], '.4g')}"
+    if pd.notna(row.get("excess_gain")):
+        within = bounds(row["excess_gain_low"], row["excess_gain_high"], ".4g")
+        gain += f"<br>beyond the control {row['excess_gain']:.4g}{within}"
     return f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}"
 
 

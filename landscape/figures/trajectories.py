@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
+from landscape.analysis.control import beside_control
 from landscape.analysis.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.intervals import spread
 from landscape.analysis.metric import manifold_metric, own_metric
@@ -30,19 +31,19 @@ from landscape.figures.style import (
     symbols,
     translucent,
 )
-from landscape.study.schema import BASE
+from landscape.study.schema import BASE, CONTROL
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 MARKED = 25  # lines with at most this many points show them
 
 
 def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
-    """G_t: mean, std and count over seeds, one row per candidate and epoch.
+    """G_t: mean, std and count over seeds, one row per candidate and epoch; the control is the last of the candidates.
 
     `best` marks the epoch at which the mean is greatest. `best_gain` and `best_gain_std` are the mean and std of G*_T.
     """
-    frame = _table(gain(dataset, measure), "candidate", "epoch")
-    best = spread(best_gain(dataset, measure))
+    frame = _table(beside_control(lambda each: gain(each, measure), dataset), "candidate", "epoch")
+    best = spread(beside_control(lambda each: best_gain(each, measure), dataset))
     first = frame.index.isin(frame.groupby("candidate")["mean"].idxmax())
     columns = {"best_gain": "mean", "best_gain_std": "std"}
     of_best = {column: frame["candidate"].map(best[name].to_series()) for column, name in columns.items()}
@@ -53,7 +54,7 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
     """G_t of each candidate, mean ± std over seeds, with a star where the mean is greatest."""
     frame = gain_trajectories_data(dataset, measure)
     figure = _candidate_lines(frame, dataset, "epoch", log)
-    hues = colours(dataset)
+    hues = colours(dataset) | {CONTROL: NEUTRAL}
     for row in frame[frame["best"]].itertuples():
         figure.add_scatter(
             x=_on_axis([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
@@ -72,12 +73,15 @@ def _best_gain_text(row: Any) -> str:
 
 
 def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
-    """M_t in percent: mean, std and count over seeds, one row per candidate and checkpoint.
+    """M_t in percent: mean, std and count over seeds, one row per candidate and checkpoint; the control is the last.
 
     With a `reference` checkpoint, M_t is relative to the candidate itself at that checkpoint (`own_metric`).
     """
-    found = manifold_metric(dataset, q, n) if reference is None else own_metric(dataset, q, n, reference)
-    return _table(found, "candidate", "checkpoint")
+
+    def metric(each: xr.Dataset) -> xr.DataArray:
+        return manifold_metric(each, q, n) if reference is None else own_metric(each, q, n, reference)
+
+    return _table(beside_control(metric, dataset), "candidate", "checkpoint")
 
 
 def metric_trajectories(
@@ -95,12 +99,13 @@ def metric_trajectories(
 def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
     """Validation perplexity of language models: mean, std and count over seeds, one row per candidate and epoch.
 
+    The control is the last of the candidates.
     The base has one row, at epoch 0, where all candidates start.
     """
     base = spread(base_perplexity(dataset))
     row = {"candidate": BASE, "epoch": 0} | {name: base[name].item() for name in ("mean", "std", "count")}
     first = pd.DataFrame([row]).dropna(subset="mean")
-    return pd.concat([first, _table(perplexity(dataset), "candidate", "epoch")], ignore_index=True)
+    return pd.concat([first, _table(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True)
 
 
 def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
@@ -164,6 +169,7 @@ def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool
     figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
     for name in candidate_order(dataset):
         _add_line(figure, frame[frame["candidate"] == name], x, Line(name, hues[name], marks[name]), log)
+    _add_line(figure, frame[frame["candidate"] == CONTROL], x, Line(CONTROL, NEUTRAL, "circle-open", dash="dash"), log)
     return figure
 
 
@@ -174,6 +180,7 @@ class Line(NamedTuple):
     colour: str
     marker: str
     thin: bool = False
+    dash: str = "solid"
 
 
 def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
@@ -185,7 +192,7 @@ def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
     figure.add_scatter(
         x=_on_axis(points[x], log), y=points["mean"], name=line.name, legendgroup=line.name,
         mode="lines+markers" if len(points) <= MARKED else "lines",
-        line={"color": line.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH},
+        line={"color": line.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH, "dash": line.dash},
         marker={"symbol": line.marker, "size": 6 if line.thin else 9},
         text=[f"epoch {row[x]:g}<br>{summarised(row, '.4g', '.2g')}" for row in points.to_dict("records")],
         hovertemplate=f"{line.name}<br>%{{text}}<extra></extra>",

@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
-from landscape.analysis.wording import enumeration, why_unranked
+from landscape.analysis.wording import SAME_RANKS, enumeration, why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,
@@ -93,5 +93,6 @@ show.definition(
     "section 4.1, figures 2 and 7, table 4",
     "Bars are means over seeds with 95 % Student's t intervals, cut off at −1 and 1. τ is Kendall's $\\tau_b$: ties, "
     "such as candidates at the ceiling of M₀ or scores that exact widening does not change, count neither for nor "
-    "against. In the table, n is the number of permutations and s the number of training steps per epoch.",
+    "against. In the table, n is the number of permutations and s the number of training steps per epoch. "
+    f"{SAME_RANKS}",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis.wording import SAME_RANKS
 from landscape.figures import overview, overview_data, rank_comparison, rank_comparison_data
 from pages.shared import answer, caveats, compute, library, show
 from pages.shared.controls import chosen
@@ -31,6 +32,9 @@ show.definition(
     r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",
     "equation 2 and section 4.1",
     "m is the fraction of the n steps of a permutation walk whose midpoint barrier is at most λ (Algorithm 1). φ* is "
-    "the base, θ⁽ᵗ⁾ the candidate t epochs after its expansion, and A the performance on validation data.",
+    "the base, θ⁽ᵗ⁾ the candidate t epochs after its expansion, and A the performance on validation data. The control "
+    "(ours) is the base trained on for as many epochs with a fresh optimiser and without expansion; G* − control is "
+    "the gain beyond its own G*, seed by seed. "
+    f"{SAME_RANKS}",
 )
 compute.record()

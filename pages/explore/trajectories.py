@@ -58,5 +58,6 @@ show.definition(
     "line shows $M_t$ at the chosen q, thin lines at the paper's values of q. A is validation accuracy in percent or, "
     "as in the paper for language models, −log(validation loss); perplexity is exp(validation loss) over masked "
     "tokens. Relative to itself at epoch 1, a candidate's metric is m(θ⁽ᵗ⁾) − m(θ⁽¹⁾), with λ the q-quantile of its "
-    "own barriers at epoch 1 (A.2.7, figure 11). The rank correlation always uses the metric relative to the base.",
+    "own barriers at epoch 1 (A.2.7, figure 11). The rank correlation always uses the metric relative to the base. The "
+    "control (ours), where the study has one, is the base trained on without expansion; it is walked as the base is.",
 )

@@ -6,8 +6,9 @@ import pandas as pd
 import xarray as xr
 
 from landscape.analysis import wording
+from landscape.analysis.control import control_gain, excess_gain, has_control, not_above_control
 from landscape.analysis.correlation import Kind
-from landscape.analysis.intervals import leads
+from landscape.analysis.intervals import leads, over_seeds
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.wording import why_unranked
@@ -25,6 +26,9 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
     digits = gain_digits(frame, measure)
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
     perplexities = {"perplexity": frame["perplexity"].map("{:.4g}".format)} if "perplexity" in frame else {}
+    name, beyond = f"G* − control ({UNITS[measure]})", {}
+    if "excess_gain" in frame:
+        beyond = {name: [interval(row, "excess_gain", digits) for row in frame.to_dict("records")]}
     return pd.DataFrame(
         {
             "candidate": frame["candidate"],
@@ -32,6 +36,7 @@ def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.Data
             "parameters": frame["parameters"],
             "M₀ (%)": [interval(row, "M0", 1) for row in frame.to_dict("records")],
             f"G* ({UNITS[measure]})": [interval(row, "best_gain", digits) for row in frame.to_dict("records")],
+            **beyond,
             **perplexities,
             "rank by M₀": [_rank(value) for value in by.get("M0", pd.Series(index=by.index)).values],
             "rank by G*": [_rank(value) for value in by.get("G*_T", pd.Series(index=by.index)).values],
@@ -56,7 +61,7 @@ def _rank(value: float) -> str:
 def sentences(
     dataset: xr.Dataset, frame: pd.DataFrame, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> list[str]:
-    """Which candidate M₀ picks, which one gains most from training, and how well the two agree."""
+    """Which candidate M₀ picks, which one gains most from training and how much the control, and how M₀ ranks them."""
     metric = initial_metric(dataset, q, n)
     gains = best_gain(dataset, measure)
     if metric.isnull().all():
@@ -65,15 +70,34 @@ def sentences(
     if gains.isnull().all():
         return [first, "The candidates were not trained." if dataset.sizes["epoch"] == 1 else NOT_YET]
     rows = predictor_ranks_data({"": dataset}, q, n, measure, [kind])
-    return [first, _training(gains, frame, measure), _agreement(metric, gains, rows, kind)]
+    control = _control(dataset, gain_digits(frame, measure), measure)
+    return [first, _training(gains, frame, measure), control, _agreement(metric, gains, rows, kind)]
 
 
 def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str:
     if gains.mean("seed").max() <= 0:
         return "After training, no candidate gained anything on average."
-    words, digits = "After training, the greatest gain is that of", gain_digits(frame, measure)
-    unit = UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
-    return pick(gains, frame, "best_gain", words, unit, digits)
+    words = "After training, the greatest gain is that of"
+    return pick(gains, frame, "best_gain", words, _unit(measure), gain_digits(frame, measure))
+
+
+def _unit(measure: Measure) -> str:
+    return UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
+
+
+def _control(dataset: xr.Dataset, digits: int, measure: Measure) -> str:
+    """What the base gains without expansion, and which candidates may gain no more than that."""
+    if not has_control(dataset):
+        return wording.NO_CONTROL
+    gains, excess = control_gain(dataset, measure), excess_gain(dataset, measure)
+    if excess.isnull().all():
+        return "The control has not been trained yet."
+    found = {f"gain_{name}": float(each) for name, each in over_seeds(gains).items()}
+    told = f"{interval(found | {'gain': found['gain_mean']}, 'gain', digits)} {_unit(measure)}"
+    first = f"The control, which is the base trained on for as long without expansion, gains {told}"
+    if int(excess.count("seed").max()) < 2:
+        return f"{first}."
+    return f"{first}; {wording.beyond_control(list(map(escaped, not_above_control(excess))))}"
 
 
 def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind) -> str:

@@ -29,7 +29,17 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SOURCE = re.compile(
     r"\b([Ss]ection|[Ee]quation|Definition|Algorithm|Table|Figure|Appendix) \(?\w|\bA\.\d|\b(18|19|20)\d\d\b|arXiv"
 )
-WORDING = ("bounds", "counted", "decimals", "deviation", "duration", "enumeration", "interval", "why_unranked")
+WORDING = (
+    "beyond_control",
+    "bounds",
+    "counted",
+    "decimals",
+    "deviation",
+    "duration",
+    "enumeration",
+    "interval",
+    "why_unranked",
+)
 COMPUTES_NOTHING = {
     "landscape.Examples",
     "landscape.ImageSet",

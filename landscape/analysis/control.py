@@ -23,6 +23,9 @@ def has_control(dataset: xr.Dataset) -> bool:
       >>> from landscape.analysis.control import has_control
       >>> has_control(landscape.open_study("mlp-cifar10"))
       False
+
+    References:
+      Malviya et al. (2024), section 4.1, whose candidates train on from the base; the control is ours.
     """
     return study_of(dataset).has_control
 
@@ -43,6 +46,9 @@ def control_as_candidate(dataset: xr.Dataset) -> xr.Dataset:
       >>> alone = control_as_candidate(landscape.open_study("digits-mlp"))
       >>> alone["candidate"].values.tolist(), dict(landscape.gain(alone, "accuracy").sizes)
       (['control'], {'seed': 10, 'candidate': 1, 'epoch': 81})
+
+    References:
+      Malviya et al. (2024), section 4.1, whose candidates train on from the base; the control is ours.
     """
     own = {name.removeprefix(f"{CONTROL}_"): dataset[name] for name in VARIABLES if name.startswith(f"{CONTROL}_")}
     of_candidate = {
@@ -66,6 +72,9 @@ def beside_control(quantity: Callable[[xr.Dataset], xr.DataArray], dataset: xr.D
       >>> found = beside_control(lambda d: landscape.best_gain(d, "accuracy"), landscape.open_study("mlp-cifar10"))
       >>> found["candidate"].values.tolist()
       ['hidden1 → 40', 'hidden1 → 60', 'control']
+
+    References:
+      Malviya et al. (2024), section 4.1, whose candidates train on from the base; the control is ours.
     """
     return xr.concat([quantity(dataset), quantity(control_as_candidate(dataset))], "candidate")
 

@@ -18,8 +18,17 @@ def main() -> None:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print a JSON list of the rows")
     parser.add_argument("--quick", action="store_true", help="sizes for a test, which say nothing about speed")
+    gpu = parser.add_argument_group("options of gpu")
+    gpu.add_argument("--minutes", type=float, help="how long it may take (default: 10)")
+    gpu.add_argument("--study", help="a preset (default: cnn-cifar10-gpu)")
+    gpu.add_argument("--cache", help="the folder where tasks are kept")
+    gpu.add_argument("--output", help="the NetCDF file for what there is of the study's result (default: result.nc)")
     options = parser.parse_args()
-    rows = import_module(f"benchmarks.{options.name}").run(options.quick)
+    own = {name: getattr(options, name) for name in ("minutes", "study", "cache", "output")}
+    given = {name: value for name, value in own.items() if value is not None}
+    if given and options.name != "gpu":
+        parser.error(f"--{next(iter(given))} is an option of gpu")
+    rows = import_module(f"benchmarks.{options.name}").run(options.quick, **given)
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     else:

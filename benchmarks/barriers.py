@@ -130,18 +130,18 @@ def run(quick: bool) -> list[dict[str, Any]]:
 @exact
 def _measured(work: Work, quick: bool) -> dict[str, Any]:
     batch = 8 if quick else work.batch
-    case = _case(work, batch)
-    permutations = _walk(case.model, work.group)
+    made = case(work, batch)
+    permutations = walk(made.model, work.group)
     distinct, _ = distinct_midpoints(seen_from_start(permutations))
-    midpoints = distinct if case.study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
+    midpoints = distinct if made.study.model.kind == "mlp" else distinct[: 4 if quick else work.midpoints]
     steps = permutations[: work.steps]
     peaks: list[int] = []
-    times = in_turns(_runs(case, work.group, midpoints, steps, peaks), 1 if quick else work.repeats)
+    times = in_turns(_runs(made, work.group, midpoints, steps, peaks), 1 if quick else work.repeats)
     distinct_part = len(distinct) / N
     seconds = {name: found.seconds / len(steps) for name, found in times.items()}
     seconds["fast"] = distinct_part * times["fast"].seconds / len(midpoints)
-    remaining = midpoint_multiply_adds(case.study)[0] * distinct_part
-    counted = multiply_adds(case.study)[0] / remaining
+    remaining = midpoint_multiply_adds(made.study)[0] * distinct_part
+    counted = multiply_adds(made.study)[0] / remaining
     row = {
         "work": work.name,
         "batch": batch,
@@ -157,7 +157,8 @@ def _measured(work: Work, quick: bool) -> dict[str, Any]:
     return row | {"short of its aim": short_of(row, work.aims)}
 
 
-def _walk(model: Any, group: str) -> np.ndarray:
+def walk(model: Any, group: str) -> np.ndarray:
+    """The steps of a walk from this model."""
     units = model.groups()[group].size(split(model).weights)
     return compose(draw_swaps(jax.random.key(0), N, units), units)
 
@@ -195,7 +196,8 @@ def _peak() -> int:
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", of_process) // 2**20
 
 
-def _case(work: Work, batch: int) -> Case:
+def case(work: Work, batch: int) -> Case:
+    """The study, model and examples of a row."""
     content = {"name": "benchmark", "data": work.data, "model": work.model, "walk": {"group": work.group}}
     widened = "ffn1" if work.model["kind"] == "bert" else work.group
     study = validated(content | {"candidates": [[{"widen": widened, "factor": 2}]]})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,7 +21,7 @@ from landscape.data import Split
 from landscape.models.functional import split, trainable
 from landscape.study import Training
 from landscape.study.kinds import CnnSpec, MlpSpec
-from landscape.training.epoch import Plan, in_turn, run_epoch, scanned, together
+from landscape.training.epoch import Plan, TrainState, in_turn, run_epoch, scanned, together
 
 STEPS = 4
 REPEATS = 2
@@ -41,28 +41,41 @@ def run(quick: bool) -> list[dict[str, Any]]:
     return [_measured(name, batch, steps, networks) for name in names]
 
 
-def _measured(name: str, batch: int, steps: int, networks: int) -> dict[str, Any]:
+class Problem(NamedTuple):
+    """An untrained network, made-up images, and the batches of an epoch."""
+
+    plan: Plan
+    state: TrainState
+    examples: Split
+    order: np.ndarray
+
+    def epoch(self, form: Callable[..., Any], steps: int, networks: int = 1) -> Any:
+        """Runs the first `steps` steps of `networks` networks."""
+        return form(self.plan, [self.state] * networks, [self.examples] * networks, [self.order[:steps]] * networks)
+
+
+def problem(spec: MlpSpec | CnnSpec, batch: int, steps: int) -> Problem:
+    """What a row is measured on: an epoch of so many batches, drawn from twice as many images as one has."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2 * batch, 32, 32, 3)).astype(np.float32)
     examples = jax.device_put(Split(inputs, rng.integers(0, 10, 2 * batch)))
-    model = MODELS[name].build((32, 32, 3), 10, nnx.Rngs(0))
+    model = spec.build((32, 32, 3), 10, nnx.Rngs(0))
     plan = Plan(Training(batch_size=batch), steps, trainable(model))
-    state = plan.begin(split(model))
     order = np.stack([rng.permutation(2 * batch)[:batch] for _ in range(steps)]).astype(np.int32)
+    return Problem(plan, plan.begin(split(model)), examples, order)
 
-    def epoch(form: Callable[..., Any], steps: int, networks: int = 1) -> Callable[[], Any]:
-        """Runs `steps` steps of `networks` networks."""
-        return partial(form, plan, [state] * networks, [examples] * networks, [order[:steps]] * networks)
 
-    few = min(steps, FEW)
-    runs = {
-        "chosen (ms)": (epoch(run_epoch, steps), steps),
-        "a program a step (ms)": (epoch(in_turn, steps), steps),
-        "a program an epoch (ms)": (epoch(scanned, few), few),
-        f"{networks} networks together (ms each)": (epoch(together, few, networks), few * networks),
+def _measured(name: str, batch: int, steps: int, networks: int) -> dict[str, Any]:
+    made, few = problem(MODELS[name], batch, steps), min(steps, FEW)
+    runs: dict[str, tuple[Callable[[], Any], int]] = {
+        "chosen (ms)": (partial(made.epoch, run_epoch, steps), steps),
+        "a program a step (ms)": (partial(made.epoch, in_turn, steps), steps),
+        "a program an epoch (ms)": (partial(made.epoch, scanned, few), few),
+        f"{networks} networks together (ms each)": (partial(made.epoch, together, few, networks), few * networks),
     }
     if peer := find_spec("torch") and jax.default_backend() == "cpu":  # as it is here, without an accelerator
-        runs["PyTorch (ms)"] = _torch(MODELS[name], inputs, np.asarray(examples.targets), order), steps
+        inputs, targets = (np.asarray(array) for array in made.examples)
+        runs["PyTorch (ms)"] = _torch(MODELS[name], inputs, targets, made.order), steps
     times = in_turns({column: run for column, (run, _) in runs.items()}, REPEATS)
     row: dict[str, Any] = {"model": name, "batch": batch, "PyTorch (ms)": None, "of PyTorch's time": None}
     row |= {column: digits(1e3 * times[column].seconds / count) for column, (_, count) in runs.items()}

@@ -36,6 +36,7 @@ from landscape.numerics.progress import OnProgress, ignore_progress
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together on a processor: small beside its memory
 LIVE = 3  # how many arrays as large as the largest exist at once
 MOST = 128  # points evaluated together: more are no faster
+SEGMENT = 50  # every segment of a walk has a multiple of this many steps (`jobs.tasks.walk.segments`)
 
 
 class Common(NamedTuple):
@@ -158,9 +159,15 @@ def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
     largest = largest_array(features, {"turns": True}, site=site, shared=whole, points=one, count=np.ones((), int))
     if cut.settle is None or (accelerated and not cut.tied):
         points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest)))
-        return CallSize(examples, points), False
+        return CallSize(examples, _dividing(points) if accelerated else points), False
     read = tree_bytes((whole.y, whole.carry))  # every point reads these while its own arrays are in the cache
     return CallSize(slice_size(examples, read + 2 * largest), POINTS), True
+
+
+def _dividing(points: int) -> int:
+    """At most so many points, so that the calls of a segment are full: an accelerator computes a call's empty rows too."""
+    divisors = [size for size in range(1, SEGMENT + 1) if SEGMENT % size == 0]
+    return points if points >= MOST else max(size for size in divisors if size <= points)
 
 
 def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:

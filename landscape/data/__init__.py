@@ -8,6 +8,7 @@ from __future__ import annotations
 from landscape.data import digits as digits  # registers itself
 from landscape.data import images, registry, text
 from landscape.data.catalogue import Status, available, prepare, status
+from landscape.data.images import pack
 from landscape.data.registry import IMAGE_SETS, ImageSet, register_images
 from landscape.data.split import Data, Split
 from landscape.study.examples import DataSpec, Examples, TextSpec
@@ -20,6 +21,7 @@ __all__ = [
     "Status",
     "available",
     "load",
+    "pack",
     "prepare",
     "register_images",
     "status",

@@ -6,9 +6,13 @@ al., 2024, arXiv 2405.15895, Table 1).
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from landscape.data.packed import Pack, read_pack, write_pack
 from landscape.data.prepared import Prepared, all_prepared, data_folder, find
 from landscape.data.split import Data, Split, divide
 from landscape.study.examples import DataSpec
@@ -66,13 +70,29 @@ def load(spec: DataSpec) -> Data:
       ValueError: if the set is missing, if it has fewer training images than the specification asks for, or if its
         images differ in shape.
     """
-    prepared = locate(spec.name)
-    validation, train = (_read(prepared, rows) for rows in divide(prepared.sizes["train"], spec))
+    pack = None if find(spec.name) else read_pack(spec.name)
+    if pack is None:
+        prepared = locate(spec.name)
+        classes, count, read = _classes(prepared), prepared.sizes["train"], partial(_read, prepared)
+    else:
+        classes, count, read = pack.classes, len(pack.labels), partial(_read_packed, pack)
+    validation, train = (read(rows) for rows in divide(count, spec))
     if train.inputs.shape[1:] != validation.inputs.shape[1:]:
         raise _differing_shapes(spec.name, {train.inputs.shape[1:], validation.inputs.shape[1:]})
     mean, deviation = moments(train.inputs)
     train, validation = (_normalised(part, mean, deviation) for part in (train, validation))
-    return Data(train, validation, _classes(prepared))
+    return Data(train, validation, classes)
+
+
+def pack(name: str) -> Path:
+    """Write all training images of a prepared set into one file (`landscape.data.packed`), and return its path.
+
+    Raises:
+      ValueError: if the set is missing or unusable, or if its images differ in shape.
+    """
+    prepared = locate(name)
+    whole = _read(prepared, np.arange(prepared.sizes["train"]))
+    return write_pack(name, Pack(whole.inputs, whole.targets, _classes(prepared)))
 
 
 def moments(images: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
@@ -113,6 +133,10 @@ def _read(prepared: Prepared, rows: np.ndarray) -> Split:
         raise _differing_shapes(prepared.name, shapes)
     back = np.argsort(order)
     return Split(np.concatenate(images)[back], np.array(labels, np.int32)[back])
+
+
+def _read_packed(pack: Pack, rows: np.ndarray) -> Split:
+    return Split(pack.images[rows], pack.labels[rows])
 
 
 def _stacked(name: str, images: list[np.ndarray]) -> np.ndarray:

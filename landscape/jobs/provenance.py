@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from datetime import UTC, datetime
@@ -28,9 +29,17 @@ def record_of(study: Study, seconds: float) -> Record:
         "device": device(),
         "seconds": round(seconds, 3),
         "computed": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), "landscape": __version__}
-        | {name: metadata.version(name) for name in LIBRARIES},
+        "versions": {"python": platform.python_version(), "landscape": __version__} | versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of those libraries that are installed: a machine that only computes has no Dask, for example."""
+    installed = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            installed[name] = metadata.version(name)
+    return installed
 
 
 def device() -> str:

@@ -37,8 +37,9 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     """Compute what is missing of a study and assemble its result, which `finish` then writes.
 
     `run` is given all tasks and the outcomes that have arrived, which it finds up to date at any time; it yields the
-    outcome of every missing task. `on_update` hears how much is done at the start and after each task. The attribute
-    `seconds` of the result is the wall time of this attempt and of those whose outcomes it uses.
+    outcome of every missing task, or stops early, and then the result has gaps. `on_update` hears how much is done at
+    the start and after each task. The attribute `seconds` of the result is the wall time of this attempt and of those
+    whose outcomes it uses.
     """
     parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
     kept, elapsed_before = keep_resumable(parts, planned), parts.elapsed()
@@ -54,7 +55,7 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
         arrived[name] = outcome
         parts.note_elapsed(elapsed_before + time.time() - since)
         send_update(name)
-    dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned))
+    dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned if name in arrived))
     return dataset.assign_attrs(seconds=elapsed_before + time.time() - since)
 
 

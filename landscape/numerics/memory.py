@@ -22,9 +22,9 @@ def device_bytes() -> int | None:
 
 
 def room(on_a_processor: int) -> int:
-    """Bytes that arrays may take at once: those given on a processor, an eighth of an accelerator's memory."""
+    """Bytes that arrays may take at once: those given on a processor, a sixth of an accelerator's memory."""
     limit = device_bytes()
-    return on_a_processor if limit is None else limit // 8
+    return on_a_processor if limit is None else limit // 6
 
 
 def tree_bytes(tree: Any) -> int:

@@ -6,10 +6,8 @@ import io
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
-import h5netcdf
 import numpy as np
 import xarray as xr
-from xarray.backends import H5NetCDFStore
 
 from landscape.study import schema
 
@@ -18,6 +16,9 @@ RENAMED = {"stage": "moment"}  # dimensions of files written before they had the
 
 def encode(dataset: xr.Dataset) -> bytes:
     """The bytes of a NetCDF-4 file with this dataset. Variables are compressed without loss (zlib level 4, shuffle)."""
+    import h5netcdf  # a machine that only computes parts of a study need not have it
+    from xarray.backends import H5NetCDFStore
+
     packed = {"zlib": True, "complevel": 4, "shuffle": True, "_FillValue": None}
     encoding = {name: packed for name, variable in dataset.data_vars.items() if variable.size}
     buffer = io.BytesIO()

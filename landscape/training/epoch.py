@@ -1,9 +1,10 @@
 """One epoch of optimisation steps, in the form that is fastest where it runs.
 
 The choice follows what `python -m benchmarks training` measures. On a processor, a network with convolutions is fastest
-with one program per step, and any other with one program per epoch, which does not return to the host in between. On an
-accelerator, one program trains as many networks together as memory holds; on a processor that gains nothing, and
-networks take turns.
+with one program per step, and any other with one program per epoch, which does not return to the host in between; to
+train several networks together gains nothing there. On an accelerator, one program trains as many networks together as
+memory holds, but not networks with convolutions: those of several networks become one grouped convolution, which on an
+H100 takes 2.1 ms a network and step (CIFAR-10 CNN, 10 networks), where networks in turn take 0.8.
 """
 
 from __future__ import annotations
@@ -86,9 +87,9 @@ def run_epoch(
 def chosen_form(plan: Plan, state: TrainState, trains: Sequence[Split], count: int) -> tuple[Any, int]:
     """How to run an epoch, and on how many networks at once: in as few parts of about equal size as memory allows."""
     limit = device_bytes()
-    if limit is None:
-        convolves = any(array.ndim == 4 for array in state.network.weights.values())
-        return in_turn if convolves else scanned, 1
+    convolves = any(array.ndim == 4 for array in state.network.weights.values())
+    if limit is None or convolves:
+        return in_turn if convolves and limit is None else scanned, 1
     rows = np.zeros(plan.training.batch_size, np.int32)
     one = needed(step, {"plan": plan}, state=state, train=trains[0], rows=rows)
     copied = 0 if _shared(trains) else 2 * tree_bytes(trains[0])

@@ -174,9 +174,12 @@ class Progress:
 def until(
     deadline: float, attempt: Attempt, progress: Progress, output: Path, planned: Planned, arrived: Arrived
 ) -> Iterator[tuple[str, AnyOutcome]]:
-    """Run the missing tasks in the order of the plan until time is up, and write what there is now and then."""
+    """Run the missing tasks until time is up, and write what there is now and then.
+
+    Their order is that of the plan, but for the lines between seeds, which come last: no walk waits for them.
+    """
     written = time.monotonic()
-    for name, task in planned.items():
+    for name, task in sorted(planned.items(), key=lambda each: each[0].startswith("seeds-")):
         if time.monotonic() > deadline:
             return
         if name not in arrived:

@@ -165,7 +165,7 @@ def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
 
 
 def _dividing(points: int) -> int:
-    """At most so many points, so that the calls of a segment are full: an accelerator computes a call's empty rows too."""
+    """At most so many points, and calls of a segment are full: an accelerator computes a call's empty rows too."""
     divisors = [size for size in range(1, SEGMENT + 1) if SEGMENT % size == 0]
     return points if points >= MOST else max(size for size in divisors if size <= points)
 

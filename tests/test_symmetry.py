@@ -73,9 +73,9 @@ def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data)
 def test_unit_rows_hold_every_tied_weight_once(name, group):
     model = trained(name)
     weights, table = split(model).weights, model.groups()[group]
-    rows = unit_rows(weights, table)
+    rows = unit_rows(weights, table, weights)
     tied = {axis.path for axis in (*table.produces, *table.consumes)}
     values = np.concatenate([np.asarray(weights[path], np.float64).ravel() for path in tied])
     np.testing.assert_array_equal(np.sort(rows.ravel()), np.sort(values))
     permutation = shuffled(len(rows))
-    np.testing.assert_array_equal(unit_rows(take(weights, table, permutation), table), rows[permutation])
+    np.testing.assert_array_equal(unit_rows(take(weights, table, permutation), table, weights), rows[permutation])

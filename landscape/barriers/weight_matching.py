@@ -5,32 +5,42 @@ Units of two separately trained networks come in unrelated orders, which a strai
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from landscape.models.functional import Weights
 from landscape.models.symmetry import Group, take, unit_rows
 
+STATISTICS = ("mean", "var")  # the running statistics of Flax's BatchNorm
 ROUNDS = 100  # sweeps over the groups; the objective rises in each, so they end far sooner
 
 
-def match(a: Weights, b: Weights, groups: dict[str, Group]) -> Weights:
+def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Collection[str] | None = None) -> Weights:
     """Weight matching: `b` with the units of every group permuted towards those of `a`.
 
     For one group, with all others fixed, the permutation that brings the networks closest is
 
         argmin_π ‖a − P(b, π)‖² = argmax_π Σ_j ⟨a_j, b_π(j)⟩,
 
-    where a_j is the row of all weights tied to unit j: a linear assignment problem. Groups take turns until none
+    where a_j is the row of all parameters tied to unit j: a linear assignment problem. Groups take turns until none
     changes, so ‖a − match(a, b)‖ never exceeds ‖a − b‖; it is a local minimum, since all groups together are NP-hard.
+    Norms are taken over parameters. The running statistics of a BatchNorm move along with their units and have no say:
+    they are no coordinates of a minimum, and their scale, that of the activations, would outweigh all others.
 
     Args:
       a: the arrays of the network that stays, by dotted path (`landscape.models.functional.split(model).weights`).
       b: the arrays of the other network, of the same shapes.
       groups: the unit groups of both networks, as their method `groups()` returns them.
+      parameters: the paths of the arrays that are compared, `landscape.models.functional.trainable(model)`. Without
+        them all arrays of the groups are, which is right for networks without running statistics only.
 
     Returns:
       The arrays of a network that computes the same function as b. Weights that are not finite are left in their order.
+
+    Raises:
+      ValueError: if the groups have running statistics and `parameters` is not given.
 
     Example:
       >>> from flax import nnx
@@ -48,10 +58,11 @@ def match(a: Weights, b: Weights, groups: dict[str, Group]) -> Weights:
       Ainsworth et al. (2022), "Git Re-Basin: Merging Models modulo Permutation Symmetries", arXiv 2209.04836,
       Algorithm 1.
     """
+    compared = _all_of(groups) if parameters is None else parameters
     for _ in range(ROUNDS):
         changed = False
         for group in groups.values():
-            similarity = unit_rows(a, group) @ unit_rows(b, group).T  # units of a, of b
+            similarity = unit_rows(a, group, compared) @ unit_rows(b, group, compared).T  # units of a, of b
             if not np.isfinite(similarity).all():  # a network that diverged resembles none
                 return b
             places, order = linear_sum_assignment(similarity, maximize=True)
@@ -61,3 +72,10 @@ def match(a: Weights, b: Weights, groups: dict[str, Group]) -> Weights:
         if not changed:
             break
     return b
+
+
+def _all_of(groups: Mapping[str, Group]) -> set[str]:
+    paths = {axis.path for group in groups.values() for axis in (*group.produces, *group.consumes)}
+    if found := sorted(path for path in paths if path.rpartition(".")[2] in STATISTICS):
+        raise ValueError(f"{found[0]} is a running statistic: parameters must say which arrays are compared")
+    return paths

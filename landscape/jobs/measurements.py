@@ -21,7 +21,7 @@ from landscape.barriers.walk import compose, draw_swaps, nodes
 from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
-from landscape.models.functional import split
+from landscape.models.functional import split, trainable
 from landscape.models.symmetry import named_group, take, unit_rows
 from landscape.numerics.progress import OnProgress
 from landscape.study import Study
@@ -93,8 +93,8 @@ class MeasuredWalk:
         return np.stack([permuted_curves(model, relative, ALPHAS, *batch, group=self.group) for batch in batches], 1)
 
     def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
-        """Euclidean distance in parameter space between the first nodes."""
-        rows = unit_rows(split(model).weights, named_group(model, self.group))
+        """Euclidean distance in parameter space between the first nodes; running statistics are no parameters."""
+        rows = unit_rows(split(model).weights, named_group(model, self.group), trainable(model))
 
         def distance(a: np.ndarray, b: np.ndarray) -> float:
             moved = a != b
@@ -128,7 +128,7 @@ def seed_curves(
     """
     structure = split(evaluated(study, shape))
     start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
-    ends = (end, match(start, end, shape.groups()))
+    ends = (end, match(start, end, shape.groups(), trainable(shape)))
     alphas = jnp.asarray(ALPHAS, jnp.float32)
     lines = [(structure.replace(other), structure.replace(start)) for other in ends]
     return np.array([[path_losses(*line, alphas, *batch) for batch in batches] for line in lines])

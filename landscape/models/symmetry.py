@@ -8,6 +8,7 @@ list that repeats units widens the layer, once the consumers are scaled by each 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -155,11 +156,16 @@ def _unit_view(array: Array | np.ndarray, axis: Axis, size: int) -> Any:
     return array.reshape(*array.shape[:position], -1, size, axis.inner, *array.shape[position + 1 :])
 
 
-def unit_rows(weights: Weights, group: Group) -> Float[np.ndarray, "units features"]:
-    """Every weight tied to a unit, as one row per unit: what weight matching and distances compare."""
+def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Float[np.ndarray, "units features"]:
+    """Every parameter tied to a unit, as one row per unit: what weight matching and distances compare.
+
+    `parameters` are the paths that count. Running statistics move along with their units, but they say what a network
+    has seen, not where it stands.
+    """
     size = group.size(weights)
     rows = []
     for axis in (*group.produces, *group.consumes):
-        array = np.asarray(weights[axis.path], np.float64)
-        rows.append(np.moveaxis(_unit_view(array, axis, size), axis.axis % array.ndim + 1, 0).reshape(size, -1))
+        if axis.path in parameters:
+            array = np.asarray(weights[axis.path], np.float64)
+            rows.append(np.moveaxis(_unit_view(array, axis, size), axis.axis % array.ndim + 1, 0).reshape(size, -1))
     return np.concatenate(rows, 1)

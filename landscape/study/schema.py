@@ -97,7 +97,7 @@ VARIABLES = {
     "node_distance": Variable(
         ("seed", "model", "moment", "node", "other_node"),
         "1",
-        "Euclidean distance in parameter space between the walk's first nodes",
+        "Euclidean distance in parameter space between the walk's first nodes; running statistics are no parameters",
     ),
     "seed_curve": Variable(
         ("model", "moment", "seed_pair", "alignment", "split", "alpha"),

@@ -47,5 +47,6 @@ show.definition(
     "In the figures, α = 0 is the first network, which is θ₂ in this formula; b is the same either way. The loss is "
     "measured in nats at 25 values of α, on a batch of training data and a batch of validation data. Permuted copies "
     "compute the same function, so both ends of a curve are equally high. Separately trained seeds are shown as "
-    "trained, and after the second one's units have been matched to the first one's weights (Ainsworth et al., 2022).",
+    "trained, and after the second one's units have been matched to the first one's parameters (Ainsworth et al., "
+    "2022); BatchNorm's running statistics move along with their units and have no say.",
 )

@@ -3,7 +3,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from networks import GROUPS, Normalised, batch, loss, mixed, permuted, plain, trained
+from scipy.special import log_softmax
 
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.walk import permute
@@ -90,3 +92,17 @@ def test_networks_of_different_shape_are_refused_by_name():
         interpolate(trained("mlp1"), trained("mlp2"), ALPHAS, *batch())
     with pytest.raises(ValueError, match="'conv2'"):
         permuted_curves(trained("cnn1"), np.arange(4)[None], ALPHAS, *batch(), group="conv2")
+
+
+@pytest.mark.parametrize("short", [jnp.bfloat16, jnp.float16])
+def test_layers_of_a_short_type_leave_losses_their_digits(short):
+    """The network rounds its logits; the loss of these logits is not rounded, nor are weights in between."""
+    layers = [nnx.Linear(35, 10, dtype=short, param_dtype=kind, rngs=nnx.Rngs(1)) for kind in (jnp.float32, short)]
+    inputs, targets = batch()
+    inputs = inputs.reshape(len(inputs), -1)
+    for layer in layers:
+        logits = np.asarray(layer(jnp.asarray(inputs)).astype(jnp.float32), np.float64)
+        expected = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets].mean()
+        found = interpolate(layer, layer, np.array([0.0, 0.3, 1.0]), inputs, targets)
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-3 if short is jnp.bfloat16 else 1e-4)

@@ -22,9 +22,9 @@ from landscape.barriers.checks import check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
-from landscape.models.symmetry import named_group, take
+from landscape.models.symmetry import named_group
 from landscape.numerics.batch import checked_batch
-from landscape.numerics.loss import cross_entropy
+from landscape.numerics.loss import IGNORED, at_least_float32, cross_entropy, loss_change, scaled_softmax
 from landscape.numerics.precision import exact
 from landscape.numerics.progress import OnProgress, ignore_progress
 
@@ -56,8 +56,9 @@ def midpoint_barriers(
       inputs: a batch of b examples: an array, or a tree of arrays, with the examples on the first axis.
       targets: classes of shape (b,), or (b, p) for p positions of a text; −1 does not count.
       group: the unit group that is permuted, by name.
-      method: "reference" follows Algorithm 1 as written, two networks a step; "fast" gives the same numbers up to
-        rounding from each distinct midpoint alone, and from activations where the model has a cut at this group.
+      method: "reference" follows Algorithm 1 as written, two networks a step, and compares losses target by target;
+        "fast" gives the same numbers up to the rounding of logits, from each distinct midpoint alone, and from
+        activations where the model has a cut at this group.
       known: the barriers of the first m ≤ n steps, if they are at hand; the walk then goes on from them.
       on_progress: called with how many midpoints are done, and with how many there are.
 
@@ -126,15 +127,19 @@ def _reference(
     site: Site, permutations: np.ndarray, inputs: Any, targets: Array, on_progress: OnProgress
 ) -> np.ndarray:
     """Algorithm 1 as written."""
-    barriers, network, table = [], site.network, site.table
-    loss = network_loss(network, inputs, targets)
+    barriers = []
+    logits = network_logits(site.network, inputs)
     for permutation in permutations:
-        following = network.replace(take(network.weights, table, permutation))
-        barrier, loss = _reference_step(network, following, loss, inputs, targets)
-        network = following
+        barrier, site, logits = _reference_step(site, logits, permutation, inputs, targets)
         barriers.append(np.asarray(barrier))
         on_progress(len(barriers), len(permutations))
     return np.array(barriers)
+
+
+@jax.jit
+def network_logits(network: Network, inputs: Any) -> Float[Array, "*b k"]:
+    """The logits of the batch, in float32 at least."""
+    return at_least_float32(network.logits(inputs))
 
 
 @jax.jit
@@ -145,15 +150,18 @@ def network_loss(network: Network, inputs: Any, targets: Int[Array, "*b"]) -> Fl
 
 @jax.jit
 def _reference_step(
-    network: Network, following: Network, loss: Array, inputs: Any, targets: Array
-) -> tuple[Array, Array]:
-    """The barrier from a node, whose loss is `loss`, to the next, and the loss of that.
+    site: Site, logits: Array, permutation: Array, inputs: Any, targets: Array
+) -> tuple[Array, Site, Array]:
+    """One iteration of Algorithm 1: the barrier to the next node, that node and its logits.
 
-    It is compiled once for all groups of a network.
+    The loss at the midpoint is compared with that at each end target by target, so that a low barrier keeps its digits.
     """
-    middle = mixed((network, following), (0.5, 0.5))
-    following_loss = network_loss(following, inputs, targets)
-    return jnp.abs(network_loss(middle, inputs, targets) - (loss + following_loss) / 2), following_loss
+    following = site.permuted(permutation)
+    middle = network_logits(mixed((site.network, following.network), (0.5, 0.5)), inputs)
+    ends = (logits, network_logits(following.network, inputs))
+    changes = [loss_change(end, scaled_softmax(end), middle - end, targets).sum() for end in ends]
+    barrier = jnp.abs(changes[0] + changes[1]) / (2 * jnp.sum(targets != IGNORED))
+    return barrier, following, ends[1]
 
 
 def distinct_midpoints(

@@ -18,6 +18,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.tree_util import register_dataclass
 
 from landscape.models.batch_norm import reads_batch
+from landscape.numerics.loss import at_least_float32
 
 Weights = dict[str, Any]  # arrays by dotted path, or shapes in their place
 
@@ -75,7 +76,7 @@ def _path(name: str) -> tuple[str | int, ...]:
 
 
 def mixed(networks: Sequence[Network], coefficients: Sequence[float | jax.Array] | jax.Array) -> Network:
-    """Σ cᵢ θᵢ, array by array, with the structure of the first network.
+    """Σ cᵢ θᵢ, array by array and in float32 at least, with the structure of the first network.
 
     Arrays that do not hold real numbers, such as the state of a random generator, are the first network's.
     """
@@ -83,6 +84,6 @@ def mixed(networks: Sequence[Network], coefficients: Sequence[float | jax.Array]
     def mix(*arrays: jax.Array) -> Any:
         if not jnp.issubdtype(arrays[0].dtype, jnp.inexact):
             return arrays[0]
-        return sum(c * array for c, array in zip(coefficients, arrays, strict=True))
+        return sum(c * at_least_float32(array) for c, array in zip(coefficients, arrays, strict=True))
 
     return networks[0].replace(jax.tree.map(mix, *(network.weights for network in networks)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from landscape.numerics.loss import in_blocks, loss_change, loss_change_of_features, scaled_softmax
+from landscape.numerics.loss import at_least_float32, in_blocks, loss_change, loss_change_of_features, scaled_softmax
 
 Head = tuple[Float[Array, "d k"], Float[Array, " k"]]  # kernel and bias
 
@@ -25,7 +25,8 @@ class Origin(NamedTuple):
 
 
 def origin_at(features: Float[Array, "*b d"], head: Head | None) -> Origin:
-    """The origin at a network with these features."""
+    """The origin at a network with these features, in float32 at least."""
+    features = at_least_float32(features)
     if head is None:
         return Origin(features, features, scaled_softmax(features))
     kernel, bias = head
@@ -37,7 +38,7 @@ def loss_excess(
     origin: Origin, head: Head | None, features: Float[Array, "n *b d"], targets: Int[Array, "*b"]
 ) -> Float[Array, " n"]:
     """How much the loss of n networks with these features exceeds that at the origin, in nats, summed over targets."""
-    change = features - origin.features  # n *b d
+    change = at_least_float32(features) - origin.features  # n *b d
     if head is None:
         changes = loss_change(origin.logits, origin.softmax, change, targets)
     else:

@@ -270,6 +270,31 @@ def test_garbage_in_place_of_an_entry(tmp_path: Path, kind: str) -> None:
     assert_damaged(cache, key)
 
 
+def test_files_with_narrower_types_are_read_in_the_present_ones() -> None:
+    """As SynFlow's scores and the swaps were once stored."""
+    whole = filled(tiny())
+    narrow = whole.assign(proxy=whole.proxy.astype(np.float32), swaps=whole.swaps.astype(np.int16))
+    again = netcdf.decode(netcdf.encode(narrow))
+    assert (again.proxy.dtype, again.swaps.dtype) == (np.float64, np.int32)
+    np.testing.assert_array_equal(again.proxy, whole.proxy.astype(np.float32))
+    np.testing.assert_array_equal(again.swaps, whole.swaps)
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "lost"),
+    [("swaps", 35627, 2**31), ("proxy", 1e300, None), ("curve", 3e38, 1e39), ("curve", np.inf, 1e39)],
+)
+def test_assembling_refuses_what_a_variable_cannot_hold(name: str, held: float, lost: float | None) -> None:
+    study = tiny()
+    part = filled(study)[[name]].astype(np.int64 if name == "swaps" else np.float64)
+    part[name].values[...] = held
+    np.testing.assert_allclose(schema.assemble(study, [part])[name], held, rtol=1e-6)
+    if lost is not None:
+        part[name].values.flat[-1] = lost
+        with pytest.raises(ValueError, match=f"{name} is .* cannot hold"):
+            schema.assemble(study, [part])
+
+
 def foreign_files() -> dict[str, bytes]:
     study, other = tiny(), filled(tiny())
     renamed = other.rename({"barrier": "wall"})

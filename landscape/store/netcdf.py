@@ -36,7 +36,7 @@ def decode(content: bytes) -> xr.Dataset:
         dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"this is not a readable NetCDF-4 file: {error}") from None
-    dataset = renamed(dataset)
+    dataset = schema.widened(renamed(dataset))
     check(dataset)
     return schema.completed(dataset)
 

@@ -87,7 +87,7 @@ VARIABLES = {
         ("seed", "model", "permutation", "swap", "end"),
         "1",
         "the two units of each swap of each step of the walk (A.2.1); -1 where a narrower model swaps fewer",
-        np.int16,
+        np.int32,
     ),
     "curve": Variable(
         ("seed", "model", "moment", "pair", "split", "alpha"),
@@ -110,7 +110,10 @@ VARIABLES = {
         "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `analysis.plane` (Figure 1)",
     ),
     "proxy": Variable(
-        ("seed", "candidate", "predictor"), "1", "zero-cost proxy of the candidate right after its expansion (A.2.3)"
+        ("seed", "candidate", "predictor"),
+        "1",
+        "zero-cost proxy of the candidate right after its expansion (A.2.3)",
+        np.float64,
     ),
     "proxy_seconds": Variable(("seed", "candidate", "predictor"), "s", "wall time of a proxy, compilation apart"),
     "proxy_compile_seconds": Variable(
@@ -226,6 +229,7 @@ def assemble(study: Study, parts: Iterable[xr.Dataset]) -> xr.Dataset:
     """Lay parts into an empty result, each at its own coordinates; a part may be shorter along any dimension.
 
     Proxies that only the parts know, since another process computed them, stand behind those that are registered here.
+    Raises ValueError for a value that the type of its variable cannot hold.
     """
     result = empty(study)
     for part in parts:
@@ -233,8 +237,36 @@ def assemble(study: Study, parts: Iterable[xr.Dataset]) -> xr.Dataset:
         positions = {dim: result.get_index(dim) for dim in part.dims}
         for name, values in part.data_vars.items():
             where = [[positions[dim].get_loc(value) for value in part[dim].values.tolist()] for dim in values.dims]
-            result[name].values[np.ix_(*where)] = values.values
+            result[name].values[np.ix_(*where)] = _held(str(name), values.values, result[name].dtype)
     return result
+
+
+def _held(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values in the type of their variable. Raises ValueError for one that it cannot hold; rounding is no loss."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = values.astype(dtype)
+    same = np.isfinite(held) == np.isfinite(values) if dtype.kind == "f" else held == values
+    if not np.all(same):
+        raise ValueError(f"{name} is {values[~same].flat[0]}, which {dtype} cannot hold")
+    return held
+
+
+def widened(dataset: xr.Dataset) -> xr.Dataset:
+    """A result whose variables have the types of the schema, where they were stored in narrower ones of their kind.
+
+    >>> import numpy as np, xarray as xr
+    >>> from landscape.study.schema import widened
+    >>> str(widened(xr.Dataset({"swaps": ("end", np.array([1, 2], np.int16))}))["swaps"].dtype)
+    'int32'
+    """
+    wider = {
+        name: dataset[name].astype(variable.dtype, keep_attrs=True)
+        for name, variable in VARIABLES.items()
+        if name in dataset.data_vars
+        and dataset[name].dtype.kind == np.dtype(variable.dtype).kind
+        and dataset[name].dtype.itemsize < np.dtype(variable.dtype).itemsize
+    }
+    return dataset.assign(wider)
 
 
 def _with_proxies_of(result: xr.Dataset, part: xr.Dataset) -> xr.Dataset:

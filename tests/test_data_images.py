@@ -116,6 +116,45 @@ def test_newest_version_is_read(top):
     assert load(DataSpec(name="tiny", validation_size=2)).train.inputs.shape == (10, 3, 3, 3)
 
 
+@pytest.mark.parametrize("harm", ["description", "features", "file", "empty file", "folder"])
+def test_a_newer_but_damaged_version_does_not_hide_an_intact_one(top, harm):
+    write_images(top, "tiny", drawn(12), range(12)).rename(top / "tiny" / "1.5.0")
+    newer = write_images(top, "tiny", drawn(9), range(9)).rename(top / "tiny" / "10.0.0")
+    (file,) = newer.glob("*.array_record*")
+    harms = {
+        "description": lambda: (newer / "dataset_info.json").write_text("{"),
+        "features": lambda: (newer / "features.json").unlink(),
+        "file": file.unlink,
+        "empty file": lambda: file.write_bytes(b""),
+        "folder": lambda: newer.rename(top / "tiny" / "incomplete.9Z4QF1_10.0.0"),
+    }
+    harms[harm]()
+    assert "tiny" in available()
+    assert "12 training images" in status("tiny").text and "1.5.0" in status("tiny").text
+    assert len(load(DataSpec(name="tiny", validation_size=2)).train) == 10
+
+
+def test_what_is_no_set_is_no_set(tiny, top):
+    for name in ("downloads", "lost+found", ".Trash-1000", "$RECYCLE.BIN"):
+        (top / name / "1.0.0").mkdir(parents=True)
+        (top / name / "1.0.0" / "dataset_info.json").write_text("{}")
+    (top / "left" / "incomplete.7AB2C1_1.0.0").mkdir(parents=True)
+    (top / "left" / "incomplete.7AB2C1_1.0.0" / "dataset_info.json").write_text("{}")
+    assert available() == ["digits", "python-docs", "tiny"]
+    assert "there: tiny)" in status("left").text
+
+
+def test_without_a_home_directory_there_are_the_sets_that_need_no_folder(monkeypatch):
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    monkeypatch.delenv("WIKITEXT_DIR", raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert available() == ["digits", "python-docs"]
+    assert "home directory" in status("cifar10").text and "TFDS_DATA_DIR" in status("cifar10").text
+
+
 def test_differing_shapes(top):
     write_images(top, "mixed", [*drawn(10, (4, 4, 3)), *drawn(10, (5, 4, 3))], range(20))
     with pytest.raises(ValueError, match="mixed has images of differing shapes, such as 4×4×3 and 5×4×3"):

@@ -335,6 +335,25 @@ def test_stray_files_are_nothing(cache: Store) -> None:
     assert cache.entries() == ([entry], [])
 
 
+def test_what_is_not_ours_is_neither_damaged_nor_in_the_way(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of file systems, backups and other programs, in the cache, the gallery and among the parts."""
+    entry, begun = cache.write(filled(tiny()), record(tiny())), tiny(seeds=3)
+    cache.publish(entry.key, "tiny")
+    monkeypatch.setattr(places, "GALLERY", cache.root / "gallery")
+    cache.parts(begun).write("seed0-base", one_part(begun, 0), {})
+    before = cache.entries()
+    for parent in (cache.root, cache.root / "gallery", cache.root / ".parts", cache.parts(begun).folder):
+        for name in ("@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__", "0ther"):
+            (parent / name).mkdir()
+            (parent / name / "desktop.ini").write_text("nothing of ours")
+        (parent / "Thumbs").write_text("nothing of ours")
+    assert cache.entries() == before and not before.damaged
+    assert cache.begun() == [begun]
+    assert list(cache.parts(begun).read()) == ["seed0-base"]
+    assert (cache.parts(begun).folder / "@eaDir" / "desktop.ini").exists()
+    assert not (cache.root / ".damaged").exists()
+
+
 def test_damaged_entry_is_computed_again(cache: Store) -> None:
     """Writing puts an intact entry in place of a damaged one, which is kept aside."""
     entry = cache.write(filled(tiny()), record(tiny()))

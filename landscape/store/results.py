@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -21,11 +21,12 @@ import xarray as xr
 
 from landscape.store import netcdf, places
 from landscape.store.partial import Parts, study_of
-from landscape.store.sealed import RECORD, DamagedEntry, Record, discard, folders, read_sealed, write_sealed
+from landscape.store.sealed import RECORD, DamagedEntry, Record, children, discard, folders, read_sealed, write_sealed
 from landscape.study import Study, recorded, schema
 from landscape.study.presets import presets
 
 RESULT, PARTS = "result.nc", ".parts"
+KEY = re.compile("[0-9a-f]{16}")
 
 Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -116,7 +117,7 @@ class Store:
     def entries(self) -> Listing:
         """Everything that was computed here or is shipped. Damage is listed, not raised."""
         listing = Listing([], [])
-        for folder in (*self._computed(), *self._published()):
+        for folder in (*_keyed(self.root), *self._published()):
             try:
                 listing.entries.append(_entry(folder, shipped=folder.parent != self.root))
             except DamagedEntry as damage:
@@ -156,8 +157,8 @@ class Store:
 
     def begun(self) -> list[Study]:
         """The studies that were begun and not finished, as far as this version can read what is kept of them."""
-        first = (folders(folder)[:1] for folder in folders(self.root / PARTS))
-        studies = (study_of(part) for parts in first for part in parts)
+        readable = (filter(None, map(study_of, folders(folder))) for folder in _keyed(self.root / PARTS))
+        studies = (next(studies, None) for studies in readable)
         return [study for study in studies if study and study.key not in self]
 
     def partial(self, study: Study) -> xr.Dataset:
@@ -165,7 +166,7 @@ class Store:
         return schema.assemble(study, self.parts(study).results())
 
     def _folder(self, key: str) -> Path:
-        if re.fullmatch("[0-9a-f]{16}", key) is None:
+        if KEY.fullmatch(key) is None:
             raise ValueError(f"a key is 16 hexadecimal digits; got {key!r}")
         if os.path.lexists(self.root / key):
             return self.root / key
@@ -175,13 +176,15 @@ class Store:
                 return folder
         raise ValueError(f"no result with key {key} in {self.root}")
 
-    def _computed(self) -> Iterator[Path]:
-        return (folder for folder in folders(self.root) if folder.name != "gallery")
-
     def _published(self) -> Iterable[Path]:
         """The entries of both galleries; one in this folder's own replaces a shipped one of the same name."""
         galleries = (places.GALLERY, self.root / "gallery")
         return {folder.name: folder for gallery in galleries for folder in folders(gallery)}.values()
+
+
+def _keyed(parent: Path) -> list[Path]:
+    """What a folder holds under the name of a key, sorted, be it a folder or not; all else there is not ours."""
+    return [path for path in children(parent) if KEY.fullmatch(path.name)]
 
 
 def _entry(folder: Path, *, shipped: bool) -> Entry:

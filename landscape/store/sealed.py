@@ -135,12 +135,22 @@ def discard(folder: Path, damage: DamagedEntry) -> None:
 def folders(parent: Path) -> list[Path]:
     """The sealed folders in `parent`, sorted by name, whether they are intact or not.
 
-    A file without a suffix counts too: it has taken the place of a folder, and reading it will say so.
+    They are those that hold a record or a NetCDF file. Whatever else lies there, such as what a file system or a
+    backup keeps beside the files, is not ours.
     """
+    return [path for path in children(parent) if path.name[0] != "." and _looks_sealed(path)]
+
+
+def children(parent: Path) -> list[Path]:
+    """What lies in a folder, sorted by name; nothing where it cannot be read."""
     try:
-        return sorted(path for path in parent.iterdir() if path.name[0] != "." and (path.is_dir() or not path.suffix))
+        return sorted(parent.iterdir())
     except OSError:
         return []
+
+
+def _looks_sealed(folder: Path) -> bool:
+    return any(path.name == RECORD or path.suffix == ".nc" for path in children(folder))
 
 
 def _unsealed(content: bytes) -> Record:

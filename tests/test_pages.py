@@ -14,12 +14,12 @@ from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
 from landscape.data.registry import IMAGE_SETS, ImageSet
-from landscape.store.results import Store
+from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA
 from landscape.study.examples import Examples
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
-from pages.shared import form
+from pages.shared import caveats, form
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
@@ -211,6 +211,19 @@ def test_what_the_form_understood_is_shown_before_start(own_cache):
     app = visited(expand="×2,25")
     assert any("can be read in two ways" in error.value for error in app.error)
     assert not any(button.label.startswith("Start") for button in app.button)
+
+
+def test_the_limits_of_a_study_are_said():
+    """By hand from the shipped results: the epoch of φ* plus the patience, against the epochs allowed."""
+    out_of_epochs = {name: caveats.not_stopped(open_study(name)) for name in ("digits-mlp", "cnn-cifar10", "tinybert")}
+    assert out_of_epochs["digits-mlp"] is None
+    assert out_of_epochs["cnn-cifar10"].startswith("In 2 of 3 seeds, the 16 epochs allowed")
+    assert out_of_epochs["tinybert"].startswith("In 3 of 3 seeds, the 8 epochs allowed")
+    told = " ".join(caveats.limits(open_study("tinybert")))
+    assert "dropout" in told and "dropout" not in " ".join(caveats.limits(open_study("digits-mlp")))
+    assert all(words in told for words in ("choose φ* and the epoch of G*", "holds neither", "drawn again"))
+    assert "Jacov in 15 of 50 values" in caveats.undefined(open_study("digits-mlp"))
+    assert caveats.undefined(open_study("cnn-cifar10")) is None
 
 
 def test_viewing_does_not_import_jax():

@@ -58,6 +58,8 @@ show.chart(
     lambda: predictor_ranks_data(studies, q, n, measure),
 )
 caveats.beside(dataset, q, n)
+if missing := caveats.undefined(dataset):
+    st.caption(missing)
 st.subheader("What each predicts, and what happened")
 show.chart(
     predictor_scores(dataset, q, n, measure),

@@ -37,4 +37,6 @@ show.definition(
     "the gain beyond its own G*, seed by seed. "
     f"{SAME_RANKS}",
 )
+with st.expander("What these numbers do not say"):
+    st.markdown("\n".join(f"- {sentence}" for sentence in caveats.limits(dataset)))
 compute.record()

@@ -8,6 +8,9 @@ import xarray as xr
 
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import prefix
+from landscape.analysis.wording import counted, enumeration
+from landscape.study.predictors import predictor_named
+from landscape.study.schema import study_of
 
 FEW = 0.25  # distinct barriers, as a fraction of n, below which λ jumps noticeably
 
@@ -17,6 +20,54 @@ def beside(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> None:
     for sentence in (ceiling(dataset, q, n, checkpoint), few_barriers(dataset, q, n)):
         if sentence:
             st.caption(sentence)
+
+
+def limits(dataset: xr.Dataset) -> list[str]:
+    """What the numbers of a study do not say, a sentence or two each."""
+    study = study_of(dataset)
+    found = [
+        "The same validation data choose φ* and the epoch of G*, so both are optimistic: they are maxima over epochs, "
+        "and no further data confirm them.",
+        not_stopped(dataset),
+        "Seeds differ in their initial weights, the order of training and the permutations, and share the split of the "
+        "data and the batch on which barriers are measured. An interval over seeds therefore holds neither; another "
+        "batch moves M₀ too.",
+        "A step that is the identity, which has no barrier, is drawn again: the paper asks for a new permutation.",
+    ]
+    if study.model.kind == "bert":
+        found.append("BERT is trained without dropout here, since losses of one fixed function are compared.")
+    return [sentence for sentence in found if sentence]
+
+
+def not_stopped(dataset: xr.Dataset) -> str | None:
+    """In how many seeds the base ran out of epochs before early stopping ended its training; None if in none."""
+    training, stop = study_of(dataset).training, dataset["base_stop"].dropna("seed")
+    ended = int((stop + training.patience > training.base_epochs).sum())
+    if not ended:
+        return None
+    return (
+        f"In {ended} of {counted(stop.sizes['seed'], 'seed')}, the {training.base_epochs} epochs allowed ended the "
+        "training of the base, not early stopping: φ* may be short of its best, and what candidates gain may come "
+        "from that."
+    )
+
+
+def undefined(dataset: xr.Dataset) -> str | None:
+    """Which proxies were computed and are not a number, where others of the same candidate are; None if none is."""
+    missing = dataset["proxy"].isnull() & dataset["proxy"].notnull().any("predictor")
+    counts = missing.sum(("seed", "candidate")).to_series()
+    computed = int(dataset["proxy"].notnull().any("predictor").sum())
+    names = [
+        f"{predictor_named(str(name)).name} in {count} of {counted(computed, 'value')}"
+        for name, count in counts[(counts > 0) & (counts < computed)].items()
+    ]
+    if not names:
+        return None
+    reason = (
+        " Jacov is not where an example leaves every unit of a relu layer off: the gradient with respect to that "
+        "example is 0, and has no correlation with others."
+    )
+    return f"Not a number: {enumeration(names)}.{reason if any(name.startswith('Jacov') for name in names) else ''}"
 
 
 def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str | None:

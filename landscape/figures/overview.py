@@ -83,7 +83,7 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
     add_ceiling(figure, q, "x")
     control = float(control_gain(dataset, measure).mean())
     if not np.isnan(control):
-        label = {"text": "control", "xanchor": "right", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
+        label = {"text": "control", "x": 0, "xanchor": "left", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
         figure.add_hline(control, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, annotation=label)
     return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
 

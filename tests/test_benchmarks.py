@@ -5,21 +5,44 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
+
+from benchmarks import gpu
+from landscape.store.netcdf import read
+from landscape.store.results import Store
+from landscape.study.presets import preset
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["barriers", "training", "viewing"])
+@pytest.mark.parametrize("name", ["barriers", "gpu", "training", "viewing"])
 def test_a_benchmark_prints_rows(name):
     command = [sys.executable, "-m", "benchmarks", name, "--quick", "--json"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
     rows = json.loads(printed)
     assert rows and all(row.keys() == rows[0].keys() for row in rows)
+
+
+def test_what_an_accelerator_computed_before_time_was_up_is_written_and_goes_on(tmp_path):
+    study, store, output = (
+        preset("digits-mlp").scaled(seeds=1, epochs=0, permutations=50),
+        Store(tmp_path),
+        tmp_path / "so-far.nc",
+    )
+    nothing = gpu.computed(study, store, time.monotonic() - 1, output)
+    assert nothing["value"] == 0 and study.key not in store
+    assert np.isnan(read(output)["barrier"]).all()
+    whole = gpu.computed(study, store, time.monotonic() + 600, output)
+    assert whole["value"] == 100 and study.key in store
+    xr.testing.assert_identical(read(output)["barrier"], store.read(study.key)["barrier"])
+    assert not np.isnan(read(output)["barrier"]).any()
 
 
 def test_an_unknown_benchmark_is_named():

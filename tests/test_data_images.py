@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from prepared_sets import TEXT, write_images, write_set
 
-from landscape.data import Examples, ImageSet, available, catalogue, load, prepare, register_images, status
+from landscape.data import Examples, ImageSet, available, catalogue, load, pack, prepare, register_images, status
 from landscape.data.images import moments
 from landscape.data.split import divide
 from landscape.study.examples import DataSpec
@@ -98,6 +98,42 @@ def test_same_split_in_a_new_process(tiny):
 def run(code: str) -> str:
     python = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return python.stdout.strip()
+
+
+def test_a_packed_set_gives_the_splits_of_the_prepared_one(tiny, tmp_path, monkeypatch):
+    spec = DataSpec(name="tiny", train_size=25, validation_size=10, seed=3)
+    prepared, path = load(spec), pack("tiny")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path.rename(elsewhere / path.name)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(elsewhere))
+    packed = load(spec)
+    assert packed.classes == prepared.classes
+    for part, other in ((packed.train, prepared.train), (packed.validation, prepared.validation)):
+        np.testing.assert_array_equal(part.inputs, other.inputs)
+        np.testing.assert_array_equal(part.targets, other.targets)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK not a zip",
+        {"images": np.zeros((3, 2, 2, 1), np.float32), "labels": np.arange(3), "classes": 3},
+        {"images": np.zeros((3, 2, 2, 1), np.uint8), "labels": np.arange(2), "classes": 3},
+        {"images": np.zeros((3, 2, 2, 1), np.uint8), "labels": np.arange(3)},
+        {"images": np.array([object()]), "labels": np.arange(1), "classes": 1},
+    ],
+    ids=["empty", "no archive", "floats", "a label too few", "no classes", "objects"],
+)
+def test_a_file_that_is_no_pack_is_named(top, content):
+    path = top / "blank.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.savez(path, **content)
+    with pytest.raises(ValueError, match=r"blank\.npz is not a packed set of images"):
+        load(DataSpec(name="blank", train_size=2, validation_size=1))
 
 
 def test_moments_are_those_of_the_pixels():

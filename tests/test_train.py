@@ -190,10 +190,10 @@ def test_networks_trained_beside_others_go_their_own_way(memory, monkeypatch):
 
 
 def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch):
-    network = initial("cnn1", 0)
+    network = initial("mlp1", 0)
     plan = Plan(Training(batch_size=20), 3, trainable(network.module()))
     case = (plan, plan.begin(network), [jax.device_put(data().train)])
-    for memory, least, most in ((10**3, 1, 1), (10**8, 2, 999), (10**12, 1000, 1000)):
+    for memory, least, most in ((10**3, 1, 1), (10**7, 2, 999), (10**12, 1000, 1000)):
         monkeypatch.setattr(steps_module, "device_bytes", lambda memory=memory: memory)
         form, at_once = steps_module.chosen_form(*case, 1000)
         assert form is steps_module.together
@@ -210,6 +210,13 @@ def test_an_accelerator_trains_as_many_networks_as_its_memory_holds(monkeypatch)
         limit = networks * one / steps_module.MEMORY_FRACTION
         monkeypatch.setattr(steps_module, "device_bytes", lambda limit=limit: limit)
         assert [steps_module.chosen_form(*case, count)[1] for count in (1, 3, 10)] == expected
+
+
+def test_networks_with_convolutions_take_turns_on_an_accelerator_too(monkeypatch):
+    network = initial("cnn1", 0)
+    plan = Plan(Training(batch_size=20), 3, trainable(network.module()))
+    monkeypatch.setattr(steps_module, "device_bytes", lambda: 10**12)
+    assert steps_module.chosen_form(plan, plan.begin(network), [data().train], 10) == (steps_module.scanned, 1)
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -58,7 +58,14 @@ def divergence(dataset: xr.Dataset) -> str | None:
 
 
 def in_words(found: list[Diverged]) -> str | None:
-    """What `divergence` says of these networks."""
+    """What `divergence` says of these networks.
+
+    Example:
+      >>> from landscape.analysis.divergence import Diverged, in_words
+      >>> in_words([Diverged("base", 0, 3)])
+      'Diverged, so without an accuracy from there on and never chosen: base of seed 0 (after epoch 3). Their loss was
+      infinite or NaN.'
+    """
     if not found:
         return None
     names = enumeration([f"{each.model} of seed {each.seed} (after epoch {each.epoch})" for each in found])

@@ -15,8 +15,9 @@ from scipy import stats
 from synthetic import small_study, synthetic, without
 
 from landscape import open_study
-from landscape.analysis import correlation, metric, performance
-from landscape.analysis.scores import TIE, candidate_scores, with_ties
+from landscape.analysis import metric, performance
+from landscape.analysis.ranking import correlation
+from landscape.analysis.ranking.scores import TIE, candidate_scores, with_ties
 from landscape.store.places import GALLERY
 from landscape.study.predictors import predictor_named, proxies
 

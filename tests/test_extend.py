@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 import landscape
 from landscape import Axis, Group, Layer, ModelSpec, Predictor, register_model, register_proxy
 from landscape.analysis import cost
-from landscape.analysis.scores import candidate_scores
+from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.summary import summary
 from landscape.cli.parser import main
 from landscape.data.shapes import examples_of

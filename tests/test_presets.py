@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from landscape.analysis.scores import candidate_scores
+from landscape.analysis.ranking.scores import candidate_scores
 from landscape.cli.parser import main
 from landscape.data import status
 from landscape.store.results import Store

@@ -9,9 +9,9 @@ import xarray as xr
 from synthetic import small_study, synthetic
 
 from landscape import figures
-from landscape.analysis.correlation import predictor_correlation
 from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
+from landscape.analysis.ranking.correlation import predictor_correlation
 from landscape.analysis.wording import why_unranked
 from landscape.study.predictors import METRIC, PARAMETERS
 from pages.shared import answer, ranking

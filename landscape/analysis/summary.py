@@ -9,11 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from landscape.analysis.control import control_as_candidate, control_gain, excess_gain, has_control
-from landscape.analysis.correlation import RANGE, predictor_correlation
 from landscape.analysis.divergence import diverged
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import initial_metric, manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
+from landscape.analysis.ranking.correlation import RANGE, predictor_correlation
 from landscape.analysis.walks import checked_n
 
 Q = 0.4  # the quantile of the paper's main figures

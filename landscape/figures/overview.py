@@ -10,11 +10,11 @@ from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.control import control_gain, excess_gain, has_control
-from landscape.analysis.correlation import LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
-from landscape.analysis.scores import candidate_scores
+from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.style import (
     LINE_WIDTH,

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from landscape.analysis.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.intervals import over_seeds, spread
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.scores import candidate_scores, with_ties
+from landscape.analysis.ranking.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.style import (

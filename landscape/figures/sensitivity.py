@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.analysis.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.intervals import spread
 from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metric_grid
 from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import why_unranked
 from landscape.figures.style import FONT_SIZE, NEUTRAL, empty_figure, finish, summarised

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.control import beside_control
-from landscape.analysis.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.intervals import spread
 from landscape.analysis.metric import manifold_metric, own_metric
 from landscape.analysis.performance import Measure, base_perplexity, best_gain, gain, perplexity
+from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.wording import deviation, why_unranked
 from landscape.figures.style import (
     LINE_WIDTH,

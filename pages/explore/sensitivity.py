@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 import xarray as xr
 
-from landscape.analysis.correlation import RANGE, sensitivity
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
+from landscape.analysis.ranking.correlation import RANGE, sensitivity
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map

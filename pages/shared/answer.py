@@ -7,10 +7,10 @@ import xarray as xr
 
 from landscape.analysis import wording
 from landscape.analysis.control import control_gain, excess_gain, has_control, not_above_control
-from landscape.analysis.correlation import Kind
 from landscape.analysis.intervals import leads, over_seeds
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.wording import why_unranked
 from landscape.figures import predictor_ranks_data
 from landscape.study.predictors import METRIC

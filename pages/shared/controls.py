@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 import xarray as xr
 
-from landscape.analysis.correlation import KINDS
 from landscape.analysis.performance import MEASURES, usual_measure
+from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from landscape.analysis.correlation import LETTERS, Kind
+from landscape.analysis.ranking.correlation import LETTERS, Kind
 from landscape.analysis.wording import counted, deviation, enumeration
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS

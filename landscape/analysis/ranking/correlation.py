@@ -17,7 +17,7 @@ from scipy import stats
 
 from landscape.analysis.metric import manifold_metric, metric_grid
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.scores import candidate_scores
+from landscape.analysis.ranking.scores import candidate_scores
 
 Kind = Literal["kendall", "spearman", "pearson"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -49,7 +49,7 @@ def correlation(x: ArrayLike, y: ArrayLike, kind: Kind = "kendall") -> Float[np.
       ValueError: for another kind.
 
     Example:
-      >>> from landscape.analysis.correlation import correlation
+      >>> from landscape.analysis.ranking.correlation import correlation
       >>> correlation([1, 2, 3, 4], [[1, 2, 4, 3], [4, 3, 2, 1]]).round(2)
       array([ 0.67, -1.  ])
 
@@ -131,7 +131,7 @@ def predictor_correlation(
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.correlation import predictor_correlation
+      >>> from landscape.analysis.ranking.correlation import predictor_correlation
       >>> kendall = predictor_correlation(landscape.open_study("digits-mlp"), q=0.4, n=1000, measure="accuracy")
       >>> kendall.sel(predictor=["M0", "parameters"]).mean("seed").round(2).values
       array([0.41, 0.38])
@@ -162,7 +162,7 @@ def trajectory_correlation(
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.correlation import trajectory_correlation
+      >>> from landscape.analysis.ranking.correlation import trajectory_correlation
       >>> found = trajectory_correlation(landscape.open_study("digits-mlp"), q=0.4, n=1000, measure="accuracy")
       >>> found["metric"].sel(checkpoint=[0, 80]).mean("seed").round(2).values
       array([0.41, 0.4 ])
@@ -197,7 +197,7 @@ def sensitivity(
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.correlation import sensitivity
+      >>> from landscape.analysis.ranking.correlation import sensitivity
       >>> found = sensitivity(landscape.open_study("digits-mlp"), qs=[0.1, 0.4], ns=[50, 1000], measure="accuracy")
       >>> found.mean("seed").round(2).values
       array([[0.47, 0.4 ],

@@ -37,7 +37,7 @@ def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.scores import candidate_scores
+      >>> from landscape.analysis.ranking.scores import candidate_scores
       >>> scores = candidate_scores(landscape.open_study("digits-mlp"), q=0.4, n=1000)
       >>> scores["predictor"].values.tolist()
       ['M0', 'parameters', 'grad_norm', 'snip', 'grasp', 'synflow', 'jacov', 'sotl_e']
@@ -80,7 +80,7 @@ def with_ties(scores: ArrayLike, tolerance: float = TIE) -> Float[np.ndarray, ..
       An array of the same shape.
 
     Example:
-      >>> from landscape.analysis.scores import with_ties
+      >>> from landscape.analysis.ranking.scores import with_ties
       >>> with_ties([1.000001, 1.0, 2.0])
       array([1., 1., 2.])
 

@@ -1,0 +1,1 @@
+"""How well predictors rank the candidates of a result by their gain."""

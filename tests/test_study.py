@@ -137,6 +137,13 @@ def of_kind(model: dict) -> dict:
         ({"kind": "bert"}, [{"widen": "heads1", "size": 4}], "wider in its FFNs only"),
     ],
 )
+def test_results_that_counted_running_statistics_in_distances_are_not_taken_for_new_ones(monkeypatch):
+    plain, normalised = preset("digits-mlp"), preset("resnet18-cifar10")
+    now = plain.key, normalised.key
+    monkeypatch.setattr(specification, "BATCH_NORM_SCHEMA", specification.SCHEMA)
+    assert plain.key == now[0] and normalised.key != now[1]
+
+
 def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
     content = of_kind(model) | {"candidates": [candidate]}
     validated(content)

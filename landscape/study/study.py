@@ -23,6 +23,7 @@ from landscape.study.settings import Expansion, Training, Walk
 from landscape.study.steps import Candidate, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
+BATCH_NORM_SCHEMA = 3  # that of networks with BatchNorm: until 2, its statistics counted in distances and in matching
 
 TEXTS_OF_STUDY = ("name", "title", "description", "reproduces")  # no number depends on them
 ADDED_LATER = {  # settings that came after the first results, and what those had in their place, which no key contains
@@ -154,7 +155,8 @@ class Study(Frozen):
             dumped = reduce(getitem, sections, content)
             if dumped[name] == before:
                 del dumped[name]
-        canonical = json.dumps({"schema": SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
+        schema = BATCH_NORM_SCHEMA if self.model.batch_norm else SCHEMA
+        canonical = json.dumps({"schema": schema, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def scaled(

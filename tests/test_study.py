@@ -122,6 +122,13 @@ def test_statistics_are_part_of_the_key_and_need_a_network_that_has_them():
         edited({"walk.statistics": "re-estimated"})
 
 
+def test_results_that_counted_running_statistics_in_distances_are_not_taken_for_new_ones(monkeypatch):
+    plain, normalised = preset("digits-mlp"), preset("resnet18-cifar10")
+    now = plain.key, normalised.key
+    monkeypatch.setattr(specification, "BATCH_NORM_SCHEMA", specification.SCHEMA)
+    assert plain.key == now[0] and normalised.key != now[1]
+
+
 def of_kind(model: dict) -> dict:
     """A study's content but for its candidates: data that the model reads, and a group to walk."""
     group = {"mlp": "hidden1", "cnn": "conv1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]
@@ -137,13 +144,6 @@ def of_kind(model: dict) -> dict:
         ({"kind": "bert"}, [{"widen": "heads1", "size": 4}], "wider in its FFNs only"),
     ],
 )
-def test_results_that_counted_running_statistics_in_distances_are_not_taken_for_new_ones(monkeypatch):
-    plain, normalised = preset("digits-mlp"), preset("resnet18-cifar10")
-    now = plain.key, normalised.key
-    monkeypatch.setattr(specification, "BATCH_NORM_SCHEMA", specification.SCHEMA)
-    assert plain.key == now[0] and normalised.key != now[1]
-
-
 def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
     content = of_kind(model) | {"candidates": [candidate]}
     validated(content)

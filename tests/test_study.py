@@ -129,6 +129,35 @@ def test_results_that_counted_running_statistics_in_distances_are_not_taken_for_
     assert plain.key == now[0] and normalised.key != now[1]
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("seeds", 10**9),
+        ("walk.permutations", 10**9),
+        ("walk.permutations", 10**7),
+        ("walk.batch_size", 10**12),
+        ("walk.checkpoints", 10**9),
+        ("training.epochs", 10**9),
+        ("training.epochs", 10**400),
+        ("training.base_epochs", 10**12),
+        ("training.batch_size", 10**12),
+        ("data.train_size", 10**12),
+        ("data.seed", 10**30),
+        ("model", {"kind": "mlp", "hidden": [10**12]}),
+        ("model", {"kind": "mlp", "hidden": [6] * 3000}),
+        ("candidates", [[{"widen": "hidden1", "factor": 1e300}]]),
+        ("candidates", [[{"widen": "hidden1", "size": 10**12}]]),
+        ("candidates", [[{"widen": "hidden1", "factor": 999}, {"widen": "hidden1", "factor": 999}]]),
+        ("candidates", [[{"widen": "hidden1", "size": 7 + i}] for i in range(3000)]),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_makes_no_sense_on_any_machine_is_refused_in_a_short_line(place, value):
+    with pytest.raises(ValueError, match=f"{re.escape(place.split('.')[-1])}|hidden1 = ") as refused:
+        edited({place: value})
+    assert len(str(refused.value)) < 300 and "\n" not in str(refused.value)
+
+
 def of_kind(model: dict) -> dict:
     """A study's content but for its candidates: data that the model reads, and a group to walk."""
     group = {"mlp": "hidden1", "cnn": "conv1", "resnet18": "stage1", "bert": "ffn1"}[model["kind"]]

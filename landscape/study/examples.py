@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 from pydantic import Discriminator, Field, Tag
 
 from landscape.study.base import Frozen
+from landscape.study.limits import MOST_EXAMPLES
 
 Modality = Literal["images", "text"]
 
@@ -48,9 +49,9 @@ class DataSpec(Frozen):
     modality: ClassVar[Modality] = "images"
 
     name: Annotated[str, Field(pattern=r"^\w+(/\w[\w.-]*)?$")] = "digits"
-    train_size: Annotated[int, Field(ge=1)] | None = None
-    validation_size: Annotated[int, Field(ge=1)] = 500
-    seed: Annotated[int, Field(ge=0)] = 0
+    train_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] | None = None
+    validation_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 500
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class TextSpec(DataSpec):

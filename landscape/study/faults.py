@@ -39,5 +39,11 @@ def _explain_one(fault: ErrorDetails) -> str:
     if fault["type"] == "too_short":
         least = fault["ctx"]["min_length"]
         message = f"needs at least {least} {'entry' if least == 1 else 'entries'}"
-    shown = "" if isinstance(fault["input"], dict) else f" (given {fault['input']!r})"
+    shown = "" if isinstance(fault["input"], dict) else f" (given {_short(fault['input'])})"
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _short(value: object) -> str:
+    """The value; a list or number of a thousand digits would bury what is wrong with it."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:80]} …"

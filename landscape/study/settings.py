@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from landscape.study.base import Frozen
+from landscape.study.limits import MOST_EPOCHS, MOST_EXAMPLES, MOST_STEPS
 
 
 class Training(Frozen):
@@ -40,11 +41,11 @@ class Training(Frozen):
     b1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     b2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    batch_size: Annotated[int, Field(ge=1)] = 512
-    base_epochs: Annotated[int, Field(ge=1)] = 500
-    patience: Annotated[int, Field(ge=1)] = 20
-    epochs: Annotated[int, Field(ge=0)] = 500
+    warmup_steps: Annotated[int, Field(ge=0, le=MOST_EXAMPLES)] = 0
+    batch_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 512
+    base_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 500
+    patience: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 20
+    epochs: Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = 500
     initialisation: Literal["flax", "pytorch"] = "flax"
 
 
@@ -96,11 +97,11 @@ class Walk(Frozen):
     """
 
     group: str
-    permutations: Annotated[int, Field(ge=1)] = 1000
-    batch_size: Annotated[int, Field(ge=1)] = 512
+    permutations: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1000
+    batch_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 512
     statistics: Literal["interpolated", "re-estimated"] = "interpolated"
     distinct: bool = False
     start: Literal["current", "first"] = "current"
-    checkpoints: Annotated[int, Field(ge=1)] = 12
+    checkpoints: Annotated[int, Field(ge=1, le=1000)] = 12
     nodes: Annotated[int, Field(ge=2, le=64)] = 12
     surface: Annotated[int, Field(ge=0, le=101)] = 25

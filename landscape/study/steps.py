@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from landscape.study.base import Frozen
+from landscape.study.limits import MOST_FACTOR, MOST_UNITS
 
 
 class Widen(Frozen):
@@ -23,8 +24,8 @@ class Widen(Frozen):
     """
 
     widen: str
-    size: Annotated[int, Field(ge=1)] | None = None
-    factor: Annotated[float, Field(gt=1)] | None = None
+    size: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    factor: Annotated[float, Field(gt=1, le=MOST_FACTOR)] | None = None
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
@@ -46,6 +47,8 @@ class Widen(Frozen):
         new = self.size if self.factor is None else math.floor(old * self.factor + 0.5)
         if new is None or new <= old:
             raise ValueError(f"{name} = {new} does not widen the base: it must be above {old}")
+        if new > MOST_UNITS:
+            raise ValueError(f"{name} = {new} units is more than the {MOST_UNITS} that a layer may have")
         return new
 
     @property

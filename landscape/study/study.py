@@ -19,6 +19,7 @@ from landscape.study.base import Frozen
 from landscape.study.examples import AnyData, DataSpec
 from landscape.study.faults import explain
 from landscape.study.kinds import AnyModel, kinds_reading
+from landscape.study.limits import MOST_CANDIDATES, MOST_SEEDS
 from landscape.study.settings import Expansion, Training, Walk
 from landscape.study.steps import Candidate, label
 
@@ -72,11 +73,11 @@ class Study(Frozen):
     reproduces: str = ""
     data: AnyData = DataSpec()
     model: AnyModel
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, max_length=MOST_CANDIDATES)]
     expansion: Expansion = Expansion()
     training: Training = Training()
     walk: Walk
-    seeds: Annotated[int, Field(ge=1)] = 10
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 10
     control: bool = True
 
     @model_validator(mode="after")

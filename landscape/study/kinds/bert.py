@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from landscape.study.examples import Examples, Modality
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer, in_order
+from landscape.study.limits import MOST_UNITS
 from landscape.study.steps import Deepen, Widen
 
 
@@ -33,9 +34,9 @@ class BertSpec(ModelSpec, title="BERT"):
 
     kind: Literal["bert"] = "bert"
     layers: Annotated[int, Field(ge=1, le=64)] = 2
-    hidden: Annotated[int, Field(ge=1)] = 128
-    heads: Annotated[int, Field(ge=1)] = 2
-    ffn: tuple[Annotated[int, Field(ge=1)], ...] = (512, 512)
+    hidden: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 128
+    heads: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 2
+    ffn: tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...] = (512, 512)
 
     @field_validator("ffn", mode="before")
     @classmethod

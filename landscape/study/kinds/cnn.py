@@ -12,6 +12,7 @@ from pydantic import Field
 from landscape.study.examples import Examples
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer, dense_layers, in_order
+from landscape.study.limits import MOST_LAYERS, MOST_UNITS
 
 
 class CnnSpec(ModelSpec, title="CNN"):
@@ -28,12 +29,21 @@ class CnnSpec(ModelSpec, title="CNN"):
 
     kind: Literal["cnn"] = "cnn"
     channels: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1, title="Channels", description="The number of channels of each convolution."),
+        tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...],
+        Field(
+            min_length=1,
+            max_length=MOST_LAYERS,
+            title="Channels",
+            description="The number of channels of each convolution.",
+        ),
     ] = (8, 32)
     dense: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(title="Dense units", description="The width of each dense layer behind the convolutions; may be empty."),
+        tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...],
+        Field(
+            max_length=MOST_LAYERS,
+            title="Dense units",
+            description="The width of each dense layer behind the convolutions; may be empty.",
+        ),
     ] = (256,)
 
     def group_sizes(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from landscape.study.examples import Examples
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer, dense_layers, in_order
+from landscape.study.limits import MOST_LAYERS, MOST_UNITS
 
 
 class MlpSpec(ModelSpec, title="MLP"):
@@ -25,8 +26,14 @@ class MlpSpec(ModelSpec, title="MLP"):
 
     kind: Literal["mlp"] = "mlp"
     hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1, title="Hidden units", description="The width of each hidden layer.", examples=[(6,)]),
+        tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...],
+        Field(
+            min_length=1,
+            max_length=MOST_LAYERS,
+            title="Hidden units",
+            description="The width of each hidden layer.",
+            examples=[(6,)],
+        ),
     ]
 
     def group_sizes(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from landscape.study.examples import Examples
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer
+from landscape.study.limits import MOST_UNITS
 
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 
@@ -35,6 +36,7 @@ class ResNetSpec(ModelSpec, title="ResNet18"):
         int,
         Field(
             ge=1,
+            le=MOST_UNITS // 8,
             title="Channels of the first stage",
             description="The other three stages have 2, 4 and 8 times as many; the original ResNet18 has 64.",
             examples=[8],

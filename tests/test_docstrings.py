@@ -76,7 +76,7 @@ def public() -> Iterator[tuple[str, object]]:
         for name in package.__all__:
             if not inspect.ismodule(member := getattr(package, name)):
                 yield f"{package.__name__}.{name}", member
-    for found in pkgutil.iter_modules(landscape.analysis.__path__, "landscape.analysis."):
+    for found in pkgutil.walk_packages(landscape.analysis.__path__, "landscape.analysis."):
         module = importlib.import_module(found.name)
         for name, member in inspect.getmembers(module, inspect.isroutine):
             if member.__module__ == module.__name__ and not name.startswith("_"):

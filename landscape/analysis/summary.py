@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,11 @@ from landscape.analysis.intervals import over_seeds
 from landscape.analysis.metric import initial_metric, manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
 from landscape.analysis.ranking.correlation import RANGE, predictor_correlation
+from landscape.analysis.ranking.partial_correlation import predictor_partial_correlation
+from landscape.analysis.ranking.regret import RANGE as REGRETS
+from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.walks import checked_n
+from landscape.study.predictors import PARAMETERS
 
 Q = 0.4  # the quantile of the paper's main figures
 
@@ -24,7 +29,7 @@ Estimate = dict[
 
 
 def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str, Any]:
-    """What `python -m landscape show` prints: M₀ and G*_T of each candidate, and Kendall's τ of each predictor.
+    """What `python -m landscape show` prints: M₀ and G*_T of each candidate, and how well each predictor does.
 
     Args:
       dataset: a result, as `landscape.open_study` returns it.
@@ -35,9 +40,11 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
       Plain data, ready for JSON. `candidates` lists for each candidate its width, its number of parameters, M0 in
       percent and, by each measure, best_gain and excess_gain, which is what it gains beyond the control. `control` is
       the best_gain of the control by each measure, or None in a study without a control. `kendall` maps each predictor
-      and each measure to the correlation with the best gain, which is also that with the excess. Each of these numbers
-      is a mean over seeds with the bounds of its 95 % interval, None where it is not finite. Where networks diverged,
-      `diverged` lists them.
+      and each measure to the correlation with the best gain, which is also that with the excess, `partial_kendall` to
+      the same given the parameter count. `regret` holds, by each measure, the gain lost by the pick of each of the
+      `predictors`, by a `random` pick and by the `largest` candidate. Each of these numbers is a mean over seeds with
+      the bounds of its 95 % interval, None where it is not finite; partial correlations and regrets also have the
+      number of `seeds` in which they are defined. Where networks diverged, `diverged` lists them.
 
     Raises:
       ValueError: if q or n is out of range.
@@ -50,14 +57,14 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
       ('hidden1 → 18', 52.6, 3.9)
 
     References:
-      Malviya et al. (2024), arXiv 2405.15895, sections 3.3, 4.1 and 4.2.
+      Malviya et al. (2024), arXiv 2405.15895, sections 3.3, 4.1 and 4.2; Kendall, "Partial rank correlation",
+      Biometrika 32 (1942). Control and regret are ours.
     """
     n = checked_n(dataset, n)
     metric = over_seeds(initial_metric(dataset, q, n))
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
     excesses = {measure: over_seeds(excess_gain(dataset, measure)) for measure in MEASURES}
     controls = {measure: _estimate(over_seeds(control_gain(dataset, measure))) for measure in MEASURES}
-    ranks = {measure: over_seeds(predictor_correlation(dataset, q, n, measure), within=RANGE) for measure in MEASURES}
     candidates = [
         {
             "candidate": name,
@@ -69,16 +76,38 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
         }
         for name in dataset["candidate"].values.tolist()
     ]
-    kendall = {
-        predictor: {measure: _estimate(each.sel(predictor=predictor)) for measure, each in ranks.items()}
-        for predictor in ranks["accuracy"]["predictor"].values.tolist()
-    }
     about = {name: dataset.attrs[name] for name in ("key", "name", "title")}
     sizes = {"q": q, "n": n, "seeds": dataset.sizes["seed"], "epochs": int(dataset["epoch"].max())}
     control = {"best_gain": controls} if has_control(dataset) else None
     lost = [each._asdict() for each in diverged(dataset)]
-    found = {"candidates": candidates, "control": control, "kendall": kendall}
+    found = {"candidates": candidates, "control": control} | _predictors(dataset, q, n)
     return about | sizes | found | ({"diverged": lost} if lost else {})
+
+
+def _predictors(dataset: xr.Dataset, q: float, n: int) -> dict[str, Any]:
+    """The comparison of the predictors: correlations, partial correlations and regrets."""
+    kendall = {name: over_seeds(predictor_correlation(dataset, q, n, name), within=RANGE) for name in MEASURES}
+    partial = {name: over_seeds(predictor_partial_correlation(dataset, q, n, name), within=RANGE) for name in MEASURES}
+    regret = {name: over_seeds(predictor_regret(dataset, q, n, name), within=REGRETS) for name in MEASURES}
+    picked = _by_predictor(regret, _counted_estimate)
+    return {
+        "kendall": _by_predictor(kendall, _estimate),
+        "partial_kendall": _by_predictor(partial, _counted_estimate),
+        "regret": {
+            "predictors": picked,
+            "random": {
+                name: _counted_estimate(over_seeds(random_regret(dataset, name), within=REGRETS)) for name in MEASURES
+            },
+            "largest": picked[PARAMETERS],
+        },
+    }
+
+
+def _by_predictor(
+    found: dict[Measure, xr.Dataset], estimate: Callable[[xr.Dataset], dict[str, Any]]
+) -> dict[str, dict[Measure, dict[str, Any]]]:
+    names = found[MEASURES[0]]["predictor"].values.tolist()
+    return {name: {measure: estimate(each.sel(predictor=name)) for measure, each in found.items()} for name in names}
 
 
 def long_table(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> pd.DataFrame:
@@ -144,6 +173,10 @@ def _gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
 def _estimate(found: xr.Dataset) -> Estimate:
     values = {name: float(found[name]) for name in ("mean", "low", "high")}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _counted_estimate(found: xr.Dataset) -> dict[str, Any]:
+    return _estimate(found) | {"seeds": int(found["count"])}
 
 
 def _count(value: xr.DataArray) -> int | None:

@@ -9,6 +9,14 @@ import xarray as xr
 
 NO_CONTROL = "This study has no control: what training the base on for as long would gain is not known."
 SAME_RANKS = "Within a seed the control's gain is the same for all candidates, so it changes no rank correlation."
+PARTIAL = (
+    "Partial τ is τ given the parameter count. Seeds in which that count orders the scores or the gains completely "
+    "have none and are left out."
+)
+REGRET = (
+    "Regret is the gain lost by taking the candidate with the highest score instead of the best. The parameter count "
+    "picks the largest candidate; chance picks any."
+)
 
 
 def counted(count: float, noun: str) -> str:
@@ -64,19 +72,20 @@ def bounds(low: float | None, high: float | None, form: str) -> str:
     return f" [{low:{form}}, {high:{form}}]" if _known(low) and _known(high) else ""
 
 
-def interval(mean: float | None, low: float | None, high: float | None, digits: int) -> str:
-    """A mean with its sign and its interval, or a dash where the mean is not known.
+def interval(mean: float | None, low: float | None, high: float | None, digits: int, *, signed: bool = True) -> str:
+    """A mean with its interval, or a dash where the mean is not known.
 
     Args:
       mean, low, high: the mean and the bounds of its interval.
       digits: how many decimal places each of them has.
+      signed: whether a positive number has its sign too.
 
     Example:
       >>> from landscape.analysis.wording import interval
       >>> interval(1, 0.5, 1.5, digits=1)
       '+1.0 [+0.5, +1.5]'
     """
-    form = f"+.{digits}f"
+    form = f"{'+' * signed}.{digits}f"
     return f"{mean:{form}}{bounds(low, high, form)}" if _known(mean) else "–"
 
 

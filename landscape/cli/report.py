@@ -14,7 +14,16 @@ from landscape import figures
 from landscape.analysis.performance import Measure, usual_measure
 from landscape.analysis.summary import Q, summary
 from landscape.analysis.walks import checked_n
-from landscape.cli.tables import candidates_table, control_line, divergence_line, kendall_table, sizes_line
+from landscape.analysis.wording import PARTIAL, REGRET
+from landscape.cli.tables import (
+    candidates_table,
+    control_line,
+    divergence_line,
+    kendall_table,
+    partial_kendall_table,
+    regret_table,
+    sizes_line,
+)
 from landscape.study.schema import MOMENTS, study_of
 
 CONFIG = {"displaylogo": False, "responsive": True}
@@ -34,7 +43,10 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         divergence=divergence_line(found),
         candidates=candidates_table(found),
         control=control_line(found),
-        kendall=kendall_table(found, figures.predictor_label),
+        predictors=[
+            make(found, figures.predictor_label) for make in (kendall_table, partial_kendall_table, regret_table)
+        ],
+        about_predictors=f"{PARTIAL} {REGRET}",
         figures=list(_figures(dataset, q, n, usual_measure(dataset))),
         colour_scale=_html(figures.surface_scale(dataset, MOMENTS[0]), "scale"),
         surfaces=list(_surfaces(dataset)),

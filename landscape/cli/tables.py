@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from landscape.analysis.divergence import Diverged, in_words
-from landscape.analysis.wording import NO_CONTROL, SAME_RANKS, beyond_control, counted, decimals, interval
+from landscape.analysis.wording import (
+    NO_CONTROL,
+    PARTIAL,
+    REGRET,
+    SAME_RANKS,
+    beyond_control,
+    counted,
+    decimals,
+    interval,
+)
 
 UNITS = {"accuracy": "points of accuracy", "negative log loss": "−log(loss)"}
 GAINS = {"best_gain": "G*", "excess_gain": "G* − control"}
@@ -42,6 +51,33 @@ def kendall_table(found: dict[str, Any], label: Callable[[str], str] = str) -> T
     return Table(["Kendall's τ of", *(f"with G* in {unit}" for unit in UNITS.values())], rows)
 
 
+def partial_kendall_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Table:
+    """A row for each predictor of a summary that has a partial τ in any seed, named by `label`."""
+    rows = [
+        [label(name), *(_in_seeds(each[measure], 2, found["seeds"]) for measure in UNITS)]
+        for name, each in found["partial_kendall"].items()
+        if any(each[measure]["seeds"] for measure in UNITS)
+    ]
+    return Table(["Partial τ of", *(f"with G* in {unit}" for unit in UNITS.values())], rows)
+
+
+def regret_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Table:
+    """A row for the pick by each predictor of a summary, named by `label`, and for a random one."""
+    digits = _gain_decimals(found)
+    picks = {label(name): each for name, each in found["regret"]["predictors"].items()}
+    rows = [
+        [name, *(_in_seeds(each[measure], digits[measure], found["seeds"], signed=False) for measure in UNITS)]
+        for name, each in (picks | {"chance": found["regret"]["random"]}).items()
+    ]
+    return Table(["Regret of the pick by", *(f"in {unit}" for unit in UNITS.values())], rows)
+
+
+def _in_seeds(estimate: dict[str, Any], digits: int, seeds: int, *, signed: bool = True) -> str:
+    """An estimate with its interval, and with the number of its seeds where it is not defined in all of them."""
+    cell = interval(estimate["mean"], estimate["low"], estimate["high"], digits, signed=signed)
+    return f"{cell}, {counted(estimate['seeds'], 'seed')}" if 0 < estimate["seeds"] < seeds else cell
+
+
 def sizes_line(found: dict[str, Any]) -> str:
     """How large the study is, and the q and n of the summary."""
     seeds, epochs = counted(found["seeds"], "seed"), counted(found["epochs"], "epoch")
@@ -69,9 +105,10 @@ def summary_text(found: dict[str, Any]) -> str:
     """A summary as text for a terminal."""
     title = f"{found['title']} ({found['name']}, {found['key']})"
     means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
-    tables = (table(*candidates_table(found)), table(*kendall_table(found)))
+    made = (candidates_table, kendall_table, partial_kendall_table, regret_table)
+    tables = [table(*each) for each in (make(found) for make in made) if each.rows]
     lost = divergence_line(found)
-    told = [control_line(found), *([lost] if lost else [])]
+    told = [f"{PARTIAL} {REGRET}", control_line(found), *([lost] if lost else [])]
     return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables, *told])
 
 

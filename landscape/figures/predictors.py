@@ -14,6 +14,9 @@ from plotly.subplots import make_subplots
 from landscape.analysis.intervals import over_seeds, spread
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.partial_correlation import predictor_partial_correlation
+from landscape.analysis.ranking.regret import RANGE as REGRETS
+from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
@@ -49,20 +52,36 @@ def predictor_ranks_data(
     """Correlations of each predictor with G*_T: mean, std, 95 % interval and count over seeds.
 
     One row per study, predictor and kind of correlation. `ahead` is how much greater the correlation is than that of
-    M₀, averaged over the `shared` seeds in which both are defined. A study with fewer than n permutations uses all of
-    them. Raises ValueError for q out of range.
+    M₀, averaged over the `shared` seeds in which both are defined. Columns with `partial_` are of the correlation given
+    the parameter count, those with `regret_` of the gain lost by the predictor's pick, and those with `random_regret_`
+    by a random pick; all but the correlations are the same for every kind. A study with fewer than n permutations uses
+    all of them. Raises ValueError for q out of range.
     """
     frames = []
     for label, dataset in datasets.items():
         whole = min(n, steps_reached(dataset))
+        regrets = _regrets(dataset, q, whole, measure)
         for kind in kinds:
             each = predictor_correlation(dataset, q, whole, measure, kind)
             ahead = spread(each - each.sel(predictor=METRIC, drop=True))
+            partial = over_seeds(predictor_partial_correlation(dataset, q, whole, measure, kind), within=RANGE)
             found = over_seeds(each, within=RANGE).assign(ahead=ahead["mean"], shared=ahead["count"])
+            found = found.assign(_prefixed(partial, "partial")).assign(regrets)
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
     frame = pd.concat(frames, ignore_index=True)
     first = ["study", "predictor", "kind", "q", "n"]
     return frame[first + [name for name in frame.columns if name not in first]]
+
+
+def _regrets(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> dict[str, xr.DataArray]:
+    picked = over_seeds(predictor_regret(dataset, q, n, measure), within=REGRETS)
+    by_chance = over_seeds(random_regret(dataset, measure), within=REGRETS)
+    return _prefixed(picked, "regret") | _prefixed(by_chance, "random_regret")
+
+
+def _prefixed(found: xr.Dataset, prefix: str) -> dict[str, xr.DataArray]:
+    """Columns like `partial_low`: the mean, its interval and the number of seeds."""
+    return {f"{prefix}_{name}": found[name] for name in ("mean", "low", "high", "count")}
 
 
 def predictor_ranks(

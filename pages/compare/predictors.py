@@ -8,7 +8,8 @@ import xarray as xr
 
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
-from landscape.analysis.wording import SAME_RANKS, enumeration, why_unranked
+from landscape.analysis.ranking.correlation import LETTERS
+from landscape.analysis.wording import PARTIAL, REGRET, SAME_RANKS, enumeration, why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,
@@ -28,9 +29,9 @@ costs = predictor_cost_data(dataset)
 
 
 def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
-    """How well M₀ and the others rank the candidates of one study, or why M₀ does not rank them."""
+    """How well M₀ and the others rank the candidates of one study and what its pick loses, or why M₀ has no rank."""
     if rows.set_index("predictor").loc[METRIC, "count"]:
-        return ranking.answer(rows, rank)
+        return f"{ranking.answer(rows, rank)} {ranking.regret(rows, measure)}"
     scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
     return why_unranked(scores, best_gain(dataset, measure))
 
@@ -57,6 +58,11 @@ show.chart(
     f"The {rank} correlation of each predictor with the best gain, as bars",
     lambda: predictor_ranks_data(studies, q, n, measure),
 )
+for label, rows in ranks.groupby("study", sort=False):
+    if len(studies) > 1:
+        st.markdown(show.bold(str(label)))
+    st.table(ranking.table(rows, rank, measure), hide_index=True)
+st.caption(f"{PARTIAL.replace('τ', LETTERS[rank])} {REGRET}")
 caveats.beside(dataset, q, n)
 if missing := caveats.undefined(dataset):
     st.caption(missing)
@@ -91,10 +97,15 @@ with st.expander("Definitions of the predictors (A.2.3)"):
         st.markdown(f"**{predictor.name}** ({predictor.reference}). {predictor.note}")
         st.latex(predictor.definition)
 show.definition(
-    r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}",
-    "section 4.1, figures 2 and 7, table 4",
+    r"\begin{gathered}"
+    r"\tau\left(\text{predictor}(\theta^{(0)}),\; G^*_T\right) \text{ over the candidates of one base}\\"
+    r"\tau_{xy \cdot z} = \frac{\tau_{xy} - \tau_{xz} \tau_{yz}}{\sqrt{(1 - \tau_{xz}^2)(1 - \tau_{yz}^2)}}\\"
+    r"\max_i G^*_i - \operatorname{mean}_{i \in P} G^*_i\end{gathered}",
+    "section 4.1, figures 2 and 7, table 4; Kendall 1942; ours",
     "Bars are means over seeds with 95 % Student's t intervals, cut off at −1 and 1. τ is Kendall's $\\tau_b$: ties, "
     "such as candidates at the ceiling of M₀ or scores that exact widening does not change, count neither for nor "
-    "against. In the table, n is the number of permutations and s the number of training steps per epoch. "
+    "against. Partial τ has x for the predictor, y for G* and z for the parameter count; where all counts are equal, "
+    "it is τ itself. Regret (ours) has P for the candidates that share the predictor's highest score. In the table of "
+    "costs, n is the number of permutations and s the number of training steps per epoch. "
     f"{SAME_RANKS}",
 )

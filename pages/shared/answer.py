@@ -15,10 +15,10 @@ from landscape.analysis.wording import why_unranked
 from landscape.figures import predictor_ranks_data
 from landscape.study.predictors import METRIC
 from pages.shared import ranking
+from pages.shared.ranking import UNITS
 from pages.shared.show import bold, escaped
 
 NOT_YET = "No candidate has been trained yet."
-UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
 
 
 def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:

@@ -1,13 +1,20 @@
-"""How well M₀ and the other predictors rank the candidates, in words; `rows` are from `predictor_ranks_data`."""
+"""How well M₀ and the others predict, in words and as a table; `rows` are from `predictor_ranks_data`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from landscape.analysis.performance import Measure
 from landscape.analysis.ranking.correlation import LETTERS, Kind
-from landscape.analysis.wording import counted, deviation, enumeration
+from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
+
+UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
+CHANCE = "chance"
 
 EQUAL = 1e-9  # mean correlations that differ by less than this differ only by rounding
 
@@ -52,3 +59,56 @@ def _paired(count: pd.Series) -> str:
     ahead = -count["ahead"]
     gap = "as high" if abs(ahead) <= EQUAL else f"{abs(ahead):.2f} {'higher' if ahead > 0 else 'lower'}"
     return f"In the {counted(count['shared'], 'seed')} where both are defined, M₀ is {gap}."
+
+
+def table(rows: pd.DataFrame, kind: Kind, measure: Measure) -> pd.DataFrame:
+    """The comparison of one study as the page shows it: a row per predictor and one for chance, numbers as text."""
+    digits, letter, first = _digits(rows), LETTERS[kind], rows.iloc[0]
+    seeds = first["random_regret_count"]
+    chance = {"predictor": CHANCE, letter: "–", f"partial {letter}": "–"}
+    regret = f"regret ({UNITS[measure]})"
+    return pd.DataFrame(
+        [
+            {
+                "predictor": predictor_label(row["predictor"]),
+                letter: _cell(row, "", 2, seeds),
+                f"partial {letter}": _cell(row, "partial_", 2, seeds),
+                regret: _cell(row, "regret_", digits, seeds, signed=False),
+            }
+            for row in rows.to_dict("records")
+        ]
+        + [chance | {regret: _cell(first, "random_regret_", digits, seeds, signed=False)}]
+    )
+
+
+def regret(rows: pd.DataFrame, measure: Measure) -> str:
+    """What is lost by taking M₀'s pick, beside the largest candidate and a random one; empty without regrets."""
+    known, digits = rows.set_index("predictor"), _digits(rows)
+    metric, largest = known.loc[METRIC], known.loc[PARAMETERS]
+    if not metric["regret_count"] or not largest["regret_count"]:
+        return ""
+    lost = [
+        _numbers(row, name, digits, signed=False)
+        for row, name in ((metric, "regret_"), (largest, "regret_"), (metric, "random_regret_"))
+    ]
+    unit = UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
+    return (
+        f"Taking the candidate that M₀ picks loses **{lost[0]}** {unit} of gain against the best one; the largest "
+        f"loses {lost[1]}, a random pick {lost[2]}."
+    )
+
+
+def _digits(rows: pd.DataFrame) -> int:
+    """The decimal places that show two digits of the regret of a random pick."""
+    return decimals(rows["random_regret_mean"].iloc[0], 2)
+
+
+def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int, *, signed: bool = True) -> str:
+    """A mean with its interval, and with the number of seeds where that is not all of them."""
+    count, numbers = row[f"{prefix}count"], _numbers(row, prefix, digits, signed=signed)
+    return f"{numbers}, {counted(count, 'seed')}" if 0 < count < seeds else numbers
+
+
+def _numbers(row: Mapping[str, Any], prefix: str, digits: int, *, signed: bool) -> str:
+    mean, low, high = (row[f"{prefix}{name}"] for name in ("mean", "low", "high"))
+    return interval(mean, low, high, digits, signed=signed).replace("-", "−")

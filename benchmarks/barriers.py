@@ -168,7 +168,7 @@ def _runs(
 ) -> dict[str, Callable[[], Any]]:
     """The fast form, which notes its peak of memory, and its peers; `vmap` only where the model has a cut."""
     _, model, inputs, targets = case
-    site = Site(split(model), group)
+    site = Site.of(model, group)
 
     def fast() -> None:
         midpoint_changes(site, midpoints, inputs, targets)

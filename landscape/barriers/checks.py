@@ -12,7 +12,6 @@ from jaxtyping import Int
 
 from landscape.barriers import by_activations, by_networks
 from landscape.models.checks.same_function import FEW, alike, is_own, logits
-from landscape.models.functional import split
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
@@ -32,7 +31,7 @@ def check_model(
     there = permutations[np.argmax((permutations != np.arange(permutations.shape[1])).sum(1))]
     counting = np.flatnonzero((targets != IGNORED).reshape(len(targets), -1).any(1))
     examples = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
-    site, name = Site(split(model), group), type(model).__name__
+    site, name = Site.of(model, group), type(model).__name__
     _check_symmetry(site, name, there, examples[0])
     if site.cut() is not None:
         _check_cut(site, name, there, *examples)

@@ -16,7 +16,7 @@ from landscape.barriers.midpoint import network_loss
 from landscape.barriers.walk import check_permutations
 from landscape.models.functional import Network, mixed, split
 from landscape.models.site import Site
-from landscape.models.symmetry import named_group, take
+from landscape.models.symmetry import take
 from landscape.numerics.batch import checked_batch
 from landscape.numerics.precision import exact
 
@@ -108,11 +108,11 @@ def permuted_curves(
     Raises ValueError as `midpoint_barriers` does.
     """
     permutations, alphas = np.asarray(permutations), np.asarray(alphas, np.float32)
-    table, network = named_group(model, group), split(model)
+    site = Site.of(model, group)
+    table, network = site.table, site.network
     check_permutations(permutations, table.size(network.weights))
     inputs, targets = checked_batch(network, inputs, targets)
     check_model(model, group, permutations, inputs, targets)
-    site = Site(network, group)
     if site.cut() is None:
         copies = (network.replace(take(network.weights, table, permutation)) for permutation in permutations)
         return np.stack([path_losses(copy, network, alphas, inputs, targets) for copy in copies])

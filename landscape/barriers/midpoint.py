@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int
 from landscape.barriers import by_activations, by_networks
 from landscape.barriers.checks import check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
-from landscape.models.functional import Network, mixed, split
+from landscape.models.functional import Network, mixed
 from landscape.models.site import Site
 from landscape.models.symmetry import named_group
 from landscape.numerics.batch import checked_batch
@@ -89,7 +89,7 @@ def midpoint_barriers(
       Malviya et al. (2024), arXiv 2405.15895, Definition 1, section 3.2 and Algorithm 1.
     """
     permutations = np.asarray(permutations)
-    site = Site(split(model), group)
+    site = Site.of(model, group)
     check_permutations(permutations, named_group(model, group).size(site.network.weights))
     if method not in ("fast", "reference"):
         raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")

@@ -22,7 +22,7 @@ from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
 from landscape.models.functional import split, trainable
-from landscape.models.symmetry import named_group, take, unit_rows
+from landscape.models.symmetry import named_group, take, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
 from landscape.study import Study
 from landscape.study.schema import ALPHAS
@@ -128,7 +128,7 @@ def seed_curves(
     """
     structure = split(evaluated(study, shape))
     start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
-    ends = (end, match(start, end, shape.groups(), trainable(shape)))
+    ends = (end, match(start, end, unit_groups(shape), trainable(shape)))
     alphas = jnp.asarray(ALPHAS, jnp.float32)
     lines = [(structure.replace(other), structure.replace(start)) for other in ends]
     return np.array([[path_losses(*line, alphas, *batch) for batch in batches] for line in lines])

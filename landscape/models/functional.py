@@ -2,12 +2,13 @@
 
 `split` is the one boundary between Flax NNX modules and the rest of the package: behind it a network is a static
 `GraphDef` and a dictionary from dotted paths ("conv1.kernel", "layers.0.bias") to arrays, parameters and running
-statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary.
+statistics alike. Symmetry tables, walks, expansions and training all work on that dictionary. An array that a module
+holds under several names stands in it once, under one of them; `array_names` says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,6 +62,35 @@ def split(model: nnx.Module) -> Network:
     return Network(graphdef, _flat(state))
 
 
+def array_names(model: nnx.Module) -> dict[str, str]:
+    """For each name of each array, the one under which `split` holds it: layers that share weights have several."""
+    held = dict.fromkeys(split(model).weights)
+    found = list(_variables(model))
+    name_of = {id(variable): name for name, variable in found if name in held}
+    shared = {name: name_of[id(variable)] for name, variable in found if id(variable) in name_of}
+    return {name: name for name in held} | shared
+
+
+def _variables(node: Any, path: tuple[str, ...] = (), above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Any]]:
+    """Every array of a module under each of its names; a module that holds itself is entered once."""
+    if isinstance(node, nnx.Variable):
+        yield ".".join(path), node
+    elif id(node) not in above:
+        for name, child in _children(node):
+            yield from _variables(child, (*path, str(name)), above | {id(node)})
+
+
+def _children(node: Any) -> Iterable[tuple[Any, Any]]:
+    match node:
+        case nnx.List() | list() | tuple():
+            return enumerate(node)
+        case nnx.Pytree():
+            return vars(node).items()
+        case Mapping():
+            return node.items()
+    return ()
+
+
 def trainable(model: nnx.Module) -> frozenset[str]:
     """The paths of the parameters; all other arrays are running statistics or states of random generators."""
     return frozenset(_flat(nnx.state(model, nnx.Param)))
@@ -73,6 +103,11 @@ def _flat(state: Any) -> Weights:
 def _path(name: str) -> tuple[str | int, ...]:
     """The path of an array, in which the layers of a list are counted."""
     return tuple(int(part) if part.isdecimal() else part for part in name.split("."))
+
+
+def wide(array: Any) -> Any:
+    """An array of real numbers in float32 at least; any other, such as the state of a random generator, as it is."""
+    return at_least_float32(array) if jnp.issubdtype(array.dtype, jnp.inexact) else array
 
 
 def mixed(networks: Sequence[Network], coefficients: Sequence[float | jax.Array] | jax.Array) -> Network:

@@ -15,7 +15,7 @@ from landscape.models.checks.same_function import check_preserved
 from landscape.models.checks.sizes import follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Group, named_group, take
+from landscape.models.symmetry import Group, named_group, take, unit_groups
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
@@ -167,7 +167,7 @@ def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyA
             model, place = deepen(model, place, name, inputs=inputs), name
         return model
     weights = split(model).weights
-    sizes = {name: table.size(weights) for name, table in model.groups().items()}
+    sizes = {name: table.size(weights) for name, table in unit_groups(model).items()}
     for i, (name, size) in enumerate(step.apply(sizes).items()):
         if fnmatchcase(name, step.widen):
             how: Any = {"shares": expansion.shares, "noise": expansion.noise, "inputs": inputs}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from flax import nnx
 from jax.tree_util import register_dataclass
 from jaxtyping import Array, Int
 
 from landscape.models.batch_norm import is_reestimated
 from landscape.models.cut import Cut, Opened
-from landscape.models.functional import Network, Weights
+from landscape.models.functional import Network, Weights, split, wide
 from landscape.models.symmetry import Group, between, named_group, take
 
 
@@ -21,6 +22,12 @@ class Site:
 
     network: Network
     group: str = field(metadata={"static": True})
+
+    @classmethod
+    def of(cls, model: nnx.Module, group: str) -> Site:
+        """A group of a module, whose arrays are in float32 at least, as those of all networks between two are."""
+        network = split(model)
+        return cls(network.replace({path: wide(array) for path, array in network.weights.items()}), group)
 
     @property
     def table(self) -> Group:

@@ -8,8 +8,8 @@ list that repeats units widens the layer, once the consumers are scaled by each 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from landscape.models.functional import Weights
+from landscape.models.functional import Weights, array_names, split
+from landscape.numerics.loss import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Axis:
     pixels in a dense layer that reads a flattened image.
 
     Args:
-      path: the array, by its dotted path in the module, such as "conv1.kernel" or "net.layers.0.bias".
+      path: the array, by its dotted path in the module, such as "conv1.kernel" or "net.layers.0.bias"; by either of
+        them where two layers share it.
       axis: its axis, which may be negative.
       inner: how many neighbours along the axis belong to one unit: 1, unless a unit owns a block as an attention head
         owns its features.
@@ -103,9 +105,40 @@ class Group:
         return weights[first.path].shape[first.axis] // (first.inner * self.repeats)
 
 
+def unit_groups(model: Any) -> dict[str, Group]:
+    """The unit groups of a model, each array by the name that it has in `split`, and each of its axes once.
+
+    An axis that both makes and reads the units, as that of an array shared by an encoder and a decoder does, is one of
+    those that make them; such a group cannot be widened, since the array would have to be divided among copies and not.
+
+    Raises:
+      ValueError: if a group names an array that the model does not have.
+    """
+    weights, names = split(model).weights, array_names(model)
+
+    def held(axes: Iterable[Axis], name: str) -> list[Axis]:
+        for axis in axes:
+            if axis.path not in names:
+                raise ValueError(f"unit group {name!r}: {type(model).__name__} has no array {axis.path!r}")
+        paths = [names[axis.path] for axis in axes]
+        return [
+            replace(axis, path=path, axis=axis.axis % weights[path].ndim)
+            for axis, path in zip(axes, paths, strict=True)
+        ]
+
+    def once(name: str, group: Group) -> Group:
+        makes, reads = dict.fromkeys(held(group.produces, name)), dict.fromkeys(held(group.consumes, name))
+        only = tuple(axis for axis in reads if axis not in makes)
+        return replace(
+            group, produces=tuple(makes), consumes=only, widenable=group.widenable and len(only) == len(reads)
+        )
+
+    return {name: once(name, group) for name, group in model.groups().items()}
+
+
 def named_group(model: Any, name: str) -> Group:
-    """One unit group of a model. Raises ValueError that lists its groups."""
-    groups = model.groups()
+    """One unit group of a model, as `unit_groups` has it. Raises ValueError that lists its groups."""
+    groups = unit_groups(model)
     if name not in groups:
         raise ValueError(f"no unit group {name!r}; the groups are {', '.join(groups)}")
     return groups[name]
@@ -135,11 +168,10 @@ def take(
 def between(
     weights: Weights, group: Group, permutation: Int[Array | np.ndarray, " units"], alpha: float | Array | np.ndarray
 ) -> Weights:
-    """(1−α)θ + αP(θ, π), where arrays that the group does not touch are θ's own."""
-    other, touched = take(weights, group, permutation), {axis.path for axis in (*group.produces, *group.consumes)}
-    return {
-        path: (1 - alpha) * array + alpha * other[path] if path in touched else array for path, array in weights.items()
-    }
+    """(1−α)θ + αP(θ, π), in float32 at least, where arrays that the group does not touch are θ's own."""
+    touched = {axis.path: at_least_float32(weights[axis.path]) for axis in (*group.produces, *group.consumes)}
+    other = take(touched, group, permutation)
+    return weights | {path: (1 - alpha) * array + alpha * other[path] for path, array in touched.items()}
 
 
 def _take_axis(array: Array, axis: Axis, size: int, index: Any, shares: Any) -> Array:

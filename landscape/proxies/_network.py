@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.models.functional import Network, Weights
+from landscape.models.functional import Network, Weights, array_names
 from landscape.numerics.loss import cross_entropy
 
 SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
@@ -55,13 +55,16 @@ def evaluating(network: Network, reference: bool) -> nnx.Module:
 def scored_weights(network: Network) -> Weights:
     """The kernels of dense and convolution layers, but no biases, normalisations or embeddings.
 
+    A kernel that layers share comes once: its gradient is that of all its uses.
+
     Raises ValueError for a network that has none of them.
     """
     model = network.module()
     layers = [path for path, layer in nnx.iter_modules(model) if isinstance(layer, SCORED)]
     if not layers:
         raise ValueError(f"{type(model).__name__} has no nnx.Linear or nnx.Conv layer whose weights could be scored")
-    paths = [".".join(map(str, (*path, "kernel"))) for path in layers]
+    names = array_names(model)
+    paths = [names[".".join(map(str, (*path, "kernel")))] for path in layers]
     return {path: network.weights[path] for path in paths}
 
 

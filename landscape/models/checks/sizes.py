@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from flax import nnx
 
+from landscape.models.functional import array_names
 from landscape.models.symmetry import Axis, Group
 
 
@@ -87,10 +88,11 @@ def follow(model: nnx.Module, table: Group, old: int, new: int) -> Follow:
 
 def _touched(model: nnx.Module, table: Group, old: int, new: int) -> list[Touched]:
     layers: dict[tuple[str, ...], tuple[Any, list[tuple[str, Axis]]]] = {}
+    names = array_names(model)
     for axis in (*table.produces, *table.consumes):
-        parts = tuple(axis.path.split("."))
-        for path, layer in _modules(model, parts[:-1]):
-            layers.setdefault(path, (layer, []))[1].append((".".join(parts[len(path) :]), axis))
+        for parts in (tuple(name.split(".")) for name, held in names.items() if held == axis.path):
+            for path, layer in _modules(model, parts[:-1]):
+                layers.setdefault(path, (layer, []))[1].append((".".join(parts[len(path) :]), axis))
     return [Touched(path, layer, tuple(axes), old, new) for path, (layer, axes) in layers.items()]
 
 

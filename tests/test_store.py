@@ -52,7 +52,8 @@ def filled(study: Study, seed: int = 0) -> xr.Dataset:
 
 
 def record(study: Study) -> dict:
-    return {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+    known = {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+    return known | {"device": "CPU, 2 cores", "computed": "2026-01-01T00:00:00+00:00", "seconds": 3.0, "versions": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -242,6 +243,38 @@ def test_truncated_file_is_never_shown(written, tmp_path_factory, data: st.DataO
 def test_malformed_record(written, tmp_path: Path, record_text: bytes) -> None:
     study, files, _ = written
     assert_damaged(lay(tmp_path / "cache", study.key, files | {"record.json": record_text}), study.key)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", None),
+        ("name", 3),
+        ("title", ["a"]),
+        ("key", 7),
+        ("study", [1]),
+        ("study", {}),
+        ("device", {}),
+        ("computed", 5),
+        ("versions", 3),
+        ("seconds", "abc"),
+        ("seconds", -1),
+        ("seconds", float("nan")),
+        ("seconds", float("inf")),
+    ],
+)
+def test_absurd_content_under_an_intact_seal_is_named_and_hides_no_other_entry(written, tmp_path, field, value):
+    study, files, _ = written
+    content = record(study) | {field: value}
+    write_sealed(tmp_path / "cache" / study.key, {"result.nc": files["result.nc"]}, content)
+    other = tiny(seeds=3)
+    cache = Store(tmp_path / "cache")
+    cache.write(filled(other), record(other))
+    entries, damaged = cache.entries()
+    assert [entry.key for entry in entries] == [other.key]
+    assert [damage.name for damage in damaged] == [study.key]
+    with pytest.raises(DamagedEntry, match=study.key):
+        cache.read(study.key)
 
 
 @pytest.mark.parametrize("missing", ["record.json", "result.nc"])

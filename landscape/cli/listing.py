@@ -57,7 +57,7 @@ class Prices:
     def __init__(self, entries: Sequence[Entry]):
         from landscape.store import netcdf
 
-        self._known = {recorded(entry.record["study"]): entry for entry in entries}
+        self._known = {recorded(entry.record["study"]): entry for entry in entries if entry.timed_here}
         self._read = cache(netcdf.read)
 
     def of(self, study: Study) -> float | None:

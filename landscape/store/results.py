@@ -26,6 +26,12 @@ from landscape.study import Study, recorded, schema
 from landscape.study.presets import presets
 
 RESULT, PARTS = "result.nc", ".parts"
+FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record that an entry cannot do without
+    **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
+    **dict.fromkeys(("study", "versions"), dict),
+    "seconds": (int, float),
+}
+KINDS: dict[type | tuple[type, ...], str] = {str: "text", dict: "a table", (int, float): "a number"}
 KEY = re.compile("[0-9a-f]{16}")
 
 Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
@@ -49,6 +55,11 @@ class Entry(NamedTuple):
     def path(self) -> Path:
         """The NetCDF file."""
         return self.folder / RESULT
+
+    @property
+    def timed_here(self) -> bool:
+        """Whether its time says something of this machine: it was computed here, or shipped from a processor."""
+        return not self.shipped or self.record["device"].endswith("cores")
 
 
 class Listing(NamedTuple):
@@ -214,22 +225,33 @@ def _record_or_damage(folder: Path, fingerprint: Fingerprint) -> Record | Damage
     """
     try:
         record, _ = read_sealed(folder)
+        _check_fields(record)
         study = recorded(record["study"])
     except DamagedEntry as damage:
         return damage
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         return DamagedEntry(folder.name, f"{RECORD}: {error}")
     if study.key != record.get("key"):
         return DamagedEntry(folder.name, "it was computed by another version of this program")
     return record
 
 
+def _check_fields(record: Record) -> None:
+    """Raises ValueError that names the first field of a record that is missing, or is not what lists can show."""
+    for name, kind in FIELDS.items():
+        if not isinstance(record.get(name), kind):
+            raise ValueError(f"{name} must be {KINDS[kind]}; it is {record.get(name)!r:.80}")
+    if not 0 <= record["seconds"] < float("inf"):
+        raise ValueError(f"seconds must be a finite number from 0 on; it is {record['seconds']!r:.80}")
+
+
 def _read_verified(folder: Path, key: str) -> xr.Dataset:
     """The result in a folder. Raises DamagedEntry unless files, schema and both keys are what they must be."""
     record, files = read_sealed(folder)
     try:
+        _check_fields(record)
         dataset = netcdf.decode(files[RESULT])
-        keys = {record["key"], dataset.attrs["key"]}
+        keys = {recorded(record["study"]).key, record["key"], dataset.attrs["key"]}
     except (ValueError, KeyError) as error:
         raise DamagedEntry(folder.name, str(error)) from None
     if keys != {key}:

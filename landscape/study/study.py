@@ -224,4 +224,6 @@ def recorded(content: dict) -> Study:
       >>> recorded({"name": "old", "model": model, "walk": walk, "candidates": [[{"deepen": "hidden1"}]]}).control
       False
     """
+    if not isinstance(content, dict):
+        raise ValueError(f"a study is a table of settings; got {content!r:.80}")
     return validated({"control": ADDED_LATER["control",]} | content)

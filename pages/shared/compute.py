@@ -85,7 +85,8 @@ def price(study: Study) -> str:
 
 def nearest(study: Study) -> library.Choice | None:
     """The computed study that this one resembles most. Raises ValueError as `cost` does."""
-    stored = {choice.study.key: choice for choice in library.choices()[0].values() if choice.entry}
+    choices = library.choices()[0].values()
+    stored = {choice.study.key: choice for choice in choices if choice.entry and choice.entry.timed_here}
     found = cost.nearest(study, (choice.study for choice in stored.values()))
     return stored[found.key] if found else None
 

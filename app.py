@@ -88,6 +88,15 @@ VIEWS = {
             "points), which compute the same function. All models share one colour scale, on which darker is lower.",
             (("moment", "loss_scale", "form"),),
         ),
+        View(
+            "scorecard",
+            ":material/fact_check:",
+            "Does the paper hold?",
+            "Each claim of the paper is tested on every shipped study that can test it, whichever study is chosen. "
+            "The verdict follows from the figure's 95 % interval over seeds, by the rule at the end of the page.",
+            (),
+            of_one_study=False,
+        ),
     ],
 }
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
-STUDY = "pages/explore/study.py"
+STUDY, SCORECARD = "pages/explore/study.py", "pages/compare/scorecard.py"
 STEPS = 60  # of the made-up study
 
 
@@ -126,7 +127,7 @@ def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
     assert app.selectbox(key="study").value.startswith("synthetic")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != SCORECARD])
 def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     """As one that was interrupted on the command line: one of four seeds."""
     study = small_study()
@@ -224,6 +225,20 @@ def test_the_limits_of_a_study_are_said():
     assert all(words in told for words in ("choose φ* and the epoch of G*", "holds neither", "drawn again"))
     assert "Jacov in 15 of 50 values" in caveats.undefined(open_study("digits-mlp"))
     assert caveats.undefined(open_study("cnn-cifar10")) is None
+
+
+def test_the_scorecard_is_there_whichever_study_is_chosen(own_cache):
+    """Also one that has not been computed, and its links lead to what they name."""
+    app = visited(SCORECARD, study="cnn-cifar100")
+    assert not app.exception and app.get("plotly_chart")
+    assert any("digits-mlp" in table.value["study"].tolist() for table in app.dataframe)
+    links = {link for table in app.dataframe for link in table.value["page"] if "study=digits-mlp" in link}
+    assert len(links) == 3
+    for link in links:
+        page, query = link.split("?")
+        app = visited(next(each for each in PAGES if Path(each).stem == page), **dict(parse_qsl(query)))
+        assert not app.exception and not app.warning
+        assert app.selectbox(key="study").value == "digits-mlp" and app.slider(key="q").value == 0.4
 
 
 def test_viewing_does_not_import_jax():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from landscape.cli import listing, preparing, reading, running
+from landscape.cli import listing, preparing, reading, running, scoring
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
@@ -63,7 +63,17 @@ def parser() -> argparse.ArgumentParser:
         "minima.",
     )
     subparsers = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_list, _add_run, _add_show, _add_export, _add_report, _add_data, _add_gallery, _add_engine):
+    for add in (
+        _add_list,
+        _add_run,
+        _add_show,
+        _add_export,
+        _add_report,
+        _add_scorecard,
+        _add_data,
+        _add_gallery,
+        _add_engine,
+    ):
         command = add(subparsers)
         command.add_argument("--cache", metavar="DIR", help=CACHE)
     return top
@@ -123,6 +133,15 @@ def _add_report(subparsers: Subparsers) -> argparse.ArgumentParser:
     command.add_argument("name", metavar="NAME", help=STORED)
     command.add_argument("-o", "--output", required=True, metavar="FILE", help="a file that ends in .html")
     _add_metric_options(command)
+    return command
+
+
+def _add_scorecard(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "say of each claim of the paper what the shipped studies find: reproduced, contradicted, or not decided"
+    command = _add_command(subparsers, "scorecard", scoring.scorecard, text)
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list")
+    form.add_argument("--markdown", action="store_true", help="print a table in Markdown")
     return command
 
 

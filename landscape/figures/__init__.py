@@ -30,6 +30,7 @@ from landscape.figures.predictors import (
     predictor_scores,
     predictor_scores_data,
 )
+from landscape.figures.scorecard import scorecard_ranks, scorecard_ranks_data
 from landscape.figures.sensitivity import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.figures.surface import (
     surface_barriers_data,
@@ -82,6 +83,8 @@ __all__ = [
     "predictor_scores_data",
     "rank_comparison",
     "rank_comparison_data",
+    "scorecard_ranks",
+    "scorecard_ranks_data",
     "seed_interpolation",
     "seed_interpolation_data",
     "sensitivity_data",

@@ -22,7 +22,8 @@ PAPER = "https://arxiv.org/abs/2405.15895"
 class View(NamedTuple):
     """A page as the frame sees it: its file, its question, how to read the answer, and its controls by rows.
 
-    `above` and `below` draw the parts of the page that need no result.
+    `above` and `below` draw the parts of the page that need no result. `of_one_study` says whether the page shows the
+    study that is chosen; one that does not is run whether or not that has a result.
     """
 
     name: str
@@ -33,6 +34,7 @@ class View(NamedTuple):
     title: str = ""
     above: Callable[[library.OpenStudy], None] | None = None
     below: Callable[[], None] | None = None
+    of_one_study: bool = True
 
     @property
     def label(self) -> str:
@@ -47,6 +49,14 @@ def around(page: st.Page, view: View) -> None:
     running.show(chosen.study)
     st.title(view.question)
     st.markdown(view.text)
+    if view.of_one_study:
+        _of(chosen, page, view)
+    else:
+        page.run()
+
+
+def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
+    """Draw the page of the chosen study, as far as there is a result."""
     current = library.open_study(chosen)
     if view.above:
         view.above(current)

@@ -92,6 +92,13 @@ def beside(labels: list[str]) -> dict[str, xr.Dataset]:
     return {chosen().label: dataset()} | {label: each for label, each in further.items() if each is not None}
 
 
+def shipped() -> tuple[tuple[str, str, str], ...]:
+    """Label, path and checksum of every shipped result, in the order of their labels."""
+    entries = (entry for entry in Store().entries().entries if entry.shipped)
+    found = ((label(_study_of(entry)), str(entry.path), entry.record["sha256"][entry.path.name]) for entry in entries)
+    return tuple(sorted(found))
+
+
 def arrived(study: Study) -> int:
     """How many parts of an unfinished result have been kept."""
     return len(folders(Store().parts(study).folder))

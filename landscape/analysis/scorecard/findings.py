@@ -1,0 +1,140 @@
+"""The figures of the scorecard: functions of a result, each with its mean over seeds and the interval of the mean.
+
+All take q = 0.4, as the paper's main figures do, every step of the walks, and the measure that the paper uses for the
+data. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, manifold_metric
+from landscape.analysis.performance import usual_measure
+from landscape.analysis.ranking.correlation import RANGE, predictor_correlation, sensitivity
+from landscape.analysis.scorecard.verdict import BOTH, Finding, Range, Verdicts, least_over_the_seeds, over_the_seeds
+from landscape.analysis.summary import Q
+from landscape.analysis.walks import checked_n
+from landscape.study.predictors import METRIC, SOTL_E, predictor_named
+from landscape.study.schema import study_of
+
+PAPER_BASELINES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # those of Figure 2 and Table 4
+EARLY = 20  # epochs for which M_t stays constant (4.3)
+LONG_ENOUGH = 15  # epochs that a study must show to confirm it
+PAPER_EPOCHS = {"images": 500, "text": 15}  # after the expansion (4.3, 4.4)
+DIFFERENCE: Range = (-2, 2)  # of two correlations
+
+NOTHING = Finding(math.nan, math.nan, math.nan, 0)
+
+
+def ranks(dataset: xr.Dataset) -> xr.DataArray:
+    """Kendall's τ of each predictor with G*, dims (predictor, seed)."""
+    return predictor_correlation(dataset, Q, checked_n(dataset, None), usual_measure(dataset))
+
+
+def rank_of(dataset: xr.Dataset, predictor: str = METRIC) -> Finding:
+    """Kendall's τ of one predictor with G*.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard.findings import rank_of
+      >>> round(rank_of(landscape.open_study("digits-mlp")).value, 2)
+      0.41
+    """
+    return over_the_seeds(ranks(dataset).sel(predictor=predictor), RANGE)
+
+
+def ahead_of_the_strongest(dataset: xr.Dataset) -> Finding:
+    """τ of M₀ minus that of the paper's baseline that it leads least, seed by seed.
+
+    A baseline that gives no ranking, since exact widening does not change it, has no τ and is left out.
+    """
+    found = ranks(dataset)
+    rivals = found.sel(predictor=found["predictor"].isin(PAPER_BASELINES))
+    least = least_over_the_seeds(found.sel(predictor=METRIC, drop=True) - rivals, DIFFERENCE)
+    return replace(least[1], note=f"against {predictor_named(least[0]).name}") if least else NOTHING
+
+
+def first_sotl_e(dataset: xr.Dataset) -> Finding:
+    """Kendall's τ of −SoTL-E of the first epoch with G*."""
+    return rank_of(dataset, SOTL_E)
+
+
+def growth_with_n(dataset: xr.Dataset) -> Finding:
+    """τ of M₀ by all steps of the walks minus that by the paper's least n, seed by seed."""
+    least, most = PAPER_PERMUTATIONS[0], checked_n(dataset, None)
+    if most <= least:
+        return NOTHING
+    found = sensitivity(dataset, [Q], [least, most], usual_measure(dataset)).sel(q=Q)
+    change = found.sel(n=most, drop=True) - found.sel(n=least, drop=True)
+    return replace(over_the_seeds(change, DIFFERENCE), note=f"n = {most} against {least}")
+
+
+def growth_with_q(dataset: xr.Dataset) -> Finding:
+    """τ of M₀ at q = 0.4 minus its mean over the paper's lower quantiles, seed by seed."""
+    lower = [q for q in PAPER_QUANTILES if q < Q]
+    found = sensitivity(dataset, [*lower, Q], [checked_n(dataset, None)], usual_measure(dataset)).isel(n=0)
+    change = found.sel(q=Q, drop=True) - found.sel(q=lower).mean("q", skipna=False)
+    return replace(over_the_seeds(change, DIFFERENCE), note=f"q = {Q:g} against the mean of lower ones")
+
+
+def early_change(dataset: xr.Dataset) -> Finding:
+    """M_t − M₀ in percent at the checkpoint nearest to t = 20, averaged over candidates.
+
+    A study that ends long before t = 20 can contradict that M_t stays constant until then, but not confirm it.
+    """
+    t = _nearest_checkpoint(dataset)
+    found = over_the_seeds(_metric(dataset, t) - _metric(dataset, 0))
+    can_be: Verdicts = BOTH if t >= LONG_ENOUGH else ("contradicted",)
+    return replace(found, note=f"t = {t}", can_be=can_be)
+
+
+def late_change(dataset: xr.Dataset) -> Finding:
+    """M_T − M_t in percent from the checkpoint nearest to t = 20 to the end, averaged over candidates."""
+    return _until_the_end(dataset, _nearest_checkpoint(dataset))
+
+
+def whole_change(dataset: xr.Dataset) -> Finding:
+    """M_T − M₀ in percent, averaged over candidates."""
+    return _until_the_end(dataset, 0)
+
+
+def time_of_the_walk(dataset: xr.Dataset) -> Finding:
+    """How many times as long as the fastest baseline the walk takes on the greatest candidate, compilation apart.
+
+    The mean over seeds is geometric. The fastest is the baseline of the paper that the walk takes longest against.
+    """
+    study = study_of(dataset)
+    units = [sum(sizes.values()) for sizes in study.group_sizes()[1:]]
+    at = dataset.sel(candidate=study.labels[max(range(len(units)), key=lambda i: (units[i], i))])
+    baselines = at["proxy_seconds"].sel(predictor=at["predictor"].isin(PAPER_BASELINES)).transpose("predictor", "seed")
+    quicker = xr.DataArray(np.log(baselines)) - np.log(at["walk_seconds"])  # the least is that of the fastest
+    least = least_over_the_seeds(quicker)
+    if least is None:
+        return NOTHING
+    name, found = least
+    value, low, high = (math.exp(-bound) for bound in (found.value, found.high, found.low))
+    return Finding(value, low, high, found.count, f"against {predictor_named(name).name}")
+
+
+def _nearest_checkpoint(dataset: xr.Dataset) -> int:
+    return min(dataset["checkpoint"].values.tolist(), key=lambda t: abs(t - EARLY))
+
+
+def _metric(dataset: xr.Dataset, checkpoint: int) -> xr.DataArray:
+    """M_t in percent, averaged over candidates, dims (seed)."""
+    metric = manifold_metric(dataset.sel(checkpoint=[checkpoint]), Q, checked_n(dataset, None))
+    return metric.isel(checkpoint=0, drop=True).mean("candidate", skipna=False)
+
+
+def _until_the_end(dataset: xr.Dataset, start: int) -> Finding:
+    """A fall within few epochs is a fall; that there is none yet says nothing before the paper's number of epochs."""
+    end = int(dataset["checkpoint"].max())
+    if end == start:
+        return replace(NOTHING, note=f"the study ends at t = {end}")
+    found = over_the_seeds(_metric(dataset, end) - _metric(dataset, start))
+    can_be: Verdicts = BOTH if end >= PAPER_EPOCHS[study_of(dataset).data.modality] else ("reproduced",)
+    return replace(found, note=f"t = {start} to {end}", can_be=can_be)

@@ -1,0 +1,120 @@
+"""The scorecard: a row for each claim and each study that tests it, computed from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import xarray as xr
+
+from landscape.analysis.scorecard.claims import CLAIMS, Claim
+from landscape.analysis.scorecard.findings import rank_of
+from landscape.analysis.scorecard.verdict import Finding, Verdict, verdict
+from landscape.analysis.summary import Q
+from landscape.analysis.walks import checked_n
+from landscape.study.predictors import PARAMETERS
+from landscape.study.schema import study_of
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is. `examples` is None where it trains on all that there are.
+
+    Example:
+      >>> from landscape.analysis.scorecard import Scale
+      >>> Scale(seeds=10, candidates=5, examples=1000, modality="images", epochs=80, n=1000).n
+      1000
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section 4.1.
+    """
+
+    seeds: int
+    candidates: int
+    examples: int | None
+    modality: str
+    epochs: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one study says of one claim; all but claim and verdict is None where no study tests the claim.
+
+    Attributes:
+      claim, verdict: what is claimed, and what follows by the rule of `landscape.analysis.scorecard.verdict`.
+      study: the name of the study in lists and links.
+      found: the figure.
+      metric, parameters: τ of M₀ and of the parameter count with G*, where ranks are compared.
+      scale: how large the study is.
+
+    Example:
+      >>> from landscape.analysis.scorecard import CLAIMS, Row
+      >>> Row(CLAIMS[0], "no shipped study yet").address
+      ''
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    study: str | None = None
+    found: Finding | None = None
+    metric: Finding | None = None
+    parameters: Finding | None = None
+    scale: Scale | None = None
+
+    @property
+    def address(self) -> str:
+        """The page that shows the figure, with its settings, relative to the app; empty without a study."""
+        if self.study is None or self.scale is None:
+            return ""
+        return f"{self.claim.page}?{urlencode({'study': self.study, 'q': Q, 'n': self.scale.n})}"
+
+
+def scorecard(results: Mapping[str, xr.Dataset]) -> list[Row]:
+    """Every claim of the paper with what each result says of it.
+
+    Args:
+      results: complete results, as `landscape.open_study` returns them, by the names of their studies.
+
+    Returns:
+      The rows, claim by claim in the order of `CLAIMS`, and within a claim in the order of the results. A claim that no
+      result tests has one row, whose verdict says so.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard import scorecard
+      >>> first = scorecard({"digits-mlp": landscape.open_study("digits-mlp")})[0]
+      >>> round(first.found.low, 2), first.verdict, first.address
+      (0.05, 'reproduced', 'predictors?study=digits-mlp&q=0.4&n=1000')
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895; each claim names its section.
+    """
+    return [row for claim in CLAIMS for row in _rows(claim, results)]
+
+
+def _rows(claim: Claim, results: Mapping[str, xr.Dataset]) -> Iterator[Row]:
+    tested = {name: dataset for name, dataset in results.items() if claim.tests(dataset)}
+    if not tested:
+        yield Row(claim, "no shipped study yet")
+    for name, dataset in tested.items():
+        found = claim.measured(dataset)
+        metric = rank_of(dataset) if claim.ranks else None
+        parameters = rank_of(dataset, PARAMETERS) if claim.ranks else None
+        yield Row(claim, verdict(found, claim.claimed), name, found, metric, parameters, _scale(dataset))
+
+
+def _scale(dataset: xr.Dataset) -> Scale:
+    study = study_of(dataset)
+    return Scale(
+        seeds=study.seeds,
+        candidates=len(study.candidates),
+        examples=study.data.train_size,
+        modality=study.data.modality,
+        epochs=study.training.epochs,
+        n=checked_n(dataset, None),
+    )

@@ -1,0 +1,89 @@
+"""How a row of the scorecard is said: its cells as text, and the whole as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from landscape.analysis.scorecard.rows import Row, Scale
+from landscape.analysis.scorecard.verdict import Finding
+from landscape.analysis.wording import bounds, counted
+
+DASH = "–"
+COLUMNS = ("study", "verdict", "our figure", "τ of M₀", "τ of the parameter count", "page", "scale")
+
+
+def cells(row: Row) -> list[str]:
+    """A row without its claim, one text for each of `COLUMNS`; a dash where there is nothing.
+
+    Example:
+      >>> from landscape.analysis.scorecard import CLAIMS, Row
+      >>> from landscape.analysis.scorecard.words import cells
+      >>> cells(Row(CLAIMS[0], "no shipped study yet"))[:3]
+      ['–', 'no shipped study yet', '–']
+    """
+    return [
+        row.study or DASH,
+        row.verdict,
+        figure(row),
+        _number(row.metric),
+        _number(row.parameters),
+        row.address or DASH,
+        scale(row.scale) if row.scale else DASH,
+    ]
+
+
+def figure(row: Row) -> str:
+    """The figure of a row with its interval, what it compares, and its number of seeds where some lack it."""
+    if row.found is None or row.scale is None:
+        return DASH
+    fewer = f"over {counted(row.found.count, 'seed')}" if 0 < row.found.count < row.scale.seeds else ""
+    besides = ", ".join(filter(None, (row.found.note, fewer)))
+    return _number(row.found, row.claim.form) + (f" ({besides})" if besides else "")
+
+
+def scale(size: Scale) -> str:
+    """How large a study is.
+
+    Example:
+      >>> from landscape.analysis.scorecard import Scale
+      >>> from landscape.analysis.scorecard.words import scale
+      >>> scale(Scale(seeds=10, candidates=5, examples=1000, modality="images", epochs=80, n=1000))
+      '10 seeds, 5 candidates, 1,000 training images, 80 epochs, n = 1000'
+    """
+    unit = "images" if size.modality == "images" else "sequences"
+    examples = f"all training {unit}" if size.examples is None else f"{size.examples:,} training {unit}"
+    counts = counted(size.seeds, "seed"), counted(size.candidates, "candidate")
+    return ", ".join([*counts, examples, counted(size.epochs, "epoch"), f"n = {size.n}"])
+
+
+def heading(row: Row) -> str:
+    """The claim of a row, its place in the paper, and what the figure is."""
+    return f"{row.claim.text} ({row.claim.section}; figure: {row.claim.figure})"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The scorecard as a table in Markdown, in which each claim is named once.
+
+    Example:
+      >>> from landscape.analysis.scorecard import scorecard
+      >>> from landscape.analysis.scorecard.words import markdown
+      >>> markdown(scorecard({})).split(" | ")[:3]
+      ['| claim', 'study', 'verdict']
+    """
+    lines = [("claim", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    for claim, group in groupby(rows, heading):
+        lines += [(claim.replace("*", r"\*") * (i == 0), *_linked(cells(row))) for i, row in enumerate(group)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _linked(texts: Sequence[str]) -> list[str]:
+    """The address as code, since where the app runs is not known."""
+    return [f"`{text}`" if name == "page" and text != DASH else text for name, text in zip(COLUMNS, texts, strict=True)]
+
+
+def _number(found: Finding | None, form: str = "+.2f") -> str:
+    if found is None or math.isnan(found.value):
+        return DASH
+    return f"{found.value:{form}}{bounds(found.low, found.high, form)}"

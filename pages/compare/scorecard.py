@@ -1,0 +1,82 @@
+"""The paper's claims against the shipped studies: figures, intervals and verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+import pandas as pd
+import streamlit as st
+
+from landscape.analysis.scorecard import Row, Verdict, scorecard
+from landscape.analysis.scorecard.words import COLUMNS, cells, heading
+from landscape.analysis.wording import counted, enumeration
+from landscape.figures import scorecard_ranks, scorecard_ranks_data
+from landscape.store import netcdf
+from pages.shared import library, show
+
+SAID: tuple[Verdict, ...] = ("reproduced", "contradicted", "not decided at this scale")
+
+
+@st.cache_resource(max_entries=1, show_spinner="Reading the shipped studies …")
+def scored(results: tuple[tuple[str, str, str], ...]) -> list[Row]:
+    """The scorecard of results, each by its label, path and checksum; a change of any makes it anew."""
+    return scorecard({label: netcdf.read(path) for label, path, _ in results})
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows of one claim as the page shows them."""
+    frame = pd.DataFrame([cells(row) for row in rows], columns=COLUMNS)
+    frame["page"] = [row.address or None for row in rows]
+    compared = any(row.metric for row in rows)
+    return frame if compared else frame.drop(columns=["τ of M₀", "τ of the parameter count"])
+
+
+def verdicts(rows: Sequence[Row]) -> str:
+    """How many of the rows have which verdict, in words; those that no study tests are left out."""
+    counts = Counter(row.verdict for row in rows)
+    return enumeration([f"{counts[verdict]} {verdict}" for verdict in SAID if counts[verdict]])
+
+
+rows = scored(library.shipped())
+tested = [row for row in rows if row.study]
+untested = f" {counted(len(rows) - len(tested), 'claim')} more: no shipped study yet."
+st.markdown(
+    f"{counted(len({row.claim for row in tested}), 'claim')} in {counted(len(tested), 'test')}: "
+    f"**{verdicts(tested)}**.{untested if len(tested) < len(rows) else ''}"
+)
+show.chart(
+    scorecard_ranks(rows),
+    "scorecard-ranks",
+    "The correlation of M₀ and of the parameter count with the best gain, by study",
+    lambda: scorecard_ranks_data(rows),
+)
+show.table(
+    "scorecard", lambda: pd.DataFrame([(heading(row), *cells(row)) for row in rows], columns=["claim", *COLUMNS])
+)
+for claim, group in groupby(rows, lambda row: row.claim):
+    tests = list(group)
+    said = verdicts(tests) if tests[0].study else tests[0].verdict
+    st.markdown(f"{show.bold(claim.text)} ({claim.section}) {said[0].upper()}{said[1:]}.")
+    if tests[0].study is None:
+        continue
+    st.caption(f"The figure is: {show.escaped(claim.figure)}.")
+    st.dataframe(
+        table(tests),
+        hide_index=True,
+        column_config={"page": st.column_config.LinkColumn(display_text=r"^(\w+)")},
+    )
+show.definition(
+    r"\text{reproduced: } [\text{low}, \text{high}] \subset R, \qquad"
+    r"\text{contradicted: } [\text{low}, \text{high}] \cap R = \emptyset",
+    "the rule; ours",
+    "A claim puts a figure in a range R. A verdict needs the 95 % interval over seeds to exclude what it rejects; all "
+    "else is not decided at this scale, as is what one seed, or seeds that agree exactly, say. A study that is too "
+    "short to confirm or to refute a claim about later epochs cannot do so. Differences of τ are taken seed by seed. "
+    "Against the strongest of k baselines, the interval holds for all of them at once (Bonferroni). Otherwise each "
+    "interval holds by itself: of many rows, some are wrong. The rules and ranges were written down before the "
+    "verdicts were looked at (`landscape/analysis/scorecard`). Everything is at q = 0.4 and with all steps of the "
+    "walks, and G* is that of the measure that the paper uses: accuracy for images, −log(loss) for text. Of the "
+    "paper's second version only the abstract is known here.",
+)

@@ -123,7 +123,7 @@ def test_only_studies_that_test_a_claim_count() -> None:
     unequal, equal = said(dataset, EQUAL_SIZE), dataset.copy(deep=True)
     equal["parameters"].values[:] = [500, 1000, 1010, 1019]
     assert unequal.verdict == "no shipped study yet" and unequal.address == "" and unequal.found is None
-    assert said(equal, EQUAL_SIZE).found == said(equal, NEAR_BEST).found
+    assert said(equal, EQUAL_SIZE).found.value == said(equal, NEAR_BEST).found.value
     assert {row.verdict for row in scorecard({})} == {"no shipped study yet"}
 
 

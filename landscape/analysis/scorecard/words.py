@@ -35,7 +35,15 @@ def cells(row: Row) -> list[str]:
 
 
 def figure(row: Row) -> str:
-    """The figure of a row with its interval, what it compares, and its number of seeds where some lack it."""
+    """The figure of a row with its interval, what it compares, and its number of seeds where some lack it.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard import scorecard
+      >>> from landscape.analysis.scorecard.words import figure
+      >>> figure(scorecard({"digits-mlp": landscape.open_study("digits-mlp")})[0])
+      '+0.41 [+0.05, +0.77]'
+    """
     if row.found is None or row.scale is None:
         return DASH
     fewer = f"over {counted(row.found.count, 'seed')}" if 0 < row.found.count < row.scale.seeds else ""
@@ -59,7 +67,14 @@ def scale(size: Scale) -> str:
 
 
 def heading(row: Row) -> str:
-    """The claim of a row, its place in the paper, and what the figure is."""
+    """The claim of a row, its place in the paper, and what the figure is.
+
+    Example:
+      >>> from landscape.analysis.scorecard import CLAIMS, Row
+      >>> from landscape.analysis.scorecard.words import heading
+      >>> heading(Row(CLAIMS[3], "no shipped study yet"))
+      'M_t falls in the later phase of training. (4.3, figure 3; figure: change of M_t in %)'
+    """
     return f"{row.claim.text} ({row.claim.section}; figure: {row.claim.figure})"
 
 

@@ -144,7 +144,7 @@ def test_seeds_that_are_left_out_are_counted_beside_the_number(dataset: xr.Datas
     dataset["barrier"].loc[{"seed": [1]}] = 0  # M₀ ties there
     rows = figures.predictor_ranks_data({"one": dataset}, Q, N, MEASURE, ["kendall"])
     shown = ranking.table(rows, "kendall", MEASURE).set_index("predictor")
-    assert shown.loc["M₀", "partial τ"].endswith(", 3 seeds")
+    assert shown.loc["M₀", "partial τ"].endswith(", 3\N{NO-BREAK SPACE}seeds")
     assert "seed" not in shown.loc["M₀", "regret (points)"]
     lines = summary_text(summary(dataset, Q, N)).split("Partial τ of")[1].splitlines()
     assert ", 3 seeds" in lines[1] and lines[1].startswith("M0 ")

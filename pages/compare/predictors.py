@@ -61,7 +61,7 @@ show.chart(
 for label, rows in ranks.groupby("study", sort=False):
     if len(studies) > 1:
         st.markdown(show.bold(str(label)))
-    st.table(ranking.table(rows, rank, measure), hide_index=True)
+    st.table(ranking.table(rows, rank, measure), hide_index=True, border="horizontal")
 st.caption(f"{PARTIAL.replace('τ', LETTERS[rank])} {REGRET}")
 caveats.beside(dataset, q, n)
 if missing := caveats.undefined(dataset):

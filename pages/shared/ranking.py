@@ -15,6 +15,7 @@ from landscape.study.predictors import METRIC, PARAMETERS
 
 UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
 CHANCE = "chance"
+TOGETHER = "\N{NO-BREAK SPACE}"  # within an interval, which then stays on one line of a narrow table
 
 EQUAL = 1e-9  # mean correlations that differ by less than this differ only by rounding
 
@@ -73,11 +74,11 @@ def table(rows: pd.DataFrame, kind: Kind, measure: Measure) -> pd.DataFrame:
                 "predictor": predictor_label(row["predictor"]),
                 letter: _cell(row, "", 2, seeds),
                 f"partial {letter}": _cell(row, "partial_", 2, seeds),
-                regret: _cell(row, "regret_", digits, seeds, signed=False),
+                regret: _cell(row, "regret_", digits, seeds),
             }
             for row in rows.to_dict("records")
         ]
-        + [chance | {regret: _cell(first, "random_regret_", digits, seeds, signed=False)}]
+        + [chance | {regret: _cell(first, "random_regret_", digits, seeds)}]
     )
 
 
@@ -88,7 +89,7 @@ def regret(rows: pd.DataFrame, measure: Measure) -> str:
     if not metric["regret_count"] or not largest["regret_count"]:
         return ""
     lost = [
-        _numbers(row, name, digits, signed=False)
+        _numbers(row, name, digits)
         for row, name in ((metric, "regret_"), (largest, "regret_"), (metric, "random_regret_"))
     ]
     unit = UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
@@ -99,16 +100,16 @@ def regret(rows: pd.DataFrame, measure: Measure) -> str:
 
 
 def _digits(rows: pd.DataFrame) -> int:
-    """The decimal places that show two digits of the regret of a random pick."""
-    return decimals(rows["random_regret_mean"].iloc[0], 2)
+    """The decimal places that show two digits of the greatest regret."""
+    return decimals(rows["regret_mean"].max(), 2)
 
 
-def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int, *, signed: bool = True) -> str:
+def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int) -> str:
     """A mean with its interval, and with the number of seeds where that is not all of them."""
-    count, numbers = row[f"{prefix}count"], _numbers(row, prefix, digits, signed=signed)
-    return f"{numbers}, {counted(count, 'seed')}" if 0 < count < seeds else numbers
+    count, numbers = row[f"{prefix}count"], _numbers(row, prefix, digits)
+    return f"{numbers}, {counted(count, 'seed').replace(' ', TOGETHER)}" if 0 < count < seeds else numbers
 
 
-def _numbers(row: Mapping[str, Any], prefix: str, digits: int, *, signed: bool) -> str:
+def _numbers(row: Mapping[str, Any], prefix: str, digits: int) -> str:
     mean, low, high = (row[f"{prefix}{name}"] for name in ("mean", "low", "high"))
-    return interval(mean, low, high, digits, signed=signed).replace("-", "−")
+    return interval(mean, low, high, digits, signed=False).replace("-", "−").replace(", ", f",{TOGETHER}")

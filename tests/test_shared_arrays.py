@@ -13,9 +13,9 @@ from scipy.special import log_softmax
 
 import landscape
 from landscape import Axis, Group, proxies
-from landscape.models.functional import split
+from landscape.models.functional import split, trainable
 from landscape.models.site import Site
-from landscape.models.symmetry import between, named_group
+from landscape.models.symmetry import between, named_group, unit_rows
 
 EXAMPLES, FEATURES, UNITS, CLASSES = 7, 4, 6, 3
 
@@ -161,6 +161,12 @@ def test_widening_preserves_the_function_and_keeps_the_kernel_shared(tables):
     assert wider.first.kernel is wider.second.kernel
     assert (wider.second.in_features, wider.second.out_features) == wider.second.kernel.shape == (9, 9)
     np.testing.assert_allclose(wider(inputs), activations(doubles(model), inputs)[-1], atol=1e-5)
+
+
+def test_a_kernel_with_two_axes_in_a_group_has_no_rows():
+    model = Shared()
+    with pytest.raises(ValueError, match=r"first.kernel has several axes in one unit group"):
+        unit_rows(split(model).weights, named_group(model, "units"), trainable(model))
 
 
 class Tied(nnx.Module):

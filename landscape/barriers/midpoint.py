@@ -58,7 +58,9 @@ def midpoint_barriers(
       group: the unit group that is permuted, by name.
       method: "reference" follows Algorithm 1 as written, two networks a step, and compares losses target by target;
         "fast" gives the same numbers up to the rounding of logits, from each distinct midpoint alone, and from
-        activations where the model has a cut at this group.
+        activations where the model has a cut at this group. Either is within 7e-8 nats of float64 on a TinyBERT whose
+        `ffn1` was widened four times, to 2048 units: 0.4 % of barriers of 1e-5 to 3e-5 nats, but up to half of one of
+        8.5e-8 nats by the reference, whose ends are rounded each on its own.
       known: the barriers of the first m ≤ n steps, if they are at hand; the walk then goes on from them.
       on_progress: called with how many midpoints are done, and with how many there are.
 

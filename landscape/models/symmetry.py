@@ -8,6 +8,7 @@ list that repeats units widens the layer, once the consumers are scaled by each 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -193,8 +194,14 @@ def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Fl
 
     `parameters` are the paths that count. Running statistics move along with their units, but they say what a network
     has seen, not where it stands.
+
+    Raises ValueError for an array with several axes in the group, as a square kernel that layers share: it falls into
+    no rows, since each of its entries belongs to two units.
     """
     size = group.size(weights)
+    counts = Counter(axis.path for axis in (*group.produces, *group.consumes) if axis.path in parameters)
+    if several := [path for path, count in counts.items() if count > 1]:
+        raise ValueError(f"{several[0]} has several axes in one unit group: units cannot be compared row by row")
     rows = []
     for axis in (*group.produces, *group.consumes):
         if axis.path in parameters:

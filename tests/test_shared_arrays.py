@@ -169,6 +169,12 @@ def test_a_kernel_with_two_axes_in_a_group_has_no_rows():
         unit_rows(split(model).weights, named_group(model, "units"), trainable(model))
 
 
+def test_matching_names_an_array_that_is_not_there():
+    weights = split(Shared()).weights
+    with pytest.raises(ValueError, match=r"second.kernel"):
+        landscape.match(weights, weights, Shared(tables=("second",)).groups())
+
+
 class Tied(nnx.Module):
     """Embeddings that are also read to give logits."""
 

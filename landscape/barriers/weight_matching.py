@@ -32,7 +32,8 @@ def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Colle
     Args:
       a: the arrays of the network that stays, by dotted path (`landscape.models.functional.split(model).weights`).
       b: the arrays of the other network, of the same shapes.
-      groups: the unit groups of both networks, as their method `groups()` returns them.
+      groups: the unit groups of both networks, as their method `groups()` returns them; where layers share arrays, as
+        `landscape.models.symmetry.unit_groups(model)` does, by the names of `a`.
       parameters: the paths of the arrays that are compared, `landscape.models.functional.trainable(model)`. Without
         them all arrays of the groups are, which is right for networks without running statistics only.
 
@@ -40,7 +41,8 @@ def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Colle
       The arrays of a network that computes the same function as b. Weights that are not finite are left in their order.
 
     Raises:
-      ValueError: if the groups have running statistics and `parameters` is not given.
+      ValueError: if the groups have running statistics and `parameters` is not given, name an array that `a` lacks, or
+        have several axes of one array in one group.
 
     Example:
       >>> from flax import nnx
@@ -58,6 +60,8 @@ def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Colle
       Ainsworth et al. (2022), "Git Re-Basin: Merging Models modulo Permutation Symmetries", arXiv 2209.04836,
       Algorithm 1.
     """
+    if missing := sorted(_paths(groups) - a.keys()):
+        raise ValueError(f"the groups name {missing[0]!r}, which is no array of the network")
     compared = _all_of(groups) if parameters is None else parameters
     for _ in range(ROUNDS):
         changed = False
@@ -74,8 +78,12 @@ def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Colle
     return b
 
 
+def _paths(groups: Mapping[str, Group]) -> set[str]:
+    return {axis.path for group in groups.values() for axis in (*group.produces, *group.consumes)}
+
+
 def _all_of(groups: Mapping[str, Group]) -> set[str]:
-    paths = {axis.path for group in groups.values() for axis in (*group.produces, *group.consumes)}
+    paths = _paths(groups)
     if found := sorted(path for path in paths if path.rpartition(".")[2] in STATISTICS):
         raise ValueError(f"{found[0]} is a running statistic: parameters must say which arrays are compared")
     return paths

@@ -15,7 +15,6 @@ import xarray as xr
 from benchmarks import gpu
 from landscape.store.netcdf import read
 from landscape.store.results import Store
-from landscape.study.presets import preset
 
 pytestmark = pytest.mark.slow
 
@@ -31,11 +30,7 @@ def test_a_benchmark_prints_rows(name):
 
 
 def test_what_an_accelerator_computed_before_time_was_up_is_written_and_goes_on(tmp_path):
-    study, store, output = (
-        preset("digits-mlp").scaled(seeds=1, epochs=0, permutations=50),
-        Store(tmp_path),
-        tmp_path / "so-far.nc",
-    )
+    study, store, output = gpu.tiny(), Store(tmp_path), tmp_path / "so-far.nc"
     nothing = gpu.computed(study, store, time.monotonic() - 1, output)
     assert nothing["value"] == 0 and study.key not in store
     assert np.isnan(read(output)["barrier"]).all()

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis import bootstrap, correlation, intervals, metric, performance
+from landscape.analysis import bootstrap, intervals, metric, performance
+from landscape.analysis.ranking import correlation
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -16,7 +16,22 @@ from landscape.models.net2net import deepen, widen
 from landscape.models.symmetry import Axis, Group
 
 KEY = jax.random.key(7)
-RNGS = {"rngs": nnx.Rngs(0)}
+
+
+class Fresh(Mapping):
+    """`rngs`, new at every reading, so that layers can be built in a trace as well."""
+
+    def __getitem__(self, name: str) -> nnx.Rngs:
+        return nnx.Rngs(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["rngs"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+RNGS = Fresh()
 PIXELS, TOKENS = jax.random.normal(KEY, (4, 5, 3, 3)), jax.random.normal(KEY, (4, 5, 3))
 
 
@@ -25,15 +40,26 @@ class Net(nnx.Module):
 
     def __init__(self, up, layer, down, group: Group, act: Callable = nnx.tanh):
         self.up, self.layer, self.down, self.group, self.act = up, layer, down, group, act
-        for path, array in nnx.iter_graph(self):
-            if isinstance(array, nnx.Param):  # not 0 or 1, as some start
-                array[...] += 0.3 * jax.random.normal(jax.random.fold_in(KEY, len(str(path))), array.shape)
 
     def __call__(self, x):
         return self.down(self.act(self.layer(self.up(x)))).reshape(len(x), -1)
 
     def groups(self):
         return {"units": self.group}
+
+
+def drawn(build: Callable[[], nnx.Module]) -> nnx.Module:
+    """What `build` returns, its parameters drawn on the host, which compiles nothing; none is 0 or 1, as some start."""
+    graphdef, state = nnx.split(nnx.eval_shape(build))
+    rng = np.random.default_rng(7)
+
+    def draw(path: tuple, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        name = str(path[-2].key) if len(path) > 1 else ""
+        centre = 1.0 if name in ("scale", "var") else 0.0
+        spread = 0.0 if name in ("mean", "var") else 0.3
+        return jnp.asarray(centre + spread * rng.normal(size=leaf.shape), leaf.dtype)
+
+    return nnx.merge(graphdef, jax.tree_util.tree_map_with_path(draw, state))
 
 
 def around(layer, *tied: str, inner: int = 1, act: Callable = nnx.tanh, inputs=PIXELS):
@@ -122,10 +148,10 @@ def sizes(layer: nnx.Module) -> dict:
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_is_that_of_a_network_built_so_wide_and_the_function_stays(name):
     build, inputs, size = CASES[name]
-    model = build(4)
+    model, built = drawn(lambda: build(4)), nnx.eval_shape(lambda: build(size))
     wide = widen(model, "units", size, KEY, inputs=inputs)
     for part in ("up", "layer", "down"):
-        assert sizes(getattr(wide, part)) == sizes(getattr(build(size), part))
+        assert sizes(getattr(wide, part)) == sizes(getattr(built, part))
     np.testing.assert_allclose(wide(inputs), model(inputs), atol=2e-5)
     moved = permute(wide, "units", np.random.default_rng(0).permutation(size))
     np.testing.assert_allclose(moved(inputs), model(inputs), atol=2e-5)
@@ -133,7 +159,7 @@ def test_a_layer_is_that_of_a_network_built_so_wide_and_the_function_stays(name)
 
 def test_an_embedding_follows():
     group = Group((Axis("up.embedding", -1),), (Axis("layer.kernel", -2),))
-    model = Net(nnx.Embed(9, 4, **RNGS), nnx.Linear(4, 2, **RNGS), nnx.Linear(2, 4, **RNGS), group)
+    model = drawn(lambda: Net(nnx.Embed(9, 4, **RNGS), nnx.Linear(4, 2, **RNGS), nnx.Linear(2, 4, **RNGS), group))
     words, wide = jnp.arange(8).reshape(2, 4), widen(model, "units", 9, KEY)
     assert (wide.up.num_embeddings, wide.up.features, wide.layer.in_features) == (9, 9, 9)
     np.testing.assert_allclose(wide(words), model(words), atol=1e-5)
@@ -148,9 +174,8 @@ def test_units_within_each_group_grow_the_groups():
         norm = nnx.GroupNorm(width, 2, **RNGS)
         return Net(nnx.Conv(3, width, (3, 3), **RNGS), norm, nnx.Linear(width, 4, **RNGS), group)
 
-    model = build(8)
-    wide = widen(model, "units", 8, KEY, inputs=PIXELS)
-    assert sizes(wide.layer) == sizes(build(16).layer)
+    wide = widen(drawn(lambda: build(8)), "units", 8, KEY, inputs=PIXELS)
+    assert sizes(wide.layer) == sizes(nnx.eval_shape(lambda: build(16)).layer)
 
 
 class Recurrent(nnx.Module):
@@ -198,14 +223,14 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_follow_is_named_before_anything_is_computed(name, monkeypatch):
     build, size, message = REFUSED[name]
-    model = build()
+    model = drawn(build)
     monkeypatch.setattr("landscape.models.net2net.take", None)
     with pytest.raises(ValueError, match=message):
         widen(model, "units", size, KEY)
 
 
 def test_a_network_without_arrays_in_its_norm_is_widened_by_a_whole_factor():
-    model = around(lambda width: nnx.RMSNorm(width, use_scale=False, **RNGS))(4)
+    model = drawn(lambda: around(lambda width: nnx.RMSNorm(width, use_scale=False, **RNGS))(4))
     np.testing.assert_allclose(widen(model, "units", 12, KEY)(PIXELS), model(PIXELS), atol=1e-5)
 
 
@@ -218,7 +243,8 @@ def fed_back(h):
 )
 def test_a_function_that_changes_on_the_inputs_is_refused(act, message):
     """No table shows what a forward pass does by itself."""
-    model = around(lambda width: nnx.BatchNorm(width, use_running_average=True, **RNGS), *MOMENTS, act=act)(4)
+    build = around(lambda width: nnx.BatchNorm(width, use_running_average=True, **RNGS), *MOMENTS, act=act)
+    model = drawn(lambda: build(4))
     with pytest.raises(ValueError, match=f"widening group 'units' of Net .*{message}"):
         widen(model, "units", 9, KEY, inputs=PIXELS)
 
@@ -231,7 +257,7 @@ class Deeper(Net):
 
 
 def test_a_deepening_that_changes_the_function_is_refused():
-    model = Deeper(*(getattr(attention(4), part) for part in ("up", "layer", "down", "group")))
+    model = drawn(lambda: Deeper(*(getattr(attention(4), part) for part in ("up", "layer", "down", "group"))))
     assert isinstance(deepen(model, "units"), Net)
     with pytest.raises(ValueError, match=r"deepening Deeper after 'units' changes its function: logits move by up to"):
         deepen(model, "units", inputs=TOKENS)

@@ -54,18 +54,19 @@ def run(
 ) -> list[Row]:
     """Checks, times, and as much of the study as fits; what there is of its result is written to `output`."""
     deadline, compiling = time.monotonic() + 60 * minutes, count_compilations()
-    if not quick:
+    if quick:
+        with TemporaryDirectory() as folder:
+            rows = _rows(quick, tiny(), Store(folder), deadline, Path(folder) / "result.nc")
+    else:
         whole, store = preset(study), Store(cache)
         jax.config.update("jax_compilation_cache_dir", str(store.root / ".compiled"))
-        rows = [*checks(quick), *times(quick), computed(whole, store, deadline, Path(output))]
-    else:
-        with TemporaryDirectory() as folder:
-            rows = [
-                *checks(quick),
-                *times(quick),
-                computed(tiny(), Store(folder), deadline, Path(folder) / "result.nc"),
-            ]
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        rows = _rows(quick, whole, store, deadline, Path(output))
     return [*rows, row("programs compiled", len(compiling), ""), row("compiling them", sum(compiling), "s")]
+
+
+def _rows(quick: bool, study: Study, store: Store, deadline: float, output: Path) -> list[Row]:
+    return [*checks(quick), *times(quick), computed(study, store, deadline, output)]
 
 
 def tiny() -> Study:

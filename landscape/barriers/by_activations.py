@@ -36,7 +36,7 @@ from landscape.numerics.progress import OnProgress, ignore_progress
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together on a processor: small beside its memory
 LIVE = 3  # how many arrays as large as the largest exist at once
 MOST = 128  # points evaluated together: more are no faster
-SEGMENT = 50  # every segment of a walk has a multiple of this many steps (`jobs.tasks.walk.segments`)
+SEGMENT = 50  # segments of a walk that end at the paper's values of n have a multiple of this many steps
 
 
 class Common(NamedTuple):

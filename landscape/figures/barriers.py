@@ -10,16 +10,8 @@ import xarray as xr
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.analysis.walks import prefix
-from landscape.figures.style import (
-    AXIS,
-    FONT_SIZE,
-    NEUTRAL,
-    candidate_order,
-    colours,
-    empty_figure,
-    swatch,
-    translucent,
-)
+from landscape.figures.palette import NEUTRAL, marks, translucent
+from landscape.figures.style import AXIS, FONT_SIZE, candidate_order, empty_figure, swatch
 from landscape.study.schema import BASE
 
 BINS = 40
@@ -70,12 +62,12 @@ def barrier_histogram(
         return empty_figure("The barriers of this walk have not been computed yet.")
     models = [model for model in (BASE, *candidate_order(dataset)) if model in set(sizes["model"])]
     lines = 2 if max(map(len, models)) > LONG else 1
-    hues, figure = colours(dataset), go.Figure(layout=_rows(len(models), lines, log))
+    looks, figure = marks(dataset), go.Figure(layout=_rows(len(models), lines, log))
     captions = []
     for row, model in enumerate(models, 1):
         counted = bins[bins["model"] == model]
-        _add_steps(figure, counted[counted["high"] > 0], model, hues[model], row)
-        captions.append(_caption(model, counted, sizes[sizes["model"] == model], hues[model], row, lines))
+        _add_steps(figure, counted[counted["high"] > 0], model, looks[model].colour, row)
+        captions.append(_caption(model, counted, sizes[sizes["model"] == model], looks[model].colour, row, lines))
     shapes, label = _thresholds(sizes[sizes["model"] == BASE]["threshold"].values, len(models), lines, log)
     return figure.update_layout(annotations=[*captions, label], shapes=shapes)
 

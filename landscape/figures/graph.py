@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
-from plotly.colors import sample_colorscale
 
 from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
 from landscape.analysis.walks import prefix
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import scaled_to_plane
-from landscape.figures.style import NEUTRAL, SCALE, empty_figure, finish
+from landscape.figures.palette import BARRIERS, NEUTRAL, barrier_colours
+from landscape.figures.style import empty_figure, finish
 from landscape.study.schema import SPLITS
 
 DARK = "#4d525a"  # nodes with an edge; those without are white
@@ -123,7 +123,7 @@ def _prefixed(prefix: str, values: dict) -> dict:
 
 
 def _add_edges(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> None:
-    hues = sample_colorscale(SCALE, (frame["barrier"] / greatest).tolist())
+    hues = barrier_colours(frame["barrier"].tolist(), greatest)
     for row, colour in zip(frame.itertuples(), hues, strict=True):
         line = {"width": 4} if row.present else {"width": 1.5, "dash": "dot"}
         figure.add_scatter(
@@ -137,7 +137,7 @@ def _add_middles(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> Non
         x=(frame["from_x"] + frame["to_x"]) / 2, y=(frame["from_y"] + frame["to_y"]) / 2, mode="markers",
         customdata=frame["pair"], showlegend=False,
         marker={
-            "color": frame["barrier"], "cmin": 0, "cmax": greatest, "colorscale": SCALE, "size": 11,
+            "color": frame["barrier"], "cmin": 0, "cmax": greatest, "colorscale": list(BARRIERS), "size": 11,
             "symbol": np.where(frame["present"], "circle", "circle-open").tolist(),
             "colorbar": {
                 "title": {"text": "midpoint barrier b̂ (nats)", "side": "top"}, "orientation": "h",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
-from landscape.figures.style import LINE_WIDTH, NEUTRAL, empty_figure, finish, palette
+from landscape.figures.palette import NEUTRAL, SYMBOLS, Mark, barrier_colours
+from landscape.figures.style import LINE_WIDTH, MARKED, empty_figure, finish
 from landscape.study.schema import SPLITS
 
 DASHES = {"train": "solid", "validation": "dash"}
@@ -97,25 +99,32 @@ def _frame(curves: np.ndarray, names: list[str], splits: Sequence[str], alphas: 
 def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     if frame.empty:
         return empty_figure("These curves have not been computed yet.")
-    names, first = list(dict.fromkeys(frame["curve"])), frame["split"].iloc[0]
-    several = frame["split"].nunique() > 1
-    hues = dict(zip(names, palette(len(names)), strict=True))
+    first, several = frame["split"].iloc[0], frame["split"].nunique() > 1
     barriers = interpolation_barriers(frame)
+    looks = _looks(barriers)
     figure = go.Figure()
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
         label = f"{row['curve']}: b = {row['barrier']:.3g} nats{f' ({first})' if several else ''}"
-        _add_curve(figure, points, row, hues[row["curve"]], label if row["split"] == first else "")
+        _add_curve(figure, points, row, looks[row["curve"]], label if row["split"] == first else "")
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
         top = points[points["alpha"] == row["alpha"]].iloc[0]
-        _add_barrier(figure, row, top["chord"], top["loss"], hues[row["curve"]])
+        _add_barrier(figure, row, top["chord"], top["loss"], looks[row["curve"]].colour)
     if several:
         _add_split_legend(figure)
     return finish(figure, x_title, "loss (nats)")
 
 
-def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: str, label: str) -> None:
+def _looks(barriers: pd.DataFrame) -> dict[str, Mark]:
+    """The look of each curve: the colour of its barrier, as in the graph, and a marker of its own."""
+    heights = barriers.groupby("curve", sort=False)["barrier"].first()
+    colours = barrier_colours(heights.tolist(), max(heights.max(), np.finfo(float).tiny))
+    looks = (Mark(colour, symbol, "solid") for colour, symbol in zip(colours, cycle(SYMBOLS), strict=False))
+    return dict(zip(heights.index, looks, strict=True))
+
+
+def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, look: Mark, label: str) -> None:
     """The curve and its chord. The barrier stands in the legend, since next to the curve it would cross others.
 
     `label` is the entry in the legend, empty for a curve that the legend does not list.
@@ -126,9 +135,9 @@ def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, colour: s
         legendgroup=name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=points["alpha"], y=points["loss"], mode="lines", legendgroup=name, showlegend=bool(label),
-        name=label or name,
-        line={"color": colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
+        x=points["alpha"], y=points["loss"], mode="lines+markers", legendgroup=name, showlegend=bool(label),
+        name=label or name, marker={"symbol": look.symbol, "size": 8, "maxdisplayed": MARKED},
+        line={"color": look.colour, "width": LINE_WIDTH, "dash": DASHES[split]}, customdata=points["chord"],
         hovertemplate=f"{name}, {split}<br>α = %{{x:.3f}}<br>loss %{{y:.5g}} nats<br>chord %{{customdata:.5g}} nats"
         "<extra></extra>",
     )  # fmt: skip

@@ -16,17 +16,15 @@ from landscape.analysis.performance import Measure, best_gain, is_text, perplexi
 from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
+from landscape.figures.palette import NEUTRAL, Mark, marks
 from landscape.figures.style import (
     LINE_WIDTH,
-    NEUTRAL,
     TICK_SIZE,
     add_ceiling,
     candidate_order,
-    colours,
     empty_figure,
     finish,
     gain_title,
-    symbols,
 )
 from landscape.study.predictors import METRIC, PARAMETERS
 
@@ -76,10 +74,10 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
     frame = overview_data(dataset, q, n, measure).dropna(subset=["M0", "best_gain"])
     if frame.empty:
         return empty_figure("No candidate has been trained yet.")
-    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
+    figure, looks = go.Figure(), marks(dataset)
     for name in candidate_order(dataset):
         for row in frame[frame["candidate"] == name].to_dict("records"):
-            _add_candidate(figure, row, hues[name], marks[name])
+            _add_candidate(figure, row, looks[name])
     add_ceiling(figure, q, "x")
     control = float(control_gain(dataset, measure).mean())
     if not np.isnan(control):
@@ -114,14 +112,15 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
     if frame.empty:
         return empty_figure("There is nothing to rank yet.")
     order = list(dict.fromkeys(frame["predictor"]))
-    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
+    figure, looks = go.Figure(), marks(dataset)
     for name in candidate_order(dataset):
         points = frame[frame["candidate"] == name]
         if points.empty:
             continue
         figure.add_scatter(
             x=[order.index(each) for each in points["predictor"]], y=points["rank"], mode="lines+markers", name=name,
-            line={"color": hues[name], "width": LINE_WIDTH}, marker={"symbol": marks[name], "size": 15},
+            line={"color": looks[name].colour, "width": LINE_WIDTH, "dash": looks[name].dash},
+            marker={"symbol": looks[name].symbol, "size": 15},
             customdata=points[["predictor", "score"]],
             hovertemplate=f"{name}<br>rank %{{y}} by %{{customdata[0]}}<br>score %{{customdata[1]:.5g}}<extra></extra>",
         )  # fmt: skip
@@ -131,17 +130,17 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
     return figure
 
 
-def _add_candidate(figure: go.Figure, row: dict, colour: str, symbol: str) -> None:
+def _add_candidate(figure: go.Figure, row: dict, look: Mark) -> None:
     bars = {
         axis: {
             "type": "data", "symmetric": False, "array": [row[f"{name}_high"] - row[name]],
-            "arrayminus": [row[name] - row[f"{name}_low"]], "color": colour, "thickness": 1.5,
+            "arrayminus": [row[name] - row[f"{name}_low"]], "color": look.colour, "thickness": 1.5,
         }
         for axis, name in (("error_x", "M0"), ("error_y", "best_gain"))
     }  # fmt: skip
     figure.add_scatter(
         x=[row["M0"]], y=[row["best_gain"]], mode="markers", name=row["candidate"], **bars,
-        marker={"symbol": symbol, "size": 13, "color": colour},
+        marker={"symbol": look.symbol, "size": 13, "color": look.colour},
         hovertemplate=f"{_hover_text(row)}<extra></extra>",
     )  # fmt: skip
 

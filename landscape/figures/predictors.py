@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,8 @@ from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
-from landscape.figures.style import (
-    NEUTRAL,
-    candidate_order,
-    colours,
-    empty_figure,
-    finish,
-    gain_title,
-    palette,
-    symbols,
-)
+from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
+from landscape.figures.style import candidate_order, empty_figure, finish, gain_title
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
@@ -93,22 +86,25 @@ def predictor_ranks(
         reasons = [_why_unranked(dataset, q, min(n, steps_reached(dataset)), measure) for dataset in datasets.values()]
         return empty_figure("<br>".join(dict.fromkeys(reasons)))
     figure, several = go.Figure(), len(datasets) > 1
-    for (label, rows), hue in zip(frame.groupby("study", sort=False), palette(len(datasets)), strict=False):
-        hues = hue if several else [hue if name == METRIC else NEUTRAL for name in rows["predictor"]]
-        _add_bars(figure, rows, str(label), hues, kind, several)
+    looks = dict(zip(datasets, study_marks(len(datasets)), strict=True))
+    patterns = dict(zip(datasets, cycle(PATTERNS), strict=False))
+    for label, rows in frame.groupby("study", sort=False):
+        alone = [ACCENT if name == METRIC else NEUTRAL for name in rows["predictor"]]
+        fill = {"color": looks[label].colour, "pattern": {"shape": patterns[label]}} if several else {"color": alone}
+        _add_bars(figure, rows, str(label), fill, kind, several)
     finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     return figure
 
 
 def _add_bars(
-    figure: go.Figure, rows: pd.DataFrame, study: str, hues: str | list[str], kind: Kind, several: bool
+    figure: go.Figure, rows: pd.DataFrame, study: str, fill: dict[str, Any], kind: Kind, several: bool
 ) -> None:
     """The bars of one study; `several` says whether the figure has others, which a legend then names."""
     error = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
     figure.add_bar(
         x=[predictor_label(name) for name in rows["predictor"]], y=rows["mean"], name=study,
-        marker={"color": hues, "opacity": 0.55}, showlegend=several,
+        marker=fill | {"opacity": 0.8}, showlegend=several,
         hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
         error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | error,
         hovertemplate=f"%{{x}}, {study}<br>%{{hovertext}}<extra></extra>",
@@ -158,7 +154,7 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
 
 def _add_panel(figure: go.Figure, panel: pd.DataFrame, dataset: xr.Dataset, name: str, place: dict[str, int]) -> None:
     """The points of one predictor. A candidate is in the legend once, for the first panel that has it."""
-    hues, marks = colours(dataset), symbols(dataset)
+    looks = marks(dataset)
     listed = {trace.name for trace in figure.data}
     for candidate in candidate_order(dataset):
         points = panel[panel["candidate"] == candidate]
@@ -167,7 +163,7 @@ def _add_panel(figure: go.Figure, panel: pd.DataFrame, dataset: xr.Dataset, name
         figure.add_scatter(
             x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
             showlegend=candidate not in listed, customdata=points["seed"],
-            marker={"color": hues[candidate], "symbol": marks[candidate], "size": 9}, **place,
+            marker={"color": looks[candidate].colour, "symbol": looks[candidate].symbol, "size": 9}, **place,
             hovertemplate=f"{candidate}, seed %{{customdata}}<br>{predictor_label(name)} %{{x:.5g}}<br>"
             "G*<sub>T</sub> %{y:.4g}<extra></extra>",
         )  # fmt: skip

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from landscape.analysis.scorecard import Row
 from landscape.analysis.wording import bounds
+from landscape.figures.palette import ACCENT, NEUTRAL, SYMBOLS
 from landscape.figures.predictors import predictor_label
-from landscape.figures.style import LINE_WIDTH, MARKERS, NEUTRAL, empty_figure, finish, palette
+from landscape.figures.style import LINE_WIDTH, empty_figure, finish
 from landscape.study.predictors import METRIC, PARAMETERS
 
 ROW_HEIGHT, FRAME_HEIGHT = 48, 140  # pixels: of a study, and of the axis and the legend
@@ -40,13 +41,13 @@ def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:
     if frame.empty:
         return empty_figure("No shipped study ranks its candidates.")
     figure, studies = go.Figure(), list(dict.fromkeys(frame["study"]))
-    hues = (palette(1)[0], NEUTRAL)
+    hues = (ACCENT, NEUTRAL)
     for i, predictor in enumerate((METRIC, PARAMETERS)):
         of_one = frame[frame["predictor"] == predictor]
         places = [studies.index(study) + (2 * i - 1) * APART for study in of_one["study"]]
         figure.add_scatter(
             x=of_one["mean"], y=places, mode="markers", name=predictor_label(predictor), showlegend=True,
-            marker={"color": hues[i], "size": 11, "symbol": MARKERS[i]},
+            marker={"color": hues[i], "size": 11, "symbol": SYMBOLS[i]},
             error_x={
                 "type": "data", "symmetric": False, "thickness": LINE_WIDTH, "color": hues[i],
                 "array": of_one["high"] - of_one["mean"], "arrayminus": of_one["mean"] - of_one["low"],

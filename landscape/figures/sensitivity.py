@@ -15,7 +15,8 @@ from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import why_unranked
-from landscape.figures.style import FONT_SIZE, NEUTRAL, empty_figure, finish, summarised
+from landscape.figures.palette import NEUTRAL
+from landscape.figures.style import FONT_SIZE, empty_figure, finish, summarised
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
 WRITTEN = 60  # grids with more cells than this have no numbers in them

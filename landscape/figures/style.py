@@ -1,8 +1,4 @@
-"""What all figures have in common: colours, legend, fonts and axis titles.
-
-The colours and the neutral stand out on light and dark backgrounds alike (contrast at least 2.2 and 3.3); everything
-else that a theme decides is left to it. Each candidate also has its own marker, so that nothing depends on hue alone.
-"""
+"""What all figures have in common: legend, fonts, axis titles, lines. What a theme decides is left to it."""
 
 from __future__ import annotations
 
@@ -12,20 +8,17 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
-from plotly.colors import sample_colorscale
 
 from landscape.analysis.performance import Measure
 from landscape.analysis.wording import counted, deviation
-from landscape.study.schema import BASE, study_of
+from landscape.figures.palette import NEUTRAL
+from landscape.study.schema import study_of
 
-# Optimised in OKLab to maximise the least distance between two under normal, protan, deutan and tritan vision.
-SCALE = ["#725f96", "#3e54f6", "#1099b3", "#02c785", "#d1a217"]
-NEUTRAL = "#868b94"
-MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star-triangle-down", "pentagon", "x", "hexagram")
 FONT_SIZE = 15
 TICK_SIZE = 14  # tick labels and legends, which a page's theme would make too small for a projector
 STANDOFF = 16  # pixels between tick labels and axis title; a page's theme moves the labels outwards by 8
 LINE_WIDTH = 2.5
+MARKED = 10  # markers on a line with more points than this, which is drawn through them all
 
 AXIS: dict[str, Any] = {
     "automargin": True,
@@ -37,34 +30,11 @@ AXIS: dict[str, Any] = {
 GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log loss": "−log of validation loss"}
 
 
-def palette(count: int) -> list[str]:
-    """`count` colours, evenly spread over the scale."""
-    return sample_colorscale(SCALE, list(np.linspace(0, 1, count))) if count > 1 else SCALE[2:3]
-
-
 def candidate_order(dataset: xr.Dataset) -> list[str]:
     """The candidates from the smallest to the largest, by their number of units."""
     study = study_of(dataset)
     units = [sum(sizes.values()) for sizes in study.group_sizes()[1:]]
     return [study.labels[i] for i in np.argsort(units, kind="stable")]
-
-
-def colours(dataset: xr.Dataset) -> dict[str, str]:
-    """A colour for each model: neutral for the base, along the scale from small to large for the candidates."""
-    order = candidate_order(dataset)
-    return {BASE: NEUTRAL} | dict(zip(order, palette(len(order)), strict=True))
-
-
-def symbols(dataset: xr.Dataset) -> dict[str, str]:
-    """A marker for each candidate; they repeat after the ninth."""
-    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidate_order(dataset))}
-
-
-def translucent(colour: str, opacity: float) -> str:
-    """A colour of the palette, given as #rrggbb or rgb(r, g, b), with an opacity."""
-    if colour.startswith("#"):
-        colour = f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:7], 16)})"
-    return colour.replace("rgb(", "rgba(").replace(")", f", {opacity})")
 
 
 def swatch(colour: str) -> str:

@@ -16,25 +16,21 @@ from landscape.analysis.metric import manifold_metric, own_metric
 from landscape.analysis.performance import Measure, base_perplexity, best_gain, gain, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.wording import deviation, why_unranked
+from landscape.figures.palette import ACCENT, NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
     LINE_WIDTH,
-    MARKERS,
-    NEUTRAL,
+    MARKED,
     add_ceiling,
     candidate_order,
-    colours,
     empty_figure,
     finish,
     gain_title,
-    palette,
     summarised,
-    symbols,
-    translucent,
 )
 from landscape.study.schema import BASE, CONTROL
 
+LOSSES = Mark(ACCENT, "star-triangle-down", "dash")  # −SoTL-E, which has no q
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
-MARKED = 25  # lines with at most this many points show them
 
 
 def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
@@ -54,11 +50,12 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
     """G_t of each candidate, mean ± std over seeds, with a star where the mean is greatest."""
     frame = gain_trajectories_data(dataset, measure)
     figure = _candidate_lines(frame, dataset, "epoch", log)
-    hues = colours(dataset) | {CONTROL: NEUTRAL}
+    looks = marks(dataset)
     for row in frame[frame["best"]].itertuples():
         figure.add_scatter(
             x=_on_axis([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
-            marker={"symbol": "star", "size": 17, "color": hues[row.candidate], "line": {"color": "white", "width": 1}},
+            marker={"symbol": "star", "size": 17, "color": looks[row.candidate].colour,
+                    "line": {"color": "white", "width": 1}},
             hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}"
             f"{_best_gain_text(row)}<extra></extra>",
         )  # fmt: skip
@@ -150,12 +147,11 @@ def correlation_trajectories(
     figure, qs = go.Figure(), sorted({q, *further})
     if frame.empty:
         return empty_figure(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
-    *hues, last = palette(len(qs) + 1)
-    for each, colour, symbol in zip(qs, hues, MARKERS, strict=False):
+    for each, look in zip(qs, quantile_marks(len(qs)), strict=True):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
-        _add_line(figure, points, "epoch", Line(name, colour, symbol, thin=each != q), log)
+        _add_line(figure, points, "epoch", Line(name, look, thin=each != q), log)
     of_loss = frame[frame["predictor"] == "−SoTL-E"]
-    _add_line(figure, of_loss, "epoch", Line("−SoTL-E", last, "star-triangle-down"), log)
+    _add_line(figure, of_loss, "epoch", Line("−SoTL-E", LOSSES), log)
     figure.update_yaxes(range=[-1.05, 1.05])
     return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
 
@@ -166,10 +162,9 @@ def _table(values: xr.DataArray, *dims: str) -> pd.DataFrame:
 
 
 def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
-    figure, hues, marks = go.Figure(), colours(dataset), symbols(dataset)
-    for name in candidate_order(dataset):
-        _add_line(figure, frame[frame["candidate"] == name], x, Line(name, hues[name], marks[name]), log)
-    _add_line(figure, frame[frame["candidate"] == CONTROL], x, Line(CONTROL, NEUTRAL, "circle-open", dash="dash"), log)
+    figure, looks = go.Figure(), marks(dataset)
+    for name in [*candidate_order(dataset), CONTROL]:
+        _add_line(figure, frame[frame["candidate"] == name], x, Line(name, looks[name]), log)
     return figure
 
 
@@ -177,10 +172,8 @@ class Line(NamedTuple):
     """How a line looks and what the legend calls it; a thin one has no band."""
 
     name: str
-    colour: str
-    marker: str
+    look: Mark
     thin: bool = False
-    dash: str = "solid"
 
 
 def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
@@ -189,11 +182,12 @@ def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
         return
     if not line.thin:
         _add_band(figure, points.dropna(subset="std"), x, line, log)
+    look = line.look
     figure.add_scatter(
         x=_on_axis(points[x], log), y=points["mean"], name=line.name, legendgroup=line.name,
-        mode="lines+markers" if len(points) <= MARKED else "lines",
-        line={"color": line.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH, "dash": line.dash},
-        marker={"symbol": line.marker, "size": 6 if line.thin else 9},
+        mode="lines+markers",
+        line={"color": look.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH, "dash": look.dash},
+        marker={"symbol": look.symbol, "size": 7 if line.thin else 9, "maxdisplayed": MARKED},
         text=[f"epoch {row[x]:g}<br>{summarised(row, '.4g', '.2g')}" for row in points.to_dict("records")],
         hovertemplate=f"{line.name}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
@@ -203,7 +197,7 @@ def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
     around = np.r_[points["mean"] + points["std"], (points["mean"] - points["std"])[::-1]]
     figure.add_scatter(
         x=_on_axis(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
-        fillcolor=translucent(line.colour, 0.16), legendgroup=line.name, showlegend=False, hoverinfo="skip",
+        fillcolor=translucent(line.look.colour, 0.16), legendgroup=line.name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
 
 

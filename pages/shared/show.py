@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from landscape.analysis.summary import csv_file
 
@@ -16,9 +17,21 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"
 
 def chart(figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFrame], **options: Any) -> Any:
     """Show a figure and offer its data as CSV; `name` identifies the chart and the file."""
-    drawn = st.plotly_chart(figure, key=f"chart-{name}", config=CONFIG, alt=alt, **options)
+    drawn = st.plotly_chart(legible(figure), key=f"chart-{name}", config=CONFIG, alt=alt, **options)
     table(name, data)
     return drawn
+
+
+def legible(figure: go.Figure) -> go.Figure:
+    """A figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
+
+    The browser replaces this colour by that of the theme, so that a change of theme needs no rerun.
+    """
+    text = {"color": GRAY_90}
+    figure.update_layout(font=text)
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont=text, title_font=text)
+    return figure
 
 
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:

@@ -16,7 +16,7 @@ import landscape
 import landscape.study
 
 ROOT = Path(__file__).parents[1]
-LOOKING = ("study", "data", "store", "analysis", "figures", "cli")
+LOOKING = ("study", "data", "store", "analysis", "lessons", "figures", "cli")
 SOURCES = sorted((ROOT / "landscape").rglob("*.py"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -17,8 +18,21 @@ from pages.shared import compute, frame  # noqa: E402
 from pages.shared.frame import View  # noqa: E402
 
 PAGES = Path(__file__).parent / "pages"
+SECTIONS = {"home": "", "learn": "Learn", "explore": "Explore", "compare": "Compare", "own": "Your own"}  # by folder
 
 VIEWS = {
+    "home": [
+        View(
+            "home",
+            ":material/home:",
+            "Is it worth making this network larger?",
+            "Before anything is trained, the explorer measures how many permuted copies of a network an expansion "
+            "connects; then it trains the expanded networks to see whether that told which one gains.",
+            (),
+            of_one_study=False,
+        ),
+    ],
+    "learn": [],
     "explore": [
         View(
             "study",
@@ -98,17 +112,22 @@ VIEWS = {
             of_one_study=False,
         ),
     ],
+    "own": [],
 }
 
-st.set_page_config("Loss landscape explorer", ":material/landscape:", "wide")
+
+def pages_of(folder: str, view: View) -> list[st.Page]:
+    """The page of a view, whose path is its name. The first page is at the root, and a hidden twin has its name."""
+    page = partial(st.Page, PAGES / folder / f"{view.name}.py", title=view.label, icon=view.icon)
+    named = view.name != "home"
+    twin = [] if named else [page(url_path="", default=True)]
+    return [*twin, page(url_path=view.name, visibility="visible" if named else "hidden")]
+
+
 pages = {
-    section.capitalize(): {
-        st.Page(
-            PAGES / section / f"{view.name}.py", title=view.label, icon=view.icon, default=view.name == "study"
-        ): view
-        for view in views
-    }
-    for section, views in VIEWS.items()
+    SECTIONS[folder]: {page: view for view in views for page in pages_of(folder, view)}
+    for folder, views in VIEWS.items()
 }
-page = st.navigation({section: list(found) for section, found in pages.items()})
+st.set_page_config(frame.NAME, frame.ICON, "wide")  # before the navigation, which would fetch an icon from outside
+page = st.navigation({section: list(found) for section, found in pages.items() if found})
 frame.around(page, next(found[page] for found in pages.values() if page in found))

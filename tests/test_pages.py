@@ -25,8 +25,10 @@ from pages.shared import caveats, form
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
-STUDY, SCORECARD = "pages/explore/study.py", "pages/compare/scorecard.py"
+FOLDERS = ("explore", "compare")
+PAGES = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / "pages" / folder).glob("*.py"))
+HOME, STUDY, SCORECARD = "pages/home/home.py", "pages/explore/study.py", "pages/compare/scorecard.py"
+OF_ONE_STUDY = [page for page in PAGES if page not in (HOME, SCORECARD)]
 STEPS = 60  # of the made-up study
 
 
@@ -35,7 +37,7 @@ def visited(page: str = STUDY, **parameters: str) -> AppTest:
     for name, value in parameters.items():
         app.query_params[name] = value
     app.run()
-    return app if page == STUDY else app.switch_page(page).run()
+    return app if page == HOME else app.switch_page(page).run()
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
     assert app.selectbox(key="study").value.startswith("synthetic")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != SCORECARD])
+@pytest.mark.parametrize("page", OF_ONE_STUDY)
 def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     """As one that was interrupted on the command line: one of four seeds."""
     study = small_study()

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 import xarray as xr
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.correlation import KINDS
@@ -140,3 +141,18 @@ def checked(name: str, control: Control) -> Any:
                     f"The link asks for {name} = {text}, but it must be {control.allowed}. The default is used instead."
                 )
     return control.draw(name)
+
+
+def keep_in_link() -> None:
+    """Leave in the address what a control has put there that this page does not draw.
+
+    Streamlit would remove it at the end of the run, by a new entry in the history of the browser, and going back would
+    take two presses. Like that, going back takes one, and a control that comes back has its value.
+    """
+    context = get_script_run_ctx()
+    assert context is not None
+    with context.session_state.query_params() as bound:
+        for name in bound:
+            binding = bound.get_binding_for_param(name)
+            if binding and binding.widget_id not in context.shared.widget_ids_this_run:
+                bound.unbind_widget(binding.widget_id)

@@ -1,8 +1,9 @@
-"""What surrounds every page: the choice of study, its description, its download, and its progress."""
+"""What surrounds every page: its place in the navigation, the choice of study, and the progress of that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
@@ -17,13 +18,15 @@ from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
+NAME = "Loss-landscape explorer"
+ICON = Path(__file__).with_name("icon.svg")  # a symbol of Streamlit's would be fetched from outside
 
 
 class View(NamedTuple):
     """A page as the frame sees it: its file, its question, how to read the answer, and its controls by rows.
 
-    `above` and `below` draw the parts of the page that need no result. `of_one_study` says whether the page shows the
-    study that is chosen; one that does not is run whether or not that has a result.
+    `above` and `below` draw the parts of the page that need no result. A page that is not `of_one_study`, such as a
+    lesson, has no choice of study beside it, and is run whether or not there is a result.
     """
 
     name: str
@@ -44,15 +47,17 @@ class View(NamedTuple):
 
 def around(page: st.Page, view: View) -> None:
     """Draw the frame and the page in it."""
-    chosen = _sidebar()
+    chosen = _sidebar(view.of_one_study)
+    st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     running.start_asked()
-    running.show(chosen.study)
     st.title(view.question)
     st.markdown(view.text)
     if view.of_one_study:
+        running.show(chosen.study)
         _of(chosen, page, view)
     else:
         page.run()
+    controls.keep_in_link()
 
 
 def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
@@ -73,15 +78,19 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
         view.below()
 
 
-def _sidebar() -> library.Choice:
-    """Draw the choice of study and what belongs to it; return the chosen one."""
+def _sidebar(described: bool) -> library.Choice:
+    """Draw the choice of study, and what belongs to it if asked to; return the chosen one.
+
+    The choice is on every page, since a link forgets what the page that is left does not have.
+    """
     found, damaged = library.choices()
     labels = list(found)
     with st.sidebar:
         text = "Shipped or computed results, running studies, and presets."
         checked("study", Choices("Study", labels, labels[0], text))
         chosen = found[st.session_state["study"]]
-        _show_study(chosen)
+        if described:
+            _show_study(chosen)
         for damage in damaged:
             st.warning(f"{damage}. It is not shown; computing the study again replaces it.")
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")

@@ -21,6 +21,7 @@ from pages.shared import library
 from pages.shared.widgets import Choices, Control, Range, Several, Switch
 
 AT = ("at the expansion", "trained")  # `MOMENTS` in words
+DEFAULTS = "defaults"  # in the session: the default of each control when it was last drawn
 COPIES, STEPS, SEEDS = "permuted copies", "steps of the walk", "trained seeds"
 
 
@@ -131,16 +132,29 @@ def checked(name: str, control: Control) -> Any:
 
     A value that was chosen for another study gives way to the default if this study does not allow it.
     """
-    held = st.session_state.get(name, [])
-    if not all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held])):
-        del st.session_state[name]
+    if name in st.session_state:
+        _follow(name, control)
     else:
         for text in st.query_params.get_all(name):
             if not control.accepts(text):
                 st.warning(
                     f"The link asks for {name} = {text}, but it must be {control.allowed}. The default is used instead."
                 )
+    st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     return control.draw(name)
+
+
+def _follow(name: str, control: Control) -> None:
+    """Give a control its default if it holds what is not allowed now, or the default of before.
+
+    Where the link says nothing of a control, it has its default, which is another one in another study: the same link
+    opened elsewhere then shows the same view.
+    """
+    held = st.session_state[name]
+    allowed = all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held]))
+    changed = st.session_state.get(DEFAULTS, {}).get(name, control.default) != control.default
+    if not allowed or (changed and name not in st.query_params):
+        st.session_state[name] = list(control.default) if isinstance(control.default, tuple) else control.default
 
 
 def keep_in_link() -> None:

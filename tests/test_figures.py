@@ -18,7 +18,7 @@ from synthetic import small_study, synthetic, without
 from landscape import figures
 from landscape.analysis import plane
 from landscape.analysis.performance import Measure
-from landscape.figures.layout import scaled_to_plane
+from landscape.figures.layout import pushed_apart, scaled_to_plane
 from landscape.figures.style import candidate_order
 from landscape.study import Study, validated
 
@@ -288,6 +288,69 @@ def test_the_graph_has_the_edges_under_the_threshold():
     graph = figures.walk_graph(whole(), 2, BACKWARDS[0], "start", Q, N, all_pairs=True)
     assert graph.number_of_edges() == 10
     assert isinstance(graph, nx.Graph)
+
+
+def walk_of(nodes: int, apart: float) -> xr.Dataset:
+    """A result whose walks have all their nodes at one distance from each other."""
+    content = small_study().model_dump(mode="json")
+    content["walk"]["nodes"] = nodes
+    dataset = synthetic(validated(content), np.random.default_rng(0))
+    dataset["node_distance"].values[:] = apart * (1 - np.eye(nodes))
+    return dataset
+
+
+@pytest.mark.parametrize("nodes", [2, 5])
+@pytest.mark.parametrize("apart", [0.0, 1.0, 1e-9])
+def test_a_degenerate_graph_is_drawn(nodes, apart):
+    """Both axes have a sensible range, and no node covers another."""
+    dataset = walk_of(nodes, apart)
+    graph = figures.walk_graph(dataset, 0, "base", "start", Q, N)
+    places = np.array([[at["x"], at["y"]] for _, at in graph.nodes(data=True)])
+    extent = np.ptp(places, axis=0).max()
+    gaps = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(nodes, 1)]
+    assert gaps.min() >= 0.05 * extent > 0
+    figure = figures.permutation_graph(dataset, 0, "base", "start", Q, N)
+    assert min(np.ptp(axis.range) for axis in (figure.layout.xaxis, figure.layout.yaxis)) > 0.1 * extent
+
+
+def test_nodes_that_have_room_stay_where_they_are():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(pushed_apart(points), points)
+
+
+def test_an_edge_is_clicked_anywhere_along_its_length_and_marked():
+    figure = figures.permutation_graph(whole(), 0, "base", "start", Q, N, chosen=7)
+    frame = figures.permutation_graph_data(whole(), 0, "base", "start", Q, N)
+    handles = next(trace for trace in figure.data if trace.marker.color == "rgba(0, 0, 0, 0)")
+    for row in frame.itertuples():
+        at = np.array(handles.customdata) == row.pair
+        along = np.hypot(np.array(handles.x)[at] - row.from_x, np.array(handles.y)[at] - row.from_y)
+        np.testing.assert_allclose(
+            along / np.hypot(row.to_x - row.from_x, row.to_y - row.from_y), np.arange(1, 10) / 10
+        )
+    (marked,) = [trace for trace in figure.data if trace.name == "the chosen pair"]
+    row = frame[frame["pair"] == 7].iloc[0]
+    assert (list(marked.x), list(marked.y)) == ([row["from_x"], row["to_x"]], [row["from_y"], row["to_y"]])
+
+
+def test_a_click_leaves_the_numbers_of_the_nodes():
+    """Plotly fades what is not selected unless it is told otherwise."""
+    for trace in figures.permutation_graph(whole(), 0, "base", "start", Q, N).data:
+        if trace.mode == "markers+text":
+            assert trace.unselected.marker.opacity == 1
+            assert trace.unselected.textfont.color == trace.textfont.color
+
+
+def test_a_dip_is_said_where_the_midpoint_barrier_counts_it():
+    """b is 0 along a curve that sags, and b̂ is not."""
+    dataset = whole().copy(deep=True)
+    dataset["curve"].loc[{"pair": 0}] = 1 - 0.1 * np.sin(np.pi * dataset["alpha"].values)
+    frame = figures.interpolation_data(dataset, 0, "base", "start", [(0, 1), (0, 2)], ("train",))
+    sagging, rising = figures.interpolation_barriers(frame).to_dict("records")
+    assert sagging["dip"] and not rising["dip"]
+    assert (sagging["barrier"], sagging["midpoint_barrier"]) == (0, pytest.approx(0.1))
+    text = "\n".join(hover_texts(figures.interpolation(dataset, 0, "base", "start", [(0, 1), (0, 2)], ("train",))))
+    assert text.count("a dip") == 1
 
 
 def test_places_in_the_plane_keep_distances_that_fit_there():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from landscape.study.schema import BASE
@@ -100,10 +100,42 @@ def midpoint_barrier(losses: ArrayLike, alphas: ArrayLike) -> Float[np.ndarray, 
     References:
       Malviya et al. (2024), section 3.2.
     """
+    return np.abs(_above_the_middle(losses, alphas))
+
+
+def dips(losses: ArrayLike, alphas: ArrayLike) -> Bool[np.ndarray, ...]:
+    r"""Whether the midpoint of each curve lies below its chord by more than rounding: b̂ counts what b does not.
+
+    Both are barriers, yet b̂ is a magnitude and b only rises: along a curve that sags, b = 0 and b̂ > 0.
+
+    Args:
+      losses: curves of shape (..., alpha), in nats.
+      alphas: the α of each point, of shape (alpha,), from 0 to 1.
+
+    Returns:
+      A truth value for each curve, of shape (...); false where it is not known.
+
+    Raises:
+      ValueError: as `midpoint_barrier` does.
+
+    Example:
+      >>> from landscape.analysis.curves import dips
+      >>> dips([[1.0, 0.5, 1.0], [1.0, 1.5, 1.0]], alphas=[0, 0.5, 1])
+      array([ True, False])
+
+    References:
+      Malviya et al. (2024), equation 1 for b and section 3.2 for b̂.
+    """
+    rounding = np.finfo(np.float32).eps * np.max(np.abs(losses), axis=-1)
+    return np.asarray(_above_the_middle(losses, alphas) < -rounding)
+
+
+def _above_the_middle(losses: ArrayLike, alphas: ArrayLike) -> np.ndarray:
+    """By how much each curve lies above its chord at α = ½."""
     middle = np.flatnonzero(np.asarray(alphas) == 0.5)
     if middle.size == 0:
         raise ValueError("the curve has no point at α = 0.5")
-    return np.asarray(np.abs(np.asarray(losses, np.float64) - chord(losses, alphas))[..., middle[0]])
+    return np.asarray((np.asarray(losses, np.float64) - chord(losses, alphas))[..., middle[0]])
 
 
 def pair_barriers(dataset: xr.Dataset, seed: int, model: str, moment: str) -> xr.DataArray:

@@ -17,6 +17,10 @@ REGRET = (
     "Regret is the gain lost by taking the candidate with the highest score instead of the best. The parameter count "
     "picks the largest candidate; chance picks any."
 )
+DIP = (
+    "The loss at the midpoint is lower than on the chord. b̂, which is a magnitude, counts this dip as well; b counts "
+    "only what rises above the chord."
+)
 
 
 def counted(count: float, noun: str) -> str:
@@ -28,6 +32,18 @@ def counted(count: float, noun: str) -> str:
       ('one seed', '3 seeds')
     """
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
+
+
+def part_of(part: float, whole: float, noun: str, verb: str = "") -> str:
+    """How many of a whole, with its noun and, if one is given, the verb of what they do.
+
+    Example:
+      >>> from landscape.analysis.wording import part_of
+      >>> part_of(3, 4, "edge", "exist"), part_of(1, 4, "edge", "exist"), part_of(1, 1, "edge", "exist")
+      ('3 of 4 edges exist', '1 of 4 edges exists', '1 of 1 edge exists')
+    """
+    words = f"{part:g} of {whole:g} {noun}{'s' * (whole != 1)}"
+    return f"{words} {verb}{'s' * (part == 1 or whole == 1)}" if verb else words
 
 
 def enumeration(names: Sequence[str]) -> str:

@@ -12,12 +12,13 @@ from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
 from landscape.analysis.walks import prefix
 from landscape.figures.interpolation import interpolation, interpolation_data
-from landscape.figures.layout import scaled_to_plane
-from landscape.figures.palette import BARRIERS, NEUTRAL, barrier_colours
+from landscape.figures.layout import pushed_apart, scaled_to_plane
+from landscape.figures.palette import ACCENT, BARRIERS, NEUTRAL, barrier_colours, translucent
 from landscape.figures.style import empty_figure, finish
 from landscape.study.schema import SPLITS
 
 DARK = "#4d525a"  # nodes with an edge; those without are white
+HANDLES = 9  # markers along an edge, odd so that one lies in its middle
 COLUMNS = (
     "pair", "from", "to", "barrier", "threshold", "present", "distance",
     "from_x", "from_y", "to_x", "to_y", "from_degree", "to_degree",
@@ -29,10 +30,10 @@ def walk_graph(
 ) -> nx.Graph:
     """The walk's first nodes, joined by the steps of the walk or in all pairs.
 
-    Each node has a place `x`, `y`, from multidimensional scaling of the distances in parameter space, and a `degree`,
-    which counts the edges that exist. Each edge has its `pair`, its `barrier` in nats, its `distance`, and `present`,
-    which is barrier ≤ λ. The graph has the `threshold` λ, and it is empty if the walk has not been computed. Raises
-    ValueError for q or n out of range.
+    Each node has a place `x`, `y`, from multidimensional scaling of the distances in parameter space, where nodes that
+    would overlap are pushed apart, and a `degree`, which counts the edges that exist. Each edge has its `pair`, its
+    `barrier` in nats, its `distance`, and `present`, which is barrier ≤ λ. The graph has the `threshold` λ, and it is
+    empty if the walk has not been computed. Raises ValueError for q or n out of range.
     """
     limit = float(threshold(prefix(dataset.sel(seed=[seed]), n)[0][0], q))
     distances = dataset["node_distance"].sel(seed=seed, model=model, moment=moment).values
@@ -40,7 +41,7 @@ def walk_graph(
     graph = nx.Graph(threshold=limit)
     if np.isnan(limit) or np.isnan(distances).any() or np.isnan(barriers).any():
         return graph
-    for node, (x, y) in enumerate(scaled_to_plane(distances)):
+    for node, (x, y) in enumerate(pushed_apart(scaled_to_plane(distances))):
         graph.add_node(node, x=x, y=y)
     ends = np.stack([dataset["pair_from"], dataset["pair_to"]], axis=1)
     for pair, (a, b) in enumerate(ends.tolist()):
@@ -66,28 +67,39 @@ def permutation_graph_data(
 
 
 def permutation_graph(
-    dataset: xr.Dataset, seed: int, model: str, moment: str, q: float, n: int, all_pairs: bool = False
+    dataset: xr.Dataset,
+    seed: int,
+    model: str,
+    moment: str,
+    q: float,
+    n: int,
+    all_pairs: bool = False,
+    chosen: int | None = None,
 ) -> go.Figure:
     """Nodes by their distance, edges coloured by barrier: solid where ≤ λ, faint and dotted above.
 
-    Drawn from `permutation_graph_data`. The markers in the middle of the edges have the index of the pair as
-    customdata, so that a selection names an edge for `edge_curve`; nodes have none.
+    Drawn from `permutation_graph_data`. Markers along the edges, of which only those in the middle are visible, have
+    the index of their pair as customdata, so that a click anywhere on an edge names it for `edge_curve`; nodes have
+    none. The edge of the `chosen` pair has a wide line under it.
     """
     frame = permutation_graph_data(dataset, seed, model, moment, q, n, all_pairs)
     if frame.empty:
         return empty_figure("This walk has not been computed yet.")
     greatest = max(frame["barrier"].max(), frame["threshold"].iloc[0], np.finfo(float).tiny)
     figure = go.Figure()
+    _add_chosen(figure, frame[frame["pair"] == chosen])
     _add_edges(figure, frame.sort_values("barrier", ascending=False), greatest)
+    _add_handles(figure, frame)
     _add_middles(figure, frame, greatest)
     _add_nodes(figure, frame)
     _add_line_legend(figure, frame["threshold"].iloc[0])
     title = "MDS axis {} (distance in parameter space, 1)"
-    finish(figure, title.format(1), title.format(2), height=580)
+    finish(figure, title.format(1), title.format(2), height=500)
     figure.update_yaxes(range=_range(frame, "y"), scaleanchor="x", constrain="domain", zeroline=False)
     figure.update_xaxes(range=_range(frame, "x"), constrain="domain", zeroline=False)
     figure.update_xaxes(title_standoff=None)  # or Plotly places the title before it shrinks the axis to equal scales
-    return figure.update_layout(clickmode="event+select", dragmode="pan")
+    # a click on an edge changes the figure; what was moved or zoomed stays
+    return figure.update_layout(clickmode="event+select", dragmode="pan", uirevision=f"{seed} {model} {moment}")
 
 
 def edge_curve_data(
@@ -112,10 +124,10 @@ def pair_nodes(dataset: xr.Dataset, pair: int) -> tuple[int, int]:
 
 
 def _range(frame: pd.DataFrame, axis: str) -> list[float]:
-    """The range of an axis, with room for the nodes."""
-    places = frame[[f"from_{axis}", f"to_{axis}"]].values
-    room = 0.12 * max(np.ptp(places), np.finfo(float).tiny)
-    return [places.min() - room, places.max() + room]
+    """The range of an axis, with room for the nodes; nodes on a line have room on both of its sides too."""
+    places = {each: frame[[f"from_{each}", f"to_{each}"]].values for each in "xy"}
+    room = 0.12 * max(map(np.ptp, places.values()))
+    return [places[axis].min() - room, places[axis].max() + room]
 
 
 def _prefixed(prefix: str, values: dict) -> dict:
@@ -132,10 +144,32 @@ def _add_edges(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> None:
         )  # fmt: skip
 
 
+def _add_chosen(figure: go.Figure, edge: pd.DataFrame) -> None:
+    for row in edge.itertuples():
+        figure.add_scatter(
+            x=[row.from_x, row.to_x], y=[row.from_y, row.to_y], mode="lines", hoverinfo="skip",
+            line={"color": translucent(ACCENT, 0.35), "width": 18}, name="the chosen pair",
+        )  # fmt: skip
+
+
+def _add_handles(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Invisible markers along each edge, for it to be clicked anywhere."""
+    along = np.linspace(0, 1, HANDLES + 2)[1:-1]
+    of_edge = frame.loc[frame.index.repeat(HANDLES)]
+    x, y = (
+        (frame[[f"from_{axis}"]].values * (1 - along) + frame[[f"to_{axis}"]].values * along).ravel() for axis in "xy"
+    )
+    figure.add_scatter(
+        x=x, y=y, mode="markers", customdata=of_edge["pair"], showlegend=False,
+        marker={"color": "rgba(0, 0, 0, 0)", "size": 16}, unselected={"marker": {"opacity": 0}},
+        text=[_hover_text(row) for row in of_edge.to_dict("records")], hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+
+
 def _add_middles(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> None:
     figure.add_scatter(
         x=(frame["from_x"] + frame["to_x"]) / 2, y=(frame["from_y"] + frame["to_y"]) / 2, mode="markers",
-        customdata=frame["pair"], showlegend=False,
+        customdata=frame["pair"], showlegend=False, unselected={"marker": {"opacity": 1}},
         marker={
             "color": frame["barrier"], "cmin": 0, "cmax": greatest, "colorscale": list(BARRIERS), "size": 11,
             "symbol": np.where(frame["present"], "circle", "circle-open").tolist(),
@@ -157,14 +191,17 @@ def _hover_text(edge: dict) -> str:
 
 
 def _add_nodes(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Dark where an edge exists, white where none does; a click elsewhere leaves their numbers as they are."""
     nodes = pd.concat([_ends(frame, "from"), _ends(frame, "to")]).drop_duplicates("node").sort_values("node")
-    alone = (nodes["degree"] == 0).values
-    figure.add_scatter(
-        x=nodes["x"], y=nodes["y"], mode="markers+text", text=nodes["node"], textposition="middle center",
-        textfont={"color": np.where(alone, DARK, "white").tolist(), "size": 13}, showlegend=False,
-        marker={"size": 24, "color": np.where(alone, "white", DARK).tolist(), "line": {"color": NEUTRAL, "width": 2}},
-        hovertext=[f"node {row.node}<br>degree {row.degree}" for row in nodes.itertuples()], hoverinfo="text",
-    )  # fmt: skip
+    for alone, ground, text in ((False, DARK, "white"), (True, "white", DARK)):
+        found = nodes[(nodes["degree"] == 0) == alone]
+        figure.add_scatter(
+            x=found["x"], y=found["y"], mode="markers+text", text=found["node"], textposition="middle center",
+            textfont={"color": text, "size": 13}, showlegend=False,
+            marker={"size": 24, "color": ground, "line": {"color": NEUTRAL, "width": 2}},
+            hovertext=[f"node {row.node}<br>degree {row.degree}" for row in found.itertuples()], hoverinfo="text",
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": text}},
+        )  # fmt: skip
 
 
 def _ends(frame: pd.DataFrame, which: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
+from landscape.analysis.curves import chord, dips, greatest_barrier, midpoint_barrier
 from landscape.figures.palette import NEUTRAL, SYMBOLS, Mark, barrier_colours
 from landscape.figures.style import LINE_WIDTH, MARKED, empty_figure, finish
 from landscape.study.schema import SPLITS
@@ -57,13 +57,17 @@ def seed_interpolation_data(
 
 
 def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The barrier b in nats, the α at which it is reached, and the midpoint barrier b̂, per curve and split."""
+    """The barrier b in nats, the α at which it is reached, and the midpoint barrier b̂, per curve and split.
+
+    `dip` says whether the midpoint lies below the chord, which b̂ counts and b does not.
+    """
     rows = []
     for (curve, split), points in frame.groupby(["curve", "split"], sort=False):
         losses, alphas = points["loss"].values, points["alpha"].values
         barrier, at = greatest_barrier(losses, alphas)
-        rows.append((curve, split, float(barrier), float(at), float(midpoint_barrier(losses, alphas))))
-    return pd.DataFrame(rows, columns=["curve", "split", "barrier", "alpha", "midpoint_barrier"])
+        found = float(barrier), float(at), float(midpoint_barrier(losses, alphas)), bool(dips(losses, alphas))
+        rows.append((curve, split, *found))
+    return pd.DataFrame(rows, columns=["curve", "split", "barrier", "alpha", "midpoint_barrier", "dip"])
 
 
 def interpolation(
@@ -146,12 +150,13 @@ def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, look: Mar
 def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str) -> None:
     """The segment from the chord up to the curve, at the α where the barrier is reached."""
     text = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
+    dip = "<br>b̂ counts a dip here: the midpoint lies below the chord" if barrier["dip"] else ""
     figure.add_scatter(
         x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers", legendgroup=barrier["curve"],
         line={"color": colour, "width": 1.5, "dash": DASHES[barrier["split"]]},
         marker={"color": colour, "size": 10, "symbol": ["line-ew-open", "triangle-up"], "opacity": 1},
         showlegend=False,
-        hovertemplate=f"{barrier['curve']}, {text} nats<br>b at α = {barrier['alpha']:.3f}<extra></extra>",
+        hovertemplate=f"{barrier['curve']}, {text} nats<br>b at α = {barrier['alpha']:.3f}{dip}<extra></extra>",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from landscape.analysis.metric import manifold_metric, own_metric
 from landscape.analysis.performance import Measure, base_perplexity, best_gain, gain, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.wording import deviation, why_unranked
-from landscape.figures.palette import ACCENT, NEUTRAL, Mark, marks, quantile_marks, translucent
+from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
     LINE_WIDTH,
     MARKED,
@@ -29,7 +29,7 @@ from landscape.figures.style import (
 )
 from landscape.study.schema import BASE, CONTROL
 
-LOSSES = Mark(ACCENT, "star-triangle-down", "dash")  # −SoTL-E, which has no q
+LOSSES = Mark(NEUTRAL, "star-triangle-down", "dash")  # −SoTL-E, which has no q
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 
 

@@ -6,10 +6,13 @@ import math
 
 import streamlit as st
 
+from landscape.analysis import wording
 from landscape.analysis.curves import pair_barriers
+from landscape.analysis.wording import counted, part_of
 from landscape.figures import (
     edge_curve,
     edge_curve_data,
+    interpolation_barriers,
     pair_nodes,
     permutation_graph,
     permutation_graph_data,
@@ -54,38 +57,40 @@ def barrier_text(barrier: float, limit: float) -> str:
     return f"{barrier:.3g} nats {sign} λ = {limit:.3g} nats: {what}"
 
 
-show.chart(
-    permutation_graph(*view, q, n, everything),
-    "graph",
-    "The walk as a graph",
-    lambda: permutation_graph_data(*view, q, n, everything),
-    on_select=choose,
-    selection_mode="points",
-)
-graph = walk_graph(*view, q, n, everything)
+graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
+left, right = st.columns([3, 2])
+with left:
+    show.chart(
+        permutation_graph(*view, q, n, everything, pair),
+        "graph",
+        "The walk as a graph",
+        lambda: permutation_graph_data(*view, q, n, everything),
+        on_select=choose,
+        selection_mode="points",
+    )
+with right:
+    st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
+    if graph.number_of_edges():
+        st.markdown(
+            f"On the training batch, b̂ = {barrier_text(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}."
+        )
+    show.chart(edge_curve(*view, pair, TRAIN), "edge", "Loss along the chosen edge", lambda: curve)
+    if interpolation_barriers(curve)["dip"].any():
+        st.markdown(wording.DIP)
 if graph.number_of_edges():
     nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
     st.markdown(
-        f"{present} of {graph.number_of_edges()} edges exist at λ = {graph.graph['threshold']:.3g} nats. A walk of "
-        f"{nodes} nodes has {nodes - 1} barriers to measure, all pairs have {math.comb(nodes, 2)}; for n = {n} steps, "
-        f"that is {n:,} instead of {math.comb(n + 1, 2):,}."
+        f"{part_of(present, graph.number_of_edges(), 'edge', 'exist')} at λ = {graph.graph['threshold']:.3g} nats. A "
+        f"walk of {counted(nodes, 'node')} has {counted(nodes - 1, 'barrier')} to measure, all pairs have "
+        f"{math.comb(nodes, 2)}; for {counted(n, 'step')}, that is {n:,} instead of {math.comb(n + 1, 2):,}."
     )
-    if bad := [node for node, degree in graph.nodes(data="degree") if degree == 0]:
+    bad = [node for node, degree in graph.nodes(data="degree") if degree == 0]
+    if bad and nodes > 2:
         st.markdown(
-            f"Nodes without an edge: {', '.join(map(str, bad))}. Among all pairs, one such node removes {nodes - 1} of "
-            f"the {math.comb(nodes, 2)} possible edges; on the walk it removes at most two."
+            f"{'Nodes' if len(bad) > 1 else 'Node'} without an edge: {', '.join(map(str, bad))}. Among all pairs, one "
+            f"such node removes {nodes - 1} of the {math.comb(nodes, 2)} possible edges; on the walk it removes at "
+            "most two."
         )
-st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
-if graph.number_of_edges():
-    st.markdown(
-        f"On the training batch, b̂ = {barrier_text(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}."
-    )
-show.chart(
-    edge_curve(*view, pair, TRAIN),
-    "edge",
-    "Loss along the chosen edge",
-    lambda: edge_curve_data(*view, pair, TRAIN),
-)
 from_first = library.chosen().study.walk.start == "first"
 show.definition(
     (r"\theta_{i+1} = P(\theta, \pi_i)" if from_first else r"\theta_{i+1} = P(\theta_i, \pi_i)")
@@ -94,5 +99,6 @@ show.definition(
     "section 3.2, Algorithm 1, A.2.1",
     "Each step swaps ⌈log₂ l⌉ pairs of the l units, drawn with replacement. "
     + (FROM_FIRST if from_first else FROM_CURRENT)
-    + " The layout preserves distances in parameter space as well as a plane can (classical multidimensional scaling).",
+    + " The layout preserves distances in parameter space as well as a plane can (classical multidimensional scaling); "
+    "nodes that would overlap are pushed apart.",
 )

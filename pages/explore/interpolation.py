@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis import wording
 from landscape.figures import (
     interpolation,
     interpolation_barriers,
@@ -38,7 +39,9 @@ else:
 show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
 if not data.empty:
     barriers = interpolation_barriers(data)
-    st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
+    st.dataframe(barriers.drop(columns="dip"), hide_index=True, column_config=COLUMNS)
+    if barriers["dip"].any():
+        st.markdown(wording.DIP)
     show.table("interpolation-barriers", lambda: barriers)
 show.definition(
     r"b(\theta_1, \theta_2) = \sup_{\alpha \in [0, 1]} \mathcal L(\alpha\theta_1 + (1 - \alpha)\theta_2)"

@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import prefix
-from landscape.analysis.wording import counted, enumeration
+from landscape.analysis.wording import counted, enumeration, part_of
 from landscape.study.predictors import predictor_named
 from landscape.study.schema import study_of
 
@@ -46,7 +46,7 @@ def not_stopped(dataset: xr.Dataset) -> str | None:
     if not ended:
         return None
     return (
-        f"In {ended} of {counted(stop.sizes['seed'], 'seed')}, the {training.base_epochs} epochs allowed ended the "
+        f"In {part_of(ended, stop.sizes['seed'], 'seed')}, the {training.base_epochs} epochs allowed ended the "
         "training of the base, not early stopping: φ* may be short of its best, and what candidates gain may come "
         "from that."
     )
@@ -79,8 +79,9 @@ def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str |
         return None
     names = ", ".join(full["candidate"].values[(full & several).any("seed").values])
     return (
-        f"Ceiling: m is at most 1, so M is at most about 1 − q = {100 * (1 - q):.0f} %. In {int(several.sum())} of "
-        f"{full.sizes['seed']} seeds, several candidates reach it ({names}), so that M ranks them equally."
+        f"Ceiling: m is at most 1, so M is at most about 1 − q = {100 * (1 - q):.0f} %. In "
+        f"{part_of(int(several.sum()), full.sizes['seed'], 'seed')}, several candidates reach it ({names}), so that M "
+        "ranks them equally."
     )
 
 

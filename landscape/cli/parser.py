@@ -148,7 +148,12 @@ def _add_scorecard(subparsers: Subparsers) -> argparse.ArgumentParser:
 def _add_data(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "prepare a data set of tensorflow-datasets, or say what is missing; without a name, list what is available"
     command = _add_command(subparsers, "data", preparing.data, text)
-    command.add_argument("name", metavar="NAME", nargs="?", help="cifar10, wikitext-2, or any other set of images")
+    command.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="cifar10, wikitext-2, or any other set of images; or the path of data of your own",
+    )
     command.add_argument(
         "--pack",
         action="store_true",

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def data(options: argparse.Namespace) -> int:
-    """Prepare a data set, or say what is missing; without a name, list the available ones."""
-    from landscape.data import available, pack, prepare, status
+    """Prepare a data set or say what is missing, say what lies at a path, or list the available sets."""
+    from landscape.data import available, own, pack, prepare, status
 
     if options.name is None:
         for name in available():
             print(status(name).text)
         return 0
+    if _is_path(options.name):
+        if options.pack:
+            raise ValueError(f"--pack is for sets of tensorflow-datasets; a study reads {options.name} as it is")
+        print(own.summary_line(Path(options.name)))
+        return 0
     print(f"packed into {pack(options.name)}" if options.pack else prepare(options.name))
     return 0
+
+
+def _is_path(name: str) -> bool:
+    """Whether this is data of one's own: a file with a suffix, or a folder that is written as one, as `images/`."""
+    path = Path(name)
+    return path.suffix in (".npz", ".txt") or path.is_file() or (path.is_dir() and name != path.name)

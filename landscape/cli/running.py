@@ -89,6 +89,7 @@ def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
     """The result, computed by the workers of a Dask scheduler, who must be able to see the cache folder."""
     from landscape.cli.progress import ProgressLine
     from landscape.jobs.client import connect
+    from landscape.jobs.own import surveyed
 
     try:
         jobs = connect(store.root, address)
@@ -96,7 +97,7 @@ def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
         raise ValueError(f"there is no Dask scheduler at {address!r}: {error}") from None
     try:
         with ProgressLine() as line:
-            jobs.submit(study)
+            jobs.submit(surveyed(study))
             while (progress := jobs.progress(study.key)) and progress.active:
                 line.show(progress)
                 time.sleep(POLLING)

@@ -6,12 +6,12 @@ Packages that are slow to import, as scikit-learn, are imported when a set is lo
 from __future__ import annotations
 
 from landscape.data import digits as digits  # registers itself
-from landscape.data import images, registry, text
+from landscape.data import images, own, registry, text
 from landscape.data.catalogue import Status, available, prepare, status
 from landscape.data.images import pack
 from landscape.data.registry import IMAGE_SETS, ImageSet, register_images
 from landscape.data.split import Data, Split
-from landscape.study.examples import DataSpec, Examples, TextSpec
+from landscape.study.examples import DataSpec, Examples, OwnData, TextSpec
 
 __all__ = [
     "Data",
@@ -56,4 +56,6 @@ def load(spec: DataSpec) -> Data:
     """
     if isinstance(spec, TextSpec):
         return text.load(spec)
+    if isinstance(spec, OwnData):
+        return own.load(spec)
     return registry.load(spec) if spec.name in IMAGE_SETS else images.load(spec)

@@ -56,7 +56,7 @@ def read(name: str) -> Corpus:
     if name == EMBEDDED:
         return _manual()
     place = locate(name)
-    return Corpus(*(_lines(_text(place, split)) for split in RAW))
+    return Corpus(*(lines(_text(place, split)) for split in RAW))
 
 
 def locate(name: str) -> Path | Prepared:
@@ -92,25 +92,27 @@ def _prepared(name: str) -> Prepared | None:
 
 def _text(place: Path | Prepared, split: str) -> str:
     if isinstance(place, Path):
-        return _decoded((place / RAW[split]).read_bytes(), place / RAW[split])
+        return decoded((place / RAW[split]).read_bytes(), place / RAW[split])
     chunks = place.read(split, np.arange(place.sizes[split]))
-    return "\n".join(_decoded(record["text"], place.folder) for records in chunks for record in records)
+    return "\n".join(decoded(record["text"], place.folder) for records in chunks for record in records)
 
 
-def _decoded(content: bytes, source: Path) -> str:
+def decoded(content: bytes, source: Path) -> str:
+    """The text of a file in UTF-8. Raises ValueError that names the file if it is not."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from None
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
+    """The lines of a text, without blanks at their ends and without those that hold nothing else."""
     return [line for line in map(str.strip, text.split("\n")) if line]
 
 
 def _manual() -> Corpus:
     topics = importlib.import_module("pydoc_data.topics").topics
-    texts = [_lines(topics[topic]) for topic in sorted(topics)]
+    texts = [lines(topics[topic]) for topic in sorted(topics)]
     held_out = [line for text in texts[::HELD_OUT] for line in text]
     rest = [line for i, text in enumerate(texts) if i % HELD_OUT for line in text]
     return Corpus(rest, held_out)

@@ -80,7 +80,7 @@ def load(spec: DataSpec) -> Data:
     if train.inputs.shape[1:] != validation.inputs.shape[1:]:
         raise _differing_shapes(spec.name, {train.inputs.shape[1:], validation.inputs.shape[1:]})
     mean, deviation = moments(train.inputs)
-    train, validation = (_normalised(part, mean, deviation) for part in (train, validation))
+    train, validation = (normalised(part, mean, deviation) for part in (train, validation))
     return Data(train, validation, classes)
 
 
@@ -95,7 +95,7 @@ def pack(name: str) -> Path:
     return write_pack(name, Pack(whole.inputs, whole.targets, _classes(prepared)))
 
 
-def moments(images: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+def moments(images: UInt8[np.ndarray, "n ... c"]) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
     """The mean and the standard deviation of each channel, from exact sums of integers.
 
     The deviation of a constant channel is 1, so that dividing by it leaves the channel as it is.
@@ -109,13 +109,14 @@ def moments(images: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[np.ndarray, " c
     sums = np.zeros((2, images.shape[-1]), np.int64)
     for start in range(0, len(images), 1000):  # squares of all at once would take eight times their memory
         x = images[start : start + 1000].astype(np.int64)
-        sums += [x.sum((0, 1, 2)), (x * x).sum((0, 1, 2))]
+        sums += [each.reshape(-1, each.shape[-1]).sum(0) for each in (x, x * x)]
     mean, square = sums / (images.size / images.shape[-1])
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
     return mean, np.where(deviation > 0, deviation, 1)
 
 
-def _normalised(part: Split, mean: np.ndarray, deviation: np.ndarray) -> Split:
+def normalised(part: Split, mean: np.ndarray, deviation: np.ndarray) -> Split:
+    """Examples in float32 with the mean of each channel taken off and divided by its deviation."""
     x = part.inputs.astype(np.float32)
     x -= mean.astype(np.float32)  # in place, since CIFAR takes 0.6 GB in float32
     x /= deviation.astype(np.float32)

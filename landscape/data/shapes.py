@@ -5,7 +5,7 @@ from __future__ import annotations
 from landscape.data.masking import max_predictions
 from landscape.data.prepared import find
 from landscape.data.registry import IMAGE_SETS
-from landscape.study.examples import DataSpec, Examples, TextSpec
+from landscape.study.examples import DataSpec, Examples, OwnData, TextSpec
 
 USUAL = {"cifar10": Examples((32, 32, 3), 10, 50000), "cifar100": Examples((32, 32, 3), 100, 50000)}
 
@@ -52,4 +52,8 @@ def examples_of(data: DataSpec) -> Examples:
     if isinstance(data, TextSpec):
         length = data.sequence_length
         return Examples((length,), data.vocabulary, data.train_size or 0, max_predictions(length))
-    return image_examples(data.name)
+    if not isinstance(data, OwnData):
+        return image_examples(data.name)
+    if data.found is None:
+        raise ValueError(f"the shape of the examples in {data.path} is unknown before the study is computed")
+    return Examples(data.found.shape, data.found.classes, data.found.labelled)

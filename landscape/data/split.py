@@ -75,3 +75,30 @@ def divide(count: int, spec: DataSpec) -> tuple[Int[np.ndarray, " validation"], 
     order = np.random.default_rng(spec.seed).permutation(count)
     validation, rest = order[: spec.validation_size], order[spec.validation_size :]
     return validation, rest[: spec.train_size]
+
+
+def drawn(
+    train: int, validation: int, spec: DataSpec
+) -> tuple[Int[np.ndarray, " validation"], Int[np.ndarray, " train"]]:
+    """Rows for validation and for training of a set that has a part for each, drawn by the seed of the specification.
+
+    Args:
+      train: how many examples the part for training has.
+      validation: how many examples the part for validation has.
+      spec: how many of each to draw, and the seed.
+
+    Raises:
+      ValueError: if the specification asks for more examples than there are.
+
+    Example:
+      >>> from landscape.data.split import drawn
+      >>> from landscape.study.examples import DataSpec
+      >>> [len(rows) for rows in drawn(5, 3, DataSpec(validation_size=2))]
+      [2, 5]
+    """
+    asked = (("train_size", spec.train_size or 1, train), ("validation_size", spec.validation_size, validation))
+    for name, wanted, count in asked:
+        if wanted > count:
+            raise ValueError(f"{spec.name} has {count} examples for {name} = {wanted}")
+    rng = np.random.default_rng(spec.seed)
+    return rng.permutation(validation)[: spec.validation_size], rng.permutation(train)[: spec.train_size]

@@ -7,11 +7,12 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int
 
-from landscape.data.corpora import read
+from landscape.data import corpora
 from landscape.data.masking import mask
+from landscape.data.own import prose
 from landscape.data.split import Data
 from landscape.data.wordpiece import CLS, SEP, encoded
-from landscape.study.examples import TextSpec
+from landscape.study.examples import ProseSpec, TextSpec
 
 
 def load(spec: TextSpec) -> Data:
@@ -23,7 +24,8 @@ def load(spec: TextSpec) -> Data:
       ValueError: if the corpus is not on this computer, if a text is too short for one sequence, or if there are fewer
         training sequences than the specification asks for.
     """
-    corpus = encoded(read(spec.name), spec.vocabulary)
+    lines = prose.read(spec.unchanged_path()) if isinstance(spec, ProseSpec) else corpora.read(spec.name)
+    corpus = encoded(lines, spec.vocabulary)
     train, validation = (pack(tokens, spec.sequence_length) for tokens in (corpus.train, corpus.validation))
     for text, tokens, sequences in (("training", corpus.train, train), ("validation", corpus.validation, validation)):
         if len(sequences) == 0:

@@ -10,10 +10,12 @@ import xarray as xr
 
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.installed import require_computing
+from landscape.jobs.own import surveyed
 from landscape.jobs.progress import OnUpdate
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable
 from landscape.study import Study
+from landscape.study.files import identified
 
 PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"  # whether JAX takes most of a GPU's memory at once
 
@@ -23,7 +25,7 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
 
     `cache` is the folder of stored results; None is the one that `landscape.store.places` finds. All devices that JAX
     has here take part. An interrupted computation resumes where it stopped. A result that cannot be stored is returned
-    with a warning.
+    with a warning. Paths of data of your own begin at the current folder, or at that of the file of the study.
 
     Raises ValueError where the study cannot be computed: its data are missing, a batch is larger than the data, or a
     group has too few units for as many distinct permutations as it asks for.
@@ -36,7 +38,7 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
     >>> dataset["barrier"].dims
     ('seed', 'candidate', 'checkpoint', 'permutation')
     """
-    dataset, trouble = computed(study, Store(cache), lambda update: None)
+    dataset, trouble = computed(identified(study), Store(cache), lambda update: None)
     if trouble:
         warnings.warn(f"the result is not stored: {trouble}", stacklevel=2)
     return dataset
@@ -51,6 +53,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Datase
     if (dataset := stored(study, store)) is not None:
         return dataset, None
     require_computing()
+    study = surveyed(study)
     import jax
 
     from landscape.jobs.resume import compute, divided, finish, in_order

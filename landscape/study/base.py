@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Frozen(BaseModel):
-    """A part of a specification, immutable and with finite numbers; an unknown key is an error that lists the keys."""
+    """A part of a specification, immutable and with finite numbers; an unknown key is an error that lists the keys.
+
+    Attributes:
+      unkeyed: the fields on which no number depends, or which follow from others; a study's key leaves them out.
+    """
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 

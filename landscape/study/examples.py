@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from landscape.study.base import Frozen
 from landscape.study.limits import MOST_EXAMPLES
+from landscape.study.sources import Sourced
 
 Modality = Literal["images", "text"]
 
@@ -76,9 +78,80 @@ class TextSpec(DataSpec):
 TEXTS: tuple[str, ...] = get_args(TextSpec.model_fields["name"].annotation)
 
 
-def _modality(content: Any) -> Modality:
-    name = content.get("name") if isinstance(content, dict) else getattr(content, "name", None)
-    return "text" if name in TEXTS else "images"
+class Found(Frozen):
+    """What data of one's own hold: the shape of one input, the classes, and the examples with labels."""
+
+    shape: tuple[int, ...]
+    classes: int
+    labelled: int
 
 
-AnyData = Annotated[Annotated[DataSpec, Tag("images")] | Annotated[TextSpec, Tag("text")], Discriminator(_modality)]
+class OwnData(DataSpec, Sourced):
+    """Examples that lie in a file or folder of one's own, which is called by the name of that file unless it has one.
+
+    Example:
+      >>> from landscape.study.examples import ArraysSpec
+      >>> ArraysSpec(file="data/measured.npz").name
+      'measured.npz'
+    """
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"name", "file", "folder", "text", "found"})
+
+    name: str = ""
+    found: Found | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_file(cls, content: Any) -> Any:
+        place = content.get(cls.located_by) if isinstance(content, dict) else None
+        return {"name": Path(place).name} | content if isinstance(place, str) else content
+
+
+class ArraysSpec(OwnData):
+    """Arrays of NumPy in a `.npz` file; `landscape.data.own.arrays` says by which names."""
+
+    located_by: ClassVar[str] = "file"
+
+    file: str
+
+
+class FolderSpec(OwnData):
+    """Images in one folder for each class; `landscape.data.own.folders` says how they lie."""
+
+    located_by: ClassVar[str] = "folder"
+
+    folder: str
+
+
+class ProseSpec(OwnData, TextSpec):  # type: ignore[misc]  # its `name` may be any, where that of a corpus is one of few
+    """Text in a file of UTF-8 for masked language modelling; the last tenth of its lines is for validation.
+
+    Example:
+      >>> from landscape.study.examples import ProseSpec
+      >>> ProseSpec(text="prose.txt", sequence_length=64, vocabulary=1000).modality
+      'text'
+    """
+
+    located_by: ClassVar[str] = "text"
+
+    text: str
+
+
+OWN: dict[str, type[OwnData]] = {kind.located_by: kind for kind in (ArraysSpec, FolderSpec, ProseSpec)}
+
+
+def _form(content: Any) -> str:
+    """Which specification the content is one of: the tag of `AnyData`."""
+    given = content if isinstance(content, dict) else vars(content) if isinstance(content, Frozen) else {}
+    own = next((key for key in OWN if key in given), None)
+    return own or ("corpus" if given.get("name") in TEXTS else "images")
+
+
+AnyData = Annotated[
+    Annotated[DataSpec, Tag("images")]
+    | Annotated[TextSpec, Tag("corpus")]
+    | Annotated[ArraysSpec, Tag("file")]
+    | Annotated[FolderSpec, Tag("folder")]
+    | Annotated[ProseSpec, Tag("text")],
+    Discriminator(_form),
+]

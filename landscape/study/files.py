@@ -8,10 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from landscape.study.examples import OWN
+from landscape.study.sources import Sourced
 from landscape.study.study import Study, validated
 
 PRESETS = Path(str(resources.files("landscape") / "presets"))
 EXTENDS, LAPTOP = "extends", "laptop"  # what a file may hold beside the fields of a study
+PATHS = {"data": tuple(OWN), "model": ("module",)}  # the settings that are paths, from the folder of the file on
 MARKS = {  # byte-order marks, which Windows' editors and shells write; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -26,7 +29,8 @@ def from_toml(path: str | Path) -> Study:
 
     A table `[laptop]` is laid over the rest of the file, as in the shipped files; without that table, the study is the
     rest alone. `extends = "OTHER"` starts from the content of OTHER.toml in the same folder, or else from the shipped
-    file of that name. The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark.
+    file of that name. The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark. Paths of data of your
+    own begin at the folder of the file, and what lies there is hashed.
 
     Raises:
       ValueError: that names the file and each fault in it.
@@ -41,9 +45,31 @@ def from_toml(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        return validated({"name": path.stem} | merged(*scales(path)))
+        study = validated({"name": path.stem} | merged(*scales(path)))
+        return identified(study)
     except ValueError as error:
         raise ValueError(f"{path}:\n{error}") from None
+
+
+def identified(study: Study) -> Study:
+    """The study with a hash of everything that it takes from files of one's own, so that it has a key.
+
+    Raises ValueError where such a file cannot be read.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.study import validated
+      >>> from landscape.study.files import identified
+      >>> np.savez("two.npz", inputs=np.eye(2), labels=np.arange(2))
+      >>> model, walk = {"kind": "mlp", "hidden": [6]}, {"group": "hidden1"}
+      >>> steps = {"candidates": [[{"widen": "hidden1", "size": 9}]]}
+      >>> study = validated({"name": "mine", "data": {"file": "two.npz"}, "model": model, "walk": walk} | steps)
+      >>> len(identified(study).key)
+      16
+    """
+    parts = {"data": study.data, "model": study.model}
+    unread = {name: part for name, part in parts.items() if isinstance(part, Sourced) and part.content is None}
+    return study.model_copy(update={name: part.identified() for name, part in unread.items()})
 
 
 def scales(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,8 +124,21 @@ def _parsed(path: Path) -> dict[str, Any]:
     written = path.read_bytes()
     encoding = next((encoding for mark, encoding in MARKS.items() if written.startswith(mark)), "utf-8")
     try:
-        return tomllib.loads(written.decode(encoding))
+        return _anchored(tomllib.loads(written.decode(encoding)), path.absolute().parent)
     except UnicodeDecodeError as error:
         raise ValueError(f"not a TOML file: {error}; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"not a TOML file: {error}") from None
+
+
+def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The content of a file in a folder, with its paths beginning at the root of the disk."""
+    found = dict(content)
+    for section, names in PATHS.items():
+        table = found.get(section)
+        if isinstance(table, dict):
+            paths = {name: table[name] for name in names if isinstance(table.get(name), str)}
+            found[section] = table | {name: str(folder / Path(path).expanduser()) for name, path in paths.items()}
+    if isinstance(laptop := found.get(LAPTOP), dict):
+        found[LAPTOP] = _anchored(laptop, folder)
+    return found

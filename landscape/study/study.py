@@ -21,6 +21,7 @@ from landscape.study.faults import explain
 from landscape.study.kinds import AnyModel, kinds_reading
 from landscape.study.limits import MOST_CANDIDATES, MOST_SEEDS
 from landscape.study.settings import Expansion, Training, Walk
+from landscape.study.sources import Sourced
 from landscape.study.steps import Candidate, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
@@ -42,7 +43,7 @@ class Study(Frozen):
       name: what commands and lists call it.
       title, description: for people.
       reproduces: the figures and tables of the paper that it reproduces.
-      data: the examples, a `DataSpec` of images or a `TextSpec`.
+      data: the examples, a `DataSpec` of images or a `TextSpec`, or those in a file of one's own (`OwnData`).
       model: the base, a specification of one of the registered kinds; see `landscape.register_model`.
       candidates: the expansions, each of one or more steps {widen, size}, {widen, factor} or {deepen, layers}.
       expansion: how the weights of candidates come from the base.
@@ -152,6 +153,12 @@ class Study(Frozen):
         those results had (`ADDED_LATER`), so that their keys stay.
         """
         content = self.model_dump(mode="json", exclude=set(TEXTS_OF_STUDY))
+        for section, part in (("data", self.data), ("model", self.model)):
+            if isinstance(part, Sourced) and part.content is None:
+                raise ValueError(
+                    f"{part.path} has not been read: only `python -m landscape run` and `landscape.run` do"
+                )
+            content[section] = {name: value for name, value in content[section].items() if name not in part.unkeyed}
         for (*sections, name), before in ADDED_LATER.items():
             dumped = reduce(getitem, sections, content)
             if dumped[name] == before:

@@ -75,6 +75,9 @@ class CnnSpec(ModelSpec, title="CNN"):
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The height, width and channels of an image. Raises ValueError for other shapes and less than 2×2 pixels."""
     if len(shape) != 3 or min(shape[:2]) < 2:
-        raise ValueError(f"a CNN needs images of (height, width, channels), at least 2×2; got shape {shape}")
+        raise ValueError(
+            "a CNN needs images of (height, width, channels), of which grey ones have 1, and of at least 2×2; "
+            f"got shape {shape}"
+        )
     height, width, channels = shape
     return height, width, channels

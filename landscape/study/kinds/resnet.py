@@ -95,6 +95,8 @@ def _stage(stage: str, sizes: Mapping[str, int], before: int, places: int) -> li
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The height, width and channels of an image. Raises ValueError for other shapes."""
     if len(shape) != 3:
-        raise ValueError(f"a ResNet needs images of (height, width, channels); got shape {shape}")
+        raise ValueError(
+            f"a ResNet needs images of (height, width, channels), of which grey ones have 1; got shape {shape}"
+        )
     height, width, channels = shape
     return height, width, channels

@@ -57,7 +57,7 @@ def test_what_a_member_names_is_in_the_result() -> None:
 
 def test_members_of_equal_studies_are_equal_keys() -> None:
     study = preset("digits-mlp")
-    assert len({*members(study), *members(study.scaled())}) == len(study.candidates) + 1
+    assert len({*members(study), *members(study.scaled())}) == 1 + len(study.candidates) + study.control
 
 
 @pytest.mark.parametrize("index", [-1, len(presets()["digits-mlp"].candidates) + 1])

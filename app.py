@@ -42,7 +42,6 @@ VIEWS = {
             "Intervals are 95 % over seeds; with a single seed, that of M₀ is over permutations.",
             (("q", "n"), ("measure", "rank")),
             above=compute.offer,
-            below=compute.own,
         ),
         View(
             "interpolation",
@@ -112,7 +111,18 @@ VIEWS = {
             of_one_study=False,
         ),
     ],
-    "own": [],
+    "own": [
+        View(
+            "new",
+            ":material/add_circle:",
+            "Which study shall I compute?",
+            "Start from a preset and change what you like: the base model, how it is expanded, the data. The address "
+            "of this page holds your changes, so a link to it is your study.",
+            (),
+            title="Try my own",
+            of_one_study=False,
+        ),
+    ],
 }
 
 

@@ -50,10 +50,15 @@ class DataSpec(Frozen):
 
     modality: ClassVar[Modality] = "images"
 
-    name: Annotated[str, Field(pattern=r"^\w+(/\w[\w.-]*)?$")] = "digits"
-    train_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] | None = None
-    validation_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 500
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    name: Annotated[str, Field(pattern=r"^\w+(/\w[\w.-]*)?$", title="Data set")] = "digits"
+    train_size: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] | None,
+        Field(title="Training examples", description="Leave it empty for all that are not for validation."),
+    ] = None
+    validation_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES, title="Validation examples")] = 500
+    seed: Annotated[
+        int, Field(ge=0, lt=2**63, title="Seed of the split", description="Which examples are for validation.")
+    ] = 0
 
 
 class TextSpec(DataSpec):
@@ -70,9 +75,11 @@ class TextSpec(DataSpec):
 
     modality: ClassVar[Modality] = "text"
 
-    name: Literal["wikitext-2", "wikitext-103", "python-docs"]
-    sequence_length: Annotated[int, Field(ge=8, le=8192)] = 512
-    vocabulary: Annotated[int, Field(ge=256, le=65536)] = 30522
+    name: Annotated[Literal["wikitext-2", "wikitext-103", "python-docs"], Field(title="Data set")]
+    sequence_length: Annotated[int, Field(ge=8, le=8192, title="Tokens of a sequence")] = 512
+    vocabulary: Annotated[
+        int, Field(ge=256, le=65536, title="Vocabulary", description="The most tokens that WordPiece may learn.")
+    ] = 30522
 
 
 TEXTS: tuple[str, ...] = get_args(TextSpec.model_fields["name"].annotation)

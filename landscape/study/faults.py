@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -18,6 +20,40 @@ def explain(error: ValidationError) -> str:
       ...     print(explain(error))
       patience: input should be greater than or equal to 1 (given 0)
     """
+    return "\n".join(map(str, faults_of(error)))
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a specification.
+
+    Attributes:
+      place: the keys and positions that lead to it in a study's file; empty for the study as a whole.
+      message: what is wrong, without the place and the value.
+      given: the value, shortened; empty where it is a table.
+    """
+
+    place: tuple[str | int, ...]
+    message: str
+    given: str
+
+    def __str__(self) -> str:
+        shown = f" (given {self.given})" if self.given else ""
+        return f"{'.'.join(map(str, self.place)) or 'study'}: {self.message}{shown}"
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """What is wrong, fault by fault, for those who have another name for each place than a file has.
+
+    Example:
+      >>> from landscape.study import Training
+      >>> from landscape.study.faults import faults_of
+      >>> from pydantic import ValidationError
+      >>> try:
+      ...     Training(patience=0)
+      ... except ValidationError as error:
+      ...     print(faults_of(error)[0].place)
+      ('patience',)
+    """
     faults = error.errors(include_url=False)
     places = [fault["loc"] for fault in faults]
 
@@ -26,21 +62,21 @@ def explain(error: ValidationError) -> str:
         inside = (place for place in places if len(place) > len(fault["loc"]))
         return fault["type"] == "too_short" and any(place[: len(fault["loc"])] == fault["loc"] for place in inside)
 
-    return "\n".join(_explain_one(fault) for fault in faults if not follows(fault))
+    return [_fault(fault) for fault in faults if not follows(fault)]
 
 
 TAGS = {"data": 1, "candidates": 3}  # the position at which pydantic inserts the member of a union, which no file has
 
 
-def _explain_one(fault: ErrorDetails) -> str:
+def _fault(fault: ErrorDetails) -> Fault:
     path = fault["loc"]
-    place = ".".join(str(part) for i, part in enumerate(path) if i != TAGS.get(str(path[0]))) or "study"
+    place = tuple(part for i, part in enumerate(path) if i != TAGS.get(str(path[0])))
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "too_short":
         least = fault["ctx"]["min_length"]
         message = f"needs at least {least} {'entry' if least == 1 else 'entries'}"
-    shown = "" if isinstance(fault["input"], dict) else f" (given {_short(fault['input'])})"
-    return f"{place}: {message[0].lower()}{message[1:]}{shown}"
+    given = "" if isinstance(fault["input"], dict) else _short(fault["input"])
+    return Fault(place, message[:1].lower() + message[1:], given)
 
 
 def _short(value: object) -> str:

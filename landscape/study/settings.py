@@ -35,18 +35,54 @@ class Training(Frozen):
       0.001
     """
 
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    b1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    b2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0, le=MOST_EXAMPLES)] = 0
-    batch_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 512
-    base_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 500
-    patience: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 20
-    epochs: Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = 500
-    initialisation: Literal["flax", "pytorch"] = "flax"
+    optimizer: Annotated[Literal["adamw", "adam"], Field(title="Optimiser")] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0, title="Learning rate")] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, title="Weight decay", description="Adam ignores it.")] = 1e-4
+    b1: Annotated[float, Field(ge=0, lt=1, title="β₁", description="Decay of the mean of gradients.")] = 0.9
+    b2: Annotated[float, Field(ge=0, lt=1, title="β₂", description="Decay of the mean of their squares.")] = 0.999
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        Field(title="Schedule", description="The learning rate stays, or falls to 0 along half a cosine."),
+    ] = "constant"
+    warmup_steps: Annotated[
+        int,
+        Field(
+            ge=0, le=MOST_EXAMPLES, title="Steps of warm-up", description="The learning rate rises from 0 over these."
+        ),
+    ] = 0
+    batch_size: Annotated[
+        int, Field(ge=1, le=MOST_EXAMPLES, title="Batch of training", description="Examples of one step.")
+    ] = 512
+    base_epochs: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MOST_EPOCHS,
+            title="Epochs of the base, at most",
+            description="Early stopping may end its training sooner.",
+        ),
+    ] = 500
+    patience: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MOST_EPOCHS,
+            title="Patience",
+            description="Epochs without a better validation performance after which the base stops.",
+        ),
+    ] = 20
+    epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MOST_EPOCHS,
+            title="Epochs after the expansion",
+            description="T: for how long each candidate trains; 0 leaves them untrained.",
+        ),
+    ] = 500
+    initialisation: Annotated[
+        Literal["flax", "pytorch"], Field(title="Initial weights", description="As Flax or PyTorch draws them.")
+    ] = "flax"
 
 
 class Expansion(Frozen):
@@ -67,9 +103,17 @@ class Expansion(Frozen):
       'expanded'
     """
 
-    start: Literal["expanded", "random"] = "expanded"
-    shares: Literal["unequal", "equal"] = "unequal"
-    noise: Annotated[float, Field(ge=0)] = 0.0
+    start: Annotated[
+        Literal["expanded", "random"],
+        Field(title="Candidates start", description="From the base's function, or from random weights (A.2.7)."),
+    ] = "expanded"
+    shares: Annotated[
+        Literal["unequal", "equal"],
+        Field(title="Shares of copies", description="How the copies of a unit divide its outgoing weights."),
+    ] = "unequal"
+    noise: Annotated[
+        float, Field(ge=0, title="Noise on copies", description="Relative to the deviation of the incoming weights.")
+    ] = 0.0
 
 
 class Walk(Frozen):
@@ -96,12 +140,39 @@ class Walk(Frozen):
       1000
     """
 
-    group: str
-    permutations: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1000
-    batch_size: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 512
-    statistics: Literal["interpolated", "re-estimated"] = "interpolated"
-    distinct: bool = False
-    start: Literal["current", "first"] = "current"
-    checkpoints: Annotated[int, Field(ge=1, le=1000)] = 12
-    nodes: Annotated[int, Field(ge=2, le=64)] = 12
-    surface: Annotated[int, Field(ge=0, le=101)] = 25
+    group: Annotated[str, Field(title="Permuted group", description="The units whose order the walk changes.")]
+    permutations: Annotated[
+        int, Field(ge=1, le=MOST_STEPS, title="Permutations n", description="The steps of each walk.")
+    ] = 1000
+    batch_size: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MOST_EXAMPLES,
+            title="Batch of measurement",
+            description="The examples on which barriers, curves and predictors are measured.",
+        ),
+    ] = 512
+    statistics: Annotated[
+        Literal["interpolated", "re-estimated"],
+        Field(
+            title="BatchNorm statistics",
+            description="Those between two networks: interpolated, or re-estimated on the batch.",
+        ),
+    ] = "interpolated"
+    distinct: Annotated[
+        bool, Field(title="No permutation twice", description="Algorithm 1's “without replacement”.")
+    ] = False
+    start: Annotated[
+        Literal["current", "first"],
+        Field(title="A step permutes", description="The node that the walk has reached, or always the first one."),
+    ] = "current"
+    checkpoints: Annotated[
+        int, Field(ge=1, le=1000, title="Walks of a candidate, at most", description="Spread over its epochs.")
+    ] = 12
+    nodes: Annotated[
+        int, Field(ge=2, le=64, title="Nodes with curves", description="All pairs of them get a curve of the loss.")
+    ] = 12
+    surface: Annotated[
+        int, Field(ge=0, le=101, title="Points of a surface", description="On each side of its grid; 0 for none.")
+    ] = 25

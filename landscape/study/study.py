@@ -78,8 +78,12 @@ class Study(Frozen):
     expansion: Expansion = Expansion()
     training: Training = Training()
     walk: Walk
-    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 10
-    control: bool = True
+    seeds: Annotated[
+        int, Field(ge=1, le=MOST_SEEDS, title="Seeds", description="How many times everything is repeated.")
+    ] = 10
+    control: Annotated[
+        bool, Field(title="Train a control", description="The base, trained on for as long without expansion.")
+    ] = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import psutil
 import streamlit as st
 
 from landscape.analysis import cost
-from landscape.analysis.wording import counted, duration, enumeration
+from landscape.analysis.footprint import Footprint, footprint, size_in_words
+from landscape.analysis.wording import counted, duration
+from landscape.data import status
+from landscape.data.shapes import examples_of
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
-from pages.shared import form, library, running
+from pages.shared import library, running
 
+PROGRAMS = 5e8  # bytes that imports and compiled programs take
+SMALL = 1e7  # bytes of disk space that nobody needs to hear of
 FAR = 10  # a ratio of work per example beyond which a proportional estimate is rough
 
 
@@ -26,43 +35,75 @@ def offer(current: library.OpenStudy) -> None:
     st.button("Continue" if kept else "Start", key="start", type="primary", on_click=running.choose, args=(study, True))
 
 
-def own() -> None:
-    """A study of one's own: its form, an error or its cost, and a button that starts it."""
-    st.header("A study of your own", anchor="own")
+def obstacles(study: Study | None) -> list[str]:
+    """Why a study cannot be computed here, and what to change, a sentence each."""
+    if study is None:
+        return []
+    found = status(study.data.name)
+    if not found.present:
+        return [f"{found.text}."]
     try:
-        study = form.study()
-        size = growth(study)
+        count, need = cost.training_examples(study), footprint(study)
+        growth(study)
     except ValueError as error:
-        st.error(str(error))
-        return
-    label, known = library.label(study), study.key in Store()
-    st.markdown(f"{widenings(study)} {size} {price(study)}")
-    st.button(
-        f"Open {label}, which has been computed" if known else f"Start {label}",
-        key="start-own",
-        type="secondary" if known else "primary",
-        on_click=running.choose,
-        args=(study, not known),
-    )
+        return [f"{error}."] if study.data.modality == "images" else []
+    known = examples_of(study.data).labelled if study.data.modality == "images" else count + study.data.validation_size
+    told = [
+        f"“Training examples” and “Validation examples” ask for {count + study.data.validation_size:,} together, and "
+        f"{study.data.name} has {known:,}: lower one of them."
+    ] * (count + study.data.validation_size > known)
+    batches = {"Batch of training": study.training.batch_size, "Batch of measurement": study.walk.batch_size}
+    told += [
+        f"“{name}” is {size:,}, more than the {count:,} training examples: lower it, or raise “Training examples”."
+        for name, size in batches.items()
+        if size > count
+    ]
+    return [*told, *_too_large(need)]
 
 
-def widenings(study: Study) -> str:
-    """What the form understood: how wide the base and each candidate are, in words."""
-    group = study.walk.group
-    base, *widths = (str(sizes[group]) for sizes in study.group_sizes())
-    return f"The candidates widen {group} from {base} units to {enumeration(widths)}."
+def _too_large(need: Footprint) -> list[str]:
+    """What of a footprint this computer does not have."""
+    memory, disk = psutil.virtual_memory().total, shutil.disk_usage(_existing(Store().root)).free
+    told = []
+    if need.memory > memory:
+        told.append(
+            f"It needs at least {size_in_words(need.memory)} of memory, and this computer has {size_in_words(memory)}: "
+            "lower the sizes of the candidates, a batch, or “Training examples”."
+        )
+    if need.disk > disk:
+        told.append(
+            f"Its checkpoints need {size_in_words(need.disk)} of disk space, and {size_in_words(disk)} are free: lower "
+            "“Seeds” or “Walks of a candidate, at most”, or free some space."
+        )
+    return told
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that there is."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def growth(study: Study) -> str:
     """The size of the base and of the largest candidate, in words. Raises ValueError as `cost` does."""
     counts, products = cost.parameters(study), cost.multiply_adds(study)
     return (
-        f"The base has {counts[0]:,} parameters and {products[0]:,} multiply-adds per image, "
+        f"The base has {counts[0]:,} parameters and {products[0]:,} multiply-adds per example, "
         f"the largest candidate has {max(counts):,} and {max(products):,}."
     )
 
 
 def price(study: Study) -> str:
+    """The estimated time, memory and disk space, and what the estimate of the time rests on."""
+    time = _time(study)
+    try:
+        need = footprint(study)
+    except ValueError:
+        return time
+    disk = f", and {size_in_words(need.disk)} of disk space until it is finished" if need.disk > SMALL else ""
+    return f"{time} It needs about {size_in_words(need.memory + PROGRAMS)} of memory{disk}."
+
+
+def _time(study: Study) -> str:
     """The estimated time, and what the estimate rests on."""
     try:
         work = sum(cost.work(study))

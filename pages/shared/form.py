@@ -1,110 +1,186 @@
-"""From the controls of the Study page to a study."""
+"""A study of one's own as a template and what differs from it. The address bar holds both, so that a link is a study.
+
+The content is that of a study's file. Its leaves have the names of their places there, such as `training.epochs`, as
+have their controls and the values in links. The candidates are one leaf, in the notation of their labels.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from landscape.data import available
-from landscape.data.shapes import image_examples
-from landscape.study import Study, validated
-from pages.shared import model_form
-from pages.shared.controls import checked
-from pages.shared.widgets import Choices, Control, Number, Text
+from landscape.study import Study
+from landscape.study.examples import TEXTS, DataSpec, TextSpec
+from landscape.study.kinds import KINDS, ModelSpec
+from landscape.study.presets import presets
+from landscape.study.writing.notation import candidates_from, written
+from pages.shared import adapting, fields, library
 
-WIDENINGS = "Each is a width of the layer such as 12, or a factor such as ×1.5; separate them by commas and blanks."
-VALIDATION = 10_000  # images at most: Table 1
-LEFT = 1000  # images that a set of less than twice VALIDATION leaves for training, or two thirds of a small one
+TEMPLATE, CANDIDATES, EMPTY = "from", "candidates", "none"
+HELD = "held by the form"  # its place in the session's state
+WHOLE = ("seeds", "control")  # the leaves that stand in no table
+TABLES = ("data", "model", "expansion", "training", "walk")
+LONGEST = 2000  # characters of one value in a link
 
-
-@st.cache_data(ttl=60)
-def images() -> list[str]:
-    """The sets of images that can be used here."""
-    return [name for name in available() if _countable(name)]
-
-
-def _countable(name: str) -> bool:
-    try:
-        return bool(image_examples(name))
-    except ValueError:
-        return False
+Content = dict[str, Any]
 
 
-def content() -> dict[str, Any]:
-    """Draw the form and return the study's content. Raises ValueError for numbers that cannot be read."""
-    left, right = st.columns(2)
-    with left:
-        data = checked("data", Choices("Data set", images(), "digits"))
-        spec = model_form.draw()
-        groups = list(spec.group_sizes())
-        group = checked("group", Choices("Layer to expand and to permute", groups, groups[0]))
-        widenings = expansions(checked("expand", Text("Candidates", "×1.25, ×1.5, ×2, ×3", WIDENINGS)))
-    with right:
-        sizes = _sizes(data)
-    found = image_examples(data)
-    batch = min(sizes["train"], 512 if sizes["train"] >= VALIDATION else 100)
-    return {
-        "name": f"{data.replace('/', '-')}-{spec.kind}",
-        "title": f"{data}, {model_form.title(spec)}, {group} expanded",
-        "data": {"name": data, "train_size": sizes["train"], "validation_size": _validation(found.labelled)},
-        "model": spec.model_dump(mode="json"),
-        "candidates": [[{"widen": group} | widening] for widening in widenings],
-        "training": {
-            "batch_size": batch,
-            "base_epochs": sizes["base_epochs"],
-            "patience": 10,
-            "epochs": sizes["epochs"],
-        },
-        "walk": {
-            "group": group,
-            "permutations": sizes["permutations"],
-            "batch_size": min(512, sizes["train"]),
-        },
-        "seeds": sizes["seeds"],
-    }
+@dataclass
+class Held:
+    """What a session's form holds, and the links that it has written, which are no news when they come back."""
+
+    template: str
+    content: Content
+    written: set[str] = field(default_factory=set)
 
 
-def study() -> Study:
-    """Draw the form and return its study. Raises ValueError that says which value is not allowed."""
-    return validated(content())
-
-
-def _sizes(data: str) -> dict[str, int]:
-    count = image_examples(data).labelled
-    largest = count - _validation(count)
-    controls: dict[str, Control] = {
-        "train": Number("Training images", 1, largest, min(largest, 10_000)),
-        "base_epochs": Number("Epochs of the base, at most", 1, 10_000, 200, "Early stopping may end it sooner."),
-        "epochs": Number("Epochs after the expansion", 0, 10_000, 100),
-        "seeds": Number("Seeds", 1, 100, 3, "How many times everything is repeated."),
-        "permutations": Number("Permutations", 1, 100_000, 1000),
-    }
-    return {name: int(checked(name, control)) for name, control in controls.items()}
-
-
-def _validation(count: int) -> int:
-    """The images for validation, out of so many: at least one, and one is left for training, where there are two."""
-    return min(VALIDATION, max(1, count - min(LEFT, 2 * count // 3)))
-
-
-def expansions(text: str) -> list[dict[str, float]]:
-    """Widths and factors: `12` is a width, `×1.5` or `x1.5` a factor.
-
-    Raises ValueError that names what is neither, or what a decimal comma makes ambiguous.
-    """
-    found: list[dict[str, float]] = []
-    if unclear := re.search(r"[×x*]\d+,\d+", text):
-        raise ValueError(
-            f"Candidates: {unclear[0]!r} can be read in two ways; write {unclear[0].replace(',', '.')} for "
-            f"one factor, or {unclear[0].replace(',', ', ')} for two candidates."
-        )
-    for part in filter(None, re.split(r"[,;\s]+", text.strip())):
-        match = re.fullmatch(r"([×x*])?(\d+(?:\.\d+)?)", part)
-        if match is None or (not match[1] and "." in part):
-            raise ValueError(f"Candidates: {part!r} is neither a width such as 12 nor a factor such as ×1.5.")
-        found.append({"factor": float(match[2])} if match[1] else {"size": int(match[2])})
-    if not found:
-        raise ValueError("Candidates: give at least one width such as 12 or factor such as ×1.5.")
+def held() -> Held:
+    """The form of this session: that of the link if somebody came by one, or else what the controls have made of it."""
+    found: Held | None = st.session_state.get(HELD)
+    context, link = get_script_run_ctx(), _link()
+    back = bool(context and context.is_history_navigation)
+    if found is None or back or (link and str(link) not in found.written):
+        found = Held(*from_link(link), found.written if found else set())
+        st.session_state[HELD] = found
+    _write(found, link)
     return found
+
+
+def _link() -> dict[str, str]:
+    """What the address bar says of the form."""
+    return {name: st.query_params[name] for name in st.query_params if is_ours(name)}
+
+
+def is_ours(name: str) -> bool:
+    """Whether a value in a link belongs to the form."""
+    return name in (TEMPLATE, CANDIDATES, *WHOLE) or (name.split(".")[0] in TABLES and "." in name)
+
+
+def _write(form: Held, before: Mapping[str, str]) -> None:
+    """Bring the address bar up to date."""
+    link = link_of(form)
+    form.written.add(str(link))
+    if link != before:
+        for name in before.keys() - link.keys():
+            del st.query_params[name]
+        st.query_params.update({name: text for name, text in link.items() if before.get(name) != text})
+
+
+def link_of(form: Held) -> dict[str, str]:
+    """The values in the link of a form: its template, if it is not the first one, and all leaves that differ."""
+    before, now = template_leaves(form.template), leaves(form.content)
+    changed = {name: text or EMPTY for name, text in now.items() if text != _kept(before, now).get(name)}
+    return ({} if form.template == library.FIRST else {TEMPLATE: form.template}) | changed
+
+
+def template_leaves(template: str) -> dict[str, str]:
+    """The text of every leaf of a preset."""
+    return leaves(presets()[template].model_dump(mode="json"))
+
+
+def from_link(link: Mapping[str, str]) -> tuple[str, Content]:
+    """The template and the content that a link stands for; a warning names what in it is unknown."""
+    template = link.get(TEMPLATE, library.FIRST)
+    if template not in presets():
+        st.warning(f"The link starts from {show(template)}, which is no preset. {library.FIRST} is used instead.")
+        template = library.FIRST
+    content = presets()[template].model_dump(mode="json")
+    given = {name: "" if text == EMPTY else text[:LONGEST] for name, text in link.items() if name != TEMPLATE}
+    before = leaves(content)
+    kept = _kept(before, before | given)
+    for table in ("data", "model"):
+        content[table] = {name: value for name, value in content[table].items() if f"{table}.{name}" in kept}
+    for name in sorted(given, key=lambda name: name not in ("data.name", "model.kind")):
+        if name != CANDIDATES and field_of(name, content) is None:
+            st.warning(f"The link gives {show(name)}, which this form does not know. It is left out.")
+        else:
+            set_leaf(content, name, given[name])
+    return template, content
+
+
+def _kept(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The leaves of a template that another choice of model, or of text instead of images, leaves in place."""
+    lost = [] if before["model.kind"] == now["model.kind"] else ["model"]
+    lost += [] if _data(before["data.name"]) is _data(now["data.name"]) else ["data"]
+    return {name: text for name, text in before.items() if name.split(".")[0] not in lost}
+
+
+def show(text: str) -> str:
+    """A value of a link in a sentence, which no Markdown in it can change."""
+    return "`" + text[:100].replace("`", "ˋ").replace("\n", " ") + "`"
+
+
+def leaves(content: Content) -> dict[str, str]:
+    """The text of every leaf of a content that has a control."""
+    names = [f"{table}.{name}" for table in TABLES for name in content[table]]
+    found = {name: fields.text_of(leaf(content, name)) for name in names if field_of(name, content)}
+    return found | {name: fields.text_of(content[name]) for name in WHOLE} | {CANDIDATES: candidates_text(content)}
+
+
+def candidates_text(content: Content, between: str = "; ") -> str:
+    """The candidates in the notation of their labels, or what somebody has written in their place."""
+    found = content[CANDIDATES]
+    return found if isinstance(found, str) else written(found, between)
+
+
+def leaf(content: Content, name: str) -> Any:
+    """A value by its name; None where there is none."""
+    *table, key = name.split(".")
+    return content[table[0]].get(key) if table else content.get(key)
+
+
+def set_leaf(content: Content, name: str, text: str) -> None:
+    """Set a value from its text."""
+    if name == CANDIDATES:
+        try:
+            content[CANDIDATES] = candidates_from(text)
+        except ValueError:
+            content[CANDIDATES] = text
+        return
+    found = field_of(name, content)
+    value = text if found is None else fields.read(found, text)
+    *table, key = name.split(".")
+    (content[table[0]] if table else content)[key] = value
+
+
+def field_of(name: str, content: Content) -> FieldInfo | None:
+    """The field of a specification that a name stands for; None where there is none."""
+    table, _, key = name.rpartition(".")
+    return (_spec(table, content).model_fields if table else Study.model_fields).get(key)
+
+
+def _spec(table: str, content: Content) -> type[BaseModel]:
+    """The specification that describes a table."""
+    if table == "data":
+        return _data(content["data"].get("name", ""))
+    if table == "model":
+        return KINDS.get(content["model"].get("kind", ""), ModelSpec)
+    return cast(type[BaseModel], Study.model_fields[table].annotation)
+
+
+def _data(name: str) -> type[DataSpec]:
+    return TextSpec if name in TEXTS else DataSpec
+
+
+def put(name: str, text: str) -> None:
+    """Set a value from its text, and whatever else no longer fits: another model brings candidates of its own."""
+    form: Held = st.session_state[HELD]
+    set_leaf(form.content, name, text)
+    adapting.adapt(form.content, name)
+
+
+def changed(name: str) -> None:
+    """Take over the value that a control has now. Made for `on_change`, which runs before the page."""
+    put(name, fields.text_of(st.session_state[name]))
+
+
+def start_from(template: str) -> None:
+    """Take a preset as it is."""
+    form: Held = st.session_state[HELD]
+    form.template, form.content = template, presets()[template].model_dump(mode="json")

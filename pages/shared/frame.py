@@ -13,7 +13,7 @@ from landscape.analysis.divergence import divergence
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.study import Study
-from pages.shared import controls, library, running
+from pages.shared import controls, library, running, show
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
@@ -47,11 +47,12 @@ class View(NamedTuple):
 
 def around(page: st.Page, view: View) -> None:
     """Draw the frame and the page in it."""
+    running.arrive()
     chosen = _sidebar(view.of_one_study)
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
-    running.start_asked()
     st.title(view.question)
     st.markdown(view.text)
+    running.start_asked()
     if view.of_one_study:
         running.show(chosen.study)
         _of(chosen, page, view)
@@ -110,7 +111,7 @@ def so_far(dataset: xr.Dataset) -> str:
 
 def _show_study(chosen: library.Choice) -> None:
     study = chosen.study
-    st.caption(study.description or study.title or study.name)
+    st.caption(show.plain(study.description or study.title or study.name))
     st.caption(f"{sizes(study)}. {origin(chosen)}")
     if chosen.entry:
         st.download_button(

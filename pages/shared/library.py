@@ -104,6 +104,11 @@ def arrived(study: Study) -> int:
     return len(folders(Store().parts(study).folder))
 
 
+def is_stored(study: Study) -> bool:
+    """Whether a study has been computed here or is shipped."""
+    return study.key in Store()
+
+
 def whole(choice: Choice) -> xr.Dataset:
     """The result of a study that has a stored one, shared by all sessions. Raises DamagedEntry."""
     assert choice.entry is not None

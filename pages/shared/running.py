@@ -43,6 +43,20 @@ def choose(study: Study, start: bool) -> None:
         st.session_state["starting"] = study
 
 
+def move_on(study: Study, start: bool) -> None:
+    """Leave this page for the study's own, and start it there if asked to."""
+    st.session_state["moving on"] = (study, start)
+    st.rerun()
+
+
+def arrive() -> None:
+    """Go where `move_on` leads, which must be before the choice of study is drawn."""
+    study, start = st.session_state.pop("moving on", (None, False))
+    if study is not None:
+        choose(study, start)
+        st.switch_page("pages/explore/study.py")
+
+
 def start_asked() -> None:
     """Start the study that a button asked for, or say why it cannot be started."""
     study = st.session_state.pop("starting", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -64,3 +65,8 @@ def escaped(label: str) -> str:
 def bold(label: str) -> str:
     """A label as bold Markdown."""
     return f"**{escaped(label)}**"
+
+
+def plain(text: str) -> str:
+    """A text that somebody else wrote as Markdown in which nothing is marked up: no links, formulas, or directives."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])", r"\\\1", text).replace("\n", "  \n")

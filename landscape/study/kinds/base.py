@@ -25,6 +25,7 @@ class ModelSpec(Frozen, ABC):
       kind: the name of the kind in specifications, such as "mlp".
       modality: whether networks of this kind read "images" or "text".
       batch_norm: whether they have BatchNorm, whose statistics a walk may re-estimate.
+      named: published networks of this kind by name, each with the fields that differ from their first values.
 
     Example:
       >>> from landscape.study.kinds import MlpSpec
@@ -37,6 +38,7 @@ class ModelSpec(Frozen, ABC):
 
     modality: ClassVar[Modality] = "images"
     batch_norm: ClassVar[bool] = False
+    named: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     kind: str
 

@@ -31,17 +31,27 @@ class BertSpec(ModelSpec, title="BERT"):
     """
 
     modality: ClassVar[Modality] = "text"
+    named: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "TinyBERT": {},
+        "MiniBERT": {"layers": 4, "hidden": 256, "heads": 4, "ffn": [1024] * 4},
+    }
 
     kind: Literal["bert"] = "bert"
-    layers: Annotated[int, Field(ge=1, le=64)] = 2
-    hidden: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 128
-    heads: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 2
-    ffn: tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...] = (512, 512)
+    layers: Annotated[int, Field(ge=1, le=64, title="Blocks")] = 2
+    hidden: Annotated[
+        int, Field(ge=1, le=MOST_UNITS, title="Features", description="H, a multiple of the number of heads.")
+    ] = 128
+    heads: Annotated[int, Field(ge=1, le=MOST_UNITS, title="Heads", description="Of the self-attention.")] = 2
+    ffn: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...],
+        Field(title="FFN units", description="One width for all blocks, or one for each."),
+    ] = (512, 512)
 
     @field_validator("ffn", mode="before")
     @classmethod
     def _one_for_each_block(cls, value: Any, info: ValidationInfo) -> Any:
-        return (value,) * info.data.get("layers", 1) if isinstance(value, int) else value
+        one = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+        return (one,) * info.data.get("layers", 1) if isinstance(one, int) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,0 +1,64 @@
+"""The memory and the disk space that a study needs, before it starts: from its specification alone."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from landscape.analysis.cost import linear_layers, parameters, training_examples
+from landscape.data.shapes import examples_of
+from landscape.study import Study
+from landscape.study.member import members
+
+FLOAT = 4  # bytes of a weight
+COPIES = 4  # of the weights while they are trained: themselves, their gradients, and the optimiser's two moments
+PASSES = 2  # activations that are held at once: of the forward pass, and what goes back
+
+
+class Footprint(NamedTuple):
+    """What a study needs at least, in bytes.
+
+    Attributes:
+      memory: of the process that trains its largest network: weights, gradients, moments, activations of one batch,
+        and the examples. Imports and compiled programs come on top, about half a gigabyte.
+      disk: of the checkpoints that are kept until the study is finished.
+    """
+
+    memory: float
+    disk: float
+
+
+def footprint(study: Study) -> Footprint:
+    """The memory and the disk space that a study needs at least.
+
+    Raises:
+      ValueError: if nothing on this computer describes the examples, or it is not known how many there are.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.footprint import footprint
+      >>> small, large = footprint(preset("digits-mlp")), footprint(preset("cnn-cifar10-paper"))
+      >>> small.memory < 10e6 < 1e9 < large.memory
+      True
+    """
+    counts, layers, examples = parameters(study), linear_layers(study), examples_of(study.data)
+    activations = max(sum(layer.units * layer.places for layer in network) for network in layers)
+    batch = max(study.training.batch_size, study.walk.batch_size)
+    held = (training_examples(study) + study.data.validation_size) * math.prod(examples.shape)
+    memory = COPIES * max(counts) + PASSES * batch * activations + held
+    kept = sum(counts[each.index] * max(len(each.checkpoints), 2) for each in members(study))
+    return Footprint(float(FLOAT * memory), float(FLOAT * study.seeds * kept))
+
+
+def size_in_words(size: float) -> str:
+    """A number of bytes to two digits.
+
+    Example:
+      >>> from landscape.analysis.footprint import size_in_words
+      >>> [size_in_words(size) for size in (900, 25_300, 1.2e6, 3.44e9)]
+      ['900 B', '25 kB', '1.2 MB', '3.4 GB']
+    """
+    unit = min(max(int(math.log10(max(size, 1))) // 3, 0), 5)
+    scaled = size / 1000**unit
+    digits = 1 if unit and scaled < 9.95 else 0
+    return f"{scaled:,.{digits}f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[unit]}"

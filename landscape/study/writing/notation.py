@@ -1,0 +1,62 @@
+"""Candidates as text, in the notation of their labels: `hidden1 → 12`, `conv* × 1.5`, `conv3 + 2`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+MOST_CHARACTERS = 20_000
+GROUP = r"(?P<group>[^\s,;→×+=]+?)"
+STEP = re.compile(
+    GROUP + r"(?:\s*(?:→|->|=)\s*(?P<size>\d+)|(?:\s*×|\s+[xX*])\s*(?P<factor>\d+(?:\.\d+)?)|\s*\+\s*(?P<layers>\d+))"
+)
+NOTATION = "hidden1 → 12 for a width, conv* × 1.5 for a factor, or conv3 + 2 for inserted layers"
+
+
+def candidates_from(text: str) -> list[list[dict[str, Any]]]:
+    """The candidates that a text describes, as a study's file holds them: one a line, its steps separated by commas.
+
+    A semicolon ends a line too. `->` may stand for the arrow, and `x` after a blank for the sign of multiplication.
+
+    Raises:
+      ValueError: that names the part which is no step, or the length of a text that is too long.
+
+    Example:
+      >>> from landscape.study.writing.notation import candidates_from
+      >>> candidates_from("hidden1 → 12; hidden1 x 1.5, hidden2 + 1")
+      [[{'widen': 'hidden1', 'size': 12}], [{'widen': 'hidden1', 'factor': 1.5}, {'deepen': 'hidden2', 'layers': 1}]]
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"the candidates take {len(text):,} characters; at most {MOST_CHARACTERS:,} are read")
+    lines = filter(None, map(str.strip, re.split(r"[;\n]", text)))
+    return [[_step(part.strip()) for part in line.split(",")] for line in lines]
+
+
+def _step(text: str) -> dict[str, Any]:
+    found = STEP.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:80]!r} is not a step of an expansion; write {NOTATION}")
+    if found["layers"]:
+        return {"deepen": found["group"], "layers": int(found["layers"])}
+    measure = {"factor": float(found["factor"])} if found["factor"] else {"size": int(found["size"])}
+    return {"widen": found["group"]} | measure
+
+
+def written(candidates: Sequence[Sequence[dict[str, Any]]], between: str = "\n") -> str:
+    """The text of candidates, which `candidates_from` reads.
+
+    Example:
+      >>> from landscape.study.writing.notation import written
+      >>> written([[{"widen": "conv*", "factor": 2.0}], [{"deepen": "conv3", "layers": 2}]], "; ")
+      'conv* × 2; conv3 + 2'
+    """
+    return between.join(", ".join(map(_written, steps)) for steps in candidates)
+
+
+def _written(step: dict[str, Any]) -> str:
+    if "deepen" in step:
+        return f"{step['deepen']} + {step.get('layers', 1)}"
+    if step.get("size") is not None:
+        return f"{step['widen']} → {step['size']}"
+    return f"{step['widen']} × {step['factor']!r}".removesuffix(".0")

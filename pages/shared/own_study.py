@@ -1,0 +1,121 @@
+"""From the form to a study: what is wrong with it in the words of the controls, its start, a TOML text."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+from pydantic import ValidationError
+
+from landscape.study import Study
+from landscape.study.faults import Fault, faults_of
+from landscape.study.kinds import model_spec
+from landscape.study.presets import presets
+from landscape.study.writing.notation import candidates_from
+from landscape.study.writing.toml_text import MOST_CHARACTERS, content_of
+from pages.shared import adapting, fields, form, library, running, show
+from pages.shared.form import CANDIDATES, TABLES, Content, Held
+
+PLACE = re.compile(rf"\b({'|'.join(TABLES)})\.(\w+)")
+
+
+def checked(held: Held) -> tuple[Study | None, list[str]]:
+    """The study that the form describes; or None, and a sentence for each thing that is wrong."""
+    content = held.content
+    if isinstance(content[CANDIDATES], str):
+        return None, [_unreadable(content[CANDIDATES])]
+    try:
+        study = Study.model_validate(content | {"name": "mine", "title": "", "description": "", "reproduces": ""})
+    except ValidationError as error:
+        return None, [in_words(fault, content) for fault in faults_of(error)]
+    preset = presets()[held.template]
+    return preset if preset.key == study.key else study.model_copy(update=_texts(study)), []
+
+
+def _unreadable(text: str) -> str:
+    try:
+        candidates_from(text)
+    except ValueError as error:
+        return f"Candidates: {error}."
+    return "Candidates: give at least one."
+
+
+def _texts(study: Study) -> dict[str, str]:
+    """What lists call a study of one's own."""
+    kind = type(study.model).model_config.get("title") or study.model.kind
+    labels = "; ".join(study.labels)
+    short = labels if len(labels) <= 80 else f"{labels[:79]}…"
+    return {
+        "name": f"{study.data.name.replace('/', '-')}-{study.model.kind}",
+        "title": f"{study.data.name}, {kind}, {short}",
+    }
+
+
+def in_words(fault: Fault, content: Content) -> str:
+    """A fault as a sentence, in which values have the names of their controls."""
+    message = re.sub(r"^input should (be )?", lambda found: "must be " if found[1] else "must ", fault.message)
+    message = PLACE.sub(lambda found: f"“{label(f'{found[1]}.{found[2]}', content)}”", message)
+    place = _place(fault, content)
+    given = f"; it is {fault.given}" if fault.given and place else ""
+    return f"{place}{message}{given}".rstrip(".") + "."
+
+
+def _place(fault: Fault, content: Content) -> str:
+    match fault.place:
+        case ("candidates", int(number), *_):
+            return f"Candidate {number + 1}: "
+        case ("candidates",):
+            return "Candidates: "
+        case (str(table), str(name), int(number)):
+            return f"{label(f'{table}.{name}', content)}, entry {number + 1}: "
+        case (str(table), str(name), *_):
+            return f"{label(f'{table}.{name}', content)}: "
+        case (str(name),) if name not in TABLES:
+            return f"{label(name, content)}: "
+    return ""
+
+
+def label(name: str, content: Content) -> str:
+    """What the control of a leaf is called."""
+    found, key = form.field_of(name, content), name.split(".")[-1]
+    return fields.label_of(key, found) if found else key.replace("_", " ").capitalize()
+
+
+def start_button(study: Study) -> None:
+    """A button that starts the study, or opens it where it has been computed, and moves on to it."""
+    known = library.is_stored(study)
+    text = "Open it: it has been computed" if known else "Start computing"
+    if st.button(text, key="start-own", type="primary", icon=":material/play_arrow:"):
+        running.move_on(study, start=not known)
+
+
+def paste(held: Held) -> None:
+    """A field for a TOML text, which takes the place of all that the form holds."""
+    st.text_area(
+        "Or paste a study's TOML here", key="pasted", max_chars=MOST_CHARACTERS, height=120, placeholder="seeds = 3"
+    )
+    st.button("Use this TOML", key="use-pasted", on_click=_take, args=(held,))
+    for fault in st.session_state.pop("faults of pasted", []):
+        st.error(show.plain(fault))
+
+
+def _take(held: Held) -> None:
+    """Take over what was pasted, if it is a study; else keep what is wrong with it, to be shown."""
+    try:
+        content = content_of(st.session_state.get("pasted", ""))
+        held.content = _complete(presets()[held.template].model_dump(mode="json") | content)
+    except ValidationError as error:
+        st.session_state["faults of pasted"] = [str(fault) for fault in faults_of(error)]
+    except ValueError as error:
+        st.session_state["faults of pasted"] = [str(error)]
+
+
+def _complete(content: Content) -> Content:
+    """The content with all defaults. Raises ValueError where it is no study, or one that the app must not compute."""
+    model = content.get("model")
+    kinds = {each["kind"] for modality in ("images", "text") for each in adapting.named_models(modality).values()}
+    if isinstance(model, dict) and model.get("kind") not in kinds:
+        raise ValueError(f"model.kind: must be one of {', '.join(sorted(kinds))} (given {model.get('kind')!r:.80})")
+    model_spec(model)
+    study = Study.model_validate(content | {"name": "mine"})
+    return study.model_dump(mode="json")

@@ -184,9 +184,10 @@ def test_nothing_is_wider_than_a_telephone(address, browser):
 
 
 def test_a_study_is_started_cancelled_and_finished(address, cache, tab):
-    tab.goto(f"{address}/study?n=500&seeds=1&epochs=4&base_epochs=10&permutations=100&expand=8")
+    link = "n=500&seeds=1&training.epochs=4&training.base_epochs=10&walk.permutations=100&candidates=hidden1 → 8"
+    tab.goto(f"{address}/new?{link}")
     settled(tab)
-    tab.get_by_role("button", name="Start digits-mlp").click()
+    tab.get_by_role("button", name="Start computing").click()
     cancel = tab.get_by_role("button", name="Cancel")
     playwright.expect(cancel).to_be_visible(timeout=WAIT)
     cancel.click()

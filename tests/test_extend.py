@@ -33,8 +33,7 @@ from landscape.study.examples import Examples
 from landscape.study.kinds import KINDS, MlpSpec
 from landscape.study.predictors import PREDICTORS, predictor_named, proxies
 from landscape.study.schema import assemble, part, study_of
-from pages.shared.model_form import control_names, control_of
-from pages.shared.widgets import Number, Switch
+from pages.shared.adapting import named_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
@@ -130,7 +129,7 @@ def computed(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Comp
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
-STUDY = "pages/explore/study.py"
+FORM = "pages/own/new.py"
 
 
 def opened(page: str, **parameters: str) -> AppTest:
@@ -139,7 +138,7 @@ def opened(page: str, **parameters: str) -> AppTest:
     for name, value in parameters.items():
         app.query_params[name] = value
     app.run()
-    return app if page == STUDY else app.switch_page(page).run()
+    return app.switch_page(page).run()
 
 
 @pytest.fixture
@@ -215,16 +214,17 @@ def test_every_page_shows_it(computed: Computed, page: str, monkeypatch: pytest.
 
 
 def test_the_form_of_the_app_has_a_control_for_each_of_its_fields(own_cache: Store) -> None:
-    app = opened(STUDY, network="squeezed", units="9", activation="gelu", gain="1.5")
-    assert not app.exception
-    (kinds,) = [group for group in app.get("button_group") if group.key == "network"]
-    assert [option.content for option in kinds.proto.options] == ["mlp", "cnn", "resnet18", "squeezed"]
-    units, activation = app.number_input(key="units"), app.selectbox(key="activation")
+    link = {"model.kind": "squeezed", "model.units": "9", "model.activation": "gelu", "model.gain": "1.5"}
+    app = opened(FORM, **link, **{"walk.group": "inner", "candidates": "inner × 2"})
+    assert not app.exception and not app.error
+    kinds = app.selectbox(key="form-Base model")
+    assert (kinds.value, kinds.options) == ("Squeezed", ["MLP", "CNN", "ResNet18", "Squeezed"])
+    units, activation = app.number_input(key="model.units"), app.selectbox(key="model.activation")
     assert (units.label, units.value, units.min, units.max) == ("Units", 9, 1, 512)
     assert (activation.value, activation.options) == ("gelu", ["tanh", "gelu", "softmax"])
-    assert app.text_input(key="gain").value == "1.5"
-    assert app.selectbox(key="group").options == ["inner"]
-    assert any("Start digits-squeezed" in button.label for button in app.button)
+    assert app.text_input(key="model.gain").value == "1.5"
+    assert app.selectbox(key="walk.group").options == ["inner"]
+    assert app.button(key="start-own").label == "Start computing"
 
 
 # --- what registration refuses ---
@@ -287,27 +287,17 @@ def test_faults_of_a_registered_kind_are_named_by_their_place(model: dict[str, A
     assert [needle for needle in needles if needle not in str(caught.value)] == []
 
 
-def test_a_field_whose_name_is_taken_gets_a_control_of_its_own_name() -> None:
-    names = control_names({"mlp": MlpSpec, "twin": MlpSpec})
-    assert names == {("mlp", "hidden"): "hidden", ("twin", "hidden"): "twin_hidden"}
+def test_a_kind_that_the_form_cannot_start_is_not_offered() -> None:
+    """Such as one with the path of a file, which only the command line and notebooks may name."""
 
+    @register_model
+    class Required(MlpSpec, title="Required"):
+        """A perceptron with a field that has neither a default nor an example."""
 
-def test_the_form_says_which_field_it_cannot_ask_for() -> None:
-    class Odd(MlpSpec):
-        """A perceptron with fields that no control can give."""
+        kind: Literal["required"] = "required"
+        path: str
 
-        table: dict[str, int] = Field(default_factory=dict)
-        width: int = Field(gt=2, lt=9)
-        deep: bool = Field(default=False, title="Deep?")
-
-    with pytest.raises(ValueError, match="Table: the form has no control for a field of type dict"):
-        control_of("Table", Odd.model_fields["table"])
-    with pytest.raises(ValueError, match="Width: the field needs a default or `examples`"):
-        control_of("Width", Odd.model_fields["width"])
-    assert control_of("Deep?", Odd.model_fields["deep"]) == Switch("Deep?", False, None)
-    width = Odd.model_fields["width"]
-    width.examples = [4]
-    assert control_of("Width", width) == Number("Width", 3, 8, 4, None)
+    assert "Squeezed" in named_models("images") and "Required" not in named_models("images")
 
 
 # --- results with other proxies than today's ---

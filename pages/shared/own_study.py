@@ -56,7 +56,7 @@ def in_words(fault: Fault, content: Content) -> str:
     message = re.sub(r"^input should (be )?", lambda found: "must be " if found[1] else "must ", fault.message)
     message = PLACE.sub(lambda found: f"“{label(f'{found[1]}.{found[2]}', content)}”", message)
     place = _place(fault, content)
-    given = f"; it is {fault.given}" if fault.given and place else ""
+    given = f"; it is {fault.given}" if place and fault.given not in ("", "[]") else ""
     return f"{place}{message}{given}".rstrip(".") + "."
 
 

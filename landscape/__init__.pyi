@@ -11,6 +11,7 @@ from .jobs.local import run
 from .models.cut import Cut
 from .models.net2net import deepen, widen
 from .models.symmetry import Axis, Group
+from .models.tracing.symmetries import Symmetries, symmetries, traced
 from .store.results import open_study
 from .study.files import from_toml
 from .study.kinds import Layer, ModelSpec, register_model
@@ -28,6 +29,7 @@ __all__ = [
     "ModelSpec",
     "Predictor",
     "Study",
+    "Symmetries",
     "best_gain",
     "compose",
     "deepen",
@@ -50,7 +52,9 @@ __all__ = [
     "register_model",
     "register_proxy",
     "run",
+    "symmetries",
     "threshold",
+    "traced",
     "widen",
 ]
 

@@ -84,13 +84,14 @@ def widen(
     if size <= old:
         raise ValueError(f"{group} = {size} does not widen the base: it must be above {old}")
     asked = follow(model, table, old, size)
-    if asked.even and size % old:
+    across = asked.even or ("the network",) if table.even else asked.even
+    if across and size % old:
         raise ValueError(
-            f"{group} = {size} is no whole multiple of {old}: {asked.even[0]} normalises across the units, and only "
+            f"{group} = {size} is no whole multiple of {old}: {across[0]} normalises across the units, and only "
             "copying each equally often preserves the function"
         )
     generator = host_generator(key)
-    index = np.tile(np.arange(old), size // old) if asked.even else copied_units(generator, old, size)
+    index = np.tile(np.arange(old), size // old) if across else copied_units(generator, old, size)
     weights = take(network.weights, table, index, copy_shares(generator, index, shares))
 
     def wider(weights: Weights) -> nnx.Module:

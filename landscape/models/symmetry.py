@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -37,11 +37,15 @@ class Axis:
       axis: its axis, which may be negative.
       inner: how many neighbours along the axis belong to one unit: 1, unless a unit owns a block as an attention head
         owns its features.
+      segment: the entries from and up to which the axis runs over the units, where other parts of it do not, as in a
+        layer that reads a concatenation; they are read as (outer, units, inner).
+      runs: into how many equal runs the axis is divided first, each with such a segment: the pixels of a flattened
+        image whose channels are a concatenation.
 
     Example:
       >>> from landscape import Axis
       >>> Axis("dense1.kernel", -1)
-      Axis(path='dense1.kernel', axis=-1, inner=1)
+      Axis(path='dense1.kernel', axis=-1)
       >>> heads = Axis("attention.query.kernel", -1, inner=64)  # columns 0 to 63 belong to head 0
 
     References:
@@ -52,6 +56,18 @@ class Axis:
     path: str
     axis: int
     inner: int = 1
+    segment: tuple[int, int] | None = None
+    runs: int = 1
+
+    def __repr__(self) -> str:
+        named = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)]
+        default = [f"{each.name}={each.default!r}" for each in fields(self)]
+        return f"Axis({', '.join(text for text in named if text not in default)})"
+
+    def entries(self, length: int) -> int:
+        """How many of the axis's `length` entries run over the units."""
+        start, stop = self.segment or (0, length // self.runs)
+        return (stop - start) * self.runs
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,8 @@ class Group:
         features within an attention head, which enter through the product of queries and keys.
       repeats: how many times the list of units comes along the axis `produces[0]`: once a head for features within
         heads, where one permutation re-orders every head alike.
+      even: True where copying units preserves the function only if each is copied equally often, as where the network
+        takes a mean over them.
 
     Example:
       >>> import jax.numpy as jnp
@@ -99,11 +117,12 @@ class Group:
     consumes: tuple[Axis, ...]
     widenable: bool = True
     repeats: int = 1
+    even: bool = False
 
     def size(self, weights: Weights) -> int:
         """Units in the group."""
         first = self.produces[0]
-        return weights[first.path].shape[first.axis] // (first.inner * self.repeats)
+        return first.entries(weights[first.path].shape[first.axis]) // (first.inner * self.repeats)
 
 
 def unit_groups(model: Any) -> dict[str, Group]:
@@ -159,10 +178,9 @@ def take(
     """
     size = group.size(weights)
     taken = dict(weights)
-    for axis in group.produces:
-        taken[axis.path] = _take_axis(taken[axis.path], axis, size, index, None)
-    for axis in group.consumes:
-        taken[axis.path] = _take_axis(taken[axis.path], axis, size, index, shares)
+    scaled = [(axis, None) for axis in group.produces] + [(axis, shares) for axis in group.consumes]
+    for axis, share in sorted(scaled, key=lambda each: each[0].segment or (0, 0), reverse=True):  # behind ones first
+        taken[axis.path] = _take_axis(taken[axis.path], axis, size, index, share)
     return taken
 
 
@@ -176,17 +194,33 @@ def between(
 
 
 def _take_axis(array: Array, axis: Axis, size: int, index: Any, shares: Any) -> Array:
+    """The array with its units re-indexed. Segments before this one may not have changed their places yet."""
     position = axis.axis % array.ndim
-    taken = jnp.take(_unit_view(array, axis, size), index, axis=position + 1)
+    taken = jnp.take(_unit_view(array, axis, size), index, axis=position + 2)
     if shares is not None:
         taken = taken * shares.astype(array.dtype).reshape(-1, *(1,) * (array.ndim - position))
-    return taken.reshape(*array.shape[:position], -1, *array.shape[position + 1 :])
+    before, behind = array.shape[:position], array.shape[position + 1 :]
+    taken = taken.reshape(*before, axis.runs, -1, *behind)
+    if axis.segment is not None:
+        start, stop = axis.segment
+        runs = _runs(array, axis)
+        left = jax.lax.slice_in_dim(runs, 0, start, axis=position + 1)
+        right = jax.lax.slice_in_dim(runs, stop, None, axis=position + 1)
+        taken = jnp.concatenate([left, taken, right], position + 1)
+    return taken.reshape(*before, -1, *behind)
+
+
+def _runs(array: Array | np.ndarray, axis: Axis) -> Any:
+    """The array with its axis split into (runs, run)."""
+    position = axis.axis % array.ndim
+    return array.reshape(*array.shape[:position], axis.runs, -1, *array.shape[position + 1 :])
 
 
 def _unit_view(array: Array | np.ndarray, axis: Axis, size: int) -> Any:
-    """The array with its axis split into (outer, units, inner)."""
+    """The units of an array: its axis, or the segment of each run, split into (runs, outer, units, inner)."""
     position = axis.axis % array.ndim
-    return array.reshape(*array.shape[:position], -1, size, axis.inner, *array.shape[position + 1 :])
+    units = _runs(array, axis)[(*(slice(None),) * (position + 1), slice(*(axis.segment or (None, None))))]
+    return units.reshape(*array.shape[:position], axis.runs, -1, size, axis.inner, *array.shape[position + 1 :])
 
 
 def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Float[np.ndarray, "units features"]:
@@ -206,5 +240,5 @@ def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Fl
     for axis in (*group.produces, *group.consumes):
         if axis.path in parameters:
             array = np.asarray(weights[axis.path], np.float64)
-            rows.append(np.moveaxis(_unit_view(array, axis, size), axis.axis % array.ndim + 1, 0).reshape(size, -1))
+            rows.append(np.moveaxis(_unit_view(array, axis, size), axis.axis % array.ndim + 2, 0).reshape(size, -1))
     return np.concatenate(rows, 1)

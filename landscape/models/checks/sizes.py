@@ -33,10 +33,11 @@ class Touched:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one of its arrays when the group is wider."""
-        shape = list(attrgetter(name)(self.layer).shape)
+        original = attrgetter(name)(self.layer).shape
+        shape = list(original)
         for each, axis in self.axes:
             if each == name:
-                shape[axis.axis] = shape[axis.axis] // self.old * self.new
+                shape[axis.axis] += axis.entries(original[axis.axis]) // self.old * (self.new - self.old)
         return tuple(shape)
 
     def blocks(self, channels: int, count: int) -> int:
@@ -82,7 +83,7 @@ def follow(model: nnx.Module, table: Group, old: int, new: int) -> Follow:
     """
     touched = _touched(model, table, old, new)
     sizes = {each.path: _known(each)(each) for each in touched}
-    widths = {each.shape(name)[axis.axis] // new * old for each in touched for name, axis in each.axes}
+    widths = {attrgetter(name)(each.layer).shape[axis.axis] for each in touched for name, axis in each.axes}
     return Follow(sizes, (*filter(None, map(_across, touched)), *_without_arrays(model, widths)))
 
 

@@ -1,0 +1,60 @@
+"""A network of its own class that has the groups which tracing finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from types import new_class
+from typing import Any, cast
+
+from flax import nnx
+
+from landscape.models.functional import split
+from landscape.models.symmetry import Group
+from landscape.models.tracing.analysis import Shapes, table
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a traced network keeps of the check: hashable, since it is part of the network's structure.
+
+    shapes: of the inputs; wrong: groups that failed the check; rigid: groups whose copies did, with the reason.
+    """
+
+    shapes: Shapes
+    wrong: tuple[str, ...] = ()
+    rigid: tuple[tuple[str, str], ...] = ()
+
+
+class Traced:
+    """What `attached` adds to the class of a network."""
+
+    findings: Findings
+
+    def groups(self) -> dict[str, Group]:
+        """The groups of the network at its present widths, traced anew; what the check has ruled out is left out."""
+        found, rigid = table(split(cast(nnx.Module, self)), self.findings.shapes), dict(self.findings.rigid)
+        return {
+            name: replace(group, widenable=group.widenable and name not in rigid)
+            for name, group in found.groups.items()
+            if name not in self.findings.wrong
+        }
+
+
+def attached(model: nnx.Module, findings: Findings) -> Any:
+    """A copy of the network whose class has a method `groups()`."""
+    copy = nnx.clone(model)
+    own: Any = object.__new__(_class(type(copy)))
+    vars(own).update(vars(copy))
+    own.findings = findings
+    return own
+
+
+@cache
+def _class(own: type) -> type:
+    """The class of a network with the methods of `Traced`: one for each, as compiled programs depend on it."""
+    if issubclass(own, Traced):
+        return own
+    module = "landscape.traced" if own.__module__.startswith(("flax.", "landscape.")) else own.__module__
+    about = {"__module__": module, "__doc__": own.__doc__}
+    return new_class(own.__name__, (Traced, own), exec_body=lambda body: body.update(about))

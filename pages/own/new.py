@@ -10,7 +10,6 @@ from pages.shared import compute, form, form_controls, own_study, show
 held = form.held()
 form_controls.essentials(held)
 form_controls.candidates(held)
-form_controls.tables(held)
 study, faults = own_study.checked(held)
 faults = faults or compute.obstacles(study)
 for fault in faults:
@@ -19,6 +18,7 @@ if study and not faults:
     st.markdown(compute.growth(study))
     st.markdown(compute.price(study))
     own_study.start_button(study)
+form_controls.tables(held)
 with st.expander("This study as TOML", key="form-toml"):
     st.caption("`python -m landscape run FILE.toml` computes it; `landscape.from_toml` reads it in a notebook.")
     if study:

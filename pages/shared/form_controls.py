@@ -11,7 +11,7 @@ from landscape.data import available
 from landscape.study.kinds import KINDS
 from landscape.study.presets import presets
 from landscape.study.writing.notation import MOST_CHARACTERS, NOTATION
-from pages.shared import adapting, fields, form
+from pages.shared import adapting, fields, form, show
 from pages.shared.form import CANDIDATES, Content, Held
 
 AS_WRITTEN = "as written below"
@@ -144,5 +144,5 @@ def mark(held: Held, name: str) -> None:
     """Say below a control what the template has in place of its value, where it has another one."""
     if name in differing(held):
         before = form.template_leaves(held.template).get(name)
-        text = "not" if before is None else form.show(before or form.EMPTY)
+        text = "not" if before is None else show.plain(before or form.EMPTY)
         st.caption(f":material/edit: {text} in {held.template}")

@@ -12,6 +12,7 @@ from .models.cut import Cut
 from .models.net2net import deepen, widen
 from .models.symmetry import Axis, Group
 from .models.tracing.symmetries import Symmetries, symmetries, traced
+from .models.weights.own import load_weights, save_weights
 from .store.results import open_study
 from .study.files import from_toml
 from .study.kinds import Layer, ModelSpec, register_model
@@ -38,6 +39,7 @@ __all__ = [
     "from_toml",
     "gain",
     "interpolate",
+    "load_weights",
     "manifold_metric",
     "manifold_size",
     "match",
@@ -52,6 +54,7 @@ __all__ = [
     "register_model",
     "register_proxy",
     "run",
+    "save_weights",
     "symmetries",
     "threshold",
     "traced",

@@ -56,6 +56,7 @@ EDITS = {  # another valid value for every field that affects numbers
     "walk.surface": 9,
     "seeds": 7,
     "control": False,
+    "weights": {"sha256": "0" * 64},
 }
 
 
@@ -88,7 +89,7 @@ def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
 
 
 def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
-    later = {"training": {"initialisation"}, "walk": {"start"}, "control": True}
+    later = {"training": {"initialisation"}, "walk": {"start"}, "control": True, "weights": True}
     before = edited({"control": False})
     content = before.model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
     canonical = json.dumps({"schema": specification.SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))

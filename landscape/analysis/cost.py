@@ -175,7 +175,7 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
         [costs[each.index] for each in networks] for costs in (multiply_adds(study), midpoint_multiply_adds(study))
     )
     epochs = [
-        study.training.base_epochs if base_epochs is None else base_epochs,
+        study.base_epochs if base_epochs is None else base_epochs,
         *(each.epochs for each in networks[1:]),
     ]
     epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
@@ -238,7 +238,8 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
 def nearest(study: Study, others: Iterable[Study]) -> Study | None:
     """The study whose networks are nearest in kind and then in size; None where there is none.
 
-    Studies whose multiply-adds cannot be counted here are passed over.
+    Studies whose multiply-adds cannot be counted here are passed over. One that trained no base says little of how long
+    training takes, so it comes behind those of the same kind that did.
 
     Raises:
       ValueError: if the multiply-adds of the study itself cannot be counted.
@@ -251,8 +252,9 @@ def nearest(study: Study, others: Iterable[Study]) -> Study | None:
     """
     size = math.log(sum(multiply_adds(study)))
 
-    def distance(other: Study) -> tuple[bool, float]:
-        return other.model.kind != study.model.kind, abs(math.log(sum(multiply_adds(other))) - size)
+    def distance(other: Study) -> tuple[bool, bool, float]:
+        untrained = other.base_epochs == 0 < study.base_epochs
+        return other.model.kind != study.model.kind, untrained, abs(math.log(sum(multiply_adds(other))) - size)
 
     return min(filter(_countable, others), key=distance, default=None)
 

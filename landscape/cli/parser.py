@@ -103,6 +103,9 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     command.add_argument("--train-size", type=int, metavar="N", help="the number of training examples")
     command.add_argument("--permutations", type=int, metavar="N", help="the number of steps in each walk")
     command.add_argument(
+        "--weights", metavar="FILE", help="a safetensors file with the trained base, instead of training one"
+    )
+    command.add_argument(
         "--scheduler", metavar="ADDRESS", help="compute on a running Dask scheduler, such as tcp://host:8786"
     )
     command.add_argument("--json", action="store_true", help="print one line of JSON: key, path and seconds")

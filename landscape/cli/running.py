@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     since, store = time.time(), Store(options.cache)
     sizes = {name: getattr(options, name) for name in ("seeds", "epochs", "train_size", "permutations")}
     study = named_study(options.name).scaled(**sizes)
+    if options.weights:
+        study = study.starting_from(options.weights)
     if options.scheduler:
         dataset, trouble = _computed_on(options.scheduler, study, store), None
     else:

@@ -17,6 +17,7 @@ from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import STUDY_UPDATES, TASK_UPDATES, DeathNotices, identity, run_study
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
+from landscape.store.uploads import with_kept_weights
 from landscape.study import Study
 
 TIMEOUT = 10.0  # seconds to reach a scheduler
@@ -39,11 +40,12 @@ class Jobs:
     def submit(self, study: Study) -> None:
         """Have a study computed, unless it is stored. All who ask for the same study share one computation.
 
-        Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, or
-        OSError where there is no scheduler at the address given.
+        Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, OSError where
+        there is no scheduler at the address given, or ValueError where the study's weights are not on this computer.
         """
         if study.key in self.store:
             return
+        study = with_kept_weights(self.store.root, study)
         client = self._connected()
         number = next(  # an attempt that was asked to stop is not joined
             number

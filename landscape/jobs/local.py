@@ -14,6 +14,7 @@ from landscape.jobs.own import surveyed
 from landscape.jobs.progress import OnUpdate
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable
+from landscape.store.uploads import with_kept_weights
 from landscape.study import Study
 from landscape.study.files import identified
 
@@ -59,7 +60,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Datase
     from landscape.jobs.resume import compute, divided, finish, in_order
     from landscape.jobs.threads import on_devices
 
-    attempt = Attempt(study, store)
+    attempt = Attempt(_with_weights(study, store), store)
     with attempt.parts.sole_computation():
         if (dataset := stored(study, store)) is not None:  # another process has computed it meanwhile
             return dataset, None
@@ -72,6 +73,14 @@ def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Datase
         except Unwritable as trouble:
             return dataset, trouble
         return dataset, None
+
+
+def _with_weights(study: Study, store: Store) -> Study:
+    """The study with its weights kept in the cache folder, where it can be written to, so that it can go on later."""
+    try:
+        return with_kept_weights(store.root, study)
+    except Unwritable:
+        return study
 
 
 def stored(study: Study, store: Store) -> xr.Dataset | None:

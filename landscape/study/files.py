@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from landscape.study.examples import OWN
-from landscape.study.sources import Sourced
+from landscape.study.sources import Sourced, Weights
 from landscape.study.study import Study, validated
 
 PRESETS = Path(str(resources.files("landscape") / "presets"))
 EXTENDS, LAPTOP = "extends", "laptop"  # what a file may hold beside the fields of a study
 PATHS = {"data": tuple(OWN), "model": ("module",)}  # the settings that are paths, from the folder of the file on
+WEIGHTS = "weights"  # of the base: the path of a file
 MARKS = {  # byte-order marks, which Windows' editors and shells write; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -29,8 +30,9 @@ def from_toml(path: str | Path) -> Study:
 
     A table `[laptop]` is laid over the rest of the file, as in the shipped files; without that table, the study is the
     rest alone. `extends = "OTHER"` starts from the content of OTHER.toml in the same folder, or else from the shipped
-    file of that name. The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark. Paths of data of your
-    own begin at the folder of the file, and what lies there is hashed.
+    file of that name. `weights = "base.safetensors"` makes the network in that file the base (`Study.starting_from`).
+    The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark. Paths of weights and of data of your own
+    begin at the folder of the file, and what lies there is hashed.
 
     Raises:
       ValueError: that names the file and each fault in it.
@@ -132,13 +134,22 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The content of a file in a folder, with its paths beginning at the root of the disk."""
+    """The content of a file in a folder, with its paths beginning at the root of the disk, and weights as read."""
     found = dict(content)
     for section, names in PATHS.items():
         table = found.get(section)
         if isinstance(table, dict):
             paths = {name: table[name] for name in names if isinstance(table.get(name), str)}
             found[section] = table | {name: str(folder / Path(path).expanduser()) for name, path in paths.items()}
+    if WEIGHTS in found:
+        found[WEIGHTS] = _weights(found[WEIGHTS], folder)
     if isinstance(laptop := found.get(LAPTOP), dict):
         found[LAPTOP] = _anchored(laptop, folder)
     return found
+
+
+def _weights(path: object, folder: Path) -> Weights:
+    """The weights that a file in a folder calls by their path. Raises ValueError where they cannot be read."""
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"{WEIGHTS}: must be the path of a safetensors file (given {path!r})")
+    return Weights.of(folder / Path(path).expanduser())

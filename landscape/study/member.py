@@ -72,7 +72,7 @@ class Member:
     @property
     def epochs(self) -> int:
         """How many epochs it trains at most: early stopping may end the base's training before."""
-        return self.study.training.base_epochs if self.is_base else self.study.training.epochs
+        return self.study.base_epochs if self.is_base else self.study.training.epochs
 
     @property
     def moments(self) -> dict[str, int]:

@@ -151,7 +151,7 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "model": np.array(models),
         "candidate": np.array(study.labels),
         "permutation": np.arange(1, study.walk.permutations + 1),
-        "base_epoch": np.arange(study.training.base_epochs + 1),
+        "base_epoch": np.arange(study.base_epochs + 1),
         "epoch": np.arange(study.training.epochs + 1),
         "checkpoint": np.array(study.checkpoints),
         "swap": np.arange(int(np.ceil(np.log2(widest)))),

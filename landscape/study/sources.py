@@ -16,6 +16,8 @@ from landscape.study.base import Frozen
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
+MOST_BYTES = 200 * 2**20  # of a file of weights
+
 
 class Sourced(Frozen):
     """A part of a specification whose content lies in a file or folder.
@@ -78,3 +80,47 @@ def visible_files(folder: Path) -> list[Path]:
 def _file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Weights(Frozen):
+    """The trained network that stands in the place of the trained base: a safetensors file.
+
+    Attributes:
+      sha256: the SHA-256 of the file's content, in hexadecimal digits, which is all that a key or a record has of it.
+      file: where that content lies on this computer, if that is known.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from landscape.study.sources import Weights
+      >>> written = Path("base.safetensors").write_bytes(b"")
+      >>> Weights.of("base.safetensors").sha256[:8]
+      'e3b0c442'
+    """
+
+    sha256: Sha256
+    file: Annotated[str, Field(exclude=True)] = ""
+
+    @classmethod
+    def of(cls, path: str | Path) -> Self:
+        """The weights in a file. Raises ValueError for one that cannot be read or has more than 200 MiB."""
+        return cls(sha256=hashlib.sha256(content_of(path)).hexdigest(), file=str(Path(path).absolute()))
+
+    def content(self) -> bytes:
+        """The content of the file. Raises ValueError where it is not on this computer, or has changed."""
+        if not self.file:
+            raise ValueError(f"the weights {self.sha256[:16]} are not on this computer; give their file again")
+        content = content_of(self.file)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ValueError(f"{self.file} has changed since the study was made")
+        return content
+
+
+def content_of(path: str | Path) -> bytes:
+    """The content of a file of weights. Raises ValueError, which names it, as `Weights.of` does."""
+    try:
+        size = Path(path).stat().st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"{path} has {size:,} bytes; weights may have {MOST_BYTES:,} at most")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"the weights {path} cannot be read: {error.strerror}") from None

@@ -11,6 +11,7 @@ import json
 import math
 from functools import reduce
 from operator import getitem
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -21,7 +22,7 @@ from landscape.study.faults import explain
 from landscape.study.kinds import AnyModel, kinds_reading
 from landscape.study.limits import MOST_CANDIDATES, MOST_SEEDS
 from landscape.study.settings import Expansion, Training, Walk
-from landscape.study.sources import Sourced
+from landscape.study.sources import Sourced, Weights
 from landscape.study.steps import Candidate, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
@@ -32,6 +33,7 @@ ADDED_LATER = {  # settings that came after the first results, and what those ha
     ("walk", "start"): "current",
     ("training", "initialisation"): "flax",
     ("control",): False,
+    ("weights",): None,
 }
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
@@ -52,6 +54,8 @@ class Study(Frozen):
       seeds: how many times everything is repeated, with other initial weights and permutations.
       control: whether the base is trained on for as many epochs as its candidates, without being expanded. What a
         candidate gains beyond this control is not owed to training longer.
+      weights: the trained network that is the base, instead of one that the study trains. Every seed starts from it
+        then, and seeds differ in the copies that expansions draw, in the permutations and in the order of training.
 
     Raises:
       ValueError: if a value is not allowed, or does not fit the others; `validated` says so in words.
@@ -84,6 +88,7 @@ class Study(Frozen):
     control: Annotated[
         bool, Field(title="Train a control", description="The base, trained on for as long without expansion.")
     ] = True
+    weights: Weights | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -144,6 +149,11 @@ class Study(Frozen):
         return sorted({0, last} | ladder)
 
     @property
+    def base_epochs(self) -> int:
+        """For how many epochs the base trains at most: for none if its weights are given."""
+        return 0 if self.weights else self.training.base_epochs
+
+    @property
     def has_control(self) -> bool:
         """Whether a control is trained: it is asked for, and candidates train at all after their expansion."""
         return self.control and self.training.epochs > 0
@@ -189,7 +199,7 @@ class Study(Frozen):
 
         What is None stays as it is. Raises ValueError for a size that is out of range.
         """
-        content = self.model_dump(mode="json")
+        content = self.model_dump(mode="json") | {"weights": self.weights}
         if epochs is not None:
             content["training"]["base_epochs"] = min(content["training"]["base_epochs"], max(epochs, 1))
         overrides = [
@@ -202,6 +212,22 @@ class Study(Frozen):
             if value is not None:
                 section[field] = value
         return validated(content)
+
+    def starting_from(self, path: str | Path) -> Study:
+        """The same question about a trained network: its base is the one in a safetensors file.
+
+        Raises ValueError for a file that cannot be read or has more than 200 MiB. Whether it fits the model shows when
+        the study is run; `landscape.load_weights` tells at once.
+
+        Example:
+          >>> import landscape
+          >>> from flax import nnx
+          >>> from landscape.models.mlp import mlp
+          >>> landscape.save_weights(mlp(64, (6,), 10, nnx.Rngs(0)), "base.safetensors")
+          >>> landscape.preset("digits-mlp").starting_from("base.safetensors").base_epochs
+          0
+        """
+        return self.model_copy(update={"weights": Weights.of(path)})
 
 
 def validated(content: dict) -> Study:

@@ -9,6 +9,7 @@ import xarray as xr
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import prefix
 from landscape.analysis.wording import counted, enumeration, part_of
+from landscape.study import Study
 from landscape.study.predictors import predictor_named
 from landscape.study.schema import study_of
 
@@ -29,9 +30,8 @@ def limits(dataset: xr.Dataset) -> list[str]:
         "The same validation data choose φ* and the epoch of G*, so both are optimistic: they are maxima over epochs, "
         "and no further data confirm them.",
         not_stopped(dataset),
-        "Seeds differ in their initial weights, the order of training and the permutations, and share the split of the "
-        "data and the batch on which barriers are measured. An interval over seeds therefore holds neither; another "
-        "batch moves M₀ too.",
+        f"{differences(study)} They share the split of the data and the batch on which barriers are measured. An "
+        "interval over seeds therefore holds neither; another batch moves M₀ too.",
         "A step that is the identity, which has no barrier, is drawn again: the paper asks for a new permutation.",
     ]
     if study.model.kind == "bert":
@@ -39,9 +39,22 @@ def limits(dataset: xr.Dataset) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def differences(study: Study) -> str:
+    """In what the seeds of a study differ."""
+    if study.weights is None:
+        return "Seeds differ in their initial weights, the order of training and the permutations."
+    return (
+        "All seeds start from the one network whose weights were given, and differ in the copies that expansions draw, "
+        "the order of training and the permutations: what another base would show, no interval says."
+    )
+
+
 def not_stopped(dataset: xr.Dataset) -> str | None:
     """In how many seeds the base ran out of epochs before early stopping ended its training; None if in none."""
-    training, stop = study_of(dataset).training, dataset["base_stop"].dropna("seed")
+    study, stop = study_of(dataset), dataset["base_stop"].dropna("seed")
+    if study.weights:
+        return None
+    training = study.training
     ended = int((stop + training.patience > training.base_epochs).sum())
     if not ended:
         return None

@@ -16,19 +16,38 @@ from landscape.models.functional import Weights, split
 from landscape.models.initializers import drawn_as_pytorch
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
+from landscape.models.weights.own import filled
+from landscape.models.weights.reader import tensors_of
 from landscape.numerics.memory import tree_bytes
 from landscape.study import Study
+from landscape.study.examples import Examples
 from landscape.study.member import Member, members
+
+
+def base_start(study: Study, seed: int) -> nnx.Module:
+    """What the base of a seed starts from: random weights, or those that the study brings.
+
+    Raises ValueError where its file is missing, or a tensor in it does not fit: by its name and both shapes.
+    """
+    model = untrained(Member(study, 0), seed)
+    if study.weights is None:
+        return model
+    return filled(model, study.model, seen(study), tensors_of(study.weights.content()))
+
+
+def seen(study: Study) -> Examples:
+    """What the examples of a study look like, now that they are loaded."""
+    data = examples(study.data)
+    inputs = data.train.inputs
+    shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
+    return Examples(shape, data.classes, len(data.train) + len(data.validation))
 
 
 def untrained(member: Member, seed: int) -> nnx.Module:
     """A network of the member's sizes, with random weights."""
-    study = member.study
-    data = examples(study.data)
-    inputs = data.train.inputs
-    shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
+    study, (shape, classes, *_) = member.study, seen(member.study)
     key = stream_key(seed, Stream.INIT, member.index)
-    model = study.model.resized(member.sizes).build(shape, data.classes, nnx.Rngs(key))
+    model = study.model.resized(member.sizes).build(shape, classes, nnx.Rngs(key))
     if study.training.initialisation == "pytorch":
         return drawn_as_pytorch(model, jax.random.fold_in(key, 1))
     return model

@@ -13,7 +13,7 @@ from landscape.barriers.walk import draw_swaps
 from landscape.jobs.measurements import measurement_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import at_expansion, kept_epochs, network_with, to_numpy, untrained
+from landscape.jobs.tasks.networks import at_expansion, base_start, kept_epochs, network_with, to_numpy
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.checks.same_function import few, is_own
 from landscape.models.prng import Stream, stream_key
@@ -26,16 +26,19 @@ from landscape.training.fit import Epoch, early_stopped, fit
 def base_task(study: Study, seeds: range, *, on_activity: OnActivity = ignore_activity) -> Outcome:
     """Train the bases of some seeds until early stopping, which chooses φ*; keep the weights of φ*.
 
-    Raises ValueError, before it trains, where a walk of the study could not be measured, and after it, where a base has
-    a finite loss at no epoch.
+    Weights that the study brings are φ* as they are, and only evaluated. Raises ValueError, before it trains, where a
+    walk of the study could not be measured or its weights do not fit, and after it, where a base has a finite loss at
+    no epoch.
     """
     clock, base = Clock(), Member(study, 0)
     check_walks(study, seeds)
-    starts = [untrained(base, seed) for seed in seeds]
+    starts = [base_start(study, seed) for seed in seeds]
     epochs = train(base, seeds, starts, on_activity)
     ends = early_stopped(epochs, study.training.patience, partial(performance, study))
     for seed, end in zip(seeds, ends, strict=True):
         if not np.isfinite(end.best.validation_loss):
+            if study.weights:
+                raise ValueError("the network in the file of weights has a validation loss that is not finite")
             raise ValueError(f"no epoch of the base of seed {seed} has a finite validation loss, so there is no φ*")
     seconds = clock.lap() / len(seeds)
     parts = [

@@ -1,0 +1,116 @@
+"""Which network a file holds, from the names and shapes of its tensors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+from landscape.models.weights.bert import TOKENS
+from landscape.models.weights.layouts import is_our_export
+from landscape.models.weights.matching import is_weight
+from landscape.models.weights.reader import Tensors
+from landscape.models.weights.resnet import known_names
+from landscape.study.examples import Examples
+from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
+
+USUAL_FEATURES = 64  # of a head, in all published BERTs
+MOST_LAYERS = 12  # of a chain whose order has to be searched for
+
+Kernel = tuple[int, ...]  # the shape of a weight as PyTorch has it: (out, in) or (out, in, h, w)
+
+
+def model_of(tensors: Tensors, examples: Examples) -> ModelSpec:
+    """The specification of the network whose weights a file holds, and which reads these examples.
+
+    The number of heads of a BERT is in no shape; it is taken to be that of the published ones, one for 64 features.
+
+    Raises:
+      ValueError: if the shapes belong to no network of a built-in kind, or it cannot read such examples.
+
+    Example:
+      >>> import numpy as np
+      >>> from safetensors.numpy import save
+      >>> from landscape.models.weights.reader import tensors_of
+      >>> from landscape.models.weights.sizes import model_of
+      >>> from landscape.study.examples import Examples
+      >>> weights = {"fc1.weight": np.ones((20, 64)), "fc2.weight": np.ones((10, 20))}
+      >>> model_of(tensors_of(save(weights)), Examples((8, 8, 1), 10, 1797))
+      MlpSpec(kind='mlp', hidden=(20,))
+    """
+    kernels = _kernels(tensors)
+    if "tokens.embedding" in tensors or TOKENS in tensors:
+        return _bert(kernels)
+    if "stem" in kernels or "layer1.0.conv1" in kernels:
+        return ResNetSpec(width=kernels["stem" if "stem" in kernels else "conv1"][0])
+    return _chain(kernels, examples)
+
+
+def _kernels(tensors: Tensors) -> dict[str, Kernel]:
+    """The shape of the weight of each layer, as PyTorch has it, by the layer's name."""
+    if is_our_export(tensors):
+        ours = {name.removesuffix(".kernel"): each.shape for name, each in tensors.items() if name.endswith(".kernel")}
+        return {name: (*shape[::-1][:2], *shape[:-2]) for name, shape in ours.items()}
+    named = known_names(tensors)
+    return {name.removesuffix("weight").rstrip("."): each.shape for name, each in named.items() if is_weight(name)}
+
+
+def _bert(kernels: Mapping[str, Kernel]) -> BertSpec:
+    ups = {name: shape for name, shape in kernels.items() if re.search(r"\.(intermediate\.dense|up)$", name)}
+    if not ups or any(len(shape) != 2 for shape in ups.values()):
+        raise ValueError("the file has embeddings of tokens, but no blocks of a BERT")
+    ordered = [ups[name] for name in sorted(ups, key=_numbers)]
+    hidden = ordered[0][1]
+    heads = max(1, hidden // USUAL_FEATURES)
+    return BertSpec(layers=len(ordered), hidden=hidden, heads=heads, ffn=tuple(shape[0] for shape in ordered))
+
+
+def _chain(kernels: Mapping[str, Kernel], examples: Examples) -> MlpSpec | CnnSpec:
+    """A perceptron, or a CNN where there are convolutions."""
+    if len(examples.shape) != 3:
+        raise ValueError("the file holds no BERT, and no other network here reads text")
+    convs = {name: shape for name, shape in kernels.items() if len(shape) == 4}
+    dense = {name: shape for name, shape in kernels.items() if len(shape) == 2}
+    if not dense:
+        raise ValueError(f"the file holds no weights of dense layers; it has {', '.join(list(kernels)[:5]) or 'none'}")
+    height, width, depth = examples.shape
+    if not convs:
+        return MlpSpec(hidden=_sizes(dense, math.prod(examples.shape))[:-1])
+    channels = _sizes(convs, depth)
+    pooled = (height // 2) * (width // 2) * channels[-1]
+    return CnnSpec(channels=channels, dense=_sizes(dense, pooled)[:-1])
+
+
+def _sizes(kernels: Mapping[str, Kernel], inputs: int) -> tuple[int, ...]:
+    """The outputs of layers in the order in which each reads what the one before has computed.
+
+    That is the order of their names where these fit, and else the only one that fits. Raises ValueError without one.
+    """
+    named = [(shape[1], shape[0]) for _, shape in sorted(kernels.items(), key=lambda each: _numbers(each[0]))]
+    outputs = tuple(out for _, out in named)
+    if tuple(read for read, _ in named) == (inputs, *outputs[:-1]):
+        return outputs
+    found = list(islice(_orders(Counter(named), inputs), 2)) if len(named) <= MOST_LAYERS else []
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(f"{name} {shape}" for name, shape in kernels.items())
+    why = "several orders" if found else "no order"
+    raise ValueError(f"the layers fit together in {why}, from {inputs} inputs on: {shown[:300]}")
+
+
+def _orders(layers: Counter[tuple[int, int]], inputs: int) -> Iterator[tuple[int, ...]]:
+    """The outputs of layers (in, out) in every order that fits; layers of one shape are not told apart."""
+    if not layers:
+        yield ()
+    for read, out in layers:
+        if read == inputs:
+            for rest in _orders(layers - Counter([(read, out)]), out):
+                yield (out, *rest)
+
+
+def _numbers(name: str) -> list[tuple[bool, int, str]]:
+    """A key by which names are sorted, with their numbers as numbers."""
+    parts: Iterable[str] = re.findall(r"\d+|\D+", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

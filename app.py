@@ -14,7 +14,7 @@ from pages.shared import fresh
 os.environ.setdefault(places.VARIABLE, str(Path(__file__).parent / "cache"))
 fresh.reload_once()
 
-from pages.shared import compute, frame  # noqa: E402
+from pages.shared import compute, frame, lesson  # noqa: E402
 from pages.shared.frame import View  # noqa: E402
 
 PAGES = Path(__file__).parent / "pages"
@@ -32,7 +32,10 @@ VIEWS = {
             of_one_study=False,
         ),
     ],
-    "learn": [],
+    "learn": [
+        View(each.name, ":material/school:", each.question, "", (), each.label, of_one_study=False)
+        for each in lesson.LESSONS
+    ],
     "explore": [
         View(
             "study",

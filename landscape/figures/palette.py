@@ -30,6 +30,7 @@ PATTERNS = ("", "/", "x", ".")  # of the bars of studies, in the order of their 
 
 NEUTRAL = "#868b94"  # the base, chords, thresholds, and what stands for no single thing
 ACCENT = "#2f7ea0"  # M₀ among other predictors
+CLASSES = ("#0566a6", "#eb6e34")  # of the points in the lessons: dark and light, so that grey tells them apart
 
 
 class Mark(NamedTuple):

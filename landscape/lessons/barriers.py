@@ -67,7 +67,7 @@ def walk_barriers(network: Tiny, permutations: Int[np.ndarray, "n units"], batch
 def swap_barriers(network: Tiny, batch: Batch) -> Float[np.ndarray, "units units"]:
     """b̂ between a network and its copy with units i and j swapped, in nats; 0 on the diagonal."""
     places = np.tile(np.arange(network.units), (network.units, network.units, 1))
-    first, second = np.indices(places.shape[:2])
+    first, second = np.meshgrid(np.arange(network.units), np.arange(network.units), indexing="ij")
     np.put_along_axis(places, first[..., None], second[..., None], -1)
     np.put_along_axis(places, second[..., None], first[..., None], -1)
     return midpoint_barriers(network, take(network, places), batch)

@@ -103,6 +103,15 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
 }
 
+UNITS = [str(unit) for unit in range(1, 9)]
+
+LESSONS: dict[str, Control] = {
+    "speaker": Switch("Speaker view", help="For a projector: larger texts, one figure, and no prose."),
+    "unit_a": Choices("Swap unit", UNITS, "1", None, True),
+    "unit_b": Choices("with unit", UNITS, "5", None, True),
+    "copy": Range("Copy θ₂", 1, 12, 1, 7, "Twelve copies, each with its units in an order of its own."),
+}
+
 
 def draw(dataset: xr.Dataset, rows: Sequence[Sequence[str]]) -> None:
     """Draw a page's controls, row by row; `chosen` then returns their values.
@@ -130,7 +139,7 @@ def checked(name: str, control: Control) -> Any:
 
     A value that was chosen for another study gives way to the default if this study does not allow it.
     """
-    if name in st.session_state:
+    if st.session_state.get(name) is not None:
         _follow(name, control)
     else:
         for text in st.query_params.get_all(name):

@@ -163,4 +163,27 @@ class Several(NamedTuple):
         )
 
 
-Control = Range | Choices | Switch | Number | Text | Several
+class Guess(NamedTuple):
+    """One of several options, none of them until somebody chooses."""
+
+    label: str
+    options: Sequence[str]
+    help: str | None = None
+
+    default: None = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "one of " + ", ".join(self.options)
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text in self.options
+
+    def draw(self, name: str) -> str | None:
+        """Draw the widget."""
+        return st.radio(self.label, self.options, None, key=name, help=self.help, bind="query-params")
+
+
+Control = Range | Choices | Switch | Number | Text | Several | Guess

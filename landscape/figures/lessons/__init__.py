@@ -1,0 +1,7 @@
+"""Figures of the lessons: pure functions of the tiny network that return Plotly figures."""
+
+from landscape.figures.lessons.copies import copies
+from landscape.figures.lessons.line import line
+from landscape.figures.lessons.speaker import enlarged
+
+__all__ = ["copies", "enlarged", "line"]

@@ -1,0 +1,45 @@
+"""Figures that move in the browser: a play button and a slider over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from landscape.figures.palette import NEUTRAL
+from landscape.figures.style import FONT_SIZE
+
+PAUSE = 120  # milliseconds that a frame stays
+ROOM = 110  # pixels below the axes: their title, then the slider
+
+
+def add_player(figure: go.Figure, frames: Sequence[go.Frame], what: str, start: int = 0) -> go.Figure:
+    """Let a figure play its frames, and let a slider choose one of them.
+
+    Args:
+      figure: what is seen at first, which is frame `start`.
+      frames: what each frame changes. Its name is shown at the slider.
+      what: what the slider chooses, with a colon, such as "α = ".
+      start: the frame at which the slider stands at first.
+    """
+    now: dict[str, Any] = {"mode": "immediate", "transition": {"duration": 0}}
+    play = {**now, "frame": {"duration": PAUSE, "redraw": True}, "fromcurrent": True}
+    jump = {**now, "frame": {"duration": 0, "redraw": True}}
+    buttons = [
+        {"label": "▶ Play", "method": "animate", "args": [None, play]},
+        {"label": "❚❚", "method": "animate", "args": [[None], jump]},
+    ]
+    steps = [{"label": each.name, "method": "animate", "args": [[each.name], jump]} for each in frames]
+    figure.frames = frames
+    place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"}
+    menu = place | {
+        "type": "buttons", "direction": "left", "showactive": False, "buttons": buttons, "bgcolor": "rgba(0,0,0,0)",
+        "bordercolor": NEUTRAL, "pad": {"t": ROOM - 52, "r": 0, "b": 0, "l": 0}, "font": {"size": FONT_SIZE},
+    }  # fmt: skip
+    slider = place | {
+        "active": start, "steps": steps, "x": 0.3, "len": 0.7, "pad": {"t": ROOM - 62, "b": 0},
+        "currentvalue": {"prefix": what, "font": {"size": FONT_SIZE}, "offset": 6}, "ticklen": 0, "minorticklen": 0,
+        "bordercolor": NEUTRAL, "font": {"size": 1}, "transition": {"duration": 0},
+    }  # fmt: skip
+    return figure.update_layout(updatemenus=[menu], sliders=[slider], margin_b=ROOM)

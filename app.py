@@ -25,9 +25,8 @@ VIEWS = {
         View(
             "home",
             ":material/home:",
-            "Is it worth making this network larger?",
-            "Before anything is trained, the explorer measures how many permuted copies of a network an expansion "
-            "connects; then it trains the expanded networks to see whether that told which one gains.",
+            "Is a larger network worth it?",
+            "See before any training which expansion of a network promises to pay, and by training whether it does.",
             (),
             of_one_study=False,
         ),
@@ -137,10 +136,8 @@ def pages_of(folder: str, view: View) -> list[st.Page]:
     return [*twin, page(url_path=view.name, visibility="visible" if named else "hidden")]
 
 
-pages = {
-    SECTIONS[folder]: {page: view for view in views for page in pages_of(folder, view)}
-    for folder, views in VIEWS.items()
-}
-st.set_page_config(frame.NAME, frame.ICON, "wide")  # before the navigation, which would fetch an icon from outside
-page = st.navigation({section: list(found) for section, found in pages.items() if found})
+pages = {folder: {page: view for view in views for page in pages_of(folder, view)} for folder, views in VIEWS.items()}
+st.set_page_config(frame.NAME, frame.ICON, "wide", 240)  # before the navigation, which would fetch an icon from outside
+page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found})
+frame.remember_first(pages)
 frame.around(page, next(found[page] for found in pages.values() if page in found))

@@ -106,7 +106,7 @@ def slide(tab, label: str, steps: int) -> None:
 def test_a_walk_through_the_app(address, tab):
     tab.goto(address)
     settled(tab)
-    playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("Is it worth making this network larger?")
+    playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("Is a larger network worth it?")
     links = tab.get_by_test_id("stSidebarNavLink")
     assert links.count() == len(PAGES)
     for i in range(1, links.count()):

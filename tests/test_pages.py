@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,17 @@ def test_page_renders_and_says_what_it_shows(page):
     assert not app.exception
     assert app.title[0].value
     assert app.get("plotly_chart")
+
+
+def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
+    """One card a study with a sentence that the numbers decide, and a picture that moves by itself."""
+    app = visited(HOME)
+    assert not app.exception
+    (chart,) = app.get("plotly_chart")
+    figure = json.loads(chart.proto.spec)
+    assert len(figure["frames"]) == 25 and figure["layout"]["updatemenus"][0]["buttons"][0]["method"] == "animate"
+    answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
+    assert len(answers) == sum(entry.shipped for entry in own_cache.entries().entries)
 
 
 def test_a_visitor_sees_the_study_of_the_readme_first(own_cache):

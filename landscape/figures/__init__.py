@@ -21,6 +21,7 @@ from landscape.figures.interpolation import (
     start_pairs,
     step_pairs,
 )
+from landscape.figures.journey import journey, journey_data
 from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
 from landscape.figures.predictors import (
     predictor_cost_data,
@@ -64,6 +65,8 @@ __all__ = [
     "interpolation",
     "interpolation_barriers",
     "interpolation_data",
+    "journey",
+    "journey_data",
     "manifold_sizes_data",
     "metric_trajectories",
     "metric_trajectories_data",

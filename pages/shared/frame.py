@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +43,16 @@ class View(NamedTuple):
     def label(self) -> str:
         """The name of the page in the navigation."""
         return self.title or self.name.capitalize()
+
+
+def remember_first(pages: Mapping[str, Iterable[st.Page]]) -> None:
+    """Keep the first page of each section, for pages that lead to it."""
+    st.session_state["first"] = {folder: next(iter(found)) for folder, found in pages.items() if found}
+
+
+def first(folder: str) -> st.Page:
+    """The first page of a section."""
+    return st.session_state["first"][folder]
 
 
 def around(page: st.Page, view: View) -> None:

@@ -95,8 +95,12 @@ def beside(labels: list[str]) -> dict[str, xr.Dataset]:
 def shipped() -> tuple[tuple[str, str, str], ...]:
     """Label, path and checksum of every shipped result, in the order of their labels."""
     entries = (entry for entry in Store().entries().entries if entry.shipped)
-    found = ((label(_study_of(entry)), str(entry.path), entry.record["sha256"][entry.path.name]) for entry in entries)
-    return tuple(sorted(found))
+    return tuple(sorted((label(_study_of(entry)), *identity(entry)) for entry in entries))
+
+
+def identity(entry: Entry) -> tuple[str, str]:
+    """Path and checksum of a stored result, by which caches know it."""
+    return str(entry.path), entry.record["sha256"][entry.path.name]
 
 
 def arrived(study: Study) -> int:
@@ -112,7 +116,7 @@ def is_stored(study: Study) -> bool:
 def whole(choice: Choice) -> xr.Dataset:
     """The result of a study that has a stored one, shared by all sessions. Raises DamagedEntry."""
     assert choice.entry is not None
-    return _whole(str(choice.entry.path), choice.entry.record["sha256"][choice.entry.path.name], choice.study.key)
+    return _whole(*identity(choice.entry), choice.study.key)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

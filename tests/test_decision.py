@@ -1,0 +1,79 @@
+"""The verdict on expanding, against intervals by SciPy, and its sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+from synthetic import small_study, synthetic
+
+from landscape.analysis.decision import Decision, decide, sentence
+
+Q, N = 0.4, 50
+SMALL, MIDDLE, GREAT = small_study().labels
+NOISE = np.array([[0.1, -0.2, 0.0], [-0.1, 0.1, 0.2], [0.2, 0.0, -0.1], [0.0, 0.2, -0.2]])
+
+
+def made(gains: np.ndarray, control: float | None = 1.0, seeds: int = 4) -> xr.Dataset:
+    """A result with G*_T of each seed and candidate in points of accuracy, and that of the control."""
+    study = small_study(seeds=seeds)
+    study = study.model_copy(update={"control": control is not None})
+    dataset = synthetic(study, np.random.default_rng(0))
+    base = dataset["base_validation_accuracy"].values[:, int(dataset["base_stop"][0]), None]
+    dataset["validation_accuracy"].values[:] = base[..., None]
+    dataset["validation_accuracy"].values[..., 1] = base + np.asarray(gains)[:seeds] / 100
+    if control is not None:
+        dataset["control_validation_accuracy"].values[:] = base
+        dataset["control_validation_accuracy"].values[..., 1] = base[:, 0] + control / 100
+    return dataset
+
+
+def decided(dataset: xr.Dataset) -> Decision:
+    return decide(dataset, Q, N, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("control", "verdict", "begins"),
+    [
+        (1.0, "yes", f"Yes, to {GREAT}: over 4 seeds, it gains +4.0"),
+        (9.0, "no", f"No: over 4 seeds, even {GREAT} gains −4.0"),
+        (5.0, "not decided", f"Not decided: over 4 seeds, the best candidate, {GREAT}, gains "),
+    ],
+)
+def test_the_interval_beyond_the_control_decides(control: float, verdict: str, begins: str) -> None:
+    """By hand: the mean of the best candidate minus the control, t with 3 degrees of freedom, for all three at once."""
+    found = decided(made(np.array([3, 4, 5]) + NOISE, control))
+    own = 5 + NOISE[:, 2] - control
+    low, high = stats.t.interval(1 - 0.05 / 3, 3, own.mean(), stats.sem(own))
+    assert found.verdict == verdict and found.best == GREAT
+    assert (found.mean, found.low, found.high) == pytest.approx((own.mean(), low, high), abs=1e-4)
+    assert sentence(found, "accuracy").startswith(begins)
+
+
+def test_without_a_control_nothing_is_decided() -> None:
+    """However much a candidate gains: the base might gain it too."""
+    found = decided(made(np.array([3, 4, 5]) + NOISE, control=None))
+    assert found.verdict == "not decided" and found.low > 0
+    assert sentence(found, "accuracy").endswith("might gain that too; this was not measured.")
+
+
+def test_one_seed_decides_nothing() -> None:
+    found = decided(made(np.array([3, 4, 5]) + NOISE, seeds=1))
+    assert found.verdict == "not decided" and np.isnan(found.low)
+    assert "in one seed" in sentence(found, "accuracy")
+
+
+def test_the_smallest_candidate_that_is_not_clearly_worse_is_named() -> None:
+    found = decided(made(np.array([3, 5, 5]) + NOISE))
+    assert {found.best, found.enough} <= {MIDDLE, GREAT, None}
+    assert decided(made(np.array([5, 5, 5.1]) + NOISE)).enough == SMALL
+
+
+def test_what_was_not_measured_is_not_answered() -> None:
+    dataset = made(np.array([3, 4, 5]) + NOISE)
+    for name in ("validation_accuracy", "validation_loss", "control_validation_accuracy", "control_validation_loss"):
+        dataset[name].values[:] = np.nan
+    assert sentence(decided(dataset), "accuracy").startswith("Not decided: no candidate has been trained; before")
+    dataset["barrier"].values[:] = np.nan
+    assert sentence(decided(dataset), "accuracy") == "Not decided: no candidate has been measured yet."

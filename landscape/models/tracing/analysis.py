@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -41,38 +41,72 @@ class Shapes:
         return jax.tree.unflatten(self.tree, leaves)
 
 
-def table(network: Network, shapes: Shapes) -> Table:
-    """What tracing finds for a network on inputs of these shapes, without a check. It needs shapes only."""
-    kept = tuple((path, leaf.shape, leaf.dtype) for path, leaf in network.weights.items())
-    return _table(network.graphdef, kept, shapes)
+class Analysis(NamedTuple):
+    """A network without its numbers: its program on a few examples, the axes of every value in it, and the table."""
+
+    skeleton: Network
+    shapes: Shapes
+    program: Program
+    values: dict[int, Value]
+    table: Table
+
+    def at(self, examples: int) -> Program:
+        """The program on so many examples, in which the same values have the same numbers."""
+        return self.program if examples == EXAMPLES else _program(*_key(self.skeleton), self.shapes, examples)
+
+    def inputs(self) -> dict[str, int]:
+        """The number of each array of the network in the program."""
+        return dict(zip(sorted(self.skeleton.weights), self.program.inputs, strict=False))
+
+
+Leaves = tuple[tuple[str, tuple[int, ...], Any], ...]  # of each array its path, shape and type
+
+
+def analysis(network: Network, shapes: Shapes) -> Analysis:
+    """What tracing tells of a network on inputs of these shapes, without a check. It needs shapes only."""
+    return _analysis(*_key(network), shapes)
+
+
+def _key(network: Network) -> tuple[nnx.GraphDef, Leaves]:
+    return network.graphdef, tuple((path, leaf.shape, leaf.dtype) for path, leaf in network.weights.items())
 
 
 @lru_cache(maxsize=128)
-def _table(graphdef: nnx.GraphDef, weights: tuple[tuple[str, tuple[int, ...], Any], ...], shapes: Shapes) -> Table:
-    skeleton = Network(graphdef, {path: jax.ShapeDtypeStruct(shape, dtype) for path, shape, dtype in weights})
-    one = network_program(skeleton, shapes, EXAMPLES)
-    if one.outline() != network_program(skeleton, shapes, EXAMPLES + 1).outline():
+def _analysis(graphdef: nnx.GraphDef, weights: Leaves, shapes: Shapes) -> Analysis:
+    skeleton = _skeleton(graphdef, weights)
+    one, more = (_program(graphdef, weights, shapes, examples) for examples in (EXAMPLES, EXAMPLES + 1))
+    if one.outline() != more.outline():
         raise ValueError(f"{_name(skeleton)} traces differently for another number of examples")
     _check_certain(one, _name(skeleton))
-    return inferred(skeleton.weights, one)
+    return Analysis(skeleton, shapes, one, *inferred(skeleton.weights, one))
 
 
-def inferred(weights: Mapping[str, Any], traced: Program) -> Table:
-    """The table that the rules give for a program, whose first inputs are these weights in the order of their names."""
+@lru_cache(maxsize=128)
+def _program(graphdef: nnx.GraphDef, weights: Leaves, shapes: Shapes, examples: int) -> Program:
+    return network_program(_skeleton(graphdef, weights), shapes, examples)
+
+
+def _skeleton(graphdef: nnx.GraphDef, weights: Leaves) -> Network:
+    return Network(graphdef, {path: jax.ShapeDtypeStruct(shape, dtype) for path, shape, dtype in weights})
+
+
+def inferred(weights: Mapping[str, Any], traced: Program) -> tuple[dict[int, Value], Table]:
+    """The axes and the table that the rules give for a program whose first inputs are these arrays, sorted by path."""
     lengths = shape_lengths(weights)
     types = {origin: Atom(size) for origin, size in lengths.items()}
-    values = [
+    entering = [
         Value(tuple(Dim(types[path, i], frozenset({(path, i)})) for i in range(len(weights[path].shape))))
         for path in sorted(weights)
     ]
-    entering = Reason("tied to an axis of the inputs")
-    for aval in traced.avals[len(values) :]:
-        values.append(Value(tuple(Dim(Atom(size, entering)) for size in aval.shape)))
+    fixed = Reason("tied to an axis of the inputs")
+    for aval in traced.avals[len(entering) :]:
+        entering.append(Value(tuple(Dim(Atom(size, fixed)) for size in aval.shape)))
     inference = Inference(RULES)
-    for value in inference.run(traced, values):
+    values = inference.walk(traced, entering)
+    for value in (values[each] for each in traced.outputs if isinstance(each, int)):
         inference.enter(value.dims)
         inference.fix_dims(value.dims, "an axis of the outputs")
-    return tabulated(types, inference.marks, lengths)
+    return values, tabulated(types, inference.marks, lengths)
 
 
 def network_program(network: Network, shapes: Shapes, examples: int) -> Program:

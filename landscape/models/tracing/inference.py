@@ -65,6 +65,11 @@ class Inference(Unifier):
 
     def run(self, program: Program, inputs: Sequence[Value]) -> list[Value]:
         """The axes of a program's outputs from those of its inputs."""
+        values = self.walk(program, inputs)
+        return [self._operand(each, values) for each in program.outputs]
+
+    def walk(self, program: Program, inputs: Sequence[Value]) -> dict[int, Value]:
+        """The axes of all values of a program, by their numbers."""
         values = dict(zip(program.inputs, inputs, strict=True))
         for step in program.steps:
             outer, self.here = self.here, Reason("", step.primitive.name, step.place or self.here.place)
@@ -73,7 +78,7 @@ class Inference(Unifier):
             self._used(operands, results, {origin for origin, _ in self.marks.read[reads:]})
             values |= zip(step.results, results, strict=True)
             self.here = outer
-        return [self._operand(each, values) for each in program.outputs]
+        return values
 
     def _operand(self, operand: Operand, values: dict[int, Value]) -> Value:
         return self.constant(operand.value) if isinstance(operand, Constant) else values[operand]

@@ -9,9 +9,12 @@ from typing import Any, cast
 
 from flax import nnx
 
-from landscape.models.functional import split
+from landscape.models.cut import Cut, Opened
+from landscape.models.functional import Network, split
 from landscape.models.symmetry import Group
-from landscape.models.tracing.analysis import Shapes, table
+from landscape.models.tracing.analysis import Analysis, Shapes, analysis
+from landscape.models.tracing.cutting import cut
+from landscape.models.tracing.opening import opened
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,26 @@ class Traced:
 
     def groups(self) -> dict[str, Group]:
         """The groups of the network at its present widths, traced anew; what the check has ruled out is left out."""
-        found, rigid = table(split(cast(nnx.Module, self)), self.findings.shapes), dict(self.findings.rigid)
+        found, rigid = self._analysis().table, dict(self.findings.rigid)
         return {
             name: replace(group, widenable=group.widenable and name not in rigid)
             for name, group in found.groups.items()
             if name not in self.findings.wrong
         }
+
+    def cut(self, group: str) -> Cut | None:
+        """The network cut open at a group, where it is a chain there (see `landscape.Cut`); None elsewhere."""
+        return cut(self._analysis(), self._network().weights, group)
+
+    def opened(self, group: str) -> Opened:
+        """The network from where the group's arrays come in (see `landscape.models.cut`)."""
+        return opened(self._analysis(), self._network().weights, group)
+
+    def _network(self) -> Network:
+        return split(cast(nnx.Module, self))
+
+    def _analysis(self) -> Analysis:
+        return analysis(self._network(), self.findings.shapes)
 
 
 def attached(model: nnx.Module, findings: Findings) -> Any:

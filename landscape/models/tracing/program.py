@@ -48,10 +48,9 @@ class Step:
     avals: tuple[Any, ...]
     place: str
 
-    def evaluated(self, operands: Sequence[Any], params: dict[str, Any] | None = None) -> list[Any]:
+    def evaluated(self, operands: Sequence[Any]) -> list[Any]:
         """What the step makes of these operands."""
-        functions, params = self.primitive.get_bind_params(self.params if params is None else params)
-        made = self.primitive.bind(*functions, *operands, **params)
+        made = self.primitive.bind(*operands, **self.primitive.get_bind_params(self.params))
         return list(made) if self.primitive.multiple_results else [made]
 
 

@@ -10,7 +10,7 @@ from flax import nnx
 
 from landscape.models.functional import split
 from landscape.models.symmetry import Axis, Group
-from landscape.models.tracing.analysis import Shapes, table
+from landscape.models.tracing.analysis import Shapes, analysis
 from landscape.models.tracing.certificate import certified
 from landscape.models.tracing.module import Findings, attached
 
@@ -116,7 +116,7 @@ def symmetries(model: nnx.Module, inputs: Any) -> Symmetries:
       2209.04836, whose specifications are written by hand. The inference is ours (`landscape.models.tracing`).
     """
     network, shapes = split(model), Shapes.of(inputs)
-    found = table(network, shapes)
+    found = analysis(network, shapes).table
     wrong, rigid = certified(model, found, shapes, inputs)
     groups = {name: group for name, group in found.groups.items() if name not in wrong}
     findings = Findings(shapes, tuple(wrong), tuple(rigid.items()))

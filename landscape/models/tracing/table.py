@@ -83,11 +83,12 @@ class Found:
 
 
 class Table(NamedTuple):
-    """The unit groups by name; why each axis in none of them is fixed; and why copying units of a group changes it."""
+    """The unit groups by name with their atoms; why other axes are fixed; and why some groups cannot be widened."""
 
     groups: dict[str, Group]
     fixed: dict[Axis, str]
     rigid: dict[str, str]
+    atoms: dict[str, Atom]
 
 
 def tabulated(types: Mapping[Origin, Type], marks: Marks, lengths: Mapping[Origin, int]) -> Table:
@@ -109,7 +110,7 @@ def tabulated(types: Mapping[Origin, Type], marks: Marks, lengths: Mapping[Origi
         reason = _rigid(atom, each, met)
         groups[names[atom]] = _group(atom, each, lengths, reason is None, atom in merged)
         rigid |= {names[atom]: reason} if reason else {}
-    return Table(groups, dict(_fixed(types, lengths, {*kept}, {*rank})), rigid)
+    return Table(groups, dict(_fixed(types, lengths, {*kept}, {*rank})), rigid, {names[atom]: atom for atom in kept})
 
 
 def _atoms_of(entries: list[tuple[Origin, Type]]) -> set[tuple[Origin, Atom]]:

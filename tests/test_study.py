@@ -238,7 +238,7 @@ def test_group_sizes_follow_the_steps():
     assert base == {"hidden1": 6, "hidden2": 5}
     assert wider == {"hidden1": 8, "hidden2": 5}
     assert both == {"hidden1": 9, "hidden2": 8, "hidden2_1": 8}
-    assert edited({}).labels == ["hidden1 → 8", "hidden* × 1.5, hidden2 + 1"]
+    assert edited({}).labels == ["hidden1 → 8", "hidden* × 1.5 & 1 layer after hidden2"]
 
 
 @given(st.integers(4, 500), st.fractions(min_value=1, max_value=4, max_denominator=8))

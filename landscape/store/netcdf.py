@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 import xarray as xr
 
 from landscape.study import schema
+from landscape.study.steps import Deepen
 
+LABELLED = ("candidate", "model")  # the dimensions whose values are the names of candidates
 RENAMED = {"stage": "moment"}  # dimensions of files written before they had their present names
 
 
@@ -42,7 +45,7 @@ def decode(content: bytes) -> xr.Dataset:
 
 
 def renamed(dataset: xr.Dataset) -> xr.Dataset:
-    """A result with the present names of its dimensions, whichever version wrote it.
+    """A result with the present names of its dimensions and candidates, whichever version wrote it.
 
     A change of a name changes no number, so it leaves `study.SCHEMA` and with it all keys as they are: `RENAMED` gets
     an entry, and files that were written before stay valid. The dimension `moment`, of values "start" and "end", was
@@ -54,7 +57,23 @@ def renamed(dataset: xr.Dataset) -> xr.Dataset:
     >>> float(renamed(old)["surface"].sel(moment="end"))
     0.25
     """
-    return dataset.rename({old: new for old, new in RENAMED.items() if old in dataset.dims})
+    found = dataset.rename({old: new for old, new in RENAMED.items() if old in dataset.dims})
+    labels = {dim: [renamed_label(str(each)) for each in found[dim].values] for dim in LABELLED if dim in found.coords}
+    return found.assign_coords({dim: (dim, names, found[dim].attrs) for dim, names in labels.items()})
+
+
+def renamed_label(label: str) -> str:
+    """The present name of a candidate, whichever version named it.
+
+    >>> from landscape.store.netcdf import renamed_label
+    >>> renamed_label("hidden1 → 20, hidden2 + 6")
+    'hidden1 → 20 & 6 layers after hidden2'
+    """
+    return " & ".join(re.sub(r"^(\S+) \+ (\d+)$", _layers_after, step) for step in label.split(", "))
+
+
+def _layers_after(found: re.Match[str]) -> str:
+    return Deepen(deepen=found[1], layers=int(found[2])).label
 
 
 def read(path: str | Path) -> xr.Dataset:

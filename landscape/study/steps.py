@@ -87,8 +87,8 @@ class Deepen(Frozen):
 
     @property
     def label(self) -> str:
-        """A short name, such as `conv3 + 2` for two layers behind conv3."""
-        return f"{self.deepen} + {self.layers}"
+        """A short name, such as `2 layers after conv3`."""
+        return f"{self.layers} layer{'s' * (self.layers > 1)} after {self.deepen}"
 
 
 def _kind_of_step(content: Any) -> Literal["widen", "deepen"] | None:
@@ -108,5 +108,11 @@ Candidate = Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
 def label(candidate: tuple[Widen | Deepen, ...]) -> str:
-    """The short name of an expansion, which axes and tables show."""
-    return ", ".join(step.label for step in candidate)
+    """The short name of an expansion, which axes and tables show; it has no comma, so that a list of names stays one.
+
+    Example:
+      >>> from landscape.study.steps import Deepen, Widen, label
+      >>> label((Widen(widen="hidden1", size=20), Deepen(deepen="hidden1", layers=6)))
+      'hidden1 → 20 & 6 layers after hidden1'
+    """
+    return " & ".join(step.label for step in candidate)

@@ -74,7 +74,8 @@ VIEWS = {
             "trajectories",
             ":material/show_chart:",
             "What does training change?",
-            "Lines are means over seeds, with a band of one standard deviation. A star marks the greatest gain.",
+            "Lines are means over seeds, with a band of one standard deviation. A star marks G*, the mean of the "
+            "seeds' greatest gains.",
             (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
@@ -98,7 +99,7 @@ VIEWS = {
         View(
             "surface",
             ":material/terrain:",
-            "How do the valleys widen?",
+            "How wide are the valleys?",
             "This is the training loss of seed 0 on the plane through three permuted copies of one network (the "
             "points), which compute the same function. All models share one colour scale, on which darker is lower.",
             (("moment", "loss_scale", "form"),),

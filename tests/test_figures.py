@@ -191,8 +191,60 @@ def test_gain_trajectories_and_their_star():
     expected = gains(whole())
     np.testing.assert_allclose(by(frame, "candidate", "epoch"), expected.mean(0))
     np.testing.assert_allclose(by(frame, "candidate", "epoch", "std"), expected.std(0, ddof=1), atol=1e-12)
-    starred = frame[frame["best"]].set_index("candidate")["epoch"]
-    assert starred.loc[list(BACKWARDS)].tolist() == expected.mean(0).argmax(1).tolist()
+    first = frame.drop_duplicates("candidate").set_index("candidate").loc[list(BACKWARDS)]
+    np.testing.assert_allclose(first["best_gain"], expected.max(2).mean(0))
+    np.testing.assert_allclose(first["best_epoch"], expected.argmax(2).mean(0))
+
+
+def test_the_star_is_the_gain_of_the_table():
+    drawn = figures.gain_trajectories(whole(), MEASURE).data
+    stars = {trace.legendgroup: trace.y[0] for trace in drawn if trace.marker.symbol == "star"}
+    table = figures.overview_data(whole(), Q, N, MEASURE).set_index("candidate")["best_gain"]
+    np.testing.assert_allclose([stars[name] for name in table.index], table)
+
+
+def ranked_by_seeds(seeds: int, candidates: int) -> xr.Dataset:
+    content = small_study().model_dump(mode="json")
+    content["candidates"] = [[{"widen": "hidden1", "size": size}] for size in (8, 10, 12, 18, 24)[:candidates]]
+    return synthetic(validated(content | {"seeds": seeds}), np.random.default_rng(3))
+
+
+@pytest.mark.parametrize(("seeds", "candidates", "said"), [
+    (4, 2, "two candidates allow only −1 and +1"), (4, 3, "one seed of 6"), (2, 5, "two seeds"),
+    (1, 5, "one seed does"), (4, 5, ""),
+])  # fmt: skip
+def test_too_few_candidates_or_seeds_are_said_wherever_a_rank_correlation_is_shown(seeds, candidates, said):
+    dataset = ranked_by_seeds(seeds, candidates)
+    for name in ("predictor_ranks", "rank_comparison", "sensitivity_map", "correlation_trajectories"):
+        texts = " ".join(each.text or "" for each in DRAWN[name](dataset).layout.annotations)
+        assert (said in texts) if said else ("Says little" not in texts), name
+
+
+def test_a_bar_without_an_interval_does_not_look_the_surest():
+    """Three seeds that agree exactly have no interval."""
+    dataset = ranked_by_seeds(3, 5)
+    dataset["proxy"].loc[{"predictor": "grad_norm"}] = gains(dataset).max(2)
+    (bars,) = figures.predictor_ranks({"one": dataset}, Q, N, MEASURE).data
+    opacity = dict(zip(bars.x, bars.marker.opacity, strict=True))
+    told = dict(zip(bars.x, bars.hovertext, strict=True))
+    assert opacity["GradNorm"] < min(each for name, each in opacity.items() if "no interval" not in told[name])
+    assert "all 3 seeds agree" in told["GradNorm"]
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize("q", [0.05, 0.4, 0.9])
+def test_an_interval_of_the_metric_stays_between_floor_and_ceiling(seeds, q):
+    dataset = ranked_by_seeds(seeds, 3)
+    dataset["barrier"].values[:, 0] = 0  # every edge exists
+    dataset["barrier"].values[:, 1] *= 100  # hardly any does
+    dataset["barrier"].values[:, 2, :, ::2] = 0
+    frame = figures.overview_data(dataset, q, N, MEASURE)
+    assert frame["M0_high"].max() <= 100 * (1 - q) + 1e-9
+    base = dataset["base_barrier"].values[:, :N].astype(float)
+    own = np.mean(base <= np.quantile(base, q, 1)[:, None])
+    assert frame["M0_low"].min() >= -100 * own - 1e-9
+    known = frame.dropna(subset="M0_low")
+    assert ((known["M0_low"] <= known["M0"] + 1e-9) & (known["M0"] <= known["M0_high"] + 1e-9)).all()
 
 
 def test_metric_trajectories():

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from landscape.analysis.metric import manifold_size
+from landscape.analysis.metric import initial_metric, manifold_size, threshold
+from landscape.analysis.walks import prefix
 
 LEVEL = 0.95
 
@@ -137,6 +138,40 @@ def over_seeds(
     template = last.isel(seed=0, drop=True)
     low, high = np.clip(mean_interval(last.values, level), *within)
     return spread(values).assign(low=template.copy(data=low), high=template.copy(data=high))
+
+
+def metric_over_seeds(dataset: xr.Dataset, q: float, n: int) -> xr.Dataset:
+    r"""`over_seeds` of the metric M₀, with bounds that M₀ can reach.
+
+    The base has ⌊q(n − 1)⌋ + 1 edges at least, which is qn but for rounding, and a candidate n at most. So M₀ is at
+    most 1 − q. It is at least −m(φ*), whose mean over seeds is known: q, or more where barriers are equal. The true
+    mean lies between the two, so cutting Student's interval off there keeps its probability of holding it.
+
+    Args:
+      dataset: a result, as `landscape.open_study` returns it.
+      q, n: as for `landscape.manifold_metric`.
+
+    Returns:
+      mean, std, low and high in percent, and count, all with the dimension `candidate`.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.intervals import metric_over_seeds
+      >>> bool((metric_over_seeds(landscape.open_study("cnn-cifar10"), q=0.4, n=250)["high"] <= 60).all())
+      True
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, equation 2; Student (1908).
+    """
+    metric = initial_metric(dataset, q, n)
+    base, _ = prefix(dataset, n)
+    fewest = (int(q * (n - 1)) + 1) / n
+    sizes = manifold_size(base, threshold(base, q))  # seed
+    own = max(float(np.nanmean(sizes)), fewest) if np.isfinite(sizes).any() else 1.0
+    return over_seeds(metric, within=(-100 * own, 100 * (1 - fewest)))
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Bounds:

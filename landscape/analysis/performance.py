@@ -166,6 +166,37 @@ def best_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return best.rename("best_gain").assign_attrs(long_name="best gain G*_T")
 
 
+def best_epoch(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
+    r"""The epoch at which every candidate has its best gain G*_T, the first of several.
+
+    .. math:: \operatorname{argmax}_{t \le T} G_t
+
+    Args:
+      dataset: a result, as `landscape.open_study` returns it.
+      measure: as for `performance`.
+
+    Returns:
+      t in epochs, dims (seed, candidate); NaN where `best_gain` is.
+
+    Raises:
+      ValueError: for another measure.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.performance import best_epoch
+      >>> digits = landscape.open_study("digits-mlp")
+      >>> best_epoch(digits, "accuracy").sizes == landscape.best_gain(digits, "accuracy").sizes
+      True
+
+    References:
+      Malviya et al. (2024), section 4.2.
+    """
+    best = best_gain(dataset, measure)
+    reached = gain(dataset, measure) == best  # seed candidate epoch; where nothing is known, it is false everywhere
+    first = dataset["epoch"].isel(epoch=reached.argmax("epoch")).drop_vars("epoch")
+    return first.where(best.notnull()).rename("best_epoch").assign_attrs(units="epochs", long_name="epoch of G*_T")
+
+
 def perplexity(dataset: xr.Dataset) -> xr.DataArray:
     r"""The perplexity of every candidate on the masked tokens of the validation text, after each epoch.
 

@@ -11,10 +11,11 @@ import xarray as xr
 
 from landscape.analysis.control import control_as_candidate, control_gain, excess_gain, has_control
 from landscape.analysis.divergence import diverged
-from landscape.analysis.intervals import over_seeds
-from landscape.analysis.metric import initial_metric, manifold_metric
+from landscape.analysis.intervals import metric_over_seeds, over_seeds
+from landscape.analysis.metric import manifold_metric
 from landscape.analysis.performance import MEASURES, Measure, best_gain, gain
 from landscape.analysis.ranking.correlation import RANGE, predictor_correlation
+from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.ranking.partial_correlation import predictor_partial_correlation
 from landscape.analysis.ranking.regret import RANGE as REGRETS
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
@@ -61,7 +62,7 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
       Biometrika 32 (1942). Control and regret are ours.
     """
     n = checked_n(dataset, n)
-    metric = over_seeds(initial_metric(dataset, q, n))
+    metric = metric_over_seeds(dataset, q, n)
     gains = {measure: over_seeds(best_gain(dataset, measure)) for measure in MEASURES}
     excesses = {measure: over_seeds(excess_gain(dataset, measure)) for measure in MEASURES}
     controls = {measure: _estimate(over_seeds(control_gain(dataset, measure))) for measure in MEASURES}
@@ -81,7 +82,8 @@ def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str
     control = {"best_gain": controls} if has_control(dataset) else None
     lost = [each._asdict() for each in diverged(dataset)]
     found = {"candidates": candidates, "control": control} | _predictors(dataset, q, n)
-    return about | sizes | found | ({"diverged": lost} if lost else {})
+    doubts = {measure: too_few(dataset, measure) or None for measure in MEASURES}
+    return about | sizes | found | {"too_few": doubts} | ({"diverged": lost} if lost else {})
 
 
 def _predictors(dataset: xr.Dataset, q: float, n: int) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _predictors(dataset: xr.Dataset, q: float, n: int) -> dict[str, Any]:
     regret = {name: over_seeds(predictor_regret(dataset, q, n, name), within=REGRETS) for name in MEASURES}
     picked = _by_predictor(regret, _counted_estimate)
     return {
-        "kendall": _by_predictor(kendall, _estimate),
+        "kendall": _by_predictor(kendall, _counted_estimate),
         "partial_kendall": _by_predictor(partial, _counted_estimate),
         "regret": {
             "predictors": picked,

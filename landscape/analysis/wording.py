@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import xarray as xr
 
@@ -17,6 +18,7 @@ REGRET = (
     "Regret is the gain lost by taking the candidate with the highest score instead of the best. The parameter count "
     "picks the largest candidate; chance picks any."
 )
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIP = (
     "The loss at the midpoint is lower than on the chord. b̂, which is a magnitude, counts this dip as well; b counts "
     "only what rises above the chord."
@@ -129,6 +131,29 @@ def decimals(greatest: float, least: int) -> int:
     return max(least, 1 - math.floor(math.log10(greatest))) if 0 < greatest < math.inf else least
 
 
+def number(value: float | None, digits: int = 3) -> str:
+    """A number as people write it: with some significant digits, and a power of ten only where it is far from 1.
+
+    Args:
+      value: the number; None and NaN become a dash.
+      digits: how many significant digits it has; a whole part is never cut short.
+
+    Example:
+      >>> from landscape.analysis.wording import number
+      >>> [number(value) for value in (0.25, -3.14159, 12345.6, 6.84e-05, 4.9194416e7, 0, None)]
+      ['0.250', '−3.14', '12,346', '6.84×10⁻⁵', '4.92×10⁷', '0', '–']
+    """
+    if not _known(value):
+        return "–"
+    if value == 0 or math.isinf(value):
+        return f"{value:g}".replace("inf", "∞").replace("-", "−")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if -4 <= power < 6:
+        return f"{value:,.{max(digits - 1 - power, 0)}f}".replace("-", "−")
+    return f"{mantissa.replace('-', '−')}×10{str(power).translate(RAISED)}"
+
+
 def duration(seconds: float) -> str:
     """A duration to about two digits, from seconds to days.
 
@@ -181,5 +206,5 @@ def _equal(values: xr.DataArray) -> xr.DataArray:
     return values.max("candidate") == values.min("candidate")
 
 
-def _known(value: float | None) -> bool:
+def _known(value: float | None) -> TypeGuard[float]:
     return value is not None and not math.isnan(value)

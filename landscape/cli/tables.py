@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from landscape.analysis.divergence import Diverged, in_words
+from landscape.analysis.ranking.evidence import no_interval
 from landscape.analysis.wording import (
     NO_CONTROL,
     PARTIAL,
@@ -45,7 +47,7 @@ def candidates_table(found: dict[str, Any]) -> Table:
 def kendall_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Table:
     """A row for each predictor of a summary, named by `label`."""
     rows = [
-        [label(name), *(interval(**each[measure], digits=2) for measure in UNITS)]
+        [label(name), *(_in_seeds(each[measure], 2, found["seeds"]) for measure in UNITS)]
         for name, each in found["kendall"].items()
     ]
     return Table(["Kendall's τ of", *(f"with G* in {unit}" for unit in UNITS.values())], rows)
@@ -73,8 +75,10 @@ def regret_table(found: dict[str, Any], label: Callable[[str], str] = str) -> Ta
 
 
 def _in_seeds(estimate: dict[str, Any], digits: int, seeds: int, *, signed: bool = True) -> str:
-    """An estimate with its interval, and with the number of its seeds where it is not defined in all of them."""
+    """An estimate with its interval or the lack of one, and with the number of its seeds where some have none."""
     cell = interval(estimate["mean"], estimate["low"], estimate["high"], digits, signed=signed)
+    if estimate["low"] is None and (reason := no_interval(math.nan, estimate["seeds"])):
+        return f"{cell}, {reason}"
     return f"{cell}, {counted(estimate['seeds'], 'seed')}" if 0 < estimate["seeds"] < seeds else cell
 
 
@@ -107,9 +111,14 @@ def summary_text(found: dict[str, Any]) -> str:
     means = "; means with 95 % intervals over seeds" if found["seeds"] > 1 else ""
     made = (candidates_table, kendall_table, partial_kendall_table, regret_table)
     tables = [table(*each) for each in (make(found) for make in made) if each.rows]
-    lost = divergence_line(found)
-    told = [f"{PARTIAL} {REGRET}", control_line(found), *([lost] if lost else [])]
+    told = filter(None, (doubt_line(found), f"{PARTIAL} {REGRET}", control_line(found), divergence_line(found)))
     return "\n\n".join([f"{title}\n{sizes_line(found)}{means}", *tables, *told])
+
+
+def doubt_line(found: dict[str, Any]) -> str | None:
+    """Why the rank correlations of a summary say little, or None."""
+    reasons = dict.fromkeys(reason for reason in found["too_few"].values() if reason)
+    return f"Rank correlations say little here: {'; '.join(reasons)}." if reasons else None
 
 
 def divergence_line(found: dict[str, Any]) -> str | None:

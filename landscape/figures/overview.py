@@ -10,10 +10,11 @@ from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.control import control_gain, excess_gain, has_control
-from landscape.analysis.intervals import over_seeds
+from landscape.analysis.intervals import metric_over_seeds, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
 from landscape.figures.palette import NEUTRAL, Mark, marks
@@ -21,6 +22,7 @@ from landscape.figures.style import (
     LINE_WIDTH,
     TICK_SIZE,
     add_ceiling,
+    add_doubt,
     candidate_order,
     empty_figure,
     finish,
@@ -42,7 +44,7 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     Raises ValueError for q or n out of range.
     """
     metric = initial_metric(dataset, q, n)
-    sizes, gains = over_seeds(metric), over_seeds(best_gain(dataset, measure))
+    sizes, gains = metric_over_seeds(dataset, q, n), over_seeds(best_gain(dataset, measure))
     if dataset.sizes["seed"] == 1:
         within = metric_interval(dataset, q, n).isel(seed=0, drop=True)
         sizes = sizes.assign({bound: within.sel(bound=bound, drop=True) for bound in ("low", "high")})
@@ -92,8 +94,8 @@ def rank_comparison_data(
     """Scores and ranks by M₀, by the parameter count and by G*_T, one row per candidate and predictor.
 
     Both are of the mean over seeds; rank 1 is the greatest, and ties share their mean rank. Each row also has its
-    predictor's correlation with G*_T, with std and count over the seeds in which it is defined. Candidates without a
-    score have no row.
+    predictor's correlation with G*_T, with its std, interval and count over the seeds in which it is defined.
+    Candidates without a score have no row.
     """
     best = best_gain(dataset, measure).drop_attrs().expand_dims(predictor=[GAIN])
     known = candidate_scores(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
@@ -101,7 +103,7 @@ def rank_comparison_data(
     found = over_seeds(predictor_correlation(dataset, q, n, measure, kind), within=RANGE)
     ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
-    columns = {"correlation": "mean", "correlation_std": "std", "correlation_seeds": "count"}
+    columns = {f"correlation{suffix}": name for name, suffix in _SUFFIXES.items()} | {"correlation_seeds": "count"}
     of_predictor = {name: frame["predictor"].map(found[part].to_series()) for name, part in columns.items()}
     return frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
 
@@ -127,6 +129,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
     finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_predictor_texts(frame, order, kind), zeroline=False)
+    add_doubt(figure, too_few(dataset, measure))
     return figure
 
 
@@ -159,9 +162,11 @@ def _hover_text(row: dict) -> str:
 
 def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
     """The predictors with their correlations, and with the number of seeds if that differs between them."""
-    found = frame.groupby("predictor")[["correlation", "correlation_seeds"]].first().dropna(subset="correlation")
+    columns = ["correlation", "correlation_low", "correlation_seeds"]
+    found = frame.groupby("predictor")[columns].first().dropna(subset="correlation")
     differ = found["correlation_seeds"].nunique() > 1
     texts = {name: SHOWN.get(name, name) for name in order}
-    for name, (mean, seeds) in found.iterrows():
-        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f" ({counted(seeds, 'seed')})" if differ else "")
+    for name, (mean, low, seeds) in found.iterrows():
+        told = no_interval(low, seeds) or (counted(seeds, "seed") if differ else "")
+        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f"<br>{told}" if told else "")
     return list(texts.values())

@@ -15,6 +15,7 @@ from plotly.subplots import make_subplots
 from landscape.analysis.intervals import over_seeds, spread
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.partial_correlation import predictor_partial_correlation
 from landscape.analysis.ranking.regret import RANGE as REGRETS
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
@@ -22,10 +23,11 @@ from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
-from landscape.figures.style import candidate_order, empty_figure, finish, gain_title
+from landscape.figures.style import add_doubt, candidate_order, empty_figure, finish, gain_title
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
+FAINT = 0.3  # the opacity of a bar without an interval, which must not look the surest
 COLUMNS = 2  # panels in a row, which a phone can still show
 DECADE = 10  # the ratio of scores below which a linear axis shows them as well and labels them better
 
@@ -94,6 +96,8 @@ def predictor_ranks(
         _add_bars(figure, rows, str(label), fill, kind, several)
     finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
+    doubts = {label: too_few(dataset, measure) for label, dataset in datasets.items()}
+    add_doubt(figure, "<br>".join(f"{f'{label}: ' * several}{why}" for label, why in doubts.items() if why))
     return figure
 
 
@@ -101,10 +105,12 @@ def _add_bars(
     figure: go.Figure, rows: pd.DataFrame, study: str, fill: dict[str, Any], kind: Kind, several: bool
 ) -> None:
     """The bars of one study; `several` says whether the figure has others, which a legend then names."""
+    reasons = [no_interval(low, count) for low, count in zip(rows["low"], rows["count"], strict=True)]
     error = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
     figure.add_bar(
         x=[predictor_label(name) for name in rows["predictor"]], y=rows["mean"], name=study,
-        marker=fill | {"opacity": 0.8}, showlegend=several,
+        marker=fill | {"opacity": [FAINT if reason else 0.8 for reason in reasons]}, showlegend=several,
+        text=["no interval" if reason else "" for reason in reasons], textposition="inside", textangle=-90,
         hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
         error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | error,
         hovertemplate=f"%{{x}}, {study}<br>%{{hovertext}}<extra></extra>",
@@ -114,8 +120,10 @@ def _add_bars(
 def _hover_text(row: dict, kind: Kind) -> str:
     """The mean of a bar, its std and interval as far as they are known, and the number of seeds."""
     interval = bounds(row["low"], row["high"], ".2f")
-    mean = f"{LETTERS[kind]} = {row['mean']:.3f}{deviation(row['std'], '.2f')}"
-    return f"{mean}{', 95 % interval' * bool(interval)}{interval}<br>{counted(row['count'], 'seed')}"
+    mean = f"{LETTERS[kind]} = {row['mean']:.2f}{deviation(row['std'], '.2f')}"
+    reason = no_interval(row["low"], row["count"])
+    known = f", 95 % interval{interval}" if interval else f", {reason}"
+    return f"{mean}{known}<br>{counted(row['count'], 'seed')}"
 
 
 def _why_unranked(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:

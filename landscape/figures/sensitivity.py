@@ -13,10 +13,11 @@ from landscape.analysis.intervals import spread
 from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metric_grid
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
+from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import why_unranked
 from landscape.figures.palette import NEUTRAL
-from landscape.figures.style import FONT_SIZE, empty_figure, finish, summarised
+from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
 WRITTEN = 60  # grids with more cells than this have no numbers in them
@@ -65,6 +66,7 @@ def sensitivity_map(
     if current is not None:
         _add_current(figure, cells, current)
     finish(figure, "number of permutations n (1)", "quantile q (1)", height=460)
+    add_doubt(figure, too_few(dataset, measure))
     return _with_ticks(figure, cells)
 
 

@@ -55,6 +55,15 @@ def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
     add(100 * (1 - q), line=line, annotation=label)
 
 
+def add_doubt(figure: go.Figure, reason: str) -> None:
+    """Say on the figure why its rank correlations say little; nothing if there is no reason."""
+    if reason:
+        figure.add_annotation(
+            text=f"Says little: {reason}.", showarrow=False, xref="paper", x=0, xanchor="left", yref="paper", y=1,
+            yanchor="bottom", align="left", font={"size": TICK_SIZE},
+        )  # fmt: skip
+
+
 def summarised(row: Mapping[str, Any], form: str, form_of_std: str) -> str:
     """The mean ± std and the number of seeds, for the hover text of a row with `mean`, `std` and `count`."""
     return f"{row['mean']:{form}}{deviation(row['std'], form_of_std)}<br>{counted(row['count'], 'seed')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,16 @@ import xarray as xr
 from landscape.analysis.control import beside_control
 from landscape.analysis.intervals import spread
 from landscape.analysis.metric import manifold_metric, own_metric
-from landscape.analysis.performance import Measure, base_perplexity, best_gain, gain, perplexity
+from landscape.analysis.performance import Measure, base_perplexity, best_epoch, best_gain, gain, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
+from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.wording import deviation, why_unranked
 from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
     LINE_WIDTH,
     MARKED,
     add_ceiling,
+    add_doubt,
     candidate_order,
     empty_figure,
     finish,
@@ -36,37 +38,31 @@ TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on 
 def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
     """G_t: mean, std and count over seeds, one row per candidate and epoch; the control is the last of the candidates.
 
-    `best` marks the epoch at which the mean is greatest. `best_gain` and `best_gain_std` are the mean and std of G*_T.
+    `best_gain` and `best_gain_std` are the mean and std of G*_T, the greatest gain of each seed, and `best_epoch` is
+    the mean of the epochs at which the seeds have it.
     """
     frame = _table(beside_control(lambda each: gain(each, measure), dataset), "candidate", "epoch")
     best = spread(beside_control(lambda each: best_gain(each, measure), dataset))
-    first = frame.index.isin(frame.groupby("candidate")["mean"].idxmax())
-    columns = {"best_gain": "mean", "best_gain_std": "std"}
-    of_best = {column: frame["candidate"].map(best[name].to_series()) for column, name in columns.items()}
-    return frame.assign(best=first, **of_best)
+    epochs = spread(beside_control(lambda each: best_epoch(each, measure), dataset))
+    columns = {"best_gain": best["mean"], "best_gain_std": best["std"], "best_epoch": epochs["mean"]}
+    return frame.assign(**{name: frame["candidate"].map(values.to_series()) for name, values in columns.items()})
 
 
 def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
-    """G_t of each candidate, mean ± std over seeds, with a star where the mean is greatest."""
+    """G_t of each candidate, mean ± std over seeds, with a star at G*_T, the mean of the seeds' greatest gains."""
     frame = gain_trajectories_data(dataset, measure)
     figure = _candidate_lines(frame, dataset, "epoch", log)
     looks = marks(dataset)
-    for row in frame[frame["best"]].itertuples():
+    for row in frame.dropna(subset="best_gain").drop_duplicates("candidate").itertuples():
         figure.add_scatter(
-            x=_on_axis([row.epoch], log), y=[row.mean], mode="markers", legendgroup=row.candidate, showlegend=False,
+            x=_on_axis([row.best_epoch], log), y=[row.best_gain], mode="markers",
+            legendgroup=row.candidate, showlegend=False,
             marker={"symbol": "star", "size": 17, "color": looks[row.candidate].colour,
                     "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{row.candidate}<br>greatest mean gain {row.mean:.4g} at epoch {row.epoch}"
-            f"{_best_gain_text(row)}<extra></extra>",
+            hovertemplate=f"{row.candidate}<br>G*<sub>T</sub> {row.best_gain:.4g}"
+            f"{deviation(row.best_gain_std, '.2g')}<br>reached at epoch {row.best_epoch:.0f} on average<extra></extra>",
         )  # fmt: skip
     return _finished(figure, frame, "epoch", gain_title(measure), log)
-
-
-def _best_gain_text(row: Any) -> str:
-    """G*_T of a candidate, or nothing if it was not trained."""
-    if np.isnan(row.best_gain):
-        return ""
-    return f"<br>mean G*<sub>T</sub> {row.best_gain:.4g}{deviation(row.best_gain_std, '.2g')}"
 
 
 def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
@@ -153,6 +149,7 @@ def correlation_trajectories(
     of_loss = frame[frame["predictor"] == "−SoTL-E"]
     _add_line(figure, of_loss, "epoch", Line("−SoTL-E", LOSSES), log)
     figure.update_yaxes(range=[-1.05, 1.05])
+    add_doubt(figure, too_few(dataset, measure))
     return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
 
 

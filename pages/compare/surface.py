@@ -1,10 +1,11 @@
-"""How the valleys widen: the loss on the plane through three permuted minima, for each model."""
+"""How wide the valleys are: the loss on the plane through three permuted minima, for each model."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
+from landscape.analysis.wording import number, part_of
 from landscape.figures import (
     surface_barriers_data,
     surface_contours,
@@ -27,15 +28,24 @@ COLUMNS = {
 
 
 def sentence(highest: pd.Series) -> str:
-    """Between which copies the loss rises least; `highest` is the highest barrier by model, in nats."""
+    """In how many candidates the valley is wider than in the base, from the highest barrier by model in nats."""
     lowest = highest.idxmin()
-    least = f"at most {highest[lowest]:.2g} nats"
+    least = f"It rises least between the copies of {show.bold(lowest)}, by at most {number(highest[lowest])} nats."
     if BASE not in highest:
-        return f"The loss rises least between the copies of {show.bold(lowest)}, by {least}."
-    of_base = f"Between the copies of the **base**, the loss rises by at most {highest[BASE]:.2g} nats"
-    if lowest == BASE:
-        return f"{of_base}, the least of all models."
-    return f"{of_base}. It rises least between the copies of {show.bold(lowest)}, by {least}."
+        return least.replace("It", "The loss", 1)
+    of_base, others = highest[BASE], highest.drop(BASE)
+    lower = int((others < of_base).sum())
+    found = (
+        f"Between the copies of the **base**, the loss rises by at most {number(of_base)} nats, and by less in "
+        f"{part_of(lower, len(others), 'candidate')}: {_said(lower, len(others))}."
+    )
+    return found if lowest == BASE else f"{found} {least}"
+
+
+def _said(lower: int, candidates: int) -> str:
+    if lower == candidates:
+        return "their valleys are wider"
+    return "no valley is wider than that of the base" if lower == 0 else "not every valley is wider"
 
 
 dataset = library.dataset()

@@ -53,7 +53,8 @@ show.definition(
     r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"
     r" \tau\left(M_t, G^*_T\right) \text{ over candidates}",
     "sections 4.1 and 4.3, figure 3",
-    "t counts epochs after the expansion. SoTL-E is the sum of an epoch's training losses; the correlation shown is "
+    "t counts epochs after the expansion. A star marks $G^*_T$, the mean of the seeds' greatest gains, at the mean of "
+    "the epochs at which they have it. SoTL-E is the sum of an epoch's training losses; the correlation shown is "
     "that of −SoTL-E, since a small sum predicts a large gain (Ru et al., 2021), and it is undefined at t = 0. A thick "
     "line shows $M_t$ at the chosen q, thin lines at the paper's values of q. A is validation accuracy in percent or, "
     "as in the paper for language models, −log(validation loss); perplexity is exp(validation loss) over masked "

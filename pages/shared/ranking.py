@@ -9,6 +9,7 @@ import pandas as pd
 
 from landscape.analysis.performance import Measure
 from landscape.analysis.ranking.correlation import LETTERS, Kind
+from landscape.analysis.ranking.evidence import no_interval
 from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
@@ -51,7 +52,10 @@ def agreement(rows: pd.DataFrame, kind: Kind) -> str:
 
 def _value(row: pd.Series, with_seeds: bool) -> str:
     seeds = f" over {counted(row['count'], 'seed')}" if with_seeds else ""
-    return f"**{row['mean']:.2f}**{deviation(row['std'], '.2f')}{seeds}".replace("-", "−")
+    reason = "" if with_seeds and row["count"] == 1 else no_interval(row["low"], row["count"])
+    return f"**{row['mean']:.2f}**{deviation(row['std'], '.2f')}{seeds}{f' ({reason})' if reason else ''}".replace(
+        "-", "−"
+    )
 
 
 def _paired(count: pd.Series) -> str:
@@ -105,8 +109,10 @@ def _digits(rows: pd.DataFrame) -> int:
 
 
 def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int) -> str:
-    """A mean with its interval, and with the number of seeds where that is not all of them."""
+    """A mean with its interval or why it has none, and with the number of seeds where that is not all of them."""
     count, numbers = row[f"{prefix}count"], _numbers(row, prefix, digits)
+    if reason := no_interval(row[f"{prefix}low"], count):
+        return f"{numbers} ({reason.replace(' ', TOGETHER)})"
     return f"{numbers}, {counted(count, 'seed').replace(' ', TOGETHER)}" if 0 < count < seeds else numbers
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
+from landscape.analysis.ranking.evidence import no_interval
 from landscape.analysis.scorecard.rows import Row, Scale
 from landscape.analysis.scorecard.verdict import Finding
 from landscape.analysis.wording import bounds, counted
@@ -101,4 +102,5 @@ def _linked(texts: Sequence[str]) -> list[str]:
 def _number(found: Finding | None, form: str = "+.2f") -> str:
     if found is None or math.isnan(found.value):
         return DASH
-    return f"{found.value:{form}}{bounds(found.low, found.high, form)}"
+    reason = no_interval(found.low, found.count)
+    return f"{found.value:{form}}{bounds(found.low, found.high, form)}{f' ({reason})' if reason else ''}"

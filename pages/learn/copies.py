@@ -17,7 +17,7 @@ words, picture = lesson.screen()
 with words:
     lesson.prose(
         "This network tells two half moons apart. Its parameters θ are all the numbers on its connections: a wider "
-        "line is a larger weight, and a dotted one is negative. Choose two hidden units and press *Play*: they change "
+        "line is a larger weight, and a dotted one is negative. Choose two hidden units and press ▶: they change "
         "places, each with all its connections. That is a permutation π, and P(θ, π) is the network after it."
     )
     first, second = (int(lesson.control(name)) - 1 for name in ("unit_a", "unit_b"))

@@ -20,7 +20,7 @@ with words:
     lesson.prose(
         "θ₁ is a trained network and θ₂ a copy of it with some units in other places. Both make the same map and have "
         "the same loss L, which says how surprised the network is by the right answers. Now mix their numbers: at α, "
-        "every weight is 1 − α parts of θ₁ and α parts of θ₂. Press *Play*, or drag α."
+        "every weight is 1 − α parts of θ₁ and α parts of θ₂. Press ▶, or drag α."
     )
     which = lesson.control("copy")
     copy = take(network, steps("⌈log₂ l⌉ swaps", which, UNITS)[-1])

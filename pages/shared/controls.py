@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
+from landscape.lessons.barriers import STEP_SIZES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library
 from pages.shared.widgets import Choices, Control, Range, Several, Switch
@@ -110,6 +111,9 @@ LESSONS: dict[str, Control] = {
     "unit_a": Choices("Swap unit", UNITS, "1", None, True),
     "unit_b": Choices("with unit", UNITS, "5", None, True),
     "copy": Range("Copy θ₂", 1, 12, 1, 7, "Twelve copies, each with its units in an order of its own."),
+    "step_size": Choices("Each step is", STEP_SIZES, STEP_SIZES[1], None, True),
+    "q": Range("Quantile q", 0.05, 0.95, 0.05, 0.4, "λ is the q-quantile of the base's barriers."),
+    "candidate": Choices("Units of the candidate", ("9", "10", "12", "16", "24"), "12", None, True),
 }
 
 

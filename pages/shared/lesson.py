@@ -29,6 +29,8 @@ class Lesson(NamedTuple):
 LESSONS = (
     Lesson("copies", "Two networks, one function", "Can different numbers be the same network?"),
     Lesson("line", "The line between them", "What lies between two copies of one network?"),
+    Lesson("walk", "The walk", "How many copies are connected?"),
+    Lesson("threshold", "Where λ comes from", "Which barriers are low?"),
 )
 
 

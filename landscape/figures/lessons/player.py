@@ -11,6 +11,7 @@ from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE
 
 PAUSE = 120  # milliseconds that a frame stays
+BUTTONS = 110  # pixels that they take beside the slider
 ROOM = 110  # pixels below the axes: their title, then the slider
 
 
@@ -27,7 +28,7 @@ def add_player(figure: go.Figure, frames: Sequence[go.Frame], what: str, start: 
     play = {**now, "frame": {"duration": PAUSE, "redraw": True}, "fromcurrent": True}
     jump = {**now, "frame": {"duration": 0, "redraw": True}}
     buttons = [
-        {"label": "▶ Play", "method": "animate", "args": [None, play]},
+        {"label": "▶", "method": "animate", "args": [None, play]},
         {"label": "❚❚", "method": "animate", "args": [[None], jump]},
     ]
     steps = [{"label": each.name, "method": "animate", "args": [[each.name], jump]} for each in frames]
@@ -38,7 +39,7 @@ def add_player(figure: go.Figure, frames: Sequence[go.Frame], what: str, start: 
         "bordercolor": NEUTRAL, "pad": {"t": ROOM - 52, "r": 0, "b": 0, "l": 0}, "font": {"size": FONT_SIZE},
     }  # fmt: skip
     slider = place | {
-        "active": start, "steps": steps, "x": 0.3, "len": 0.7, "pad": {"t": ROOM - 62, "b": 0},
+        "active": start, "steps": steps, "len": 1, "pad": {"t": ROOM - 62, "b": 0, "l": BUTTONS, "r": 10},
         "currentvalue": {"prefix": what, "font": {"size": FONT_SIZE}, "offset": 6}, "ticklen": 0, "minorticklen": 0,
         "bordercolor": NEUTRAL, "font": {"size": 1}, "transition": {"duration": 0},
     }  # fmt: skip

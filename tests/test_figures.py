@@ -20,7 +20,8 @@ from landscape.analysis import plane
 from landscape.analysis.performance import Measure
 from landscape.figures.layout import pushed_apart, scaled_to_plane
 from landscape.figures.style import candidate_order
-from landscape.study import Study, validated
+from landscape.study import Study, schema, validated
+from landscape.study.presets import preset
 
 Q, N, MEASURE = 0.4, 50, "accuracy"
 GREATEST_JSON = 300_000  # bytes
@@ -541,3 +542,11 @@ def test_a_narrow_log_scale_still_has_ticks():
     assert len(bar.tickvals) == 4
     assert len(set(bar.ticktext)) == 4
     np.testing.assert_allclose(10.0 ** np.array(bar.tickvals), np.array(bar.ticktext, float), rtol=1e-6)
+
+
+def test_width_and_parameters_are_known_before_anything_is_computed():
+    """By hand: 64·w + w of the hidden layer and 10·w + 10 of the head."""
+    study = preset("digits-mlp")
+    frame = figures.overview_data(schema.empty(study), 0.4, 1000, "accuracy")
+    assert frame["width"].tolist() == [7, 8, 10, 12, 18]
+    assert frame["parameters"].tolist() == [75 * width + 10 for width in (7, 8, 10, 12, 18)]

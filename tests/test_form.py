@@ -205,8 +205,9 @@ def test_a_start_moves_on_to_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Study] = []
 
     class Engine:
-        def submit(self, study: Study) -> None:
+        def submit(self, study: Study, expected: float) -> None:
             asked.append(study)
+            assert 1 < expected < 600
 
     monkeypatch.setattr(running, "here", Engine)
     app = opened(seeds="1", candidates="hidden1 → 9")

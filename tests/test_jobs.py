@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -30,13 +31,24 @@ from landscape.jobs.attempt import Attempt
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.dask_worker import identity
 from landscape.jobs.local import run
-from landscape.jobs.plan import Task
-from landscape.jobs.progress import Meter, OnActivity, Progress, StudyUpdate, Tally, TaskUpdate, Update
+from landscape.jobs.plan import Task, plan_study
+from landscape.jobs.progress import (
+    STARTUP,
+    Meter,
+    OnActivity,
+    Progress,
+    StudyUpdate,
+    Tally,
+    TaskUpdate,
+    Update,
+    task_in_words,
+)
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
 from landscape.store import places, results
 from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
+from landscape.study.presets import preset
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +153,7 @@ def ended(progress: Progress) -> bool:
 
 
 def running_second(progress: Progress) -> bool:
-    return progress.parts == 1 and progress.activity.startswith("seed 1: waiting")
+    return progress.parts == 1 and ": seed 1: waiting" in progress.activity
 
 
 def expected(study: Study) -> np.ndarray:
@@ -224,7 +236,7 @@ def test_start_again_while_stopping(script: Script, client: Callable[[], Jobs]) 
     jobs.submit(study())
     until(jobs, key, running_second)
     jobs.cancel(key)
-    assert jobs.progress(key).activity in ("stopping", "cancelled")
+    assert jobs.progress(key).activity in ("Stopping", "cancelled")
     script.go.set()
     jobs.submit(study())
     assert until(jobs, key, ended).state == "done"
@@ -471,15 +483,42 @@ def test_time_left_is_in_proportion_to_the_work() -> None:
     assert progress.left == pytest.approx(30 * 40 / 40, rel=0.01)  # 40 in 30 seconds, and 40 to go
 
 
+def test_time_left_is_steady_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study that takes 100 s, of which 20 compile at first, where 80 were expected: within a quarter at any time.
+
+    And it reaches 0 whatever was expected. The engine's start comes on top, and does not count as the pace of the work.
+    """
+    clock = [1000.0]
+    monkeypatch.setattr("landscape.jobs.progress.time.time", lambda: clock[0])
+    tally = Tally()
+    tally.add(StudyUpdate("a", 0, "waiting", 1000.0, 1000.0, expected=80.0))
+    assert tally.progress().left == 80.0 + STARTUP
+    for seconds in range(0, 101, 5):
+        clock[0] = 1020.0 + seconds
+        done = max(0.0, (seconds - 20) / 80 * 100)
+        tally.add(StudyUpdate("a", 0, "running", 1020.0, clock[0], done=done, total=100.0, finished="x"))
+        left = tally.progress().left
+        assert left == pytest.approx(100 - seconds, rel=0.25, abs=20) and (seconds < 100 or left == 0)
+
+
+@pytest.mark.parametrize("name", ["digits-mlp", "cnn-cifar10-gpu", "tinybert"])
+def test_every_task_says_what_it_does(name: str) -> None:
+    study = preset(name).scaled(seeds=3)
+    told = {task: task_in_words(study, task) for task in plan_study(study)}
+    assert len({*told.values()}) == len([task for task in told if not re.search("walk[1-9]", task)])
+    assert all(text.split()[0] in ("Training", "Measuring", "Comparing") for text in told.values())
+    assert not any(re.search("candidate[0-9]|seed0|look", text) for text in told.values())
+
+
 def test_meter_sends_what_a_task_is_doing_and_that_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("landscape.jobs.progress.PERIOD", 0)
     sent: list[TaskUpdate] = []
-    meter = Meter("a", 0, "x", 1.0, sent.append)
+    meter = Meter("a", 0, "x", "Training", 1.0, sent.append)
     for call in [("epoch", 0, 10), ("epoch", 1, 10), ("nothing", 0, 0)]:
         meter(*call)
     meter.end()
     assert [update.fraction for update in sent] == [0, 0, 0.1, 1, 1]
-    assert [update.activity for update in sent][1:3] == ["epoch 0 of 10", "epoch 1 of 10"]
+    assert [update.activity for update in sent][1:3] == ["Training: epoch 0 of 10", "Training: epoch 1 of 10"]
 
 
 CLIENT = """

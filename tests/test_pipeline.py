@@ -363,7 +363,7 @@ def test_an_on_activity_that_raises_stops_the_task():
 
     with pytest.raises(Cancelled):
         base_task(STUDY, range(1), on_activity=on_activity)
-    assert seen == [("seed 0: training the base, epoch", done, 4) for done in (1, 2)]
+    assert seen == [("epoch", done, 4) for done in (1, 2)]
 
 
 def test_a_batch_larger_than_the_data_is_named_before_anything_is_trained():

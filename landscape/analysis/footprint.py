@@ -38,7 +38,7 @@ def footprint(study: Study) -> Footprint:
       >>> from landscape import preset
       >>> from landscape.analysis.footprint import footprint
       >>> small, large = footprint(preset("digits-mlp")), footprint(preset("cnn-cifar10-paper"))
-      >>> small.memory < 10e6 < 1e9 < large.memory
+      >>> small.memory < 10e6 < 100e6 < large.memory
       True
     """
     counts, layers, examples = parameters(study), linear_layers(study), examples_of(study.data)

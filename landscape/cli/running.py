@@ -71,12 +71,13 @@ def engine(options: argparse.Namespace) -> int:
 
 def _computed_here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable | None]:
     """The result, computed in this process if necessary, and why it could not be stored."""
+    from landscape.cli.listing import Prices
     from landscape.cli.progress import ProgressLine
     from landscape.jobs.local import PREALLOCATE, computed
     from landscape.jobs.progress import Tally
 
     os.environ.setdefault(PREALLOCATE, "false")  # the app may be using the same GPU
-    tally = Tally()
+    tally = Tally(Prices(store.entries().entries).of(study) or 0.0)
     with ProgressLine() as line:
 
         def on_update(update: Update) -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.control import control_gain, excess_gain, has_control
+from landscape.analysis.cost import parameters
 from landscape.analysis.intervals import metric_over_seeds, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
@@ -29,6 +30,7 @@ from landscape.figures.style import (
     gain_title,
 )
 from landscape.study.predictors import METRIC, PARAMETERS
+from landscape.study.schema import study_of
 
 GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
@@ -49,8 +51,7 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
         within = metric_interval(dataset, q, n).isel(seed=0, drop=True)
         sizes = sizes.assign({bound: within.sel(bound=bound, drop=True) for bound in ("low", "high")})
     names = dataset["candidate"].values
-    models = dataset[["width", "parameters"]].sel(model=names)
-    columns = {name: pd.array(models[name].values, "Int64") for name in models.data_vars}
+    columns = {"width": pd.array(_widths(dataset), "Int64"), "parameters": pd.array(_parameters(dataset), "Int64")}
     columns |= {f"M0{suffix}": sizes[name].values for name, suffix in _SUFFIXES.items()}
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
     if has_control(dataset):
@@ -61,8 +62,24 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
     columns["at_ceiling"] = (
         at_ceiling(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
     )
-    frame = pd.DataFrame({"candidate": names} | columns).replace({"width": {-1: pd.NA}, "parameters": {-1: pd.NA}})
+    frame = pd.DataFrame({"candidate": names} | columns).replace({"parameters": {-1: pd.NA}})
     return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
+
+
+def _widths(dataset: xr.Dataset) -> list[int]:
+    """The units of the walked group in each candidate, which the study knows before anything is computed."""
+    study = study_of(dataset)
+    return [sizes[study.walk.group] for sizes in study.group_sizes()[1:]]
+
+
+def _parameters(dataset: xr.Dataset) -> list[int]:
+    """The parameters of each candidate: those found in the network, or else counted; −1 where the data are unknown."""
+    found = dataset["parameters"].sel(model=dataset["candidate"].values).values
+    try:
+        counted = parameters(study_of(dataset))[1:] if (found < 0).any() else found
+    except ValueError:
+        return list(found)
+    return [old if old >= 0 else new for old, new in zip(found, counted, strict=True)]
 
 
 _SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}

@@ -37,8 +37,11 @@ class Jobs:
         self._tallies: dict[str, Tally] = {}
         self._connecting, self._counting = threading.Lock(), threading.Lock()
 
-    def submit(self, study: Study) -> None:
+    def submit(self, study: Study, expected: float = 0.0) -> None:
         """Have a study computed, unless it is stored. All who ask for the same study share one computation.
+
+        `expected` is the wall time in seconds that it is expected to take, from which the time left is told; 0 where
+        nobody knows.
 
         Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, OSError where
         there is no scheduler at the address given, or ValueError where the study's weights are not on this computer.
@@ -52,7 +55,8 @@ class Jobs:
             for number in itertools.count(self._attempt(study.key))
             if not Event(identity(study.key, number), client).is_set()
         )
-        self._publish(client, StudyUpdate(study.key, number, "waiting", time.time(), time.time()))
+        now = time.time()
+        self._publish(client, StudyUpdate(study.key, number, "waiting", now, now, expected=expected))
         attempt = Attempt(study, self.store, number)
         fire_and_forget(client.submit(run_study, attempt, key=identity(study.key, number), priority=1))
 

@@ -11,12 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from landscape.study import Study
+from landscape.study.member import members
+
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 OnActivity = Callable[[str, int, int], None]  # what a task does, steps of it that are done, and all its steps
 
 PERIOD = 0.25  # seconds between two updates of a task
-KNOWN = 0.05  # the part of the work after which the time left is estimated: before, compiling misleads
+KNOWN = 0.05  # the part of the work after which the time left is known without an estimate: before, compiling misleads
+STARTUP = 10.0  # seconds that an engine and its workers take to start
 
 
 def ignore_activity(activity: str, done: int, total: int) -> None:
@@ -50,7 +54,8 @@ class StudyUpdate(NamedTuple):
 
     kept, done and total are sums of task weights: what earlier attempts had done, what is done by now, and all there
     is to do. `finished` names the task just finished; `stopping` says that the attempt was asked to stop. `since`,
-    when the attempt started, and `now` are times in seconds.
+    when the attempt started, and `now` are times in seconds. `expected` is the wall time in seconds that the whole
+    study is expected to take on this machine, by earlier results; 0 where nobody knows.
     """
 
     study: str
@@ -65,6 +70,7 @@ class StudyUpdate(NamedTuple):
     finished: str = ""
     error: str = ""
     stopping: bool = False
+    expected: float = 0.0
 
 
 class TaskUpdate(NamedTuple):
@@ -82,21 +88,43 @@ Update = StudyUpdate | TaskUpdate
 OnUpdate = Callable[[Update], None]  # may raise, to stop the task that sends the update
 
 
-def task_in_words(task: str) -> str:
-    """The name of a task as a progress line shows it.
+DOING = {  # what a task does with a member, by what its name has behind the seeds
+    "": "Training {member}",
+    "look": "Measuring curves and predictors of {member}",
+    "walk": "Measuring barriers of {member}",
+}
+TASK = re.compile(r"(?P<member>[a-z]+\d*)-seeds?(?P<first>\d+)(?:_to_(?P<last>\d+))?(?:-(?P<what>[a-z]+)\d*)?")
+
+
+def task_in_words(study: Study, task: str) -> str:
+    """What a task does, as a progress line shows it. Seeds are counted from 1 here.
 
     >>> from landscape.jobs.progress import task_in_words
-    >>> task_in_words("candidate2-seeds0_to_4")
-    'candidate 2, seeds 0 to 4'
+    >>> from landscape.study.presets import preset
+    >>> task_in_words(preset("digits-mlp"), "candidate4-seed0")
+    'Training hidden1 → 12, seed 1 of 10'
+    >>> task_in_words(preset("digits-mlp"), "base-seeds0_to_4")
+    'Training the base, seeds 1 to 5 of 10'
+    >>> task_in_words(preset("digits-mlp"), "seeds-candidate1")
+    'Comparing the seeds of hidden1 → 7'
     """
-    return re.sub(r"(?<=[a-z])(?=\d)", " ", task).replace("-", ", ").replace("_", " ")
+    names = {each.name: each.label if each.is_candidate else f"the {each.label}" for each in members(study)}
+    if found := TASK.fullmatch(task):
+        first, last = int(found["first"]) + 1, int(found["last"] or found["first"]) + 1
+        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+        return f"{DOING[found['what'] or ''].format(member=names[found['member']])}, {seeds} of {study.seeds}"
+    compared = names.get(task.removeprefix("seeds-"))
+    return f"Comparing the seeds of {compared}" if compared else task
 
 
 class Meter:
-    """The `on_activity` of one task: it turns calls into updates, and passes on one a `PERIOD`."""
+    """The `on_activity` of one task: it turns calls into updates, and passes on one a `PERIOD`.
 
-    def __init__(self, study: str, attempt: int, task: str, weight: float, on_update: OnUpdate):
-        self._first = TaskUpdate(study, attempt, task, weight, f"{task_in_words(task)}: starting", 0.0)
+    `task` is the name of the task, and `title` says in words what it does.
+    """
+
+    def __init__(self, study: str, attempt: int, task: str, title: str, weight: float, on_update: OnUpdate):
+        self._first = TaskUpdate(study, attempt, task, weight, title, 0.0)
         self._on_update, self._sent_at = on_update, time.monotonic()
         on_update(self._first)
 
@@ -104,19 +132,24 @@ class Meter:
         """The task has done `done` steps of `total`. Raises what `on_update` raises."""
         if time.monotonic() - self._sent_at >= PERIOD:
             fraction = done / total if total else 1.0
-            self._on_update(self._first._replace(activity=f"{activity} {done} of {total}", fraction=fraction))
+            title = f"{self._first.activity}: {activity} {done:,} of {total:,}"
+            self._on_update(self._first._replace(activity=title, fraction=fraction))
             self._sent_at = time.monotonic()
 
     def end(self) -> None:
         """The task has done all its work."""
-        self._on_update(self._first._replace(activity=f"{task_in_words(self._first.task)}: finished", fraction=1.0))
+        self._on_update(self._first._replace(fraction=1.0))
 
 
 class Tally:
-    """What the updates about one study add up to. Updates about earlier attempts are passed over."""
+    """What the updates about one study add up to. Updates about earlier attempts are passed over.
 
-    def __init__(self) -> None:
+    `expected` is the wall time in seconds that the study is expected to take; 0 where nobody knows.
+    """
+
+    def __init__(self, expected: float = 0.0) -> None:
         self._study: StudyUpdate | None = None
+        self._expected = expected
         self._tasks: dict[str, TaskUpdate] = {}
         self._stopping = False
         self._logged_at = 0.0
@@ -149,6 +182,7 @@ class Tally:
         old = self._study
         if old and update.state != "waiting" and not update.total:  # its sender does not know how far the study was
             update = update._replace(since=old.since, kept=old.kept, done=old.done, total=old.total, parts=old.parts)
+        self._expected = update.expected or self._expected
         self._study = update
 
     def progress(self) -> Progress | None:
@@ -164,17 +198,30 @@ class Tally:
             elapsed = study.now - study.since
             return Progress(study.state, study.state, fraction, study.parts, elapsed, None, study.error)
         state: State = "running" if tasks or study.done > study.kept else "waiting"
-        elapsed, gained = time.time() - study.since, done - study.kept
-        left = elapsed * (study.total - done) / gained if gained > KNOWN * study.total else None
-        return Progress(state, self._activity(study), fraction, study.parts, elapsed, left)
+        elapsed = time.time() - study.since
+        return Progress(state, self._activity(study), fraction, study.parts, elapsed, self._left(study, done, elapsed))
+
+    def _left(self, study: StudyUpdate, done: float, elapsed: float) -> float | None:
+        """The seconds still to go, None where nothing says.
+
+        They are the part of the work that is left, times the time of all. That time is a mean of what earlier results
+        lead to expect and of what this attempt's pace comes to, whose weight is the part of the work that is done. So
+        compiling at first does not look like the pace of the whole. Before the attempt starts, the engine may have to.
+        """
+        gained, missing = done - study.kept, study.total - study.kept
+        if not self._expected:
+            return elapsed * (study.total - done) / gained if gained > KNOWN * study.total else None
+        if not missing:
+            return self._expected + max(0.0, STARTUP - elapsed)
+        ahead, expected = 1 - gained / missing, self._expected * missing / study.total
+        return ahead * (ahead * expected + elapsed)
 
     def _activity(self, study: StudyUpdate) -> str:
         """What the newest running task is doing, and how many others run."""
         if self._stopping:
-            return "stopping"
+            return "Stopping"
         if running := [task for task in self._tasks.values() if task.fraction < 1]:
             return running[-1].activity + (f", and {len(running) - 1} more" if len(running) > 1 else "")
         if study.finished:
-            all_done = study.done == study.total
-            return "writing the result" if all_done else f"{task_in_words(study.finished)}: finished"
-        return "waiting to start"
+            return "Writing the result" if study.done == study.total else "Between two tasks"
+        return "Starting"

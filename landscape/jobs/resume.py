@@ -16,7 +16,7 @@ import xarray as xr
 
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
-from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate
+from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate, task_in_words
 from landscape.jobs.provenance import record_of
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.store.partial import Parts, StoredOutcome
@@ -93,7 +93,8 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
 
     Where it cannot be kept, the log says so and the computation goes on.
     """
-    meter = Meter(attempt.study.key, attempt.number, name, task.weight, on_update)
+    title = task_in_words(attempt.study, name)
+    meter = Meter(attempt.study.key, attempt.number, name, title, task.weight, on_update)
     outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:

@@ -14,9 +14,8 @@ from landscape.analysis.wording import counted, duration
 from landscape.data import status
 from landscape.data.shapes import examples_of
 from landscape.store.results import Store
-from landscape.store.sealed import DamagedEntry
 from landscape.study import Study
-from pages.shared import library, running
+from pages.shared import estimates, library, running, show
 
 PROGRAMS = 5e8  # bytes that imports and compiled programs take
 SMALL = 1e7  # bytes of disk space that nobody needs to hear of
@@ -106,30 +105,18 @@ def price(study: Study) -> str:
 def _time(study: Study) -> str:
     """The estimated time, and what the estimate rests on."""
     try:
-        work = sum(cost.work(study))
-        reference = nearest(study)
-        if reference is None or reference.entry is None:
+        found = estimates.of(study)
+        if found is None:
+            work = sum(cost.work(study))
             return f"It takes {work:.1e} multiply-adds. There is no result here yet from which to estimate the time."
-        seconds = float(reference.entry.record["seconds"])
-        found = cost.estimate(study, library.whole(reference), seconds)
-    except DamagedEntry as damage:
-        return f"The time cannot be estimated: {damage}."
     except ValueError as error:
-        return f"The time cannot be estimated: {error}."
+        return f"The time cannot be estimated: {show.plain(str(error))}."
     text = (
-        f"This would take about {duration(found.seconds)}, estimated from the multiply-adds of {reference.label}, "
-        f"which took {duration(seconds)} on {reference.entry.record['device']}."
+        f"This would take about {duration(found.seconds)}, estimated from the multiply-adds of "
+        f"{found.reference.label}, which took {duration(found.spent)} on {found.device}."
     )
-    far = max(found.distance, 1 / found.distance) > FAR or reference.study.model.kind != study.model.kind
+    far = max(found.distance, 1 / found.distance) > FAR or found.reference.study.model.kind != study.model.kind
     return f"{text} Its networks differ much in size or kind, so this is only an order of magnitude." if far else text
-
-
-def nearest(study: Study) -> library.Choice | None:
-    """The computed study that this one resembles most. Raises ValueError as `cost` does."""
-    choices = library.choices()[0].values()
-    stored = {choice.study.key: choice for choice in choices if choice.entry and choice.entry.timed_here}
-    found = cost.nearest(study, (choice.study for choice in stored.values()))
-    return stored[found.key] if found else None
 
 
 def record() -> None:

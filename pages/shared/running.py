@@ -11,9 +11,10 @@ from landscape.jobs.progress import Progress
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
 from landscape.study import Study
-from pages.shared import library
+from pages.shared import estimates, library
+from pages.shared.show import plain
 
-KEPT = "What was finished is kept; you can continue on the page Study."
+KEPT = "What was finished is kept; you can continue from there."
 PERIOD = 1.0  # seconds between two updates of the progress bar
 
 
@@ -64,9 +65,9 @@ def start_asked() -> None:
         return
     try:
         with st.spinner("Starting the engine that does the computing."):
-            here().submit(study)
+            here().submit(study, estimates.seconds(study))
     except (NotInstalled, Unwritable, OSError, RuntimeError) as error:
-        st.error(f"{study.name} could not be started: {error}")
+        st.error(plain(f"{study.name} could not be started: {error}"))
 
 
 def show(study: Study) -> None:
@@ -77,7 +78,7 @@ def show(study: Study) -> None:
     if found.active:
         watch(study.key, found.parts)
     elif found.state == "failed":
-        st.error(f"The computation failed: {found.error}. {KEPT}")
+        st.error(plain(f"The computation failed: {found.error}. {KEPT}"))
     elif found.state == "cancelled":
         st.info(f"The computation was cancelled. {KEPT}")
 
@@ -89,7 +90,7 @@ def watch(key: str, parts: int) -> None:
     if found is None or not found.active or found.parts != parts:
         st.rerun()
     bar, button = st.columns([5, 1], vertical_alignment="center")
-    bar.progress(min(1.0, found.fraction), f"{found.activity[:1].upper()}{found.activity[1:]}. {left(found)}")
+    bar.progress(min(1.0, found.fraction), f"{plain(found.activity)}. {left(found)}")
     button.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
     if parts:
         st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.")

@@ -33,7 +33,7 @@ def look_task(member: Member, seed: int, trained: Outcome, *, on_activity: OnAct
     if points and seed == 0:
         found["surface"] = np.stack([walk.surface(network, points) for network in networks])
     seconds["curves"] = clock.lap()
-    on_activity(f"seed {seed}: {member.label}, looked at", 1, 1)
+    on_activity("network", 1, 1)
     return Outcome(schema.part(member.study, member.place(seed), **seconds_by_phase(**seconds), **found), {})
 
 

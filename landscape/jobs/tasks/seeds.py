@@ -28,5 +28,5 @@ def seeds_task(member: Member, *trained: Outcome, on_activity: OnActivity = igno
         for i, epoch in enumerate(epochs):
             start, end = (holders[name][name] for name in (network_name(first, epoch), network_name(second, epoch)))
             curves[i, first] = seed_curves(study, abstract_network(member), start, end, batches)
-        on_activity(f"{member.label}: aligning seeds, pair", first + 1, study.seeds - 1)
+        on_activity("pair", first + 1, study.seeds - 1)
     return Outcome(schema.part(study, {"model": member.label}, seed_curve=curves), {})

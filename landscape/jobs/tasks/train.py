@@ -74,11 +74,10 @@ def candidate_task(
 
 def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activity: OnActivity) -> Iterator[list[Epoch]]:
     """The epochs of one member's networks, one network a seed, trained side by side."""
-    study, what = member.study, "training the base" if member.is_base else member.label
+    study = member.study
     stream = Stream.CONTROL if member.is_control else Stream.TRAIN  # not the batches of the base's first epochs again
     keys = [stream_key(seed, stream, member.index) for seed in seeds]
-    on_progress = partial(on_activity, f"{seeds_in_words(seeds)}: {what}, epoch")
-    return fit(starts, examples(study.data), study.training, member.epochs, keys, on_progress)
+    return fit(starts, examples(study.data), study.training, member.epochs, keys, partial(on_activity, "epoch"))
 
 
 def check_walks(study: Study, seeds: range) -> None:
@@ -122,13 +121,3 @@ def performance(study: Study, epoch: Epoch) -> float:
     not finite where that loss is not.
     """
     return float(-epoch.validation_loss if study.data.modality == "text" else epoch.validation_accuracy)
-
-
-def seeds_in_words(seeds: range) -> str:
-    """The seeds as a progress line names them.
-
-    >>> from landscape.jobs.tasks.train import seeds_in_words
-    >>> seeds_in_words(range(3, 4)), seeds_in_words(range(0, 5))
-    ('seed 3', 'seeds 0 to 4')
-    """
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"

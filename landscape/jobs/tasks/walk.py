@@ -63,7 +63,7 @@ def walk_task(
     clock, walk, n = Clock(), measured_walk(member, seed), segments(member.study)[segment]
     known = walked_so_far(member, before[0].part if before else None)
     networks = (network_with(member, trained.weights[network_name(seed, epoch)]) for epoch in member.checkpoints)
-    on_walk = partial(_report, on_activity, f"seed {seed}: {member.label}, barriers", len(member.checkpoints))
+    on_walk = partial(_report, on_activity, len(member.checkpoints))
     first = walk.timed_barriers(next(networks), n, known.barriers[0], partial(on_walk, 0))
     later = [walk.barriers(network, n, known.barriers[i], partial(on_walk, i)) for i, network in enumerate(networks, 1)]
     compile_seconds = first.compile_seconds if known.compile_seconds is None else known.compile_seconds
@@ -93,6 +93,6 @@ def walked_so_far(member: Member, part: xr.Dataset | None) -> WalkedSoFar:
     return WalkedSoFar(by_checkpoint, seconds, part["walk_seconds"].item(), part["walk_compile_seconds"].item())
 
 
-def _report(on_activity: OnActivity, activity: str, walks: int, walk: int, done: int, total: int) -> None:
+def _report(on_activity: OnActivity, walks: int, walk: int, done: int, total: int) -> None:
     """Report the walks of all checkpoints as one activity, so that its progress never runs backwards."""
-    on_activity(f"{activity} of checkpoint {walk + 1} of {walks}, midpoint", walk * total + done, walks * total)
+    on_activity(f"checkpoint {walk + 1} of {walks}, barrier", walk * total + done, walks * total)

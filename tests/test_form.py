@@ -162,9 +162,12 @@ def test_what_cannot_be_done_says_what_to_change(
 @pytest.mark.parametrize(
     ("pasted", "told"),
     [
-        ("model = { kind = 'own', module = '/tmp/evil.py:build' }", "model.kind: must be one of"),
+        ("model = { kind = 'own', module = '/tmp/evil.py:build' }", "model.kind: here it must be one of"),
         ("extends = '../x'", "extends: must name a study that ships"),
-        ("seeds = 0", "seeds: input should be"),
+        ("extends = 'digits-mlp'\nseeds = 0", "seeds: input should be"),
+        ("seeds = 3", "model: field required"),
+        ("extends = 'digits-mlp'\ndata = { file = '/etc/passwd' }", "data.file: files are read by the command line"),
+        ("extends = 'digits-mlp'\nweights = 'x.safetensors'", "weights: "),
         ("seeds = ", "not TOML"),
     ],
 )
@@ -186,8 +189,8 @@ def test_the_page_follows_its_controls_and_a_link_reproduces_it() -> None:
     assert not app.exception and not app.error, "another model brings candidates of its own"
     assert app.selectbox(key="form-Expand").value == "conv1 wider"
     app.number_input(key="training.epochs").set_value(5)
-    app.text_area(key="candidates").set_value("conv1 -> 10; conv2 + 1, conv1 x 2").run()
-    assert link_in(app)["candidates"] == "conv1 → 10; conv2 + 1, conv1 × 2"
+    app.text_area(key="candidates").set_value("conv1 -> 10; 1 layer after conv2 & conv1 x 2").run()
+    assert link_in(app)["candidates"] == "conv1 → 10; 1 layer after conv2 & conv1 × 2"
     assert any("80 in digits" in caption.value for caption in app.caption), "what differs is marked"
     again = opened(**link_in(app))
     assert again.code[0].value == app.code[0].value and link_in(again) == link_in(app)

@@ -44,6 +44,7 @@ def test_the_notation_is_that_of_labels(name: str) -> None:
     [
         ("hidden1", "'hidden1' is not a step"),
         ("hidden1 × 1,5", "'5' is not a step"),
+        ("after hidden1", "'after hidden1' is not a step"),
         ("hidden1 → 1.5", "'hidden1 → 1.5' is not a step"),
         ("12", "'12' is not a step"),
         ("a → 1, , b → 2", "'' is not a step"),

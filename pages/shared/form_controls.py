@@ -99,7 +99,7 @@ def candidates(held: Held) -> None:
         key=key,
         height="content",
         max_chars=MOST_CHARACTERS,
-        help=f"Write {NOTATION}; commas separate several steps in a row.",
+        help=f"Write {NOTATION}; & stands between several steps in a row.",
         on_change=form.changed,
         args=(key,),
     )

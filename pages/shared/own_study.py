@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import streamlit as st
 from pydantic import ValidationError
 
 from landscape.study import Study
+from landscape.study.examples import OWN, Modality
 from landscape.study.faults import Fault, faults_of
-from landscape.study.kinds import model_spec
 from landscape.study.presets import presets
 from landscape.study.writing.notation import candidates_from
 from landscape.study.writing.toml_text import MOST_CHARACTERS, content_of
 from pages.shared import adapting, fields, form, library, running, show
 from pages.shared.form import CANDIDATES, TABLES, Content, Held
 
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 PLACE = re.compile(rf"\b({'|'.join(TABLES)})\.(\w+)")
 
 
@@ -92,7 +94,11 @@ def start_button(study: Study) -> None:
 def paste(held: Held) -> None:
     """A field for a TOML text, which takes the place of all that the form holds."""
     st.text_area(
-        "Or paste a study's TOML here", key="pasted", max_chars=MOST_CHARACTERS, height=120, placeholder="seeds = 3"
+        "Or paste a study's TOML here",
+        key="pasted",
+        max_chars=MOST_CHARACTERS,
+        height=120,
+        placeholder='extends = "digits-mlp"\nseeds = 3',
     )
     st.button("Use this TOML", key="use-pasted", on_click=_take, args=(held,))
     for fault in st.session_state.pop("faults of pasted", []):
@@ -102,20 +108,21 @@ def paste(held: Held) -> None:
 def _take(held: Held) -> None:
     """Take over what was pasted, if it is a study; else keep what is wrong with it, to be shown."""
     try:
-        content = content_of(st.session_state.get("pasted", ""))
-        held.content = _complete(presets()[held.template].model_dump(mode="json") | content)
+        held.content = _allowed(content_of(st.session_state.get("pasted", "")))
     except ValidationError as error:
         st.session_state["faults of pasted"] = [str(fault) for fault in faults_of(error)]
     except ValueError as error:
         st.session_state["faults of pasted"] = [str(error)]
 
 
-def _complete(content: Content) -> Content:
-    """The content with all defaults. Raises ValueError where it is no study, or one that the app must not compute."""
-    model = content.get("model")
-    kinds = {each["kind"] for modality in ("images", "text") for each in adapting.named_models(modality).values()}
-    if isinstance(model, dict) and model.get("kind") not in kinds:
-        raise ValueError(f"model.kind: must be one of {', '.join(sorted(kinds))} (given {model.get('kind')!r:.80})")
-    model_spec(model)
-    study = Study.model_validate(content | {"name": "mine"})
-    return study.model_dump(mode="json")
+def _allowed(content: Content) -> Content:
+    """The content with all defaults. Raises ValueError for what is no study, and for one that names files."""
+    model, data = ({} if not isinstance(table := content.get(name), dict) else table for name in ("model", "data"))
+    kinds = {each["kind"] for modality in MODALITIES for each in adapting.named_models(modality).values()}
+    if "kind" in model and model["kind"] not in kinds:
+        raise ValueError(f"model.kind: here it must be one of {', '.join(sorted(kinds))} (given {model['kind']!r:.80})")
+    if own := sorted(OWN.keys() & data.keys()):
+        raise ValueError(f"data.{own[0]}: files are read by the command line only: python -m landscape run FILE.toml")
+    if "weights" in content:
+        raise ValueError("weights: a trained network of your own is uploaded on a page of its own")
+    return Study.model_validate({"name": "mine"} | content).model_dump(mode="json")

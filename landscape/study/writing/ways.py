@@ -41,13 +41,13 @@ def ways(model: ModelSpec, examples: Examples | None = None) -> dict[str, Candid
       >>> from landscape.study.writing.ways import ways
       >>> found = ways(MlpSpec(hidden=(12, 12)))
       >>> list(found)
-      ['hidden1 wider', 'hidden2 wider', 'hidden* wider', 'deeper behind hidden1', 'deeper behind hidden2']
+      ['hidden1 wider', 'hidden2 wider', 'hidden* wider', 'deeper after hidden1', 'deeper after hidden2']
       >>> found["hidden1 wider"][0]
       [{'widen': 'hidden1', 'factor': 1.25}]
     """
     base = model.group_sizes()
     wider = {f"{name} wider": [Widen(widen=name, factor=factor) for factor in FACTORS] for name in _patterns(base)}
-    deeper = {f"deeper behind {name}": [Deepen(deepen=name, layers=count) for count in LAYERS] for name in base}
+    deeper = {f"deeper after {name}": [Deepen(deepen=name, layers=count) for count in LAYERS] for name in base}
     found = {name: _distinct(model, steps) for name, steps in (wider | deeper).items()}
     equal = list(_equal(model, examples)) if examples else []
     return {name: each for name, each in found.items() if each} | ({EQUAL: equal} if len(equal) > 1 else {})

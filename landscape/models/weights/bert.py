@@ -2,13 +2,15 @@
 
 Every sentence here is of type 0, so that the embedding of that type is added to those of the positions, which computes
 the same. The pooler and the head for pairs of sentences take no part in masked language modelling. What a file does not
-say is taken as BERT has it: exact GELU, ε = 1e-12 and absolute positions; a `config.json` beside it can be checked.
+say is taken as BERT has it: exact GELU, ε = 1e-12 and absolute positions; a `config.json` beside it is held to that.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,12 @@ def bert_arrays(spec: BertSpec, examples: Examples, tensors: Tensors) -> dict[st
     length = examples.shape[0]
     if len(places) < length:
         raise ValueError(f"{PLACES} has {len(places)} positions, and the sequences of the data have {length} tokens")
+    words = found.get(TOKENS)
+    if words and len(words.shape) == 2 and words.shape[0] != examples.classes:
+        raise ValueError(
+            f"{TOKENS} has shape {words.shape}; ({examples.classes}, {spec.hidden}) is expected, since the vocabulary "
+            f"of the data has {examples.classes} tokens"
+        )
     _check_tied(found, f"{DECODER}.weight", TOKENS)
     _check_tied(found, f"{DECODER}.bias", f"{HEAD}.bias")
     rest = {name: each for name, each in found.items() if name not in (PLACES, TYPES)}
@@ -63,6 +71,16 @@ def bert_slots(spec: BertSpec, examples: Examples) -> list[Slot]:
     slots += _dense("head", f"{HEAD}.transform.dense", (hidden, hidden))
     slots += _norm("head_norm", f"{HEAD}.transform.LayerNorm", hidden)
     return [*slots, Slot("bias", (examples.classes,), as_it_is, f"{HEAD}.bias")]
+
+
+def check_config_beside(path: str | Path, spec: BertSpec) -> None:
+    """Check the `config.json` in the folder of a file of weights, if there is one. Raises ValueError."""
+    place = Path(path).with_name("config.json")
+    try:
+        config = json.loads(place.read_bytes()) if place.is_file() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{place} cannot be read: {error}") from None
+    check_config(config if isinstance(config, dict) else {}, spec)
 
 
 def check_config(config: Mapping[str, Any], spec: BertSpec) -> None:

@@ -12,11 +12,12 @@ from safetensors.numpy import save_file
 
 from landscape.data.shapes import examples_of
 from landscape.models.functional import split, wide
+from landscape.models.weights.bert import check_config_beside
 from landscape.models.weights.layouts import arrays_of, check_shapes
 from landscape.models.weights.reader import Tensors, read
 from landscape.study import Study
 from landscape.study.examples import Examples
-from landscape.study.kinds import ModelSpec
+from landscape.study.kinds import BertSpec, ModelSpec
 
 
 def save_weights(model: nnx.Module, path: str | Path) -> None:
@@ -69,6 +70,8 @@ def load_weights(path: str | Path, study: Study) -> nnx.Module:
     """
     examples = examples_of(study.data)
     model = study.model.build(examples.shape, examples.classes, nnx.Rngs(0))
+    if isinstance(study.model, BertSpec):
+        check_config_beside(path, study.model)
     return filled(model, study.model, examples, read(path))
 
 

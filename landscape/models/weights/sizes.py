@@ -69,15 +69,15 @@ def _bert(kernels: Mapping[str, Kernel]) -> BertSpec:
 
 def _chain(kernels: Mapping[str, Kernel], examples: Examples) -> MlpSpec | CnnSpec:
     """A perceptron, or a CNN where there are convolutions."""
-    if len(examples.shape) != 3:
-        raise ValueError("the file holds no BERT, and no other network here reads text")
     convs = {name: shape for name, shape in kernels.items() if len(shape) == 4}
     dense = {name: shape for name, shape in kernels.items() if len(shape) == 2}
     if not dense:
         raise ValueError(f"the file holds no weights of dense layers; it has {', '.join(list(kernels)[:5]) or 'none'}")
-    height, width, depth = examples.shape
     if not convs:
         return MlpSpec(hidden=_sizes(dense, math.prod(examples.shape))[:-1])
+    if len(examples.shape) != 3:
+        raise ValueError(f"the file holds a network of convolutions, which reads no inputs of shape {examples.shape}")
+    height, width, depth = examples.shape
     channels = _sizes(convs, depth)
     pooled = (height // 2) * (width // 2) * channels[-1]
     return CnnSpec(channels=channels, dense=_sizes(dense, pooled)[:-1])

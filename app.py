@@ -42,7 +42,7 @@ VIEWS = {
             "Which expansion pays off?",
             "The manifold metric M₀ is measured before a candidate is trained, the gain G* afterwards. "
             "Intervals are 95 % over seeds; with a single seed, that of M₀ is over permutations.",
-            (("q", "n"), ("measure", "rank")),
+            (("q", "n"), ("measure", "rank", "cost")),
             above=compute.offer,
         ),
         View(
@@ -138,7 +138,7 @@ def pages_of(folder: str, view: View) -> list[st.Page]:
 
 
 pages = {folder: {page: view for view in views for page in pages_of(folder, view)} for folder, views in VIEWS.items()}
-st.set_page_config(frame.NAME, frame.ICON, "wide", 240)  # before the navigation, which would fetch an icon from outside
+st.set_page_config(frame.NAME, frame.ICON, "wide", 260)  # before the navigation, which would fetch an icon from outside
 page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found}, expanded=True)
 frame.remember_first(pages)
 frame.around(page, next(found[page] for found in pages.values() if page in found))

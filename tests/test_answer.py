@@ -7,8 +7,11 @@ import pytest
 import xarray as xr
 from synthetic import small_study, synthetic, without
 
+from landscape.analysis.cost import multiply_adds
+from landscape.analysis.metric import manifold_metric
 from landscape.analysis.performance import MEASURES, Measure
-from landscape.figures import overview_data, rank_comparison_data
+from landscape.figures import cost_gain_data, overview_data, rank_comparison_data
+from landscape.study.schema import study_of
 from pages.shared import answer
 
 Q, N = 0.4, 50
@@ -85,8 +88,33 @@ def test_candidates_that_were_not_trained_have_no_gain(measure: Measure) -> None
     assert sentences(dataset, measure)[1:] == ["The candidates were not trained."]
     frame = overview_data(dataset, Q, N, measure)
     assert frame["best_gain"].isna().all() and (frame["trained_seeds"] == 0).all()
-    shown = answer.table(frame, rank_comparison_data(dataset, Q, N, measure), measure)
-    assert (shown.filter(like="G* (") == "–").all(axis=None)
+    shown = answer.table(frame, cost_gain_data(dataset, measure), rank_comparison_data(dataset, Q, N, measure), measure)
+    assert not shown.columns.str.startswith("G* (").any() and (shown["95 % of G*"] == "–").all()
+
+
+def test_numbers_of_the_table_sort_as_numbers() -> None:
+    """And stand beside their intervals: by hand, the mean M₀ of each candidate, and their order."""
+    dataset = made()
+    frame = overview_data(dataset, Q, N, "accuracy")
+    ranks = rank_comparison_data(dataset, Q, N, "accuracy")
+    shown = answer.table(frame, cost_gain_data(dataset, "accuracy"), ranks, "accuracy")
+    metric = manifold_metric(dataset, Q, N).sel(checkpoint=0).mean("seed")
+    np.testing.assert_allclose(shown["M₀ (%)"], metric)
+    assert shown.sort_values("M₀ (%)")["candidate"].tolist() == metric.sortby(metric)["candidate"].values.tolist()
+    assert shown["95 % of M₀"].str.fullmatch(r"\[[+−][\d.]+, [+−][\d.]+\]").all()
+    assert shown["multiply-adds"].tolist() == [float(count) for count in multiply_adds(study_of(dataset))[1:]]
+
+
+def test_predictors_that_disagree_are_told_apart() -> None:
+    """M₀ and the counts pick the largest, GraSP the smallest, SNIP nothing."""
+    dataset = made()
+    dataset["proxy"].loc[{"predictor": "snip"}] = 3.0
+    dataset["proxy"].loc[{"predictor": "grasp", "candidate": SMALL}] = 100.0
+    groups = answer.picked(dataset, Q, N).removeprefix("Before training, ").rstrip(".").split("; ")
+    (largest,) = [group for group in groups if f"**{GREAT}**" in group]
+    (smallest,) = [group for group in groups if f"**{SMALL}**" in group]
+    (none,) = [group for group in groups if "not tell them apart" in group]
+    assert "M₀" in largest and "Parameter count" in largest and "GraSP" in smallest and "SNIP" in none
 
 
 def test_what_is_missing_is_named() -> None:

@@ -99,7 +99,8 @@ def test_candidates_whose_excess_may_be_zero_are_named_everywhere() -> None:
     said = f"the gain of {name} is not clearly more than that of the control."
     assert answer.sentences(dataset, frame, Q, N, "accuracy")[2].endswith(said)
     assert f"In points of accuracy: compared seed by seed, {said}" in summary_text(summary(dataset))
-    shown = answer.table(frame, figures.rank_comparison_data(dataset, Q, N, "accuracy"), "accuracy")
+    ranks, costs = figures.rank_comparison_data(dataset, Q, N, "accuracy"), figures.cost_gain_data(dataset, "accuracy")
+    shown = answer.table(frame, costs, ranks, "accuracy")
     assert "G* − control (points)" in shown
     assert "G* − control in points of accuracy" in html_report(dataset)
 

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 from synthetic import small_study, synthetic
 
-from landscape.analysis.decision import Decision, decide, sentence
+from landscape.analysis.ranking.decision import Decision, decide, sentence
 
 Q, N = 0.4, 50
 SMALL, MIDDLE, GREAT = small_study().labels

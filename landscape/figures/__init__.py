@@ -22,7 +22,15 @@ from landscape.figures.interpolation import (
     step_pairs,
 )
 from landscape.figures.journey import journey, journey_data
-from landscape.figures.overview import overview, overview_data, rank_comparison, rank_comparison_data
+from landscape.figures.overview import (
+    COSTS,
+    cost_gain,
+    cost_gain_data,
+    overview,
+    overview_data,
+    rank_comparison,
+    rank_comparison_data,
+)
 from landscape.figures.predictors import (
     predictor_cost_data,
     predictor_label,
@@ -53,10 +61,13 @@ from landscape.figures.trajectories import (
 )
 
 __all__ = [
+    "COSTS",
     "barrier_histogram",
     "barrier_histogram_data",
     "correlation_trajectories",
     "correlation_trajectories_data",
+    "cost_gain",
+    "cost_gain_data",
     "edge_curve",
     "edge_curve_data",
     "fine_grid",

@@ -10,7 +10,7 @@ from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.control import control_gain, excess_gain, has_control
-from landscape.analysis.cost import parameters
+from landscape.analysis.cost import multiply_adds, parameters
 from landscape.analysis.intervals import metric_over_seeds, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
@@ -98,11 +98,68 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
         for row in frame[frame["candidate"] == name].to_dict("records"):
             _add_candidate(figure, row, looks[name])
     add_ceiling(figure, q, "x")
+    _add_control(figure, dataset, measure)
+    return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
+
+
+def cost_gain_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
+    """What each candidate costs and gains, one row per candidate.
+
+    Columns are those of `COSTS`: parameters, multiply-adds of one example in one forward pass, and the seconds that
+    training took, a mean over seeds, as far as they are known; and G*_T with its 95 % interval.
+    """
+    names, gains = dataset["candidate"].values.tolist(), over_seeds(best_gain(dataset, measure))
+    counts = np.asarray(_parameters(dataset), np.float64)
+    seconds = dataset["seconds"].sel(model=names, phase="train").mean("seed").values
+    columns = {"parameters": np.where(counts < 0, np.nan, counts), "multiply_adds": _multiply_adds(dataset)}
+    columns |= {"train_seconds": seconds}
+    columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
+    return pd.DataFrame({"candidate": names} | columns)
+
+
+COSTS = {
+    "parameters": "parameters",
+    "multiply_adds": "multiply-adds of one example",
+    "train_seconds": "time of its training (s)",
+}
+
+
+def _multiply_adds(dataset: xr.Dataset) -> list[float]:
+    """Those of each candidate; NaN where nothing on this computer describes the examples."""
+    try:
+        return [float(count) for count in multiply_adds(study_of(dataset))[1:]]
+    except ValueError:
+        return [np.nan] * dataset.sizes["candidate"]
+
+
+def cost_gain(dataset: xr.Dataset, measure: Measure, cost: str) -> go.Figure:
+    """G*_T against one of `COSTS`, one point per candidate with its 95 % interval, from `cost_gain_data`."""
+    frame = cost_gain_data(dataset, measure).dropna(subset=[cost, "best_gain"])
+    if frame.empty:
+        return empty_figure("No candidate has been trained yet.")
+    figure, looks = go.Figure(), marks(dataset)
+    for row in frame.to_dict("records"):
+        look = looks[row["candidate"]]
+        bars = {
+            "type": "data", "symmetric": False, "array": [row["best_gain_high"] - row["best_gain"]],
+            "arrayminus": [row["best_gain"] - row["best_gain_low"]], "color": look.colour, "thickness": 1.5,
+        }  # fmt: skip
+        figure.add_scatter(
+            x=[row[cost]], y=[row["best_gain"]], mode="markers", name=row["candidate"], error_y=bars,
+            marker={"symbol": look.symbol, "size": 13, "color": look.colour},
+            hovertemplate=f"{row['candidate']}<br>{COSTS[cost]}: %{{x:,.4~g}}<br>"
+            "G*<sub>T</sub> %{y:.4g}<extra></extra>",
+        )  # fmt: skip
+    _add_control(figure, dataset, measure)
+    return finish(figure, COSTS[cost], gain_title(measure, SHOWN[GAIN]))
+
+
+def _add_control(figure: go.Figure, dataset: xr.Dataset, measure: Measure) -> None:
+    """A line at the mean G*_T of the control, if there is one."""
     control = float(control_gain(dataset, measure).mean())
     if not np.isnan(control):
         label = {"text": "control", "x": 0, "xanchor": "left", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
         figure.add_hline(control, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, annotation=label)
-    return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
 
 
 def rank_comparison_data(

@@ -75,7 +75,7 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure
         height=height,
         font={"size": FONT_SIZE},
         hoverlabel={"font": {"size": FONT_SIZE}, "align": "left"},
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        margin={"l": 10, "r": 10, "t": 52, "b": 10},  # above: the mode bar, and below that a line of text
         legend={
             "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "xref": "paper", "x": 0,
             "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0, "font": {"size": TICK_SIZE},

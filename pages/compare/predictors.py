@@ -19,7 +19,7 @@ from landscape.figures import (
 )
 from landscape.study.predictors import METRIC, PREDICTORS, SOTL_E, predictor_named
 from pages.shared import caveats, library, ranking, show
-from pages.shared.controls import chosen
+from pages.shared.controls import chosen, first_view
 
 dataset = library.dataset()
 q, n, measure, rank, also = chosen("q", "n", "measure", "rank", "also")
@@ -50,14 +50,15 @@ def speed(costs: pd.DataFrame) -> str:
     return f"{times} The paper says that M₀ is faster than every baseline (A.2.3); here {names} faster."
 
 
-for label, each in studies.items():
-    st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(each, ranks[ranks["study"] == label]))
-show.chart(
-    predictor_ranks(studies, q, n, measure, rank),
-    "predictors",
-    f"The {rank} correlation of each predictor with the best gain, as bars",
-    lambda: predictor_ranks_data(studies, q, n, measure),
-)
+with first_view():
+    for label, each in studies.items():
+        st.markdown((f"**{label}**: " if len(studies) > 1 else "") + answer(each, ranks[ranks["study"] == label]))
+    show.chart(
+        predictor_ranks(studies, q, n, measure, rank),
+        "predictors",
+        f"The {rank} correlation of each predictor with the best gain, as bars",
+        lambda: predictor_ranks_data(studies, q, n, measure),
+    )
 for label, rows in ranks.groupby("study", sort=False):
     if len(studies) > 1:
         st.markdown(show.bold(str(label)))

@@ -16,7 +16,7 @@ from landscape.figures import (
 )
 from landscape.study.schema import BASE
 from pages.shared import library, show
-from pages.shared.controls import chosen, moment_of
+from pages.shared.controls import chosen, first_view, moment_of
 
 ROW = 3
 COLUMNS = {
@@ -58,18 +58,19 @@ if not models:
 else:
     barriers = surface_barriers_data(dataset, moment)
     highest = barriers.groupby("model", sort=False)["barrier"].max()
-    st.markdown(sentence(highest))
-    colour_bar = surface_scale(dataset, moment, log)
-    st.plotly_chart(
-        colour_bar, key="chart-scale", config=show.CONFIG, alt="The colour scale of the loss, for all models"
-    )
-    for first in range(0, len(models), ROW):
-        for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
-            with column:
-                st.markdown(f"{show.bold(model)}: barriers up to {highest[model]:.2g} nats")
-                alt = f"The loss on the plane through three permuted copies of {model}"
-                figure = draw(dataset, model, moment, log)
-                st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
+    with first_view():
+        st.markdown(sentence(highest))
+        colour_bar = surface_scale(dataset, moment, log)
+        st.plotly_chart(
+            colour_bar, key="chart-scale", config=show.CONFIG, alt="The colour scale of the loss, for all models"
+        )
+        for first in range(0, len(models), ROW):
+            for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
+                with column:
+                    st.markdown(f"{show.bold(model)}: barriers up to {highest[model]:.2g} nats")
+                    alt = f"The loss on the plane through three permuted copies of {model}"
+                    figure = draw(dataset, model, moment, log)
+                    st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
     show.table("surface", lambda: surface_data(dataset, moment))
     with st.expander("Barriers along the sides of the triangle"):
         st.dataframe(barriers, hide_index=True, column_config=COLUMNS)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from landscape.figures import barrier_histogram, barrier_histogram_data, manifold_sizes_data
 from pages.shared import caveats, library, show
-from pages.shared.controls import chosen
+from pages.shared.controls import chosen, first_view
 
 COLUMNS = {
     "threshold": st.column_config.NumberColumn("λ (nats)", format="%.4g"),
@@ -20,12 +20,13 @@ dataset = library.dataset()
 q, n, seed, epochs, scale = chosen("q", "n", "pool", "checkpoint", "scale")
 checkpoint = int(epochs)
 view = (dataset, None if seed == "all" else int(seed), checkpoint, q, n)
-show.chart(
-    barrier_histogram(*view, log=scale == "log"),
-    "barriers",
-    "Histograms of the barriers of the base and the candidates",
-    lambda: barrier_histogram_data(*view, log=scale == "log"),
-)
+with first_view():
+    show.chart(
+        barrier_histogram(*view, log=scale == "log"),
+        "barriers",
+        "Histograms of the barriers of the base and the candidates",
+        lambda: barrier_histogram_data(*view, log=scale == "log"),
+    )
 sizes = manifold_sizes_data(*view)
 with st.expander("Manifold sizes, seed by seed"):
     st.dataframe(sizes, hide_index=True, column_config=COLUMNS)

@@ -20,7 +20,7 @@ from landscape.figures import (
     walk_graph,
 )
 from pages.shared import library, show
-from pages.shared.controls import chosen, moment_of, node_pairs
+from pages.shared.controls import chosen, first_view, moment_of, node_pairs
 
 TRAIN = ("train",)  # where the barrier of an edge is measured
 FROM_CURRENT = (
@@ -58,25 +58,25 @@ def barrier_text(barrier: float, limit: float) -> str:
 
 
 graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
-left, right = st.columns([3, 2])
-with left:
-    show.chart(
-        permutation_graph(*view, q, n, everything, pair),
-        "graph",
-        "The walk as a graph",
-        lambda: permutation_graph_data(*view, q, n, everything),
-        on_select=choose,
-        selection_mode="points",
-    )
-with right:
-    st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
-    if graph.number_of_edges():
-        st.markdown(
-            f"On the training batch, b̂ = {barrier_text(float(pair_barriers(*view)[pair]), graph.graph['threshold'])}."
+with first_view():
+    left, right = st.columns([3, 2])
+    with left:
+        show.chart(
+            permutation_graph(*view, q, n, everything, pair),
+            "graph",
+            "The walk as a graph",
+            lambda: permutation_graph_data(*view, q, n, everything),
+            on_select=choose,
+            selection_mode="points",
         )
-    show.chart(edge_curve(*view, pair, TRAIN), "edge", "Loss along the chosen edge", lambda: curve)
-    if interpolation_barriers(curve)["dip"].any():
-        st.markdown(wording.DIP)
+    with right:
+        st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
+        if graph.number_of_edges():
+            told = barrier_text(float(pair_barriers(*view)[pair]), graph.graph["threshold"])
+            st.markdown(f"On the training batch, b̂ = {told}.")
+        show.chart(edge_curve(*view, pair, TRAIN), "edge", "Loss along the chosen edge", lambda: curve)
+        if interpolation_barriers(curve)["dip"].any():
+            st.markdown(wording.DIP)
 if graph.number_of_edges():
     nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
     st.markdown(

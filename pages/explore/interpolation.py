@@ -16,7 +16,7 @@ from landscape.figures import (
 )
 from landscape.study.schema import SPLITS
 from pages.shared import library, show
-from pages.shared.controls import COPIES, SEEDS, chosen, moment_of
+from pages.shared.controls import COPIES, SEEDS, chosen, first_view, moment_of
 
 COLUMNS = {
     "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.4g"),
@@ -36,7 +36,8 @@ else:
     pairs = (start_pairs if between == COPIES else step_pairs)(dataset, count)
     data = interpolation_data(dataset, int(seed), model, moment, pairs, splits)
     figure = interpolation(dataset, int(seed), model, moment, pairs, splits)
-show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
+with first_view():
+    show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
 if not data.empty:
     barriers = interpolation_barriers(data)
     st.dataframe(barriers.drop(columns="dip"), hide_index=True, column_config=COLUMNS)

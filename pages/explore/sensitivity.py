@@ -13,7 +13,7 @@ from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from pages.shared import caveats, library, show
-from pages.shared.controls import chosen
+from pages.shared.controls import chosen, first_view
 
 dataset = library.dataset()
 q, n, measure, rank, grid, also = chosen("q", "n", "measure", "rank", "grid", "also")
@@ -53,12 +53,13 @@ def choose() -> None:
 
 
 studies = library.beside(also or [])
-columns = st.columns(2) if len(studies) > 1 else [st.container()]
-for i, (label, each) in enumerate(studies.items()):
-    with columns[i % len(columns)]:
-        if len(studies) > 1:
-            st.subheader(label)
-        draw(label, each, i == 0)
+with first_view():
+    columns = st.columns(2) if len(studies) > 1 else [st.container()]
+    for i, (label, each) in enumerate(studies.items()):
+        with columns[i % len(columns)]:
+            if len(studies) > 1:
+                st.subheader(label)
+            draw(label, each, i == 0)
 caveats.beside(dataset, q, n)
 show.definition(
     r"\tau\left(M_0(q, n), G^*_T\right), \qquad \lambda = B^*_q[1 : n]",

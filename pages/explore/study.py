@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis.ranking.decision import decide, sentence
 from landscape.analysis.wording import SAME_RANKS
-from landscape.figures import overview, overview_data, rank_comparison, rank_comparison_data
-from pages.shared import answer, caveats, compute, library, show
-from pages.shared.controls import chosen
+from landscape.figures import (
+    COSTS,
+    cost_gain,
+    cost_gain_data,
+    overview,
+    overview_data,
+    predictor_ranks_data,
+    rank_comparison,
+    rank_comparison_data,
+)
+from pages.shared import answer, caveats, compute, library, ranking, show
+from pages.shared.controls import chosen, first_view
 
 dataset = library.dataset()
-q, n, measure, rank = chosen("q", "n", "measure", "rank")
+q, n, measure, rank, cost = chosen("q", "n", "measure", "rank", "cost")
 frame = overview_data(dataset, q, n, measure)
 ranks = rank_comparison_data(dataset, q, n, measure, rank)
-st.markdown("  \n".join(answer.sentences(dataset, frame, q, n, measure, rank)))
-st.dataframe(answer.table(frame, ranks, measure), hide_index=True)
+costs = cost_gain_data(dataset, measure)
+axis = dict(zip(("parameters", "multiply-adds", "training time"), COSTS, strict=True))[cost]
+with first_view():
+    st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
+    show.chart(overview(dataset, q, n, measure), "overview", "Best gain against manifold metric", lambda: frame)
+shown = answer.table(frame, costs, ranks, measure)
+st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))
 show.table("answer", lambda: frame)
+regret = ranking.regret(predictor_ranks_data({"": dataset}, q, n, measure, [rank]), measure)
+said = [*answer.sentences(dataset, frame, q, n, measure, rank), answer.picked(dataset, q, n), regret]
+st.markdown("\n".join(f"- {each}" for each in said if each))
 caveats.beside(dataset, q, n)
 left, right = st.columns(2)
 with left:
-    show.chart(overview(dataset, q, n, measure), "overview", "Best gain against manifold metric", lambda: frame)
-with right:
     show.chart(
         rank_comparison(dataset, q, n, measure, rank),
         "ranks",
         "Ranks of the candidates by each predictor",
         lambda: ranks,
     )
+with right:
+    show.chart(cost_gain(dataset, measure, axis), "costs", f"Best gain against {COSTS[axis]}", lambda: costs)
 show.definition(
     r"M_0 = m(\theta^{(0)}, \lambda, n) - m(\phi^*, \lambda, n), \qquad \lambda = B^*_q, \qquad"
     r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",

@@ -17,31 +17,32 @@ from landscape.figures import (
     perplexity_trajectories_data,
 )
 from pages.shared import caveats, library, show
-from pages.shared.controls import chosen
+from pages.shared.controls import chosen, first_view
 
 dataset = library.dataset()
 q, n, measure, rank, axis, against = chosen("q", "n", "measure", "rank", "epochs_axis", "against")
 log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
-left, middle, right = st.columns(3)
-with left:
-    st.subheader("Performance gain")
-    show.chart(
-        gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
-        lambda: gain_trajectories_data(dataset, measure),
-    )  # fmt: skip
-with middle:
-    st.subheader("Manifold metric")
-    show.chart(
-        metric_trajectories(dataset, q, n, log, reference), "metric", "Metric over epochs",
-        lambda: metric_trajectories_data(dataset, q, n, reference),
-    )  # fmt: skip
-with right:
-    st.subheader("Rank correlation")
-    show.chart(
-        correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
-        "Rank correlation over epochs",
-        lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
-    )  # fmt: skip
+with first_view():
+    left, middle, right = st.columns(3)
+    with left:
+        st.subheader("Performance gain")
+        show.chart(
+            gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
+            lambda: gain_trajectories_data(dataset, measure),
+        )  # fmt: skip
+    with middle:
+        st.subheader("Manifold metric")
+        show.chart(
+            metric_trajectories(dataset, q, n, log, reference), "metric", "Metric over epochs",
+            lambda: metric_trajectories_data(dataset, q, n, reference),
+        )  # fmt: skip
+    with right:
+        st.subheader("Rank correlation")
+        show.chart(
+            correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
+            "Rank correlation over epochs",
+            lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
+        )  # fmt: skip
 if is_text(dataset):
     st.subheader("Perplexity")
     show.chart(

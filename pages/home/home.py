@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscape.analysis.decision import decide, sentence
 from landscape.analysis.performance import usual_measure
+from landscape.analysis.ranking.decision import decide, sentence
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import steps_reached
 from landscape.figures import journey

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+import streamlit as st
 import xarray as xr
 
 from landscape.analysis import wording
@@ -11,9 +14,10 @@ from landscape.analysis.intervals import leads, over_seeds
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind
+from landscape.analysis.ranking.scores import picks
 from landscape.analysis.wording import why_unranked
-from landscape.figures import predictor_ranks_data
-from landscape.study.predictors import METRIC
+from landscape.figures import predictor_label, predictor_ranks_data
+from landscape.study.predictors import METRIC, SOTL_E
 from pages.shared import ranking
 from pages.shared.ranking import UNITS
 from pages.shared.show import bold, escaped
@@ -21,27 +25,60 @@ from pages.shared.show import bold, escaped
 NOT_YET = "No candidate has been trained yet."
 
 
-def table(frame: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """`overview_data` and `rank_comparison_data` as the page shows them: one row per candidate, numbers as text."""
-    digits = gain_digits(frame, measure)
+def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """What the page lists, one row per candidate: numbers, so that they sort as such, and their intervals beside them.
+
+    From `overview_data`, `cost_gain_data` and `rank_comparison_data`, in the order of the candidates.
+    """
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
-    perplexities = {"perplexity": frame["perplexity"].map("{:.4g}".format)} if "perplexity" in frame else {}
-    name, beyond = f"G* − control ({UNITS[measure]})", {}
+    none = pd.Series(index=by.index, dtype=float)
+    quantities = {"M0": "M₀ (%)", "best_gain": f"G* ({UNITS[measure]})"}
     if "excess_gain" in frame:
-        beyond = {name: [interval(row, "excess_gain", digits) for row in frame.to_dict("records")]}
-    return pd.DataFrame(
-        {
-            "candidate": frame["candidate"],
-            "width": frame["width"],
-            "parameters": frame["parameters"],
-            "M₀ (%)": [interval(row, "M0", 1) for row in frame.to_dict("records")],
-            f"G* ({UNITS[measure]})": [interval(row, "best_gain", digits) for row in frame.to_dict("records")],
-            **beyond,
-            **perplexities,
-            "rank by M₀": [_rank(value) for value in by.get("M0", pd.Series(index=by.index)).values],
-            "rank by G*": [_rank(value) for value in by.get("G*_T", pd.Series(index=by.index)).values],
-        }
-    )
+        quantities["excess_gain"] = f"G* − control ({UNITS[measure]})"
+    columns: dict[str, Any] = {"candidate": frame["candidate"]}
+    for name, title in quantities.items():
+        digits = 1 if name == "M0" else gain_digits(frame, measure)
+        columns |= {title: frame[name], f"95 % of {title.partition(' (')[0]}": _intervals(frame, name, digits)}
+    if "perplexity" in frame:
+        columns["perplexity"] = frame["perplexity"]
+    columns |= {"rank by M₀": by.get("M0", none).values, "rank by G*": by.get("G*_T", none).values}
+    columns |= {"width": frame["width"], "parameters": frame["parameters"]}
+    columns |= {"multiply-adds": costs["multiply_adds"], "training (s)": costs["train_seconds"]}
+    return pd.DataFrame(columns).dropna(axis=1, how="all")
+
+
+def columns_of(shown: pd.DataFrame, digits: int) -> dict[str, Any]:
+    """How the page writes the numbers of `table`; the candidate stays while the others scroll."""
+    number = st.column_config.NumberColumn
+    forms = {"M₀ (%)": "%.1f", "perplexity": "%.1f", "training (s)": "%.3g", "width": "%d"}
+    forms |= {name: "localized" for name in ("parameters", "multiply-adds")}
+    forms |= {name: f"%.{digits}f" for name in shown if name.startswith("G*")}
+    found: dict[str, Any] = {name: number(format=form) for name, form in forms.items() if name in shown}
+    return found | {"candidate": st.column_config.TextColumn(pinned=True)}
+
+
+def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str]:
+    """The bounds of the 95 % intervals, as text; a dash where there are none."""
+    low, high = frame[f"{name}_low"], frame[f"{name}_high"]
+    pairs = (wording.bounds(*each, f"+.{digits}f").strip() for each in zip(low, high, strict=True))
+    return [pair.replace("-", "−") or "–" for pair in pairs]
+
+
+def picked(dataset: xr.Dataset, q: float, n: int) -> str:
+    """Which candidate each predictor would train, among those that need no training; so where they disagree."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for predictor, names in picks(dataset, q, n).items():
+        if predictor != SOTL_E:
+            groups.setdefault(tuple(names), []).append(predictor_label(predictor))
+    parts = []
+    for candidates, predictors in groups.items():
+        several = len(predictors) > 1
+        if len(candidates) == dataset.sizes["candidate"] > 1:
+            parts.append(f"{wording.enumeration(predictors)} {'do' if several else 'does'} not tell them apart")
+        else:
+            verb = "pick" if several else "picks"
+            parts.append(f"{wording.enumeration(predictors)} {verb} {wording.enumeration(list(map(bold, candidates)))}")
+    return f"Before training, {'; '.join(parts)}." if parts else ""
 
 
 def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
@@ -52,10 +89,6 @@ def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
 def interval(row: dict, name: str, digits: int) -> str:
     """A mean with its 95 % interval, or a dash if it is not known."""
     return wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits).replace("-", "−")
-
-
-def _rank(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:g}"
 
 
 def sentences(

@@ -7,10 +7,12 @@ and the default is used instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import streamlit as st
 import xarray as xr
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from landscape.analysis.performance import MEASURES, usual_measure
@@ -59,6 +61,8 @@ def stored() -> list[str]:
 
 Values = dict[str, Any]
 
+_FIRST_VIEW: ContextVar[DeltaGenerator] = ContextVar("first_view")  # of the page that this thread runs
+
 CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "q": lambda d, v: Range(
         "Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of the base model's own barriers."
@@ -70,6 +74,7 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
         "Performance", MEASURES, usual_measure(d), "The gain G is the increase of this performance over the base.", True
     ),
     "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], None, True),
+    "cost": lambda d, v: Choices("Cost", ("parameters", "multiply-adds", "training time"), "parameters", None, True),
     "model": lambda d, v: Choices("Model", texts(d["model"]), BASE),
     "moment": lambda d, v: (
         Choices("Candidates", AT, AT[0], "The base is always the trained model φ*.", True)
@@ -117,12 +122,14 @@ LESSONS: dict[str, Control] = {
 }
 
 
-def draw(dataset: xr.Dataset, rows: Sequence[Sequence[str]]) -> None:
-    """Draw a page's controls, row by row; `chosen` then returns their values.
+def draw(dataset: xr.Dataset, text: str, rows: Sequence[Sequence[str]]) -> None:
+    """Draw below a page's `first_view` how to read that, and its controls, row by row; `chosen` returns their values.
 
     The frame draws them rather than the page: on a change of page, Streamlit removes from the URL whatever the page has
     bound, and going back in the browser would lose it.
     """
+    _FIRST_VIEW.set(st.container())
+    st.markdown(text)
     values: Values = {}
     for names in rows:
         shown = {name: control for name in names if (control := CONTROLS[name](dataset, values))}
@@ -131,6 +138,11 @@ def draw(dataset: xr.Dataset, rows: Sequence[Sequence[str]]) -> None:
             with column:
                 values[name] = checked(name, control)
     st.session_state["values"] = values
+
+
+def first_view() -> DeltaGenerator:
+    """What stands above the controls of the page: its answer and the picture of that."""
+    return _FIRST_VIEW.get()
 
 
 def chosen(*names: str) -> list[Any]:

@@ -61,7 +61,10 @@ def around(page: st.Page, view: View) -> None:
     chosen = _sidebar(view.of_one_study)
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     st.title(view.question)
-    st.markdown(view.text)
+    if view.of_one_study:
+        st.caption(f"{show.bold(chosen.label)}: {show.escaped(chosen.study.title or chosen.study.name)}")
+    else:
+        st.markdown(view.text)
     running.start_asked()
     if view.of_one_study:
         running.show(chosen.study)
@@ -83,7 +86,7 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
             st.caption(so_far(current.dataset))
         if lost := divergence(current.dataset):
             st.warning(lost)
-        controls.draw(current.dataset, view.controls)
+        controls.draw(current.dataset, view.text, view.controls)
         page.run()
     if view.below:
         view.below()

@@ -26,10 +26,11 @@ def chart(figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFram
 def legible(figure: go.Figure) -> go.Figure:
     """A figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
 
-    The browser replaces this colour by that of the theme, so that a change of theme needs no rerun.
+    The browser replaces this colour by that of the theme, so that a change of theme needs no rerun. Nothing happens
+    when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page.
     """
     text = {"color": GRAY_90}
-    figure.update_layout(font=text)
+    figure.update_layout(font=text, dragmode=False)
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont=text, title_font=text)
     return figure

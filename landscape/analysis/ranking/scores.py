@@ -60,6 +60,41 @@ def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     return xr.DataArray(np.stack(list(rows.values())), coords, ("predictor", "seed", "candidate"), "score")
 
 
+def picks(dataset: xr.Dataset, q: float, n: int) -> dict[str, list[str]]:
+    """The candidates to which each predictor gives its highest score, as a mean over seeds.
+
+    Args:
+      dataset: a result, as `landscape.open_study` returns it.
+      q, n: as for `landscape.manifold_metric`.
+
+    Returns:
+      The labels of those candidates by predictor, all of them for one that ties them. A predictor without a score of
+      every candidate is left out, since its pick would be from fewer.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.ranking.scores import picks
+      >>> found = picks(landscape.open_study("cnn-cifar10"), q=0.4, n=250)
+      >>> found["M0"], found["grasp"], len(found["snip"])
+      (['conv1 → 32'], ['conv1 → 10'], 5)
+
+    References:
+      Malviya et al. (2024), section 4.2, for the predictors; the pick is that of `landscape.analysis.ranking.regret`.
+    """
+    means = candidate_scores(dataset, q, n).mean("seed")  # predictor candidate
+    known = means.notnull().all("candidate")
+    names = means["candidate"].values
+    ties = np.isclose(means.values, means.max("candidate").values[:, None], rtol=TIE, atol=0)  # predictor candidate
+    return {
+        str(name): names[tied].tolist()
+        for name, tied, whole in zip(means["predictor"].values, ties, known.values, strict=True)
+        if whole
+    }
+
+
 def _first_epoch(dataset: xr.Dataset) -> np.ndarray:
     """−SoTL-E of the first epoch after the expansion; NaN where there was no training."""
     losses = dataset["sotl_e"].transpose("epoch", "seed", "candidate").values

@@ -64,7 +64,7 @@ def decide(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Decision:
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.decision import decide
+      >>> from landscape.analysis.ranking.decision import decide
       >>> found = decide(landscape.open_study("cnn-cifar10-gpu"), q=0.4, n=500, measure="accuracy")
       >>> found.verdict, found.best, found.of
       ('not decided', 'conv1 → 12', 'beyond the control')
@@ -111,7 +111,7 @@ def sentence(found: Decision, measure: Measure) -> str:
 
     Example:
       >>> import landscape
-      >>> from landscape.analysis.decision import decide, sentence
+      >>> from landscape.analysis.ranking.decision import decide, sentence
       >>> found = decide(landscape.open_study("digits-mlp"), q=0.4, n=1000, measure="accuracy")
       >>> sentence(found, "accuracy").split(",")[0]
       'Not decided: over 10 seeds'

@@ -15,7 +15,7 @@ from landscape.models.checks.same_function import check_preserved
 from landscape.models.checks.sizes import follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Group, named_group, take, unit_groups
+from landscape.models.symmetry import Group, by_unit, named_group, take, unit_groups
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
@@ -197,7 +197,7 @@ def _shaken(weights: Weights, group: Group, old: int, noise: float, generator: n
     if noise == 0:
         return weights
     axis = group.produces[0]
-    kernel = np.moveaxis(np.asarray(weights[axis.path]), axis.axis, 0).copy()
-    copies = kernel[old * axis.inner :]
-    copies += noise * kernel.std() * generator.standard_normal(copies.shape)
-    return weights | {axis.path: jnp.asarray(np.moveaxis(kernel, 0, axis.axis))}
+    kernel = np.array(weights[axis.path])
+    copies = by_unit(np.arange(kernel.size).reshape(kernel.shape), axis, group.size(weights))[old:].ravel()
+    kernel.flat[copies] += noise * kernel.std() * generator.standard_normal(copies.shape).astype(kernel.dtype)
+    return weights | {axis.path: jnp.asarray(kernel)}

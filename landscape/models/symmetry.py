@@ -239,6 +239,11 @@ def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Fl
     rows = []
     for axis in (*group.produces, *group.consumes):
         if axis.path in parameters:
-            array = np.asarray(weights[axis.path], np.float64)
-            rows.append(np.moveaxis(_unit_view(array, axis, size), axis.axis % array.ndim + 2, 0).reshape(size, -1))
+            rows.append(by_unit(np.asarray(weights[axis.path], np.float64), axis, size).reshape(size, -1))
     return np.concatenate(rows, 1)
+
+
+def by_unit(array: np.ndarray, axis: Axis, size: int) -> np.ndarray:
+    """The entries of an array that belong to the units of an axis, with the units first and their neighbours next."""
+    position = axis.axis % array.ndim
+    return np.moveaxis(_unit_view(array, axis, size), (position + 2, position + 3), (0, 1))

@@ -197,6 +197,12 @@ def _attention(t: Touched) -> dict[str, Any]:
     }
 
 
+def _cell(t: Touched) -> dict[str, Any]:
+    """A recurrent cell, whose first layers read the input and the last output: of all gates, or of the first."""
+    inputs, hidden = ("ii", "hi") if isinstance(t.layer, nnx.LSTMCell) else ("dense_i", "dense_h")
+    return {"in_features": t.shape(f"{inputs}.kernel")[0], "hidden_features": t.shape(f"{hidden}.kernel")[0]}
+
+
 FOLLOWS: dict[type, Callable[[Touched], dict[str, Any]]] = {
     nnx.Linear: _linear,
     nnx.LinearGeneral: _linear_general,
@@ -210,8 +216,9 @@ FOLLOWS: dict[type, Callable[[Touched], dict[str, Any]]] = {
     nnx.InstanceNorm: _norm,
     nnx.GroupNorm: _group_norm,
     nnx.MultiHeadAttention: _attention,
+    **dict.fromkeys((nnx.LSTMCell, nnx.OptimizedLSTMCell, nnx.GRUCell, nnx.SimpleCell), _cell),
 }
-CONTAINERS = (nnx.Module, nnx.Sequential, nnx.List, nnx.Dict)
+CONTAINERS = (nnx.Module, nnx.Sequential, nnx.List, nnx.Dict, nnx.RNN, nnx.Bidirectional)
 ACROSS = (nnx.LayerNorm, nnx.RMSNorm, nnx.GroupNorm)  # they normalise across channels
 
 

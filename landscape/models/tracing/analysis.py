@@ -111,10 +111,9 @@ def inferred(weights: Mapping[str, Any], traced: Program) -> tuple[dict[int, Val
 
 def network_program(network: Network, shapes: Shapes, examples: int) -> Program:
     """The evaluation of a network on so many examples. Raises ValueError if it cannot be traced."""
+    arguments = network.weights, shapes.batch(examples)
     try:
-        found, made = traced_program(
-            lambda weights, inputs: network.replace(weights).logits(inputs), network.weights, shapes.batch(examples)
-        )
+        found, made = traced_program(lambda weights, inputs: network.replace(weights).evaluating()(inputs), *arguments)
     except Exception as error:  # whatever the user's forward pass raises
         first = str(error).strip().partition("\n")[0]
         raise ValueError(f"{_name(network)} cannot be run on {examples} examples of these inputs: {first}") from error

@@ -19,16 +19,18 @@ from landscape.models.tracing.module import Findings, attached
 from landscape.models.tracing.table import Table
 
 TOLERANCE = 1e-5  # of the largest output
+ROUNDED = 1e-4  # the same in single precision
 FEW = 8  # examples on which outputs are compared
 
 
 def certified(model: nnx.Module, table: Table, shapes: Shapes, inputs: Any) -> tuple[dict[str, str], dict[str, str]]:
     """The groups that are no symmetry after all, and those that cannot be widened after all, each with the reason.
 
-    Computed in double precision, as far as the network leaves it, so that a tolerance need not allow for rounding.
+    Computed in double precision, unless the network itself asks for another, so that tolerances need no allowance.
     """
-    with jax.enable_x64(True):
-        network, some = _generic(split(model)), jax.tree.map(lambda leaf: _double(leaf[:FEW]), inputs)
+    network, some = split(model), jax.tree.map(lambda leaf: jnp.asarray(leaf[:FEW]), inputs)
+    with jax.enable_x64(_runs_double(network, some)):
+        network, some = _generic(network), jax.tree.map(_widest, some)
         own = logits(network, some)
         if not jnp.isfinite(own).all():
             raise ValueError(f"the outputs of {type(model).__name__} on these inputs are not finite")
@@ -48,7 +50,8 @@ def _apart(own: jax.Array, other: jax.Array) -> str:
     if own.shape != other.shape:
         return f"it changes the shape of the outputs to {other.shape}"
     apart, most = float(jnp.abs(own - other).max()), float(jnp.abs(own).max())
-    return "" if apart <= TOLERANCE * most else f"it changes outputs by {apart:.3g}, of {most:.3g}"
+    tolerance = TOLERANCE if own.dtype == jnp.float64 else ROUNDED
+    return "" if apart <= tolerance * most else f"it changes outputs by {apart:.3g}, of {most:.3g}"
 
 
 def _rigid(model: Any, names: Iterable[str], own: jax.Array, inputs: Any) -> dict[str, str]:
@@ -84,9 +87,24 @@ def _shaken(array: Any, rng: np.random.Generator) -> Any:
         return array
     entries = np.asarray(array, np.float64)
     noise = 0.1 * np.maximum(entries.std(), 0.3) * rng.normal(size=entries.shape)
-    return jnp.asarray(np.abs(entries + noise) if (entries >= 0).all() and entries.any() else entries + noise)
+    generic = np.abs(entries + noise) if (entries >= 0).all() and entries.any() else entries + noise
+    return _widest(jnp.asarray(generic, array.dtype))
 
 
-def _double(leaf: Any) -> jax.Array:
-    array = jnp.asarray(leaf)
-    return array.astype(jnp.float64) if array.dtype == jnp.float32 else array
+def _runs_double(network: Network, inputs: Any) -> bool:
+    """Whether the network computes in double precision if it is given that; a loop may insist on a type of its own."""
+    with jax.enable_x64(True):
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, _wider(leaf.dtype)), (network, inputs))
+        try:
+            return jax.eval_shape(Network.logits, *shapes).dtype == jnp.float64
+        except TypeError:
+            return False
+
+
+def _widest(array: jax.Array) -> jax.Array:
+    """The array in double precision, where that is switched on."""
+    return array.astype(jax.dtypes.canonicalize_dtype(_wider(array.dtype)))
+
+
+def _wider(dtype: Any) -> Any:
+    return np.dtype(np.float64) if dtype == np.float32 else dtype

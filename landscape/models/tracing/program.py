@@ -24,7 +24,7 @@ CALLS = {  # primitives that run a function and do nothing else, with the parame
     "custom_vjp_call": "call_jaxpr",
     "eval_jaxpr": "jaxpr",
 }
-FLAX, ENTRY = str(Path(flax.__file__).parent), str(Path(__file__).parents[1] / "functional.py")
+FLAX, ENTRY = str(Path(flax.__file__).parent), str(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _alive(steps: Sequence[Step], outputs: Iterable[Operand]) -> list[Step]:
 
 def user_line(source: Any) -> str:
     """File and line of the user's code from which an equation comes; of a layer of Flax, if there is none."""
-    inside = takewhile(lambda frame: frame.file_name != ENTRY, source_info_util.user_frames(source.traceback))
-    frames = list(inside)
+    every = source_info_util.user_frames(source.traceback)
+    frames = list(takewhile(lambda frame: not frame.file_name.startswith(ENTRY), every))
     own = [frame for frame in frames if not frame.file_name.startswith(FLAX)] or frames
     return f"{Path(own[0].file_name).name}:{own[0].start_line}" if own else ""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -139,9 +139,19 @@ def _rigid(atom: Atom, found: Found, met: Mapping[Atom, Reason]) -> str | None:
     """Why copies of units would change the function, as far as the computation tells."""
     if found.both:
         return "an array both makes and reads the units"
-    if len({(axis.path, axis.axis) for axis in found.axes()}) < len(found.axes()):
-        return "an array has the units in several parts of one axis"
+    if not found.made:
+        return "no array makes the units"
+    if _interwoven(found.axes()):
+        return "an array has the units in blocks within blocks of one axis"
     return str(met[atom]) if atom in met else None
+
+
+def _interwoven(axes: Sequence[Axis]) -> bool:
+    """Whether an axis has the units twice in the same entries, or in several parts of each run."""
+    several = [axis for axis in axes if sum((axis.path, axis.axis) == (each.path, each.axis) for each in axes) > 1]
+    return len({(axis.path, axis.axis, axis.segment) for axis in several}) < len(several) or any(
+        axis.runs > 1 for axis in several
+    )
 
 
 def _group(atom: Atom, found: Found, lengths: Mapping[Origin, int], widenable: bool, even: bool) -> Group:
@@ -178,13 +188,14 @@ def _fixed(
 
 
 def _why(t: Type) -> str:
+    because = t.because if isinstance(t, Atom) else None
     reasons = [atom.fixed for atom in atoms(t) if atom.fixed is not None]
     if reasons:
-        return str(reasons[0])
+        return str(reasons[0] if reasons[0].operation or not because else replace(because, text=reasons[0].text))
     loose = next(atoms(t), None)
     if loose is not None:
         return "no other array is indexed together with it"
-    return str(t.because) if isinstance(t, Atom) and t.because else "its entries are read one by one"
+    return str(because) if because else "its entries are read one by one"
 
 
 def shape_lengths(shapes: Mapping[str, Any]) -> dict[Origin, int]:

@@ -44,7 +44,7 @@ def split(inference: Inference, step: Step, operands: list[Value]) -> Sequence[V
     """An axis is cut into parts."""
     axis, behind, parts = step.params["axis"], operands[0].dims[step.params["axis"]].type, []
     for size in step.params["sizes"][:-1]:
-        part, behind = inference.cut(behind, size)
+        part, behind = inference.cut(behind, int(size))
         parts.append(part)
     return [_with(operands[0], axis, part) for part in (*parts, behind)]
 
@@ -58,7 +58,7 @@ def slice_(inference: Inference, step: Step, operands: list[Value]) -> Sequence[
     bounds = zip(step.params["start_indices"], step.params["limit_indices"], strict=True)
     strides = step.params["strides"] or (1,) * len(operands[0].dims)
     triples = zip(operands[0].dims, bounds, strides, strict=True)
-    return [Value(tuple(_sliced(inference, dim, *bound, stride) for dim, bound, stride in triples))]
+    return [Value(tuple(_sliced(inference, dim, *map(int, (*bound, stride))) for dim, bound, stride in triples))]
 
 
 def _sliced(inference: Inference, dim: Dim, start: int, stop: int, stride: int) -> Dim:
@@ -76,7 +76,7 @@ def _sliced(inference: Inference, dim: Dim, start: int, stop: int, stride: int) 
 def pad(inference: Inference, step: Step, operands: list[Value]) -> Sequence[Value]:
     """Entries that are all alike stand before and behind an axis, or between its own, which keeps their positions."""
     pairs = zip(operands[0].dims, step.params["padding_config"], strict=True)
-    return [Value(tuple(_padded(inference, dim, *widths) for dim, widths in pairs))]
+    return [Value(tuple(_padded(inference, dim, *map(int, widths)) for dim, widths in pairs))]
 
 
 def _padded(inference: Inference, dim: Dim, low: int, high: int, between: int) -> Dim:

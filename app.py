@@ -105,6 +105,14 @@ VIEWS = {
             (("moment", "loss_scale", "form"),),
         ),
         View(
+            "studies",
+            ":material/compare_arrows:",
+            "Do two studies agree?",
+            "What candidates promise and gain, against how much larger than their base they are.",
+            (),
+            of_one_study=False,
+        ),
+        View(
             "scorecard",
             ":material/fact_check:",
             "Does the paper hold?",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("explore", "compare")
 PAGES = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / "pages" / folder).glob("*.py"))
 HOME, STUDY, SCORECARD = "pages/home/home.py", "pages/explore/study.py", "pages/compare/scorecard.py"
-OF_ONE_STUDY = [page for page in PAGES if page not in (HOME, SCORECARD)]
+OF_ONE_STUDY = [page for page in PAGES if page not in (SCORECARD, "pages/compare/studies.py")]
 STEPS = 60  # of the made-up study
 
 
@@ -90,6 +91,13 @@ def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
     buttons = [button.proto.label for button in app.get("download_button")]
     for names in (alts, buttons):
         assert names and all(names) and len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("page", [HOME, *PAGES])
+def test_headings_go_down_one_level_at_a_time(page):
+    """For those who move from heading to heading."""
+    levels = [int(each.tag[1]) for each in visited(page).main if each.type in ("title", "header", "subheader")]
+    assert levels[0] == 1 and all(below <= above + 1 for above, below in pairwise(levels))
 
 
 def drawn(app: AppTest) -> list[str]:

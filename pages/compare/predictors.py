@@ -67,14 +67,14 @@ st.caption(f"{PARTIAL.replace('τ', LETTERS[rank])} {REGRET}")
 caveats.beside(dataset, q, n)
 if missing := caveats.undefined(dataset):
     st.caption(missing)
-st.subheader("What each predicts, and what happened")
+st.header("What each predicts, and what happened")
 show.chart(
     predictor_scores(dataset, q, n, measure),
     "scores",
     "The best gain against each predictor, in one panel each",
     lambda: predictor_scores_data(dataset, q, n, measure),
 )
-st.subheader("What each costs")
+st.header("What each costs")
 entry = library.chosen().entry
 device = f" on {entry.record['device']}" if entry else ""
 st.markdown(f"{speed(costs)} Times are for the largest candidate, {show.escaped(costs['candidate'].iloc[0])}{device}.")

@@ -70,7 +70,7 @@ with first_view():
             selection_mode="points",
         )
     with right:
-        st.subheader(f"Between nodes {edge.replace(' – ', ' and ')}")
+        st.header(f"Between nodes {edge.replace(' – ', ' and ')}")
         if graph.number_of_edges():
             told = barrier_text(float(pair_barriers(*view)[pair]), graph.graph["threshold"])
             st.markdown(f"On the training batch, b̂ = {told}.")

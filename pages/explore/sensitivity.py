@@ -58,7 +58,7 @@ with first_view():
     for i, (label, each) in enumerate(studies.items()):
         with columns[i % len(columns)]:
             if len(studies) > 1:
-                st.subheader(label)
+                st.header(label)
             draw(label, each, i == 0)
 caveats.beside(dataset, q, n)
 show.definition(

@@ -25,26 +25,26 @@ log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
 with first_view():
     left, middle, right = st.columns(3)
     with left:
-        st.subheader("Performance gain")
+        st.header("Performance gain")
         show.chart(
             gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
             lambda: gain_trajectories_data(dataset, measure),
         )  # fmt: skip
     with middle:
-        st.subheader("Manifold metric")
+        st.header("Manifold metric")
         show.chart(
             metric_trajectories(dataset, q, n, log, reference), "metric", "Metric over epochs",
             lambda: metric_trajectories_data(dataset, q, n, reference),
         )  # fmt: skip
     with right:
-        st.subheader("Rank correlation")
+        st.header("Rank correlation")
         show.chart(
             correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
             "Rank correlation over epochs",
             lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
         )  # fmt: skip
 if is_text(dataset):
-    st.subheader("Perplexity")
+    st.header("Perplexity")
     show.chart(
         perplexity_trajectories(dataset, log), "perplexity", "Validation perplexity over epochs",
         lambda: perplexity_trajectories_data(dataset),

@@ -18,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
+from landscape.figures.comparison import QUANTITIES, SIZES
 from landscape.lessons.barriers import STEP_SIZES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library
@@ -119,6 +120,14 @@ LESSONS: dict[str, Control] = {
     "step_size": Choices("Each step is", STEP_SIZES, STEP_SIZES[1], None, True),
     "q": Range("Quantile q", 0.05, 0.95, 0.05, 0.4, "λ is the q-quantile of the base's barriers."),
     "candidate": Choices("Units of the candidate", ("9", "10", "12", "16", "24"), "12", None, True),
+}
+
+COMPARED: dict[str, Control] = {
+    "quantity": Choices("Quantity", QUANTITIES, QUANTITIES[0], None, True),
+    "of": Choices("Performance", MEASURES, MEASURES[0], "The gain G is the increase of this over the base.", True),
+    "size": Choices("Size", tuple(SIZES.values()), SIZES["units"], None, True),
+    "layout": Choices("Show", ("together", "side by side", "difference"), "together", None, True),
+    "q": Range("Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of each base's own barriers."),
 }
 
 

@@ -87,9 +87,19 @@ def dataset() -> xr.Dataset:
 
 def beside(labels: list[str]) -> dict[str, xr.Dataset]:
     """The result to show and those of further studies, by label; damaged ones bring up a warning and are left out."""
+    return {chosen().label: dataset()} | opened(labels)
+
+
+def opened(labels: list[str]) -> dict[str, xr.Dataset]:
+    """Results by their label; damaged ones bring up a warning and are left out."""
     found = choices()[0]
-    further = {label: open_study(found[label]).dataset for label in labels}
-    return {chosen().label: dataset()} | {label: each for label, each in further.items() if each is not None}
+    results = {label: open_study(found[label]).dataset for label in labels}
+    return {label: each for label, each in results.items() if each is not None}
+
+
+def measured() -> list[str]:
+    """The labels of the studies that have a result, be it a part of one."""
+    return [label for label, choice in choices()[0].items() if choice.entry or arrived(choice.study)]
 
 
 def shipped() -> tuple[tuple[str, str, str], ...]:

@@ -138,13 +138,12 @@ class Text(NamedTuple):
 
 
 class Several(NamedTuple):
-    """Any of several options, none at first; a link names each one."""
+    """Any of several options; a link names each one."""
 
     label: str
     options: Sequence[str]
     help: str | None = None
     most: int = 3
-
     default: tuple[str, ...] = ()
 
     @property
@@ -158,9 +157,8 @@ class Several(NamedTuple):
 
     def draw(self, name: str) -> list[str]:
         """Draw the widget."""
-        return st.multiselect(
-            self.label, self.options, key=name, help=self.help, max_selections=self.most, bind="query-params"
-        )
+        common: Any = {"key": name, "help": self.help, "max_selections": self.most, "bind": "query-params"}
+        return st.multiselect(self.label, self.options, list(self.default), **common)
 
 
 class Guess(NamedTuple):

@@ -1,0 +1,86 @@
+"""Two to four studies side by side, on shared axes, or as a difference."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+import xarray as xr
+
+from landscape.analysis.performance import MEASURES, usual_measure
+from landscape.analysis.ranking.decision import decide, sentence
+from landscape.analysis.summary import Q
+from landscape.analysis.walks import steps_reached
+from landscape.figures.comparison import QUANTITIES, SIZES, comparison, comparison_data, difference, difference_data
+from pages.shared import library, show
+from pages.shared.controls import COMPARED, checked
+from pages.shared.widgets import Several
+
+FEWEST, MOST = 2, 4
+A_ROW = 2  # charts
+
+
+def answer(dataset: xr.Dataset) -> str:
+    """What a study says about expanding, in a sentence."""
+    usual = usual_measure(dataset)
+    return show.escaped(sentence(decide(dataset, Q, steps_reached(dataset), usual), usual))
+
+
+picture = st.container()
+labels = library.measured()
+studies = checked("studies", Several("Studies", labels, "Stored, running or uploaded.", MOST, tuple(labels[:FEWEST])))
+left, right = st.columns(2)
+with left:
+    layout, quantity, size = (checked(name, COMPARED[name]) for name in ("layout", "quantity", "size"))
+with right:
+    q, measure = (checked(name, COMPARED[name]) for name in ("q", "of"))
+axis = next(name for name, words in SIZES.items() if words == size)
+if len(studies) < FEWEST:
+    picture.info(f"Choose {FEWEST} to {MOST} studies.")
+    st.stop()
+opened = library.opened(studies)
+frame = comparison_data(opened, quantity, q, measure)
+with picture:
+    if layout == "difference":
+        first = studies[0]
+        found = difference_data(opened, quantity, q, measure)
+        alt = f"The {quantity} of the candidates of each study minus that of {first}"
+        show.chart(difference(found, first, quantity, measure), "difference", alt, lambda: found)
+    elif layout == "side by side":
+        for row in range(0, len(studies), A_ROW):
+            for column, label in zip(st.columns(A_ROW), studies[row : row + A_ROW], strict=False):
+                with column:
+                    st.header(label)
+                    show.chart(
+                        comparison(frame, quantity, measure, axis, label, 340),
+                        f"comparison-{label}",
+                        f"The {quantity} of {label} by size",
+                        partial(frame.query, f"study == {label!r}"),
+                    )
+    else:
+        alt = f"The {quantity} of the candidates of every study, by their size"
+        show.chart(comparison(frame, quantity, measure, axis), "comparison", alt, lambda: frame)
+st.markdown("\n".join(f"- {show.bold(label)}: {answer(dataset)}" for label, dataset in opened.items()))
+number = st.column_config.NumberColumn
+form = "%.1f" if quantity == QUANTITIES[0] or measure == MEASURES[0] else "%.3f"
+st.dataframe(
+    frame,
+    hide_index=True,
+    column_config={
+        "study": st.column_config.TextColumn(pinned=True),
+        "units": number("units (× base)", format="%.2f"),
+        "parameters": number("parameters (× base)", format="%.3f"),
+        "mean": number(quantity, format=form),
+        "low": number("95 % from", format=form),
+        "high": number("to", format=form),
+        "count": "seeds",
+    },
+)
+show.definition(
+    r"\bar x \pm t_{k - 1} \frac{s}{\sqrt k}, \qquad \bar x_2 - \bar x_1 \pm t_\nu"
+    r"\sqrt{\frac{s_1^2}{k_1} + \frac{s_2^2}{k_2}}",
+    "Student 1908, Welch 1947",
+    "Intervals are 95 % over the k seeds of a study. Seeds of two studies are not paired, so a difference has Welch's "
+    "interval; it is that of candidates with the same label, and the first study is taken from each other one. Walks "
+    "count with all the steps that they have reached, which differ between studies.",
+)

@@ -246,7 +246,7 @@ def test_what_is_defined_again_at_its_place_replaces_what_was_there() -> None:
     """As when the cell of a notebook runs again."""
     assert register_model(SqueezedSpec) is SqueezedSpec
     register_proxy("weight_norm", WEIGHT_NORM)
-    assert list(KINDS) == ["mlp", "cnn", "resnet18", "bert", "squeezed"]
+    assert list(KINDS) == ["mlp", "cnn", "resnet18", "bert", "own", "squeezed"]
 
 
 def test_a_kind_without_a_name_or_methods_is_refused() -> None:
@@ -277,7 +277,7 @@ def test_a_proxy_needs_a_function_and_no_training() -> None:
     [
         ({"kind": "squeezed", "units": 0}, ["model.units: ", "greater than or equal to 1", "given 0"]),
         ({"kind": "squeezed", "units": 4, "depth": 2}, ["model: unknown key 'depth'", "units, activation"]),
-        ({"kind": "round"}, ["unknown kind 'round'", "'mlp', 'cnn', 'resnet18', 'bert', 'squeezed'"]),
+        ({"kind": "round"}, ["unknown kind 'round'", "'mlp', 'cnn', 'resnet18', 'bert', 'own', 'squeezed'"]),
         ({"units": 4}, ["model: ", "'squeezed'"]),
     ],
 )

@@ -242,7 +242,7 @@ def test_a_folder_has_a_hash_of_its_files_and_their_names(tmp_path: Path) -> Non
 def test_a_study_without_the_hash_of_its_data_has_no_key() -> None:
     content = {"model": {"kind": "mlp", "hidden": [6]}, "walk": {"group": "hidden1"}}
     content |= {"name": "mine", "data": {"file": "arrays.npz"}, "candidates": [[{"widen": "hidden1", "size": 9}]]}
-    with pytest.raises(ValueError, match=r"arrays.npz has not been read: only `python -m landscape run`"):
+    with pytest.raises(ValueError, match=r"its data are arrays.npz, which only `python -m landscape run STUDY.toml`"):
         _ = validated(content).key
 
 

@@ -100,7 +100,7 @@ def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
         raise ValueError(f"there is no Dask scheduler at {address!r}: {error}") from None
     try:
         with ProgressLine() as line:
-            jobs.submit(surveyed(study))
+            jobs.submit(surveyed(study))  # which refuses code: workers have none of it, and are sent none
             while (progress := jobs.progress(study.key)) and progress.active:
                 line.show(progress)
                 time.sleep(POLLING)

@@ -44,8 +44,11 @@ class Jobs:
         nobody knows.
 
         Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, OSError where
-        there is no scheduler at the address given, or ValueError where the study's weights are not on this computer.
+        there is no scheduler at the address given, or ValueError where the study's weights are not on this computer or
+        it runs code of one's own, which no other process is sent.
         """
+        if study.refusal:
+            raise ValueError(f"{study.name} is not computed here: {study.refusal}")
         if study.key in self.store:
             return
         study = with_kept_weights(self.store.root, study)

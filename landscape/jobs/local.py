@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import xarray as xr
 
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.installed import require_computing
-from landscape.jobs.own import surveyed
+from landscape.jobs.own import prepared, surveyed
 from landscape.jobs.progress import OnUpdate
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable
@@ -18,15 +20,21 @@ from landscape.store.uploads import with_kept_weights
 from landscape.study import Study
 from landscape.study.files import identified
 
+Build: TypeAlias = Callable[[tuple[int, ...], int, Any], Any]
+
 PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"  # whether JAX takes most of a GPU's memory at once
 
 
-def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
+def run(study: Study, cache: str | Path | None = None, *, build: Build | None = None) -> xr.Dataset:
     """The result of a study: read from where results are stored, or else computed here and stored.
 
     `cache` is the folder of stored results; None is the one that `landscape.store.places` finds. All devices that JAX
     has here take part. An interrupted computation resumes where it stopped. A result that cannot be stored is returned
     with a warning. Paths of data of your own begin at the current folder, or at that of the file of the study.
+
+    A study whose model is `{"kind": "own"}` without a file takes its function `build(shape, classes, rngs)` from here.
+    It returns a Flax NNX module for inputs of this shape, which draws its weights from `rngs` and returns a logit for
+    each class. The study is known by what the function computes.
 
     Raises ValueError where the study cannot be computed: its data are missing, a batch is larger than the data, or a
     group has too few units for as many distinct permutations as it asks for.
@@ -39,10 +47,18 @@ def run(study: Study, cache: str | Path | None = None) -> xr.Dataset:
     >>> dataset["barrier"].dims
     ('seed', 'candidate', 'checkpoint', 'permutation')
     """
-    dataset, trouble = computed(identified(study), Store(cache), lambda update: None)
+    study = identified(study) if build is None else _handed_over(study, build)
+    dataset, trouble = computed(study, Store(cache), lambda update: None)
     if trouble:
         warnings.warn(f"the result is not stored: {trouble}", stacklevel=2)
     return dataset
+
+
+def _handed_over(study: Study, build: Build) -> Study:
+    require_computing()
+    from landscape.jobs.own.described import handed_over
+
+    return handed_over(surveyed(identified(study)), build)
 
 
 def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Dataset, Unwritable | None]:
@@ -54,7 +70,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Datase
     if (dataset := stored(study, store)) is not None:
         return dataset, None
     require_computing()
-    study = surveyed(study)
+    study = prepared(study)
     import jax
 
     from landscape.jobs.resume import compute, divided, finish, in_order

@@ -76,11 +76,12 @@ def _outputs(jaxpr: Jaxpr) -> Iterator[Any]:
     """The arrays that every operation makes, also those inside loops and branches."""
     for operation in jaxpr.eqns:
         yield from (variable.aval for variable in operation.outvars)
-        for inner in _inside(operation):
+        for inner in inner_jaxprs(operation):
             yield from _outputs(inner)
 
 
-def _inside(operation: JaxprEqn) -> Iterator[Jaxpr]:
+def inner_jaxprs(operation: JaxprEqn) -> Iterator[Jaxpr]:
+    """The programs that an operation runs, as the body of a loop or the branches of a condition."""
     for parameter in operation.params.values():
         for each in parameter if isinstance(parameter, tuple | list) else (parameter,):
             if isinstance(each, ClosedJaxpr):

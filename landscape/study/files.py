@@ -70,7 +70,7 @@ def identified(study: Study) -> Study:
       16
     """
     parts = {"data": study.data, "model": study.model}
-    unread = {name: part for name, part in parts.items() if isinstance(part, Sourced) and part.content is None}
+    unread = {name: part for name, part in parts.items() if isinstance(part, Sourced) and part.unread}
     return study.model_copy(update={name: part.identified() for name, part in unread.items()})
 
 
@@ -140,7 +140,8 @@ def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         table = found.get(section)
         if isinstance(table, dict):
             paths = {name: table[name] for name in names if isinstance(table.get(name), str)}
-            found[section] = table | {name: str(folder / Path(path).expanduser()) for name, path in paths.items()}
+            unread = {name: value for name, value in table.items() if not paths or name not in ("content", "found")}
+            found[section] = unread | {name: str(folder / Path(path).expanduser()) for name, path in paths.items()}
     if WEIGHTS in found:
         found[WEIGHTS] = _weights(found[WEIGHTS], folder)
     if isinstance(laptop := found.get(LAPTOP), dict):

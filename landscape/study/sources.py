@@ -36,6 +36,11 @@ class Sourced(Frozen):
         """Where the content lies."""
         return Path(getattr(self, self.located_by))
 
+    @property
+    def unread(self) -> bool:
+        """Whether there is something to read at the path, and `identified` has not."""
+        return self.content is None
+
     def identified(self) -> Self:
         """The same with the hash of what lies at the path now, and without what was found there before.
 

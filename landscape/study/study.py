@@ -93,20 +93,22 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         modality = self.data.modality
-        if self.model.modality != modality:
+        if self.model.modality not in (None, modality):
             raise ValueError(
                 f"a model of kind {self.model.kind!r} cannot read {self.data.name}; "
                 f"the kinds that read {modality} are {', '.join(map(repr, kinds_reading(modality)))}"
             )
+        labels = self.labels
+        if twice := sorted({name for name in labels if labels.count(name) > 1}):
+            raise ValueError(f"candidate given twice: {', '.join(twice)}")
+        if not self.model.described:
+            return self
         sizes = self.group_sizes()
         if self.walk.group not in sizes[0]:
             raise ValueError(f"walk.group = {self.walk.group!r} is not a unit group; they are {', '.join(sizes[0])}")
         width = sizes[0][self.walk.group]
         if width < MINIMUM_WIDTH:
             raise ValueError(f"{self.walk.group} = {width} units: a walk needs at least {MINIMUM_WIDTH}")
-        labels = self.labels
-        if twice := sorted({name for name in labels if labels.count(name) > 1}):
-            raise ValueError(f"candidate given twice: {', '.join(twice)}")
         if self.walk.statistics == "re-estimated" and not self.model.batch_norm:
             raise ValueError(f"walk.statistics = 're-estimated' needs BatchNorm, and {self.model.kind} has none")
         if self.expansion.start == "random":
@@ -159,6 +161,16 @@ class Study(Frozen):
         return self.control and self.training.epochs > 0
 
     @property
+    def refusal(self) -> str:
+        """Why only the command line and notebooks may compute this study: code, or data that they have not read yet.
+
+        It is empty where any process may. Whoever computes at another's word, as the app does, asks first.
+        """
+        if isinstance(self.data, Sourced) and self.data.unread:
+            return f"its data are {self.data.path}, which only `python -m landscape run STUDY.toml` and notebooks read"
+        return self.model.refusal
+
+    @property
     def key(self) -> str:
         """The name of the result in the store: 16 hexadecimal digits of a hash of everything that affects numbers.
 
@@ -169,15 +181,13 @@ class Study(Frozen):
         content = self.model_dump(mode="json", exclude=set(TEXTS_OF_STUDY))
         for section, part in (("data", self.data), ("model", self.model)):
             if isinstance(part, Sourced) and part.content is None:
-                raise ValueError(
-                    f"{part.path} has not been read: only `python -m landscape run` and `landscape.run` do"
-                )
+                raise ValueError(f"{self.name} has no key yet: {self.refusal}")
             content[section] = {name: value for name, value in content[section].items() if name not in part.unkeyed}
         for (*sections, name), before in ADDED_LATER.items():
             dumped = reduce(getitem, sections, content)
             if dumped[name] == before:
                 del dumped[name]
-        schema = BATCH_NORM_SCHEMA if self.model.batch_norm else SCHEMA
+        schema = BATCH_NORM_SCHEMA if type(self.model).batch_norm is True else SCHEMA  # the same before it is described
         canonical = json.dumps({"schema": schema, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -263,4 +273,7 @@ def recorded(content: dict) -> Study:
     """
     if not isinstance(content, dict):
         raise ValueError(f"a study is a table of settings; got {content!r:.80}")
-    return validated({"control": ADDED_LATER["control",]} | content)
+    study = validated({"control": ADDED_LATER["control",]} | content)
+    if not study.model.described:
+        raise ValueError("the study does not say what its module was found to be, so it was never computed")
+    return study

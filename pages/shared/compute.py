@@ -28,6 +28,9 @@ def offer(current: library.OpenStudy) -> None:
     state = running.progress(study.key)
     if current.whole or (state and state.active):
         return
+    if study.refusal:
+        st.info(f"{library.label(study)} has not been computed to its end. The app does not go on: {study.refusal}.")
+        return
     kept = library.arrived(study)
     text = f"{library.label(study)} has not been computed here. {price(study)}"
     st.info(f"{text} An earlier attempt has left {counted(kept, 'part')} of its result." if kept else text)

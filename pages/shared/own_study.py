@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from landscape.study import Study
 from landscape.study.examples import OWN, Modality
 from landscape.study.faults import Fault, faults_of
+from landscape.study.kinds import OwnSpec
 from landscape.study.presets import presets
 from landscape.study.writing.notation import candidates_from
 from landscape.study.writing.toml_text import MOST_CHARACTERS, content_of
@@ -30,6 +31,8 @@ def checked(held: Held) -> tuple[Study | None, list[str]]:
         study = Study.model_validate(content | {"name": "mine", "title": "", "description": "", "reproduces": ""})
     except ValidationError as error:
         return None, [in_words(fault, content) for fault in faults_of(error)]
+    if study.refusal:
+        return None, [f"The app does not compute this study: {study.refusal}."]
     preset = presets()[held.template]
     return preset if preset.key == study.key else study.model_copy(update=_texts(study)), []
 
@@ -118,6 +121,8 @@ def _take(held: Held) -> None:
 def _allowed(content: Content) -> Content:
     """The content with all defaults. Raises ValueError for what is no study, and for one that names files."""
     model, data = ({} if not isinstance(table := content.get(name), dict) else table for name in ("model", "data"))
+    if model.get("kind") == "own":
+        raise ValueError(f"The app does not compute this study: {OwnSpec().refusal}")
     kinds = {each["kind"] for modality in MODALITIES for each in adapting.named_models(modality).values()}
     if "kind" in model and model["kind"] not in kinds:
         raise ValueError(f"model.kind: here it must be one of {', '.join(sorted(kinds))} (given {model['kind']!r:.80})")

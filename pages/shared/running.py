@@ -66,7 +66,7 @@ def start_asked() -> None:
     try:
         with st.spinner("Starting the engine that does the computing."):
             here().submit(study, estimates.seconds(study))
-    except (NotInstalled, Unwritable, OSError, RuntimeError) as error:
+    except (NotInstalled, Unwritable, OSError, RuntimeError, ValueError) as error:
         st.error(plain(f"{study.name} could not be started: {error}"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
-from landscape.models.functional import Weights, split
+from landscape.models.functional import Network, Weights, split
 from landscape.models.initializers import drawn_as_pytorch
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
@@ -76,14 +76,21 @@ def abstract_network(member: Member) -> nnx.Module:
     The base is not drawn: zeros take its place.
     """
     base = jax.eval_shape(lambda: split(untrained(Member(member.study, 0), 0)))
-    zeros = jax.tree.map(lambda array: np.zeros(array.shape, array.dtype), base)
-    network = split(at_expansion(member, 0, zeros.module()))
+    network = split(at_expansion(member, 0, zeros(base)))
     return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
+
+
+def zeros(network: Network) -> nnx.Module:
+    """A network of the structure of this one whose arrays, which may be shapes, hold zeros."""
+    plain = jax.eval_shape(partial(jax.tree.map, _without_keys), network.weights)
+    arrays = {path: np.zeros(array.shape, array.dtype) for path, array in plain.items()}
+    return network.replace(_with_keys(network.weights, arrays)).module()
 
 
 def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Module:
     """The member's network with these weights."""
-    return split(abstract_network(member)).replace(jax.tree.map(jnp.asarray, dict(weights))).module()
+    network = split(abstract_network(member))
+    return network.replace(_with_keys(network.weights, jax.tree.map(jnp.asarray, dict(weights)))).module()
 
 
 def kept_epochs(member: Member) -> set[int]:
@@ -97,5 +104,19 @@ def kept_bytes(study: Study) -> int:
 
 
 def to_numpy(weights: Weights) -> dict[str, np.ndarray]:
-    """Weights in the memory of the host."""
-    return jax.tree.map(np.asarray, weights)
+    """Weights in the memory of the host, with the numbers of the keys that a module keeps for its dropout."""
+    return jax.tree.map(lambda array: np.asarray(_without_keys(array)), weights)
+
+
+def _is_key(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+
+
+def _without_keys(array: Any) -> Any:
+    """An array, or the numbers of an array of keys."""
+    return jax.random.key_data(array) if _is_key(array) else array
+
+
+def _with_keys(like: Weights, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights with keys in place of their numbers where a network like it has keys."""
+    return {path: jax.random.wrap_key_data(array) if _is_key(like[path]) else array for path, array in weights.items()}

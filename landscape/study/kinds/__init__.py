@@ -8,10 +8,11 @@ from landscape.study.kinds.bert import BertSpec
 from landscape.study.kinds.cnn import CnnSpec
 from landscape.study.kinds.layers import Layer
 from landscape.study.kinds.mlp import MlpSpec
+from landscape.study.kinds.own import OwnSpec
 from landscape.study.kinds.registry import KINDS, AnyModel, kinds_reading, model_spec, register_model
 from landscape.study.kinds.resnet import ResNetSpec
 
-for _kind in (MlpSpec, CnnSpec, ResNetSpec, BertSpec):
+for _kind in (MlpSpec, CnnSpec, ResNetSpec, BertSpec, OwnSpec):
     register_model(_kind)
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Layer",
     "MlpSpec",
     "ModelSpec",
+    "OwnSpec",
     "ResNetSpec",
     "kinds_reading",
     "model_spec",

@@ -23,7 +23,7 @@ class ModelSpec(Frozen, ABC):
 
     Attributes:
       kind: the name of the kind in specifications, such as "mlp".
-      modality: whether networks of this kind read "images" or "text".
+      modality: whether networks of this kind read "images" or "text"; None if it depends on the network.
       batch_norm: whether they have BatchNorm, whose statistics a walk may re-estimate.
       named: published networks of this kind by name, each with the fields that differ from their first values.
 
@@ -36,11 +36,21 @@ class ModelSpec(Frozen, ABC):
       MlpSpec(kind='mlp', hidden=(12,))
     """
 
-    modality: ClassVar[Modality] = "images"
+    modality: ClassVar[Modality | None] = "images"
     batch_norm: ClassVar[bool] = False
     named: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     kind: str
+
+    @property
+    def described(self) -> bool:
+        """Whether the sizes of its groups are known, which code of one's own tells only when it runs."""
+        return True
+
+    @property
+    def refusal(self) -> str:
+        """Why this process may not compute a study of this model at another's word; empty where any process may."""
+        return ""
 
     @abstractmethod
     def group_sizes(self) -> dict[str, int]:

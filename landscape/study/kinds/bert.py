@@ -30,7 +30,7 @@ class BertSpec(ModelSpec, title="BERT"):
       {'ffn1': 512, 'heads1': 2, 'query_key1': 64, 'value1': 64}
     """
 
-    modality: ClassVar[Modality] = "text"
+    modality: ClassVar[Modality | None] = "text"
     named: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "TinyBERT": {},
         "MiniBERT": {"layers": 4, "hidden": 256, "heads": 4, "ffn": [1024] * 4},

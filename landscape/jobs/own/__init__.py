@@ -1,4 +1,4 @@
-"""What a study takes from files of one's own, found out before it is computed. Imports no JAX until it is called."""
+"""What a study takes from files of one's own, found out before it is computed. No JAX until a module is built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from landscape.models.weights.layouts import SLOTS, check
 from landscape.models.weights.reader import tensors_of
 from landscape.study import Study
 from landscape.study.examples import OwnData
-from landscape.study.kinds import BertSpec
+from landscape.study.kinds import BertSpec, OwnSpec
 from landscape.study.sources import Weights
 
 
@@ -22,7 +22,8 @@ def surveyed(study: Study) -> Study:
     """
     if isinstance(study.data, OwnData):
         study = study.model_copy(update={"data": own.surveyed(study.data)})
-        cost.parameters(study)  # which its model counts for inputs of a shape that it reads
+        if study.model.described:
+            cost.parameters(study)  # which its model counts for inputs of a shape that it reads
     if study.weights and study.weights.file:
         check_weights(study, study.weights)
     return study
@@ -38,3 +39,19 @@ def check_weights(study: Study, weights: Weights) -> None:
         check_config_beside(weights.file, study.model)
     elif study.model.kind in SLOTS:
         check(study.model, examples_of(study.data), tensors)
+
+
+def prepared(study: Study) -> Study:
+    """The study with all that its own files tell, so that it can be computed in this process.
+
+    Only what computes at the word of whoever sits here may call it, since it runs the file of a module: the command
+    line, which was given the file of the study, and `landscape.run`.
+
+    Raises ValueError as `surveyed` does, and for a module that cannot take part.
+    """
+    study = surveyed(study)
+    if not isinstance(study.model, OwnSpec):
+        return study
+    from landscape.jobs.own.described import described
+
+    return described(study)

@@ -1,0 +1,97 @@
+"""A study of a module of one's own, described: built, tried on a few examples and counted, before it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from landscape.data import Data
+from landscape.jobs.own.code import builder
+from landscape.jobs.own.computation import computation_digest
+from landscape.jobs.tasks.examples import examples
+from landscape.jobs.tasks.networks import at_expansion, seen, zeros
+from landscape.models.functional import split
+from landscape.models.own import HANDED, hand_over
+from landscape.models.own.facts import FEW, checked, counted, facts
+from landscape.models.tracing.analysis import Shapes
+from landscape.proxies import TokenModel
+from landscape.proxies._network import scored_weights
+from landscape.study import Study, validated
+from landscape.study.kinds import OwnSpec
+from landscape.study.kinds.own import Counted, FoundModule
+from landscape.study.member import Member, members
+
+
+def handed_over(study: Study, build: Callable[..., Any]) -> Study:
+    """The study with a function of this process as its module, which is known by what it computes.
+
+    Raises ValueError for a study of another kind, and where the function fails.
+    """
+    if not isinstance(study.model, OwnSpec):
+        raise ValueError(f"`build` is for a model of kind 'own'; the study has one of kind {study.model.kind!r}")
+    data = examples(study.data)
+    content = computation_digest(build, seen(study).shape, data.classes, _few(data))
+    hand_over(content, build)
+    return study.model_copy(update={"model": OwnSpec(content=content)})
+
+
+def described(study: Study) -> Study:
+    """The study with what its module has been found to be: its groups, and the costs of the base and the candidates.
+
+    The file that the study names is run, unless the function was handed over before.
+
+    Raises ValueError for a module that cannot take part, for candidates that it cannot become, and for a study that was
+    stored or sent, whose file is not run.
+    """
+    spec = study.model
+    assert isinstance(spec, OwnSpec)
+    if spec.content not in HANDED:
+        if spec.described:
+            raise ValueError(f"{study.name} is not computed here: {spec.refusal}")
+        hand_over(str(spec.content), builder(spec))
+    data = examples(study.data)
+    shape, targets = seen(study).shape, data.train.targets.shape[1:]
+    base = checked(HANDED[str(spec.content)], shape, data.classes, _few(data), targets)
+    _check_scored(base, study)
+    found = facts(base)
+    study = _with(study, found)
+    start, shapes = zeros(split(base)), Shapes.of(data.train.inputs)
+    networks = [_counted(each, start, shapes) for each in members(study) if not each.is_control]
+    return _with(study, found.model_copy(update={"networks": tuple(networks)}))
+
+
+def _check_scored(model: nnx.Module, study: Study) -> None:
+    """Raises ValueError for a network that the proxies could not score, before hours are spent on it."""
+    scored_weights(split(model))
+    if study.data.modality == "text" and not isinstance(model, TokenModel):
+        raise ValueError(
+            f"{type(model).__name__} reads tokens, so it needs the methods `embed` and `from_embeddings` "
+            "(landscape.proxies.TokenModel)"
+        )
+
+
+def _few(data: Data) -> Any:
+    """The examples on which a module is tried."""
+    if len(data.train) < FEW:
+        raise ValueError(f"a module is tried on {FEW} training examples; there are {len(data.train)}")
+    return jax.tree.map(lambda array: jnp.asarray(array[:FEW]), data.train.inputs)
+
+
+def _with(study: Study, found: FoundModule) -> Study:
+    """The study with what is known of its module. Raises ValueError where the rest of the study does not fit it."""
+    model = study.model.model_copy(update={"found": found})
+    return validated(study.model_dump(mode="json") | {"model": model.model_dump(mode="json")})
+
+
+def _counted(member: Member, base: nnx.Module, shapes: Shapes) -> Counted:
+    try:
+        found = counted(at_expansion(member, 0, base), shapes)
+    except ValueError as error:
+        raise ValueError(f"{member.label}: {error}") from None
+    if dict(found.sizes) != member.sizes:
+        raise ValueError(f"{member.label} gives groups of {dict(found.sizes)} units; they must be {member.sizes}")
+    return found

@@ -10,6 +10,7 @@ import xarray as xr
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.analysis.walks import prefix
+from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, marks, translucent
 from landscape.figures.style import AXIS, FONT_SIZE, candidate_order, empty_figure, swatch
 from landscape.study.schema import BASE
@@ -32,7 +33,9 @@ def manifold_sizes_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, 
         rows.append(pd.DataFrame({"model": model} | columns))
     frame = pd.concat(rows, ignore_index=True).dropna(ignore_index=True)
     base = frame[frame["model"] == BASE].set_index("seed")["size"]
-    return frame.assign(metric_percent=100 * (frame["size"] - frame["seed"].map(base)))
+    frame = frame.assign(metric=100 * (frame["size"] - frame["seed"].map(base)))
+    units = {"threshold": "nats", "size": "1", "low": "1", "high": "1", "metric": "%"}
+    return described(frame, units, dataset, q=q, n=n, epoch=checkpoint)
 
 
 def barrier_histogram_data(
@@ -45,7 +48,9 @@ def barrier_histogram_data(
     """
     walks = {model: _present(values) for model, _, values, _ in _walks(dataset, seed, checkpoint, q, n)}
     edges = _bin_edges(np.concatenate(list(walks.values())), log)
-    return pd.concat([_counted(model, values, edges, log) for model, values in walks.items()], ignore_index=True)
+    frame = pd.concat([_counted(model, values, edges, log) for model, values in walks.items()], ignore_index=True)
+    units = {"low": "nats", "high": "nats", "count": "steps"}
+    return described(frame, units, dataset, n=n, epoch=checkpoint, seed="all" if seed is None else seed)
 
 
 def barrier_histogram(
@@ -142,10 +147,10 @@ def _add_steps(figure: go.Figure, bins: pd.DataFrame, model: str, colour: str, r
 
 def _caption(model: str, bins: pd.DataFrame, sizes: pd.DataFrame, colour: str, row: int, lines: int) -> dict:
     """The name, size and metric above a row, and the number of zeros, for which a log axis has no bin."""
-    mean = sizes[["size", "low", "high", "metric_percent"]].mean()
+    mean = sizes[["size", "low", "high", "metric"]].mean()
     text = f"{swatch(colour)}<b>{model}</b>{'<br>' if lines > 1 else '  '}m = {100 * mean['size']:.1f} %"
     if model != BASE:
-        text += f", M = {mean['metric_percent']:+.1f} %".replace("-", "−")
+        text += f", M = {mean['metric']:+.1f} %".replace("-", "−")
     if zeros := int(bins["count"][bins["high"] == 0].sum()):
         text += f", {zeros} at 0"
     return {

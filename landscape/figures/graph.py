@@ -11,6 +11,7 @@ import xarray as xr
 from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
 from landscape.analysis.walks import prefix
+from landscape.figures.export.tables import described
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import pushed_apart, scaled_to_plane
 from landscape.figures.palette import ACCENT, BARRIERS, NEUTRAL, barrier_colours, translucent
@@ -23,6 +24,9 @@ COLUMNS = (
     "pair", "from", "to", "barrier", "threshold", "present", "distance",
     "from_x", "from_y", "to_x", "to_y", "from_degree", "to_degree",
 )  # fmt: skip
+UNITS = {"barrier": "nats", "threshold": "nats", "from_degree": "edges", "to_degree": "edges"} | dict.fromkeys(
+    ("distance", "from_x", "from_y", "to_x", "to_y"), "1"
+)
 
 
 def walk_graph(
@@ -63,7 +67,8 @@ def permutation_graph_data(
         | _prefixed("to", graph.nodes[b])
         for a, b, edge in graph.edges(data=True)
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return described(frame, UNITS, dataset, q=q, n=n, seed=seed, model=model, moment=moment)
 
 
 def permutation_graph(

@@ -11,10 +11,12 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.curves import chord, dips, greatest_barrier, midpoint_barrier
+from landscape.figures.export.tables import described, with_settings
 from landscape.figures.palette import NEUTRAL, SYMBOLS, Mark, barrier_colours
 from landscape.figures.style import LINE_WIDTH, MARKED, empty_figure, finish
 from landscape.study.schema import SPLITS
 
+UNITS = {"alpha": "1", "loss": "nats", "chord": "nats"}
 DASHES = {"train": "solid", "validation": "dash"}
 
 Pair = tuple[int, int]
@@ -41,7 +43,8 @@ def interpolation_data(
     places = [pair_index(dataset, pair) for pair in pairs]
     curves = dataset["curve"].sel(seed=seed, model=model, moment=moment, split=list(splits)).isel(pair=places)
     names = [f"node {first} – {second}" for first, second in pairs]
-    return _frame(curves.transpose("pair", "split", "alpha").values, names, splits, dataset["alpha"].values)
+    frame = _frame(curves.transpose("pair", "split", "alpha").values, names, splits, dataset["alpha"].values)
+    return described(frame, UNITS, dataset, seed=seed, model=model, moment=moment)
 
 
 def seed_interpolation_data(
@@ -53,7 +56,8 @@ def seed_interpolation_data(
     """
     curves = dataset["seed_curve"].sel(model=model, moment=moment, seed_pair=seed_pair, split=list(splits))
     names = dataset["alignment"].values.tolist()
-    return _frame(curves.transpose("alignment", "split", "alpha").values, names, splits, dataset["alpha"].values)
+    frame = _frame(curves.transpose("alignment", "split", "alpha").values, names, splits, dataset["alpha"].values)
+    return described(frame, UNITS, dataset, seeds=f"{seed_pair} and {seed_pair + 1}", model=model, moment=moment)
 
 
 def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -65,9 +69,11 @@ def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
     for (curve, split), points in frame.groupby(["curve", "split"], sort=False):
         losses, alphas = points["loss"].values, points["alpha"].values
         barrier, at = greatest_barrier(losses, alphas)
-        found = float(barrier), float(at), float(midpoint_barrier(losses, alphas)), bool(dips(losses, alphas))
-        rows.append((curve, split, *found))
-    return pd.DataFrame(rows, columns=["curve", "split", "barrier", "alpha", "midpoint_barrier", "dip"])
+        sizes = float(barrier), float(at), float(midpoint_barrier(losses, alphas)), bool(dips(losses, alphas))
+        rows.append((curve, split, *sizes))
+    found = pd.DataFrame(rows, columns=["curve", "split", "barrier", "alpha", "midpoint_barrier", "dip"])
+    units = {"barrier": "nats", "alpha": "1", "midpoint_barrier": "nats"}
+    return with_settings(found, units, frame.attrs.get("settings", {}))
 
 
 def interpolation(

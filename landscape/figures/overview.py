@@ -18,8 +18,10 @@ from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predict
 from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted
+from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, Mark, marks
 from landscape.figures.style import (
+    GAIN_UNITS,
     LINE_WIDTH,
     TICK_SIZE,
     add_ceiling,
@@ -29,7 +31,7 @@ from landscape.figures.style import (
     finish,
     gain_title,
 )
-from landscape.study.predictors import METRIC, PARAMETERS
+from landscape.study.predictors import METRIC, PARAMETERS, predictor_named
 from landscape.study.schema import study_of
 
 GAIN = "G*_T"
@@ -63,7 +65,16 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
         at_ceiling(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
     )
     frame = pd.DataFrame({"candidate": names} | columns).replace({"parameters": {-1: pd.NA}})
-    return frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
+    frame = frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
+    return described(frame, _units(measure), dataset, q=q, n=n, measure=measure)
+
+
+def _units(measure: Measure) -> dict[str, str]:
+    of_gain = {
+        f"{name}{suffix}": GAIN_UNITS[measure] for name in ("best_gain", "excess_gain") for suffix in _SUFFIXES.values()
+    }
+    own = {"width": "units", "parameters": "1", "perplexity": "1", "at_ceiling": "1"}
+    return own | {f"M0{suffix}": "%" for suffix in _SUFFIXES.values()} | of_gain
 
 
 def _widths(dataset: xr.Dataset) -> list[int]:
@@ -114,7 +125,8 @@ def cost_gain_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
     columns = {"parameters": np.where(counts < 0, np.nan, counts), "multiply_adds": _multiply_adds(dataset)}
     columns |= {"train_seconds": seconds}
     columns |= {f"best_gain{suffix}": gains[name].values for name, suffix in _SUFFIXES.items()}
-    return pd.DataFrame({"candidate": names} | columns)
+    units = _units(measure) | {"multiply_adds": "1", "train_seconds": "s"}
+    return described(pd.DataFrame({"candidate": names} | columns), units, dataset, measure=measure)
 
 
 COSTS = {
@@ -179,7 +191,11 @@ def rank_comparison_data(
     frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
     columns = {f"correlation{suffix}": name for name, suffix in _SUFFIXES.items()} | {"correlation_seeds": "count"}
     of_predictor = {name: frame["predictor"].map(found[part].to_series()) for name, part in columns.items()}
-    return frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
+    frame = frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)
+    units = {"rank": "1", "correlation_seeds": "seeds"} | {f"correlation{suffix}": "1" for suffix in _SUFFIXES.values()}
+    unit_of = {name: predictor_named(name).units for name in (METRIC, PARAMETERS)} | {GAIN: GAIN_UNITS[measure]}
+    frame.insert(frame.columns.get_loc("score") + 1, "unit", frame["predictor"].map(unit_of))
+    return described(frame, units, dataset, q=q, n=n, measure=measure, kind=kind)
 
 
 def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall") -> go.Figure:

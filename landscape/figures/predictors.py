@@ -22,8 +22,9 @@ from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, why_unranked
+from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
-from landscape.figures.style import add_doubt, candidate_order, empty_figure, finish, gain_title
+from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
@@ -65,7 +66,21 @@ def predictor_ranks_data(
             frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
     frame = pd.concat(frames, ignore_index=True)
     first = ["study", "predictor", "kind", "q", "n"]
-    return frame[first + [name for name in frame.columns if name not in first]]
+    frame = frame[first + [name for name in frame.columns if name not in first]]
+    return with_settings(frame, _units(measure), {"measure": measure})
+
+
+def _units(measure: Measure) -> dict[str, str]:
+    bounds = ("mean", "low", "high")
+    regrets = {f"{name}_{bound}": GAIN_UNITS[measure] for name in ("regret", "random_regret") for bound in bounds}
+    counts = {f"{name}_count": "seeds" for name in ("partial", "regret", "random_regret")}
+    return (
+        CORRELATION
+        | {"ahead": "1", "shared": "seeds"}
+        | {f"partial_{bound}": "1" for bound in bounds}
+        | regrets
+        | counts
+    )
 
 
 def _regrets(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> dict[str, xr.DataArray]:
@@ -135,7 +150,10 @@ def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measur
     scores = candidate_scores(dataset, q, n)
     best = best_gain(dataset, measure).drop_attrs().rename("best_gain")
     both = xr.merge([scores, best], join="exact")
-    return both.to_dataframe(["predictor", "seed", "candidate"]).reset_index().dropna(ignore_index=True)
+    frame = both.to_dataframe(["predictor", "seed", "candidate"]).reset_index().dropna(ignore_index=True)
+    units = frame["predictor"].map(lambda name: predictor_named(name).units)
+    frame.insert(frame.columns.get_loc("score") + 1, "unit", units)
+    return described(frame, {"best_gain": GAIN_UNITS[measure]}, dataset, q=q, n=n, measure=measure)
 
 
 def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
@@ -201,7 +219,8 @@ def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
     epochs = dataset["base_train_loss"].notnull().sum("base_epoch").values
     epoch = np.divide(trained, epochs, out=np.full(len(trained), np.nan), where=epochs > 0)
     seconds[SOTL_E] = (epoch, np.array([np.nan]))
-    return pd.DataFrame([_cost(name, greatest, *each) for name, each in seconds.items()])
+    frame = pd.DataFrame([_cost(name, greatest, *each) for name, each in seconds.items()])
+    return described(frame, {"seconds": "s", "compile_seconds": "s"}, dataset)
 
 
 def _cost(predictor: str, candidate: str, seconds: np.ndarray, compiling: np.ndarray) -> dict[str, object]:

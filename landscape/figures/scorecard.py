@@ -8,7 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from landscape.analysis.scorecard import Row
+from landscape.analysis.summary import Q
 from landscape.analysis.wording import bounds
+from landscape.figures.export.tables import CORRELATION, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, SYMBOLS
 from landscape.figures.predictors import predictor_label
 from landscape.figures.style import LINE_WIDTH, empty_figure, finish
@@ -29,10 +31,11 @@ def scorecard_ranks_data(rows: Sequence[Row]) -> pd.DataFrame:
         for predictor, each in ((METRIC, row.metric), (PARAMETERS, row.parameters))
         if each is not None
     }
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         [(*which, each.value, each.low, each.high, each.count) for which, each in found.items()],
         columns=["study", "predictor", "mean", "low", "high", "count"],
     )
+    return with_settings(frame, CORRELATION, {"q": Q, "n": "all"})
 
 
 def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from landscape.analysis import plane
 from landscape.analysis.curves import greatest_barrier
+from landscape.figures.export.tables import described
 from landscape.figures.interpolation import pair_index
 from landscape.figures.style import FONT_SIZE, candidate_order, empty_figure, finish
 from landscape.study.schema import BASE, MOMENTS
@@ -70,7 +71,8 @@ def surface_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     for model, here in _patches(dataset, moment).items():
         x, y = np.meshgrid(here.x, here.y)
         rows.append(pd.DataFrame({"model": model, "x": x.ravel(), "y": y.ravel(), "loss": here.loss.ravel()}))
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "x", "y", "loss"])
+    frame = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "x", "y", "loss"])
+    return described(frame, {"x": "1", "y": "1", "loss": "nats"}, dataset, moment=moment, seed=0)
 
 
 def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
@@ -86,7 +88,8 @@ def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
             line = dataset["curve"].sel(at | {"seed": 0, "split": "train"}).isel(pair=pair_index(dataset, nodes))
             barrier = float(greatest_barrier(line.values, dataset["alpha"].values)[0])
             rows.append((model, *nodes, float(np.linalg.norm(here.places[i] - here.places[j])), barrier))
-    return pd.DataFrame(rows, columns=["model", "from", "to", "distance", "barrier"])
+    frame = pd.DataFrame(rows, columns=["model", "from", "to", "distance", "barrier"])
+    return described(frame, {"distance": "1", "barrier": "nats"}, dataset, moment=moment, seed=0)
 
 
 def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:

@@ -17,8 +17,10 @@ from landscape.analysis.performance import Measure, base_perplexity, best_epoch,
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.wording import deviation, why_unranked
+from landscape.figures.export.tables import CORRELATION, SEEDS, described
 from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
+    GAIN_UNITS,
     LINE_WIDTH,
     MARKED,
     add_ceiling,
@@ -45,7 +47,9 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
     best = spread(beside_control(lambda each: best_gain(each, measure), dataset))
     epochs = spread(beside_control(lambda each: best_epoch(each, measure), dataset))
     columns = {"best_gain": best["mean"], "best_gain_std": best["std"], "best_epoch": epochs["mean"]}
-    return frame.assign(**{name: frame["candidate"].map(values.to_series()) for name, values in columns.items()})
+    frame = frame.assign(**{name: frame["candidate"].map(values.to_series()) for name, values in columns.items()})
+    of_gain = dict.fromkeys(("mean", "std", "best_gain", "best_gain_std"), GAIN_UNITS[measure])
+    return described(frame, of_gain | {"best_epoch": "epochs"} | SEEDS, dataset, measure=measure)
 
 
 def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
@@ -74,7 +78,10 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
     def metric(each: xr.Dataset) -> xr.DataArray:
         return manifold_metric(each, q, n) if reference is None else own_metric(each, q, n, reference)
 
-    return _table(beside_control(metric, dataset), "candidate", "checkpoint")
+    frame = _table(beside_control(metric, dataset), "candidate", "checkpoint")
+    relative = "the base" if reference is None else f"itself at epoch {reference}"
+    units = {"mean": "%", "std": "%"} | SEEDS
+    return described(frame, units, dataset, q=q, n=n, relative_to=relative)
 
 
 def metric_trajectories(
@@ -98,7 +105,8 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
     base = spread(base_perplexity(dataset))
     row = {"candidate": BASE, "epoch": 0} | {name: base[name].item() for name in ("mean", "std", "count")}
     first = pd.DataFrame([row]).dropna(subset="mean")
-    return pd.concat([first, _table(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True)
+    frame = pd.concat([first, _table(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True)
+    return described(frame, {"mean": "1", "std": "1"} | SEEDS, dataset)
 
 
 def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
@@ -123,7 +131,8 @@ def correlation_trajectories_data(
     found = [trajectory_correlation(dataset, each, n, measure, kind) for each in qs]
     of_metric = [each["metric"].rename(checkpoint="epoch") for each in found]
     tables = [_table(each, "epoch").assign(predictor="M_t", q=q) for q, each in zip(qs, of_metric, strict=True)]
-    return pd.concat([*tables, _table(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True)
+    frame = pd.concat([*tables, _table(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True)
+    return described(frame, CORRELATION, dataset, n=n, measure=measure, kind=kind)
 
 
 def correlation_trajectories(

@@ -13,7 +13,7 @@ COLUMNS = {
     "size": st.column_config.NumberColumn("m (1)", format="%.3f"),
     "low": st.column_config.NumberColumn("95 % interval from", format="%.3f"),
     "high": st.column_config.NumberColumn("to", format="%.3f"),
-    "metric_percent": st.column_config.NumberColumn("M (%)", format="%.1f"),
+    "metric": st.column_config.NumberColumn("M (%)", format="%.1f"),
 }
 
 dataset = library.dataset()

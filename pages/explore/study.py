@@ -30,7 +30,6 @@ with first_view():
     show.chart(overview(dataset, q, n, measure), "overview", "Best gain against manifold metric", lambda: frame)
 shown = answer.table(frame, costs, ranks, measure)
 st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))
-show.table("answer", lambda: frame)
 regret = ranking.regret(predictor_ranks_data({"": dataset}, q, n, measure, [rank]), measure)
 said = [*answer.sentences(dataset, frame, q, n, measure, rank), answer.picked(dataset, q, n), regret]
 st.markdown("\n".join(f"- {each}" for each in said if each))

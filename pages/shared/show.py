@@ -12,14 +12,41 @@ import streamlit as st
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from landscape.analysis.summary import csv_file
+from landscape.figures.export.files import CONFIG as CONFIG
+from landscape.figures.export.files import ImageFormat, config, html_file
+from landscape.figures.export.tables import labelled
 
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"], "scrollZoom": False}
+FORMATS: tuple[ImageFormat, ...] = ("PNG", "SVG")
 
 
-def chart(figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFrame], **options: Any) -> Any:
-    """Show a figure and offer its data as CSV; `name` identifies the chart and the file."""
-    drawn = st.plotly_chart(legible(figure), key=f"chart-{name}", config=CONFIG, alt=alt, **options)
-    table(name, data)
+def chart(
+    figure: go.Figure, name: str, alt: str, data: Callable[[], pd.DataFrame] | None = None, **options: Any
+) -> Any:
+    """Show a figure and offer it as files, with its numbers as CSV; `name` identifies the chart and the files.
+
+    `alt` is what a screen reader says instead: the finding. Without `data`, another table holds the numbers.
+    """
+    called, image = f"{st.session_state['study']}-{name}", st.session_state.get(f"image-{name}") or FORMATS[0]
+    drawn = st.plotly_chart(
+        legible(figure), key=f"chart-{name}", config=config(figure, called, image), alt=alt, **options
+    )
+    with st.popover(f"Files: {said(name)}", icon=":material/download:", type="tertiary"):
+        if data:
+            table(name, data)
+        st.download_button(
+            f"HTML: {said(name)}",
+            lambda: html_file(figure, called),
+            f"{called}.html",
+            "text/html",
+            key=f"html-{name}",
+            help="Download the figure as a page that opens without a network.",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+        )
+        st.segmented_control(
+            f"The camera saves {said(name)} as", FORMATS, default=FORMATS[0], required=True, key=f"image-{name}"
+        )
     return drawn
 
 
@@ -39,16 +66,21 @@ def legible(figure: go.Figure) -> go.Figure:
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
     """Offer a table as CSV, which is made when the button is pressed. Screen readers hear its name."""
     st.download_button(
-        f"CSV: {name.replace('-', ' ')}",
-        lambda: csv_file(data()),
+        f"CSV: {said(name)}",
+        lambda: csv_file(labelled(data())),
         f"{st.session_state['study']}-{name}.csv",
         "text/csv",
         key=f"csv-{name}",
         icon=":material/download:",
         on_click="ignore",
         type="tertiary",
-        help="Download the numbers shown above.",
+        help="Download the numbers, with their units and what they were computed with.",
     )
+
+
+def said(name: str) -> str:
+    """The name of a figure or table in words."""
+    return name.replace("-", " ")
 
 
 def definition(latex: str, source: str, words: str) -> None:

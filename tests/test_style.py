@@ -23,7 +23,7 @@ XYZ = np.array(
 VISIONS = {"normal": np.eye(3), "protan": PROTAN, "deutan": DEUTAN, "tritan": TRITAN, "grey": np.tile(XYZ[1], (3, 1))}
 SCALES = {"quantiles": palette.QUANTILES, "barriers": palette.BARRIERS, "studies": palette.STUDIES}
 CONFIG = tomllib.loads((Path(__file__).parents[1] / ".streamlit/config.toml").read_text())
-THEMES = CONFIG["theme"]
+THEMES = {name: CONFIG["theme"][name] for name in ("light", "dark")}
 GROUNDS = [theme["backgroundColor"] for theme in THEMES.values()]
 
 

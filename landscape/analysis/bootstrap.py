@@ -12,10 +12,12 @@ from jaxtyping import Float, Int
 from landscape.analysis.intervals import LEVEL, tail_probability
 from landscape.analysis.metric import METRIC_ATTRIBUTES, edge_counts
 from landscape.analysis.walks import prefix
+from landscape.store.derived import derived
 
 RESAMPLES = 2000  # the bounds of 95 % then have 50 draws beyond them on either side
 
 
+@derived
 def metric_interval(
     dataset: xr.Dataset,
     q: float,

@@ -12,6 +12,7 @@ import xarray as xr
 
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.performance import Measure, best_gain
+from landscape.store.derived import derived
 from landscape.study.schema import CONTROL, VARIABLES, study_of
 
 
@@ -30,6 +31,7 @@ def has_control(dataset: xr.Dataset) -> bool:
     return study_of(dataset).has_control
 
 
+@derived
 def control_as_candidate(dataset: xr.Dataset) -> xr.Dataset:
     """A result whose only candidate is the control: its gain, metric and perplexity are those of any candidate.
 
@@ -79,6 +81,7 @@ def beside_control(quantity: Callable[[xr.Dataset], xr.DataArray], dataset: xr.D
     return xr.concat([quantity(dataset), quantity(control_as_candidate(dataset))], "candidate")
 
 
+@derived
 def control_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     """The best gain G*_T of the control over the base, with dims (seed), in the unit of `landscape.gain`.
 
@@ -101,6 +104,7 @@ def control_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return best_gain(control_as_candidate(dataset), measure).isel(candidate=0, drop=True)
 
 
+@derived
 def excess_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     r"""The best gain of every candidate beyond that of the control of the same seed.
 

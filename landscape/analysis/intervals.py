@@ -10,6 +10,7 @@ from scipy import special, stats
 
 from landscape.analysis.metric import initial_metric, manifold_size, threshold
 from landscape.analysis.walks import prefix
+from landscape.store.derived import derived
 
 LEVEL = 0.95
 
@@ -140,6 +141,7 @@ def over_seeds(
     return spread(values).assign(low=template.copy(data=low), high=template.copy(data=high))
 
 
+@derived
 def metric_over_seeds(dataset: xr.Dataset, q: float, n: int) -> xr.Dataset:
     r"""`over_seeds` of the metric M₀, with bounds that M₀ can reach.
 

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from landscape.analysis.walks import prefix
+from landscape.store.derived import derived
 
 PAPER_QUANTILES = (0.05, 0.1, 0.2, 0.4)  # the values of q and n in the paper's sensitivity analysis (A.2.2, Figure 6)
 PAPER_PERMUTATIONS = (50, 100, 250, 500, 1000)
@@ -87,6 +88,7 @@ def manifold_size(barriers: ArrayLike, threshold: ArrayLike) -> Float[np.ndarray
     return np.where(missing, np.nan, size)
 
 
+@derived
 def manifold_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     r"""The manifold metric M_t in percent: how much the manifold of a candidate exceeds that of its base.
 
@@ -122,6 +124,7 @@ def manifold_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     return _metric_array(dataset, values, q, n)
 
 
+@derived
 def initial_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """M₀ in percent, the manifold metric right after the expansion, which needs no training of the candidate.
 
@@ -185,6 +188,7 @@ def own_metric(dataset: xr.Dataset, q: float, n: int, checkpoint: int) -> xr.Dat
     return _metric_array(dataset, values, q, n)
 
 
+@derived
 def at_ceiling(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """Where all n steps are edges: there m = 1, M_t = 1 − m(φ*) ≈ 1 − q, and M_t cannot rank candidates.
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import xarray as xr
 
+from landscape.store.derived import derived
 from landscape.study.schema import study_of
 
 Measure = Literal["accuracy", "negative log loss"]
@@ -78,6 +79,7 @@ def performance(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return _measured(dataset["validation_accuracy"], dataset["validation_loss"], measure)
 
 
+@derived
 def base_performance(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     """The performance A(φ*) of the base, at the epoch that early stopping chose.
 
@@ -104,6 +106,7 @@ def base_performance(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return _at_base_stop(values, dataset)
 
 
+@derived
 def gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     r"""The performance gain G_t of every candidate over its base, after each epoch t.
 
@@ -136,6 +139,7 @@ def gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     return grown.rename("gain").assign_attrs(units=units, long_name=f"performance gain G_t in {measure}")
 
 
+@derived
 def best_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     r"""The best gain G*_T of every candidate over the epochs that it has trained so far.
 

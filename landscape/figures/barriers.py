@@ -13,6 +13,7 @@ from landscape.analysis.walks import prefix
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, marks, translucent
 from landscape.figures.style import AXIS, FONT_SIZE, candidate_order, empty_figure, swatch
+from landscape.store.derived import derived
 from landscape.study.schema import BASE
 
 BINS = 40
@@ -53,6 +54,7 @@ def barrier_histogram_data(
     return described(frame, units, dataset, n=n, epoch=checkpoint, seed="all" if seed is None else seed)
 
 
+@derived
 def barrier_histogram(
     dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int, log: bool = False
 ) -> go.Figure:

@@ -99,7 +99,7 @@ def permutation_graph(
     _add_nodes(figure, frame)
     _add_line_legend(figure, frame["threshold"].iloc[0])
     title = "MDS axis {} (distance in parameter space, 1)"
-    finish(figure, title.format(1), title.format(2), height=500)
+    figure = finish(figure, title.format(1), title.format(2), height=500)
     figure.update_yaxes(range=_range(frame, "y"), scaleanchor="x", constrain="domain", zeroline=False)
     figure.update_xaxes(range=_range(frame, "x"), constrain="domain", zeroline=False)
     figure.update_xaxes(title_standoff=None)  # or Plotly places the title before it shrinks the axis to equal scales

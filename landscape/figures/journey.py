@@ -16,6 +16,7 @@ from landscape.analysis.curves import chord, greatest_barrier
 from landscape.figures.interpolation import interpolation_data, start_pairs
 from landscape.figures.palette import ACCENT, NEUTRAL
 from landscape.figures.style import LINE_WIDTH, empty_figure, finish
+from landscape.store.derived import derived
 from landscape.study.schema import BASE
 
 PACE = 110  # milliseconds of one frame
@@ -34,6 +35,7 @@ def journey_data(dataset: xr.Dataset, seed: int = 0) -> pd.DataFrame:
     return frame[frame["curve"] == heights.idxmax()].reset_index(drop=True)
 
 
+@derived
 def journey(dataset: xr.Dataset, seed: int = 0, height: int = 300) -> go.Figure:
     """The curve of `journey_data` with a button that plays it and a slider over α; it opens at the end."""
     frame = journey_data(dataset, seed)
@@ -42,7 +44,7 @@ def journey(dataset: xr.Dataset, seed: int = 0, height: int = 300) -> go.Figure:
     alphas, losses = frame["alpha"].to_numpy(), frame["loss"].to_numpy()
     figure = go.Figure(_fixed(alphas, losses), frames=[_frame(alphas, losses, i) for i in range(len(alphas))])
     figure.add_traces(figure.frames[-1].data)
-    finish(figure, "", "loss (nats)", height=height)
+    figure = finish(figure, "", "loss (nats)", height=height)
     ends = {"tickvals": [0, 0.5, 1], "ticktext": ["a network", "halfway", "its copy"]}
     figure.update_xaxes(ends, title=None, range=[-0.06, 1.06], fixedrange=True)
     room = 0.12 * float(np.ptp(losses))

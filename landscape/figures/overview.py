@@ -31,6 +31,7 @@ from landscape.figures.style import (
     finish,
     gain_title,
 )
+from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, PARAMETERS, predictor_named
 from landscape.study.schema import study_of
 
@@ -38,6 +39,7 @@ GAIN = "G*_T"
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
 
 
+@derived
 def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
     """Width, parameters, M₀ and G*_T with 95 % intervals, and the number of seeds, one row per candidate.
 
@@ -96,6 +98,7 @@ def _parameters(dataset: xr.Dataset) -> list[int]:
 _SUFFIXES = {"mean": "", "std": "_std", "low": "_low", "high": "_high"}
 
 
+@derived
 def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
     """G*_T against M₀, one point per candidate with 95 % intervals, from `overview_data`.
 
@@ -113,6 +116,7 @@ def overview(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figu
     return finish(figure, "manifold metric M<sub>0</sub> (%)", gain_title(measure, SHOWN[GAIN]))
 
 
+@derived
 def cost_gain_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
     """What each candidate costs and gains, one row per candidate.
 
@@ -144,6 +148,7 @@ def _multiply_adds(dataset: xr.Dataset) -> list[float]:
         return [np.nan] * dataset.sizes["candidate"]
 
 
+@derived
 def cost_gain(dataset: xr.Dataset, measure: Measure, cost: str) -> go.Figure:
     """G*_T against one of `COSTS`, one point per candidate with its 95 % interval, from `cost_gain_data`."""
     frame = cost_gain_data(dataset, measure).dropna(subset=[cost, "best_gain"])
@@ -174,6 +179,7 @@ def _add_control(figure: go.Figure, dataset: xr.Dataset, measure: Measure) -> No
         figure.add_hline(control, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, annotation=label)
 
 
+@derived
 def rank_comparison_data(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> pd.DataFrame:
@@ -198,6 +204,7 @@ def rank_comparison_data(
     return described(frame, units, dataset, q=q, n=n, measure=measure, kind=kind)
 
 
+@derived
 def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall") -> go.Figure:
     """The ranks of the candidates by each predictor and by the gain; from `rank_comparison_data`."""
     frame = rank_comparison_data(dataset, q, n, measure, kind)
@@ -216,7 +223,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
             customdata=points[["predictor", "score"]],
             hovertemplate=f"{name}<br>rank %{{y}} by %{{customdata[0]}}<br>score %{{customdata[1]:.5g}}<extra></extra>",
         )  # fmt: skip
-    finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
+    figure = finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_predictor_texts(frame, order, kind), zeroline=False)
     add_doubt(figure, too_few(dataset, measure))

@@ -25,6 +25,7 @@ from landscape.analysis.wording import bounds, counted, deviation, why_unranked
 from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
 from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title
+from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
@@ -109,7 +110,7 @@ def predictor_ranks(
         alone = [ACCENT if name == METRIC else NEUTRAL for name in rows["predictor"]]
         fill = {"color": looks[label].colour, "pattern": {"shape": patterns[label]}} if several else {"color": alone}
         _add_bars(figure, rows, str(label), fill, kind, several)
-    finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
+    figure = finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     doubts = {label: too_few(dataset, measure) for label, dataset in datasets.items()}
     add_doubt(figure, "<br>".join(f"{f'{label}: ' * several}{why}" for label, why in doubts.items() if why))
@@ -145,6 +146,7 @@ def _why_unranked(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> st
     return why_unranked(candidate_scores(dataset, q, n), best_gain(dataset, measure), "every predictor")
 
 
+@derived
 def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd.DataFrame:
     """The score of each predictor and the best gain G*_T, one row per predictor, seed and candidate."""
     scores = candidate_scores(dataset, q, n)
@@ -156,6 +158,7 @@ def predictor_scores_data(dataset: xr.Dataset, q: float, n: int, measure: Measur
     return described(frame, {"best_gain": GAIN_UNITS[measure]}, dataset, q=q, n=n, measure=measure)
 
 
+@derived
 def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> go.Figure:
     """G*_T against each predictor, in one panel each, a point per seed and candidate; from `predictor_scores_data`."""
     frame = predictor_scores_data(dataset, q, n, measure)
@@ -171,10 +174,11 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
         points, place = frame[frame["predictor"] == name], {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
         _add_panel(figure, points, dataset, name, place)
         figure.update_xaxes(_axis(points["score"], predictor_named(name).log), tickangle=0, **place)
-    finish(figure, "", "", height=240 * rows + 60)
+    figure = finish(figure, "", "", height=240 * rows + 60)
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
-    figure.update_yaxes(title={"text": gain_title(measure, "G*<sub>T</sub>")}, col=1)
+    for first in range(0, len(order), COLUMNS):  # of each row
+        figure.layout[f"yaxis{first + 1 if first else ''}"].title.text = gain_title(measure, "G*<sub>T</sub>")
     return figure
 
 
@@ -203,6 +207,7 @@ def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
     return {"type": "log" if log and scores.max() > DECADE * scores.min() > 0 else "linear", "nticks": 4}
 
 
+@derived
 def predictor_cost_data(dataset: xr.Dataset) -> pd.DataFrame:
     """What each predictor computes and how long that took on the greatest candidate, one row per predictor (Table 4).
 

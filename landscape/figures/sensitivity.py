@@ -67,7 +67,7 @@ def sensitivity_map(
     _add_handles(figure, frame, kind)
     if current is not None:
         _add_current(figure, cells, current)
-    finish(figure, "number of permutations n (1)", "quantile q (1)", height=460)
+    figure = finish(figure, "number of permutations n (1)", "quantile q (1)", height=460)
     add_doubt(figure, too_few(dataset, measure))
     return _with_ticks(figure, cells)
 

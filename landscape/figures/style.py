@@ -70,22 +70,34 @@ def summarised(row: Mapping[str, Any], form: str, form_of_std: str) -> str:
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
-    """Add axis titles, fonts large enough for a projector, and a legend below that wraps on narrow screens."""
-    figure.update_layout(
-        height=height,
-        font={"size": FONT_SIZE},
-        hoverlabel={"font": {"size": FONT_SIZE}, "align": "left"},
-        margin={"l": 10, "r": 10, "t": 52, "b": 10},  # above: the mode bar, and below that a line of text
-        legend={
+    """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow.
+
+    It is a new one, whose layout is not validated: that would take as long as all the rest of a small figure.
+    """
+    added = {
+        "height": height,
+        "font": {"size": FONT_SIZE},
+        "hoverlabel": {"font": {"size": FONT_SIZE}, "align": "left"},
+        "margin": {"l": 10, "r": 10, "t": 52, "b": 10},  # above: the mode bar, and below that a line of text
+        "legend": {
             "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "xref": "paper", "x": 0,
             "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0, "font": {"size": TICK_SIZE},
         },
-        xaxis_title={"text": x, "standoff": STANDOFF},
-        yaxis_title={"text": y, "standoff": STANDOFF},
-    )  # fmt: skip
-    figure.update_xaxes(AXIS)
-    figure.update_yaxes(AXIS)
-    return figure
+        "xaxis": {"title": {"text": x, "standoff": STANDOFF}},
+        "yaxis": {"title": {"text": y, "standoff": STANDOFF}},
+    }  # fmt: skip
+    layout = _merged(figure.layout.to_plotly_json(), added)
+    axes = {name: _merged(axis, AXIS) for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))}
+    return go.Figure(figure.data, layout | axes, figure.frames, _validate=False)
+
+
+def _merged(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The first content with the second one laid over it, table by table."""
+    found = dict(content)
+    for key, value in other.items():
+        both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
+        found[key] = _merged(found[key], value) if both else value
+    return found
 
 
 def empty_figure(text: str) -> go.Figure:

@@ -15,6 +15,7 @@ from landscape.analysis.curves import greatest_barrier
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import pair_index
 from landscape.figures.style import FONT_SIZE, candidate_order, empty_figure, finish
+from landscape.store.derived import derived
 from landscape.study.schema import BASE, MOMENTS
 
 SCALE = "Viridis"
@@ -75,6 +76,7 @@ def surface_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     return described(frame, {"x": "1", "y": "1", "loss": "nats"}, dataset, moment=moment, seed=0)
 
 
+@derived
 def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     """The nodes, the length and the barrier b in nats of each side of the triangle, one row per model and side.
 
@@ -92,6 +94,7 @@ def surface_barriers_data(dataset: xr.Dataset, moment: str) -> pd.DataFrame:
     return described(frame, {"distance": "1", "barrier": "nats"}, dataset, moment=moment, seed=0)
 
 
+@derived
 def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
     """Contours of one model's surface and its three minima, on the colour scale of all models at this moment."""
     here = patch(dataset, model, moment)
@@ -111,7 +114,7 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
         marker={"color": "white", "size": 13, "line": {"color": "black", "width": 2}}, text=_hover_texts(here),
         hovertemplate="%{text}<extra></extra>", showlegend=False,
     )  # fmt: skip
-    finish(figure, "along θ₂ − θ₁ (distance, 1)", "across (distance, 1)", height=310)
+    figure = finish(figure, "along θ₂ − θ₁ (distance, 1)", "across (distance, 1)", height=310)
     figure.update_layout(margin={"t": 5})
     figure.update_yaxes(range=list(here.y[[0, -1]]), scaleanchor="x", constrain="domain", zeroline=False, nticks=6)
     figure.update_yaxes(constraintoward="top")
@@ -119,6 +122,7 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
     return figure
 
 
+@derived
 def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = True) -> go.Figure:
     """The same surface in three dimensions. Height and colour show the loss, on a common scale for all models."""
     here = patch(dataset, model, moment)
@@ -149,6 +153,7 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
     return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
+@derived
 def surface_scale(dataset: xr.Dataset, moment: str, log: bool = True) -> go.Figure:
     """The colour bar that all models share at this moment."""
     if not _patches(dataset, moment):

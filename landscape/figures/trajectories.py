@@ -31,12 +31,14 @@ from landscape.figures.style import (
     gain_title,
     summarised,
 )
+from landscape.store.derived import derived
 from landscape.study.schema import BASE, CONTROL
 
 LOSSES = Mark(NEUTRAL, "star-triangle-down", "dash")  # −SoTL-E, which has no q
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # epochs, on the log(1 + t) axis
 
 
+@derived
 def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFrame:
     """G_t: mean, std and count over seeds, one row per candidate and epoch; the control is the last of the candidates.
 
@@ -52,6 +54,7 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
     return described(frame, of_gain | {"best_epoch": "epochs"} | SEEDS, dataset, measure=measure)
 
 
+@derived
 def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
     """G_t of each candidate, mean ± std over seeds, with a star at G*_T, the mean of the seeds' greatest gains."""
     frame = gain_trajectories_data(dataset, measure)
@@ -69,6 +72,7 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
     return _finished(figure, frame, "epoch", gain_title(measure), log)
 
 
+@derived
 def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: int | None = None) -> pd.DataFrame:
     """M_t in percent: mean, std and count over seeds, one row per candidate and checkpoint; the control is the last.
 
@@ -84,6 +88,7 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
     return described(frame, units, dataset, q=q, n=n, relative_to=relative)
 
 
+@derived
 def metric_trajectories(
     dataset: xr.Dataset, q: float, n: int, log: bool = False, reference: int | None = None
 ) -> go.Figure:
@@ -109,6 +114,7 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
     return described(frame, {"mean": "1", "std": "1"} | SEEDS, dataset)
 
 
+@derived
 def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
     """Validation perplexity of each candidate, mean ± std over seeds, and that of the base as a line."""
     frame = perplexity_trajectories_data(dataset)
@@ -119,6 +125,7 @@ def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure
     return _finished(figure, frame, "epoch", "perplexity on validation data (1)", log)
 
 
+@derived
 def correlation_trajectories_data(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall", further: Sequence[float] = ()
 ) -> pd.DataFrame:
@@ -135,6 +142,7 @@ def correlation_trajectories_data(
     return described(frame, CORRELATION, dataset, n=n, measure=measure, kind=kind)
 
 
+@derived
 def correlation_trajectories(
     dataset: xr.Dataset,
     q: float,
@@ -216,7 +224,7 @@ def _on_axis(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
 def _finished(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
     if frame.empty:
         return empty_figure("No candidate has been trained yet.")
-    finish(figure, "training t (epochs)", y_title)
+    figure = finish(figure, "training t (epochs)", y_title)
     if log:
         shown = [tick for tick in TICKS if tick <= frame[x].max()]
         figure.update_xaxes(tickvals=_on_axis(shown, True), ticktext=[str(tick) for tick in shown])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -278,4 +279,9 @@ def _with_proxies_of(result: xr.Dataset, part: xr.Dataset) -> xr.Dataset:
 
 def study_of(dataset: xr.Dataset) -> Study:
     """The specification that a result was computed from."""
-    return recorded(json.loads(dataset.attrs["study"]))
+    return _recorded(dataset.attrs["study"])
+
+
+@lru_cache(maxsize=64)
+def _recorded(text: str) -> Study:
+    return recorded(json.loads(text))

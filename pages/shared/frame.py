@@ -12,6 +12,7 @@ import xarray as xr
 from landscape.analysis.divergence import divergence
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
+from landscape.store.derived import keeping
 from landscape.study import Study
 from pages.shared import controls, library, running, show
 from pages.shared.controls import checked
@@ -57,6 +58,11 @@ def first(folder: str) -> st.Page:
 
 def around(page: st.Page, view: View) -> None:
     """Draw the frame and the page in it."""
+    with keeping(library.kept()):
+        _around(page, view)
+
+
+def _around(page: st.Page, view: View) -> None:
     running.arrive()
     chosen = _sidebar(view.of_one_study)
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 import xarray as xr
 
+from landscape.store.derived import Kept
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study, recorded
@@ -111,6 +112,12 @@ def shipped() -> tuple[tuple[str, str, str], ...]:
 def identity(entry: Entry) -> tuple[str, str]:
     """Path and checksum of a stored result, by which caches know it."""
     return str(entry.path), entry.record["sha256"][entry.path.name]
+
+
+@st.cache_resource
+def kept() -> Kept:
+    """What pages have computed from the results that are open, for all sessions of this server."""
+    return Kept()
 
 
 def arrived(study: Study) -> int:

@@ -56,6 +56,8 @@ def legible(figure: go.Figure) -> go.Figure:
     The browser replaces this colour by that of the theme, so that a change of theme needs no rerun. Nothing happens
     when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page.
     """
+    if figure.layout.dragmode is False:
+        return figure  # one that is kept has been here before
     text = {"color": GRAY_90}
     figure.update_layout(font=text, dragmode=False)
     for update in (figure.update_xaxes, figure.update_yaxes):

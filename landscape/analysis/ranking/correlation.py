@@ -18,6 +18,7 @@ from scipy import stats
 from landscape.analysis.metric import manifold_metric, metric_grid
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.scores import candidate_scores
+from landscape.store.derived import derived
 
 Kind = Literal["kendall", "spearman", "pearson"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -112,6 +113,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
 
 
+@derived
 def predictor_correlation(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> xr.DataArray:
@@ -142,6 +144,7 @@ def predictor_correlation(
     return _over_candidates(candidate_scores(dataset, q, n), best_gain(dataset, measure), kind)
 
 
+@derived
 def trajectory_correlation(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> xr.Dataset:

@@ -17,6 +17,7 @@ from landscape.analysis.intervals import LEVEL, Bounds, leads, mean_interval
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.wording import counted, decimals, interval
+from landscape.store.derived import derived
 
 Verdict = Literal["yes", "no", "not decided"]
 
@@ -51,6 +52,7 @@ class Decision(NamedTuple):
 UNMEASURED = Decision("not decided", None, math.nan, math.nan, math.nan, 0, None, "nothing")
 
 
+@derived
 def decide(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Decision:
     """Whether a result says that expanding pays, and by which candidate.
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind, correlation
 from landscape.analysis.ranking.scores import candidate_scores
+from landscape.store.derived import derived
 from landscape.study.predictors import PARAMETERS
 
 # 1 − τ² that is only rounding: with n candidates, a τ_b between −1 and 1 has 1 − τ² of 2 / n² at least.
@@ -58,6 +59,7 @@ def partial_correlation(x: ArrayLike, y: ArrayLike, z: ArrayLike, kind: Kind = "
     return np.clip((xy - xz * yz) / below, -1, 1)
 
 
+@derived
 def predictor_partial_correlation(
     dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall"
 ) -> xr.DataArray:

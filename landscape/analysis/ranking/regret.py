@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.scores import candidate_scores
+from landscape.store.derived import derived
 
 RANGE = (0, np.inf)  # every regret lies in it, and so does the mean over seeds
 
@@ -50,6 +51,7 @@ def regret(scores: ArrayLike, gains: ArrayLike) -> Float[np.ndarray, ...]:
     return np.divide(lost, picked.sum(-1), out=np.full(defined.shape, np.nan), where=defined)
 
 
+@derived
 def predictor_regret(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> xr.DataArray:
     """The regret of taking the candidate that each predictor scores highest; candidates that tie share the pick.
 
@@ -83,6 +85,7 @@ def predictor_regret(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
     return xr.DataArray(values, scores.isel(candidate=0, drop=True).coords, scores.dims[:-1], "regret", _attrs(best))
 
 
+@derived
 def random_regret(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     """The expected regret of taking any candidate at random: how far the mean gain is below the best.
 

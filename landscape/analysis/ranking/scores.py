@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from landscape.analysis.metric import initial_metric
+from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, PARAMETERS, SOTL_E, predictor_named
 
 # Relative: scores that exact widening cannot change differ by rounding, up to 8.2e-6 in the shipped studies; the least
@@ -18,6 +19,7 @@ from landscape.study.predictors import METRIC, PARAMETERS, SOTL_E, predictor_nam
 TIE = 1e-4
 
 
+@derived
 def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """The score that each predictor gives each candidate, with the sign that makes a greater one promise more.
 

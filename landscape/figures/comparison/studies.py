@@ -60,7 +60,7 @@ def comparison(
         if only in (None, study):
             _add_study(figure, frame[frame["study"] == study].sort_values(size), study, look, size)
     figure.update_layout(showlegend=only is None)
-    finish(figure, f"{SIZES[size]} (× base)", axis_title(quantity, measure), height=height)
+    figure = finish(figure, f"{SIZES[size]} (× base)", axis_title(quantity, measure), height=height)
     low, high = np.nanmin([*frame["low"], *frame["mean"]]), np.nanmax([*frame["high"], *frame["mean"]])
     figure.update_yaxes(range=_padded(low, high))
     figure.update_xaxes(range=_padded(frame[size].min(), frame[size].max()))

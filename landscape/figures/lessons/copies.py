@@ -131,7 +131,7 @@ def _add_mirror(figure: go.Figure, network: Tiny) -> None:
 
 
 def _framed(figure: go.Figure) -> go.Figure:
-    finish(figure, "", "", height=540)
+    figure = finish(figure, "", "", height=540)
     bare = {"visible": False, "fixedrange": True}
     figure.update_layout(
         showlegend=False,

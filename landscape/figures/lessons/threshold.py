@@ -29,7 +29,7 @@ def threshold_histograms(
         figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref=f"{axis} domain", line=line)
     label = {"text": f"λ = {limit:.3g} nats", "showarrow": False, "font": {"size": TICK_SIZE}, "xanchor": "left"}
     figure.add_annotation(label | {"x": limit, "y": 1, "xref": "x", "yref": "y2 domain", "xshift": 6, "yanchor": "top"})
-    finish(figure, "midpoint barrier b̂ (nats)", "count (steps)", height=500)
+    figure = finish(figure, "midpoint barrier b̂ (nats)", "count (steps)", height=500)
     return figure.update_layout(
         showlegend=False, bargap=0, barmode="stack",
         xaxis={"range": [0, reach]},

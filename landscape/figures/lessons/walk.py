@@ -71,7 +71,7 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
 
 
 def _frame(figure: go.Figure, barriers: Barriers, three: bool) -> None:
-    finish(figure, "step i of the walk", "b̂ (nats)", height=560 if three else 500)
+    figure = finish(figure, "step i of the walk", "b̂ (nats)", height=560 if three else 500)
     upper, middle = ([0.69, 1], [0.4, 0.63]) if three else ([0.53, 1], [0, 0.45])
     figure.update_layout(
         bargap=0.15, barmode="overlay",

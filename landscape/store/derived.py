@@ -1,0 +1,96 @@
+"""What has been computed from a result, kept for as long as the result is open.
+
+One page asks for the same gain a dozen times, and moving a slider changes only some of what a page shows. Nothing is
+kept unless somebody asks for it by `keeping`, who thereby promises not to change the results that are open.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from threading import Lock
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import xarray as xr
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST = 256  # values of one result; the one that was not used for longest goes first
+
+
+class Kept:
+    """Values by the result that they follow from; they go with it."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, OrderedDict[Any, Any]] = {}
+        self._lock = Lock()
+
+    def get(self, dataset: xr.Dataset, key: Any, compute: Callable[[], T]) -> T:
+        """The value under a key, computed if it is not there."""
+        with self._lock:
+            values = self._of(dataset)
+            if key in values:
+                values.move_to_end(key)
+                return values[key]
+        found = compute()
+        with self._lock:
+            values[key] = found
+            if len(values) > MOST:
+                values.popitem(last=False)
+        return found
+
+    def __len__(self) -> int:
+        return sum(map(len, self._values.values()))
+
+    def _of(self, dataset: xr.Dataset) -> OrderedDict[Any, Any]:
+        """The values of a result. A result is known by its identity, which is free for another once it is gone."""
+        if id(dataset) not in self._values:
+            self._values[id(dataset)] = OrderedDict()
+            weakref.finalize(dataset, self._values.pop, id(dataset), None)
+        return self._values[id(dataset)]
+
+
+_KEPT: ContextVar[Kept | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping(kept: Kept) -> Iterator[None]:
+    """Within the block, functions that are `derived` take from `kept` what is there and leave there what is not."""
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def derived(function: Callable[Concatenate[xr.Dataset, P], T]) -> Callable[Concatenate[xr.Dataset, P], T]:
+    """Marks a pure function of a result and hashable arguments, whose values nobody changes.
+
+    Example:
+      >>> import xarray as xr
+      >>> from landscape.store.derived import Kept, derived, keeping
+      >>> @derived
+      ... def doubled(result, name):
+      ...     print("computed")
+      ...     return 2 * result[name].item()
+      >>> result = xr.Dataset({"a": 1})
+      >>> with keeping(Kept()):
+      ...     doubled(result, "a") + doubled(result, "a")
+      computed
+      4
+    """
+
+    @wraps(function)
+    def found(dataset: xr.Dataset, *args: P.args, **kwargs: P.kwargs) -> T:
+        kept = _KEPT.get()
+        if kept is None:
+            return function(dataset, *args, **kwargs)
+        key = (function, args, tuple(sorted(kwargs.items())))
+        return kept.get(dataset, key, lambda: function(dataset, *args, **kwargs))
+
+    return found

@@ -21,14 +21,12 @@ from landscape.jobs.client import Jobs
 from landscape.jobs.local import run
 from landscape.jobs.own import prepared, surveyed
 from landscape.jobs.own.described import described, handed_over
-from landscape.jobs.tasks.networks import untrained
 from landscape.models.functional import Network, split
 from landscape.numerics.multiply_adds import multiply_adds
 from landscape.store.results import Store
 from landscape.study import Study, from_toml, recorded, schema, validated
 from landscape.study.examples import Examples
 from landscape.study.kinds import BertSpec, ModelSpec, OwnSpec
-from landscape.study.member import Member
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
 
@@ -82,6 +80,8 @@ def test_what_is_found_of_a_module(tmp_path: Path) -> None:
     assert len(NET.splitlines()) <= 20
     assert study.key == from_toml(tmp_path / "mine.toml").key  # what is found follows from the files
     assert study.scaled(seeds=1).model == study.model
+    sent = recorded(study.model_dump(mode="json"))
+    assert sent.key == study.key and (sent.data.file, sent.model.module) == ("table.npz", "net.py:build")
 
 
 def test_the_key_holds_the_source_and_not_its_place(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_module_is_one_sentence(tmp_path: Path, fault: str)
 
 
 def test_a_function_of_a_notebook_is_known_by_what_it_computes(tmp_path: Path) -> None:
-    study = validated(from_toml(write(tmp_path)).model_dump(mode="json") | {"model": {"kind": "own"}})
+    study = validated(from_toml(write(tmp_path)).model_dump() | {"model": {"kind": "own"}})
     with pytest.raises(
         ValueError, match=r"mine has no key yet: its network is code .* in a notebook by `landscape.run"
     ):
@@ -223,11 +223,11 @@ def test_a_study_that_was_stored_or_sent_runs_no_code(tmp_path: Path, monkeypatc
     study = prepared(from_toml(write(tmp_path)))
     trace = forgotten(study, monkeypatch)
     sent = recorded(study.model_dump(mode="json"))
-    named = r"python -m landscape run STUDY.toml`, with the file of the study that names .*net.py:build"
+    named = r"python -m landscape run STUDY.toml`, with the file of the study that names net.py:build"
     for refused in (
         lambda: run(sent, tmp_path / "cache"),
         lambda: Jobs(Store(tmp_path / "cache")).submit(sent),
-        lambda: untrained(Member(sent, 0), 0),
+        lambda: sent.model.build((6,), 3, nnx.Rngs(0)),
     ):
         with pytest.raises(ValueError, match=named):
             refused()
@@ -269,6 +269,7 @@ def test_two_commands_and_every_page(
     assert stored["parameters"].values.tolist() == cost.parameters(study_of(stored)) == [99, 123, 195]
     assert np.isfinite(stored["barrier"]).all() and np.isfinite(stored["proxy"]).all()
 
+    assert str(tmp_path) not in stored.attrs["study"]
     begun = study_of(stored).scaled(seeds=3)
     Store().parts(begun).write("base-seed0", schema.part(begun, {"seed": 0}, base_stop=np.array(1)), {})
     trace = forgotten(study, monkeypatch)

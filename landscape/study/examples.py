@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from landscape.study.base import Frozen
 from landscape.study.limits import MOST_EXAMPLES
-from landscape.study.sources import Sourced
+from landscape.study.sources import Sourced, SourcePath
 
 Modality = Literal["images", "text"]
 
@@ -119,7 +119,7 @@ class ArraysSpec(OwnData):
 
     located_by: ClassVar[str] = "file"
 
-    file: str
+    file: SourcePath
 
 
 class FolderSpec(OwnData):
@@ -127,7 +127,7 @@ class FolderSpec(OwnData):
 
     located_by: ClassVar[str] = "folder"
 
-    folder: str
+    folder: SourcePath
 
 
 class ProseSpec(OwnData, TextSpec):  # type: ignore[misc]  # its `name` may be any, where that of a corpus is one of few
@@ -141,7 +141,7 @@ class ProseSpec(OwnData, TextSpec):  # type: ignore[misc]  # its `name` may be a
 
     located_by: ClassVar[str] = "text"
 
-    text: str
+    text: SourcePath
 
 
 OWN: dict[str, type[OwnData]] = {kind.located_by: kind for kind in (ArraysSpec, FolderSpec, ProseSpec)}

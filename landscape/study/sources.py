@@ -10,10 +10,13 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from landscape.study.base import Frozen
 
+# A path on this computer, of which a record and a result keep the name only: the rest tells about its owner, and says
+# nothing elsewhere.
+SourcePath = Annotated[str, PlainSerializer(lambda path: Path(path).name, when_used="json")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 MOST_BYTES = 200 * 2**20  # of a file of weights

@@ -162,12 +162,13 @@ class Study(Frozen):
 
     @property
     def refusal(self) -> str:
-        """Why only the command line and notebooks may compute this study: code, or data that they have not read yet.
+        """Why only the command line and notebooks may compute this study: code, or data in a file that they must name.
 
         It is empty where any process may. Whoever computes at another's word, as the app does, asks first.
         """
-        if isinstance(self.data, Sourced) and self.data.unread:
-            return f"its data are {self.data.path}, which only `python -m landscape run STUDY.toml` and notebooks read"
+        data = self.data
+        if not self.model.refusal and isinstance(data, Sourced) and (data.unread or not data.path.is_absolute()):
+            return f"its data are {data.path}, which only `python -m landscape run STUDY.toml` and notebooks read"
         return self.model.refusal
 
     @property
@@ -209,7 +210,7 @@ class Study(Frozen):
 
         What is None stays as it is. Raises ValueError for a size that is out of range.
         """
-        content = self.model_dump(mode="json") | {"weights": self.weights}
+        content = self.model_dump() | {"weights": self.weights}
         if epochs is not None:
             content["training"]["base_epochs"] = min(content["training"]["base_epochs"], max(epochs, 1))
         overrides = [

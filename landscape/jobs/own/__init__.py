@@ -49,9 +49,8 @@ def prepared(study: Study) -> Study:
 
     Raises ValueError as `surveyed` does, and for a module that cannot take part.
     """
-    study = surveyed(study)
     if not isinstance(study.model, OwnSpec):
-        return study
+        return surveyed(study)
     from landscape.jobs.own.described import described
 
     return described(study)

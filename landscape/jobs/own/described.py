@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from landscape.data import Data
+from landscape.jobs.own import surveyed
 from landscape.jobs.own.code import builder
 from landscape.jobs.own.computation import computation_digest
 from landscape.jobs.tasks.examples import examples
@@ -40,7 +41,7 @@ def handed_over(study: Study, build: Callable[..., Any]) -> Study:
 
 
 def described(study: Study) -> Study:
-    """The study with what its module has been found to be: its groups, and the costs of the base and the candidates.
+    """The study with what its data hold and its module has been found to be: groups, and costs of base and candidates.
 
     The file that the study names is run, unless the function was handed over before.
 
@@ -53,6 +54,7 @@ def described(study: Study) -> Study:
         if spec.described:
             raise ValueError(f"{study.name} is not computed here: {spec.refusal}")
         hand_over(str(spec.content), builder(spec))
+    study = surveyed(study)
     data = examples(study.data)
     shape, targets = seen(study).shape, data.train.targets.shape[1:]
     base = checked(HANDED[str(spec.content)], shape, data.classes, _few(data), targets)
@@ -84,7 +86,7 @@ def _few(data: Data) -> Any:
 def _with(study: Study, found: FoundModule) -> Study:
     """The study with what is known of its module. Raises ValueError where the rest of the study does not fit it."""
     model = study.model.model_copy(update={"found": found})
-    return validated(study.model_dump(mode="json") | {"model": model.model_dump(mode="json")})
+    return validated({name: getattr(study, name) for name in Study.model_fields} | {"model": model})
 
 
 def _counted(member: Member, base: nnx.Module, shapes: Shapes) -> Counted:

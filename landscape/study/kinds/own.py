@@ -19,7 +19,7 @@ from landscape.study.base import Frozen
 from landscape.study.examples import Examples, Modality
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer
-from landscape.study.sources import Sourced, digest
+from landscape.study.sources import Sourced, SourcePath, digest
 from landscape.study.steps import Deepen, Widen
 
 
@@ -74,7 +74,7 @@ class OwnSpec(ModelSpec, Sourced, title="Own module"):
     unkeyed: ClassVar[frozenset[str]] = frozenset({"module", "found"})
 
     kind: Literal["own"] = "own"
-    module: Annotated[str, Field(pattern=r"^(.*\.py:[A-Za-z_]\w*)?$")] = ""
+    module: Annotated[SourcePath, Field(pattern=r"^(.*\.py:[A-Za-z_]\w*)?$")] = ""
     found: FoundModule | None = None
 
     @property

@@ -6,7 +6,6 @@ Most tests run invented tasks on a Dask cluster inside this process; the last on
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import re
@@ -53,14 +52,12 @@ from landscape.study.presets import preset
 pytestmark = pytest.mark.slow
 
 SEEDS = 4
-TESTS = itertools.count(1)
-DATA_SEED = 0  # another one for each test, since a scheduler may still remember a study of the test before by its key
 
 
 def study(**changes: object) -> Study:
     content = {
         "name": "tiny",
-        "data": {"train_size": 120, "validation_size": 100, "seed": DATA_SEED},
+        "data": {"train_size": 120, "validation_size": 100},
         "model": {"kind": "mlp", "hidden": [5]},
         "candidates": [[{"widen": "hidden1", "size": 6}]],
         "training": {"batch_size": 60, "base_epochs": 2, "epochs": 1},
@@ -111,7 +108,6 @@ def link(seed: int, *earlier: Outcome, on_activity: OnActivity) -> Outcome:
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
     monkeypatch.setattr(resume, "plan_study", chain)
     monkeypatch.setattr(sys.modules[__name__], "SCRIPT", Script())
-    monkeypatch.setattr(sys.modules[__name__], "DATA_SEED", next(TESTS))
     monkeypatch.setattr(places, "GALLERY", tmp_path / "no gallery")
     return SCRIPT
 
@@ -202,6 +198,22 @@ def test_two_clients_share_one_computation(script: Script, client: Callable[[], 
     script.go.set()
     assert until(first, key, ended).state == until(second, key, ended).state == "done"
     assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_one_scheduler_computes_a_study_for_each_folder_that_asks(
+    script: Script, client: Callable[[], Jobs], address: str, tmp_path: Path
+) -> None:
+    """What is kept for one folder is of no use in another."""
+    script.go.set()
+    first, second = client(), connect(tmp_path / "another", address)
+    try:
+        for jobs in (first, second):
+            jobs.submit(study())
+            assert until(jobs, study().key, ended).state == "done"
+            assert study().key in jobs.store
+        assert script.ran == 2 * [f"seed{seed}" for seed in range(SEEDS)]
+    finally:
+        second.close()
 
 
 def test_partial_results_arrive(script: Script, client: Callable[[], Jobs]) -> None:
@@ -555,7 +567,7 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = connect(cache)
     try:
         assert (cache / ".engine" / "log").read_text().count("Scheduler at") == 1
-        deadly = identity(study().key, 7)
+        deadly = identity(cache.absolute(), study().key, 7)
         jobs._client.submit(os._exit, 1, key=deadly).exception()  # as a study that takes its worker down each time
         failed = until(jobs, study().key, ended)
         assert failed.state == "failed" and "worker process died" in failed.error

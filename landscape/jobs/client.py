@@ -14,7 +14,7 @@ from distributed import Client, Event, fire_and_forget
 
 from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.dask_worker import STUDY_UPDATES, TASK_UPDATES, DeathNotices, identity, run_study
+from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, run_study, topic
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
 from landscape.store.uploads import with_kept_weights
@@ -56,19 +56,19 @@ class Jobs:
         number = next(  # an attempt that was asked to stop is not joined
             number
             for number in itertools.count(self._attempt(study.key))
-            if not Event(identity(study.key, number), client).is_set()
+            if not Event(self._identity(study.key, number), client).is_set()
         )
         now = time.time()
         self._publish(client, StudyUpdate(study.key, number, "waiting", now, now, expected=expected))
         attempt = Attempt(study, self.store, number)
-        fire_and_forget(client.submit(run_study, attempt, key=identity(study.key, number), priority=1))
+        fire_and_forget(client.submit(run_study, attempt, key=self._identity(study.key, number), priority=1))
 
     def cancel(self, key: str) -> None:
         """Stop a study soon, at the next update of its running tasks. The outcomes that it has finished are kept."""
         progress, client = self.progress(key), self._client
         if progress and progress.active and client:
             attempt = self._attempt(key)
-            Event(identity(key, attempt), client).set()
+            Event(self._identity(key, attempt), client).set()
             now = time.time()
             self._publish(client, StudyUpdate(key, attempt, progress.state, now, now, stopping=True))
 
@@ -120,14 +120,13 @@ class Jobs:
         client.register_plugin(DeathNotices())
         self._client, self._tallies = client, {}
         past = []
-        for topic in (STUDY_UPDATES, TASK_UPDATES):
-            client.subscribe_topic(topic, partial(self._receive, topic))
-            past += [(event, topic) for event in client.get_events(topic)]
-        for event, topic in sorted(past, key=lambda each: each[0][0]):
-            self._receive(topic, event)
+        for kind in (StudyUpdate, TaskUpdate):
+            client.subscribe_topic(self._topic(kind), partial(self._receive, kind))
+            past += [(event, kind) for event in client.get_events(self._topic(kind))]
+        for event, kind in sorted(past, key=lambda each: each[0][0]):
+            self._receive(kind, event)
 
-    def _receive(self, topic: str, event: tuple[float, dict[str, Any]]) -> None:
-        kind: type[StudyUpdate] | type[TaskUpdate] = StudyUpdate if topic == STUDY_UPDATES else TaskUpdate
+    def _receive(self, kind: type[Update], event: tuple[float, dict[str, Any]]) -> None:
         logged_at, fields = event
         own = {name: fields[name] for name in kind._fields}  # Dask has added fields of its own
         self._add(kind(**own), logged_at)
@@ -138,7 +137,13 @@ class Jobs:
 
     def _publish(self, client: Client, update: StudyUpdate) -> None:
         self._add(update)
-        client.log_event(STUDY_UPDATES, update._asdict())
+        client.log_event(self._topic(StudyUpdate), update._asdict())
+
+    def _identity(self, key: str, attempt: int) -> str:
+        return identity(self.store.root, key, attempt)
+
+    def _topic(self, kind: type[Update]) -> str:
+        return topic(folder_name(self.store.root), kind)
 
     def _attempt(self, key: str) -> int:
         with self._counting:

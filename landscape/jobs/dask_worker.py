@@ -6,10 +6,12 @@ The modules that import JAX are imported inside the functions, so that a client 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import Client, Event, SchedulerPlugin, get_client, get_worker, secede, wait
@@ -20,7 +22,6 @@ from landscape.jobs.progress import StudyUpdate, Update
 if TYPE_CHECKING:
     from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 
-STUDY_UPDATES, TASK_UPDATES = "landscape-study-updates", "landscape-task-updates"  # topics of Dask's event log
 PERIOD = 0.5  # seconds between two looks at whether to stop
 WORKERS = "LANDSCAPE_WORKERS"  # the environment variable by which the workers of an engine know how many they are
 STARTUP = 120  # seconds that a worker may take to start
@@ -30,9 +31,19 @@ class Cancelled(Exception):
     """The study was asked to stop."""
 
 
-def identity(study: str, attempt: int) -> str:
-    """The Dask key of an attempt at a study, and the name of the event that asks it to stop."""
-    return f"study-{study}-{attempt}"
+def folder_name(root: Path) -> str:
+    """What a scheduler calls a cache folder: those who share a scheduler may compute one study for several folders."""
+    return hashlib.sha256(str(root).encode()).hexdigest()[:16]
+
+
+def identity(root: Path, study: str, attempt: int) -> str:
+    """The Dask key of an attempt at a study for a cache folder, and the name of the event that asks it to stop."""
+    return f"study-{folder_name(root)}-{study}-{attempt}"
+
+
+def topic(folder: str, kind: type[Update]) -> str:
+    """The topic of Dask's event log for the updates of one kind about the studies of a cache folder."""
+    return f"landscape-{folder}-{kind.__name__}"
 
 
 def run_study(attempt: Attempt) -> None:
@@ -43,7 +54,8 @@ def run_study(attempt: Attempt) -> None:
     secede()
     client, study, since = get_client(), attempt.study, time.time()
     update = StudyUpdate(study.key, attempt.number, "done", since, since)
-    stop = Event(identity(study.key, attempt.number), client)
+    stop = Event(identity(attempt.store.root, study.key, attempt.number), client)
+    publish = partial(publish_update, folder_name(attempt.store.root))
     try:
         from landscape.jobs.resume import compute, divided, finish
 
@@ -78,9 +90,10 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     """
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
+    study = identity(attempt.store.root, attempt.study.key, attempt.number)
     for i, name in enumerate(missing):
-        key, needs = f"{name}-{attempt.study.key}-{attempt.number}", [futures[need] for need in planned[name].needs]
-        futures[name] = client.submit(run_task, attempt, name, *needs, key=key, priority=-i)
+        needs = [futures[need] for need in planned[name].needs]
+        futures[name] = client.submit(run_task, attempt, name, *needs, key=f"{name}-{study}", priority=-i)
     names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
     try:
@@ -106,20 +119,20 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome) -> AnyOutcome:
     """
     from landscape.jobs import resume
 
-    stop = Event(identity(attempt.study.key, attempt.number), get_client())
+    root = attempt.store.root
+    stop = Event(identity(root, attempt.study.key, attempt.number), get_client())
 
     def publish_or_stop(update: Update) -> None:
         raise_if_set(stop)
-        publish(update)
+        publish_update(folder_name(root), update)
 
     task = resume.plan_study(attempt.study, attempt.divisions)[name]
     return resume.run_task(attempt, name, task, needs, publish_or_stop)
 
 
-def publish(update: Update) -> None:
-    """Log an update as an event of the scheduler, for every client to hear."""
-    topic = STUDY_UPDATES if isinstance(update, StudyUpdate) else TASK_UPDATES
-    get_worker().log_event(topic, update._asdict())
+def publish_update(folder: str, update: Update) -> None:
+    """Log an update as an event of the scheduler, for every client of the cache folder to hear."""
+    get_worker().log_event(topic(folder, type(update)), update._asdict())
 
 
 class DeathNotices(SchedulerPlugin):
@@ -137,8 +150,8 @@ class DeathNotices(SchedulerPlugin):
         The coordinating task of a study catches whatever is raised in it. If it still ends in error, it never ran, or
         its worker died too often.
         """
-        study = re.fullmatch("study-([0-9a-f]{16})-([0-9]+)", str(key))
+        study = re.fullmatch("study-([0-9a-f]{16})-([0-9a-f]{16})-([0-9]+)", str(key))
         if finish == "erred" and study:
             error = kwargs.get("exception_text") or "the worker process died while computing: killed, or out of memory"
-            update = StudyUpdate(study[1], int(study[2]), "failed", time.time(), time.time(), error=error)
-            self._scheduler.log_event(STUDY_UPDATES, update._asdict())
+            update = StudyUpdate(study[2], int(study[3]), "failed", time.time(), time.time(), error=error)
+            self._scheduler.log_event(topic(study[1], StudyUpdate), update._asdict())

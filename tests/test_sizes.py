@@ -178,14 +178,14 @@ def test_units_within_each_group_grow_the_groups():
     assert sizes(wide.layer) == sizes(nnx.eval_shape(lambda: build(16)).layer)
 
 
-class Recurrent(nnx.Module):
+class Adapted(nnx.Module):
     """Its layer keeps sizes that nobody here knows."""
 
     def __init__(self):
-        self.cell, self.down = nnx.LSTMCell(3, 4, **RNGS), nnx.Linear(4, 2, **RNGS)
+        self.cell, self.down = nnx.LoRALinear(3, 4, lora_rank=2, **RNGS), nnx.Linear(4, 2, **RNGS)
 
     def groups(self):
-        return {"units": Group((Axis("cell.ii.kernel", -1),), (Axis("down.kernel", -2),))}
+        return {"units": Group((Axis("cell.kernel", -1),), (Axis("down.kernel", -2),))}
 
 
 def masked(width: int) -> nnx.Conv:
@@ -204,7 +204,7 @@ def without_arrays(kind: type, *args) -> Net:
 
 
 REFUSED = {
-    "recurrent": (Recurrent, 8, r"cell \(LSTMCell\) cannot be widened.*known are Linear"),
+    "adapted": (Adapted, 8, r"cell \(LoRALinear\) cannot be widened.*known are Linear"),
     "masked": (lambda: around(masked, "kernel", "bias")(4), 8, r"layer \(Conv\) cannot be widened: its mask"),
     "units within groups": (
         lambda: around(lambda width: grouped(width, 2), "kernel", "bias")(4),

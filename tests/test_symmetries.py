@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import jax
@@ -9,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from modules import CASES, CLASSES, RIGID, dense, drawn, of
 from networks import batch, initial, outputs
 from trained import SPECS, build, data
@@ -16,8 +19,9 @@ from trained import SPECS, build, data
 import landscape
 from landscape.models.checks.same_function import logits
 from landscape.models.functional import split
-from landscape.models.symmetry import Axis, Group, unit_groups
+from landscape.models.symmetry import Axis, Group, take, unit_groups
 from landscape.models.tracing.analysis import Shapes, analysis
+from landscape.models.tracing.axes import Atom, Product, Sum, Unifier, atoms, extent, resolved
 from landscape.models.tracing.module import Findings, attached
 
 RESIDUAL = {"tinybert": "tokens", "minibert": "tokens"}  # the residual stream, which BERT's table leaves out
@@ -160,3 +164,96 @@ def test_what_cannot_be_traced_is_refused_in_one_sentence(name):
     with pytest.raises(ValueError, match=message) as refused:
         landscape.symmetries(drawn(build), of((4, 4)))
     assert "\n" not in str(refused.value)
+
+
+@jax.custom_vjp
+def doubled(x):
+    return 2 * x
+
+
+doubled.defvjp(lambda x: (doubled(x), None), lambda _, slope: (2 * slope,))
+WHOLE, HALVES = {"up": 6}, {"up": 3}
+FOLLOWED = {
+    "loop": (lambda x: jax.lax.fori_loop(0, 3, lambda i, y: nnx.tanh(y) + i * x, x), WHOLE),
+    "while": (lambda x: jax.lax.while_loop(lambda y: (y < 9).any(), lambda y: 2 * abs(y) + 1, x), WHOLE),
+    "branches": (lambda x: jax.lax.cond(x.sum() > 0, nnx.relu, jnp.abs, x), WHOLE),
+    "scan": (
+        lambda x: jax.lax.scan(lambda y, s: (y + s * x, y), x, jnp.arange(3.0))[1].sum(0),
+        WHOLE,
+    ),
+    "remat": (jax.checkpoint(lambda x: jnp.sin(x)), WHOLE),
+    "rules of one's own": (lambda x: doubled(jax.nn.swish(x)), WHOLE),
+    "softmax": (lambda x: jax.nn.softmax(x) * jax.nn.logsumexp(x, -1, keepdims=True), WHOLE),
+    "standardised": (lambda x: jax.nn.standardize(x) - x.max(-1, keepdims=True), WHOLE),
+    "mask of ones": (lambda x: jnp.where(jnp.ones((4, 6), bool)[: len(x)], x, np.zeros(6)), WHOLE),
+    "turned": (lambda x: x.T.reshape(6, -1).T, WHOLE),
+    "tiled": (lambda x: jnp.tile(x, (1, 2))[:, 3:9], {"up.1": 3, "up.2": 3}),
+    "gated": (lambda x: jnp.concatenate([x[:, :3] * nnx.sigmoid(x[:, 3:])] * 2, -1), HALVES),
+    "blocks": (lambda x: jax.nn.softmax(x.reshape(-1, 3, 2)).reshape(-1, 6), {"up.blocks": 3, "up.within": 2}),
+    "blocks summed": (lambda x: jnp.repeat(x.reshape(-1, 3, 2).sum(1), 3, 1), {"up.blocks": 3, "up.within": 2}),
+    "mapped": (jax.vmap(lambda x: x / jnp.linalg.norm(x)), WHOLE),
+    "written": (lambda x: jax.lax.dynamic_update_slice(x, x[:1] ** 2, (len(x) // 2, 0)), WHOLE),
+    "padded": (lambda x: jnp.pad(x[:, :4], ((0, 0), (1, 1))), {"up.1": 4, "up.2": 2}),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_units_are_followed_through(name):
+    """What is found is a symmetry of the computation: run step by step on permuted arrays, in double precision."""
+    between, sizes = FOLLOWED[name]
+    model = drawn(lambda: Between(between))
+    network, inputs = split(model), of((4, 4))
+    found = analysis(network, Shapes.of(inputs)).table.groups
+    assert {group: table.size(network.weights) for group, table in found.items()} == sizes
+    rng, own = np.random.default_rng(0), model(inputs)
+    for group, size in sizes.items():
+        moved = network.replace(take(network.weights, found[group], rng.permutation(size))).module()
+        np.testing.assert_allclose(moved(inputs), own, rtol=1e-4, atol=1e-5 * abs(own).max())
+
+
+AXIS = st.recursive(
+    st.integers(1, 3).map(Atom), lambda below: st.lists(below, min_size=2, max_size=3).map(tuple), max_leaves=5
+)
+
+
+def built(tree) -> Atom | Product | Sum:
+    """A type from nested tuples: sums and products in turns."""
+
+    def build(tree, kind):
+        other = Sum if kind is Product else Product
+        return tree if isinstance(tree, Atom) else kind(tuple(build(each, other) for each in tree))
+
+    return build(tree, Product)
+
+
+def spelled(t) -> list[tuple]:
+    """Every entry of an axis, by the atoms and units on the way to it: what a type means, written out."""
+    match t:
+        case Atom():
+            return [((id(t), unit),) for unit in range(t.size)] if t.size > 1 else [()]
+        case Product():
+            lists = [spelled(each) for each in t.factors]
+            return [sum(entry, ()) for entry in itertools.product(*lists)]
+        case Sum():
+            return [entry for part in t.parts for entry in spelled(part)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(AXIS, AXIS, st.data())
+def test_types_of_axes_keep_their_meaning(one, other, data):
+    """Normal forms, cuts and blocks spell the same entries as before; unified axes spell the same."""
+    a, b = built(one), built(other)
+    assert spelled(resolved(a)) == spelled(a)
+    unifier = Unifier()
+    if extent(a) > 1:
+        at = data.draw(st.integers(1, extent(a) - 1))
+        pieces = unifier.cut(a, at)
+        assert [extent(piece) for piece in pieces] == [at, extent(a) - at]
+        assert spelled(resolved(Sum(pieces))) == spelled(resolved(a))
+    size = data.draw(st.sampled_from([n for n in range(1, extent(b) + 1) if extent(b) % n == 0]))
+    if pair := unifier.front(b, size):
+        assert extent(pair[0]) == size and spelled(resolved(Product(pair))) == spelled(resolved(b))
+    whole = Product((a, b))
+    unifier.unify(whole, same := Product((Atom(extent(b)), Atom(extent(a)))))
+    free = all(atom.fixed is None for t in (whole, same) for atom in atoms(t))
+    assert not free or spelled(resolved(whole)) == spelled(resolved(same))

@@ -79,7 +79,8 @@ class Group:
 
         W₂ᵀ σ(W₁ᵀ x + b₁) = W₂[π]ᵀ σ(W₁[:, π]ᵀ x + b₁[π]).
 
-    A model joins the walk, the expansions and weight matching by a method `groups()` that returns its groups by name.
+    A model joins the walk, the expansions and weight matching by a method `groups()` that returns its groups by name;
+    `landscape.traced` gives it one.
 
     Args:
       produces: axes of the arrays that make the units: incoming weights, biases, normalisation with its running
@@ -132,8 +133,12 @@ def unit_groups(model: Any) -> dict[str, Group]:
     those that make them; such a group cannot be widened, since the array would have to be divided among copies and not.
 
     Raises:
-      ValueError: if a group names an array that the model does not have.
+      ValueError: if the model has no table, or a group names an array that the model does not have.
     """
+    if not hasattr(model, "groups"):
+        raise ValueError(
+            f"{type(model).__name__} has no method `groups`: landscape.traced(model, inputs) finds its groups"
+        )
     weights, names = split(model).weights, array_names(model)
 
     def held(axes: Iterable[Axis], name: str) -> list[Axis]:
@@ -233,7 +238,8 @@ def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Fl
     no rows, since each of its entries belongs to two units.
     """
     size = group.size(weights)
-    counts = Counter(axis.path for axis in (*group.produces, *group.consumes) if axis.path in parameters)
+    tied = {(axis.path, axis.axis) for axis in (*group.produces, *group.consumes) if axis.path in parameters}
+    counts = Counter(path for path, _ in tied)
     if several := [path for path, count in counts.items() if count > 1]:
         raise ValueError(f"{several[0]} has several axes in one unit group: units cannot be compared row by row")
     rows = []

@@ -23,8 +23,8 @@ class Symmetries:
 
     Attributes:
       groups: the unit groups by name, of the type of tables by hand. A group has the name of the layer whose array
-        makes its units; of a layer whose axis is made of several groups, as heads and the features in each, the outer
-        one ends in `.blocks` and the inner one in `.within`.
+        makes its units. Where a layer makes two, one within the other as the features within heads, the outer one ends
+        in `.blocks` and the inner one in `.within`; where it makes several otherwise, they are counted: `.1`, `.2`.
       fixed: every axis of an array that is in no group, and why: one phrase that names the operation and the line.
       rigid: groups that can be permuted and not widened, and why.
       sizes: how many units each group has.

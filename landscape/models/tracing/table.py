@@ -163,19 +163,24 @@ def _group(atom: Atom, found: Found, lengths: Mapping[Origin, int], widenable: b
 
 
 def _names(firsts: Mapping[Atom, Axis]) -> dict[Atom, str]:
-    """Each group is named after the layer of its first array; several of one layer from outer to inner units."""
-    by_layer: dict[str, list[Atom]] = defaultdict(list)
+    """Each group is named after the layer of its first array; several of one layer have an ending."""
+    by_layer: dict[str, dict[Atom, Axis]] = defaultdict(dict)
     for atom, axis in firsts.items():
-        by_layer[axis.path.rpartition(".")[0] or axis.path].append(atom)
+        by_layer[axis.path.rpartition(".")[0] or axis.path][atom] = axis
     return {
-        atom: layer if len(group) == 1 else f"{layer}.{ending}"
+        atom: f"{layer}{ending}"
         for layer, group in by_layer.items()
-        for atom, ending in zip(group, _endings(len(group)), strict=True)
+        for atom, ending in zip(group, _endings(list(group.values())), strict=True)
     }
 
 
-def _endings(count: int) -> list[str]:
-    return ["blocks", "within"] if count == 2 else [str(i) for i in range(1, count + 1)]
+def _endings(axes: Sequence[Axis]) -> list[str]:
+    """Blocks and what lies within them, if there are only these; otherwise numbers, in the order of the entries."""
+    if len(axes) == 1:
+        return [""]
+    if len(axes) == 2 and axes[0].segment == axes[1].segment:
+        return [".blocks", ".within"]
+    return [f".{i}" for i in range(1, len(axes) + 1)]
 
 
 def _fixed(

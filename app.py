@@ -32,8 +32,19 @@ VIEWS = {
         ),
     ],
     "learn": [
-        View(each.name, ":material/school:", each.question, "", (), each.label, of_one_study=False)
-        for each in lesson.LESSONS
+        *(
+            View(each.name, f":material/counter_{i}:", each.question, "", (), each.label, of_one_study=False)
+            for i, each in enumerate(lesson.LESSONS, 1)
+        ),
+        View(
+            "glossary",
+            ":material/menu_book:",
+            "What do the words and symbols mean?",
+            "One word and one symbol for each thing, on every page and in every file. A link opens the lesson in which "
+            "the term is met first.",
+            (),
+            of_one_study=False,
+        ),
     ],
     "explore": [
         View(

@@ -20,6 +20,7 @@ from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
 from landscape.figures.comparison import QUANTITIES, SIZES
 from landscape.lessons.barriers import STEP_SIZES
+from landscape.lessons.widening import SHARES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from pages.shared import library
 from pages.shared.widgets import Choices, Control, Range, Several, Switch
@@ -120,6 +121,12 @@ LESSONS: dict[str, Control] = {
     "step_size": Choices("Each step is", STEP_SIZES, STEP_SIZES[1], None, True),
     "q": Range("Quantile q", 0.05, 0.95, 0.05, 0.4, "λ is the q-quantile of the base's barriers."),
     "candidate": Choices("Units of the candidate", ("9", "10", "12", "16", "24"), "12", None, True),
+    "units": Range("Units of the candidate", 8, 32, 2, 12, "The base has 8."),
+    "shares": Choices("Outgoing shares", SHARES, SHARES[0], None, True),
+    "noise": Choices("Noise", ("none", "5 %", "20 %"), "none", "Relative to each weight.", True),
+    "width": Choices("Units of both networks", ("8", "16", "32"), "8", None, True),
+    "second": Range("Seed of the second network", 1, 6, 1, 3, "The first network has seed 0."),
+    "match": Switch("Match the units", True, "Permute the second network towards the first."),
 }
 
 COMPARED: dict[str, Control] = {

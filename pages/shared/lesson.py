@@ -27,10 +27,13 @@ class Lesson(NamedTuple):
 
 
 LESSONS = (
-    Lesson("copies", "Two networks, one function", "Can different numbers be the same network?"),
-    Lesson("line", "The line between them", "What lies between two copies of one network?"),
+    Lesson("copies", "Permuted copies", "Can different numbers be the same network?"),
+    Lesson("line", "The line between", "What lies between two copies of one network?"),
     Lesson("walk", "The walk", "How many copies are connected?"),
-    Lesson("threshold", "Where λ comes from", "Which barriers are low?"),
+    Lesson("threshold", "The threshold λ", "Which barriers are low?"),
+    Lesson("widening", "Widening", "Why does M₀ grow with the width?"),
+    Lesson("training", "Training", "What happens while the candidates train?"),
+    Lesson("seeds", "Two seeds", "Do two trainings end in the same place?"),
 )
 
 

@@ -1,0 +1,75 @@
+"""Lesson 5: widening."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from scipy.stats import kendalltau
+
+from landscape.analysis.metric import manifold_size, threshold
+from landscape.figures import lessons
+from landscape.lessons.barriers import steps, swap_barriers, walk_barriers
+from landscape.lessons.network import Tiny, loss
+from landscape.lessons.training import moons, trained
+from landscape.lessons.widening import Shares, parents, widened
+from pages.shared import lesson
+
+UNITS, SEED, N, Q = 8, 2, 200, 0.4
+WIDTHS = tuple(range(UNITS, 33, 2))
+NOISE = {"none": 0.0, "5 %": 0.05, "20 %": 0.2}
+
+
+@st.cache_data(show_spinner="Walking through copies of every width …")
+def metric_by_width(shares: Shares, noise: float) -> list[float]:
+    """M₀ in percent for each width."""
+    sizes = [widened(trained(UNITS, SEED), width, shares, noise) for width in WIDTHS]
+    limit = threshold(walked(sizes[0]), Q)
+    return [100 * float(manifold_size(walked(each), limit) - manifold_size(walked(sizes[0]), limit)) for each in sizes]
+
+
+def walked(network: Tiny) -> np.ndarray:
+    """The barriers of a walk of N steps."""
+    return walk_barriers(network, steps("⌈log₂ l⌉ swaps", N, network.units), moons())
+
+
+base = trained(UNITS, SEED)
+words, picture = lesson.screen()
+with words:
+    lesson.prose(
+        f"Net2Net widens a base of {UNITS} units by copying units: a copy (2′) has the incoming weights of its unit "
+        "(2), and both share its outgoing weights, so that the function stays. The map shows b̂ for every swap of two "
+        "units; white is no barrier at all, and a frame holds the copies of one unit. Drag the width."
+    )
+    units, (left, right) = lesson.control("units"), st.columns(2)
+    with left:
+        shares = lesson.control("shares")
+    with right:
+        noise = lesson.control("noise")
+    wide = widened(base, units, shares, NOISE[noise])
+    between = swap_barriers(wide, moons())
+    metric = metric_by_width(shares, NOISE[noise])
+    tau = float(kendalltau(WIDTHS, metric).statistic)
+    change = float(loss(wide, moons()) - loss(base, moons()))
+    seen = lesson.guess(
+        "widening",
+        "What does M₀ do as units are copied, before any training?",
+        ("it stays at 0", "it grows", "it falls"),
+        "it grows",
+        "Copies are connected by construction: more of them, more edges. Over these widths, M₀ and the parameter "
+        f"count agree with τ = {tau:.2f}: so strong is a predictor that costs nothing.",
+    )
+    if seen:
+        st.markdown(f"M₀ = **{metric[WIDTHS.index(units)]:.0f} %**; the loss changes by {change:.3f} nats.")
+with picture:
+    lesson.picture(
+        lessons.widening(between, parents(UNITS, units), WIDTHS, metric, Q, whole=seen),
+        "widening",
+        f"Barriers of all swaps of two of {units} units. Between copies of one unit there is "
+        f"{'none' if not NOISE[noise] else 'hardly any'}; M₀ grows with the width, from 0 to {metric[-1]:.0f} percent.",
+    )
+lesson.ending(
+    "widening",
+    "Copies that are exactly equal get equal gradients. How do they ever become different?",
+    "With equal shares they would not; so Net2Net adds a little noise, which changes the function a little. Random "
+    "shares keep the function exactly, and the copies get different gradients all the same.",
+)

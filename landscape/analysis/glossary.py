@@ -50,7 +50,9 @@ TERMS = (
     Term("candidate", "candidate", "The base with more units or layers that compute the same function at first.", "1",
          "section 3.3", "threshold"),
     Term("q", "quantile", "The part of the base's own barriers that λ lets pass.", "1", "section 3.3", "threshold"),
-    Term("λ", "threshold", "The q-quantile of the base's own midpoint barriers: what counts as low.", "nats",
+    Term("B*", "barriers of the base", "The midpoint barriers of all steps of the base's walk.", "nats",
+         "section 3.3", "threshold"),
+    Term("λ", "threshold", "The q-quantile of B*: the highest barrier that counts as low.", "nats",
          "section 3.3", "threshold"),
     Term("M", "manifold metric", "How much larger the manifold of a candidate is than that of the base: the difference "
          "of their m.", "%", "equation 2", "threshold"),

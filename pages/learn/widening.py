@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.figures import lessons
@@ -48,7 +48,7 @@ with words:
     wide = widened(base, units, shares, NOISE[noise])
     between = swap_barriers(wide, moons())
     metric = metric_by_width(shares, NOISE[noise])
-    tau = float(kendalltau(WIDTHS, metric).statistic)
+    tau, rho, r = (float(each(WIDTHS, metric).statistic) for each in (kendalltau, spearmanr, pearsonr))
     change = float(loss(wide, moons()) - loss(base, moons()))
     seen = lesson.guess(
         "widening",
@@ -56,10 +56,13 @@ with words:
         ("it stays at 0", "it grows", "it falls"),
         "it grows",
         "Copies are connected by construction: more of them, more edges. Over these widths, M₀ and the parameter "
-        f"count agree with τ = {tau:.2f}: so strong is a predictor that costs nothing.",
+        f"count agree with Kendall's τ = {tau:.2f}: so strong is a predictor that costs nothing.",
     )
     if seen:
-        st.markdown(f"M₀ = **{metric[WIDTHS.index(units)]:.0f} %**; the loss changes by {change:.3f} nats.")
+        st.markdown(
+            f"M₀ = **{metric[WIDTHS.index(units)]:.0f} %**; the loss changes by {change:.3f} nats. "
+            f"Spearman's ρ is {rho:.2f}, Pearson's r {r:.2f}."
+        )
 with picture:
     lesson.picture(
         lessons.widening(between, parents(UNITS, units), WIDTHS, metric, Q, whole=seen),

@@ -1,0 +1,96 @@
+"""The lessons as a visitor meets them: a guess before the reveal, and every symbol of the Study page met once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from landscape.analysis.glossary import TERMS, term
+from pages.shared.lesson import LESSONS
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
+
+ROOT = Path(__file__).parents[1]
+GREEK = {r"\theta": "θ", r"\phi": "φ", r"\lambda": "λ", r"\hat b": "b̂", r"\alpha": "α", r"\pi": "π"}
+SYMBOL = re.compile(r"(?<![\w\\'’])([a-zA-Zα-ω]\u0302?[*₀ₜ]?)(?![\w\u0302'’])")
+OTHERS = {"a", "I", "s"}  # letters that are words or units
+
+
+@pytest.fixture(scope="module")
+def app() -> AppTest:
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+
+
+def opened(app: AppTest, name: str) -> AppTest:
+    app.switch_page(f"pages/learn/{name}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    """All that a page says, apart from its side bar."""
+    said = [each.value for kind in ("title", "subheader", "markdown", "caption") for each in app.main.get(kind)]
+    said += [each.label for kind in ("slider", "radio", "button_group") for each in app.main.get(kind)]
+    return "\n".join(said)
+
+
+def named(symbol: str, text: str) -> bool:
+    """Whether a symbol stands by itself in a text, or its word with an ending."""
+    end = r"(?![\w\u0302])" if len(symbol.rstrip("\u0302*₀ₜ")) == 1 else ""
+    return bool(re.search(rf"(?<!\w){re.escape(symbol)}{end}", text))
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+@pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
+def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, name):
+    before = texts(opened(app, name))
+    assert app.title[0].value.endswith("?")
+    (chart,), (guess,) = app.get("plotly_chart"), app.radio
+    assert chart.proto.alt.endswith(".") and guess.value is None
+    assert [expander.label for expander in app.main.expander] == ["Answer"]
+    guess.set_value(guess.options[0]).run()
+    assert not app.exception
+    after = texts(app)
+    assert len(after) > len(before) and ("You guessed right" in after or "**No: " in after)
+    assert [each.symbol for each in TERMS if each.lesson == name and not named(each.symbol, after)] == []
+
+
+def test_the_speaker_sees_one_larger_figure_and_no_prose(app):
+    (usual,), words = charts(opened(app, "line")), texts(app)
+    app.sidebar.toggle(key="speaker").set_value(True).run()
+    (larger,) = charts(app)
+    assert larger["layout"]["font"]["size"] > usual["layout"]["font"]["size"]
+    assert len(texts(app)) < len(words) / 2
+    app.sidebar.toggle(key="speaker").set_value(False).run()
+
+
+def test_the_glossary_has_every_term_once(app):
+    rows = opened(app, "glossary").main.markdown[-1].value
+    assert all(each.definition in rows for each in TERMS)
+    assert len({each.symbol for each in TERMS}) == len(TERMS)
+    assert {each.lesson for each in TERMS} == {lesson.name for lesson in LESSONS}
+
+
+def test_every_symbol_of_the_study_page_is_in_the_glossary(app):
+    app.switch_page("pages/explore/study.py").run()
+    formulas = " ".join(each.value for each in app.main.get("latex"))
+    for command, letter in GREEK.items():
+        formulas = formulas.replace(command, letter)
+    formulas = re.sub(r"\^\{\([^}]*\)\}|_\{[^}]*\}|\^|_\w|\\[a-z]+", " ", formulas.replace("^*", "*"))
+    columns = " ".join(str(name) for table in app.main.dataframe for name in table.value.columns)
+    found = set(SYMBOL.findall(f"{texts(app)} {columns} {formulas}")) - OTHERS
+    assert {"M₀", "G*", "λ", "q", "n", "m", "τ", "φ*", "θ"} <= found
+    assert found - {each.symbol for each in TERMS} == set()
+    assert not {"control", "regret", "α", "T", "b̂"} - {each.symbol for each in TERMS}
+
+
+def test_an_unknown_symbol_is_refused():
+    with pytest.raises(ValueError, match="the glossary has no 'Ω'; it has θ, l,"):
+        term("Ω")

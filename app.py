@@ -144,6 +144,15 @@ VIEWS = {
             title="Try my own",
             of_one_study=False,
         ),
+        View(
+            "network",
+            ":material/upload_file:",
+            "Should I widen this network?",
+            "Upload a trained network, and see the manifold metric M₀ of each expansion of it. Nothing is trained.",
+            (),
+            title="Try my network",
+            of_one_study=False,
+        ),
     ],
 }
 

@@ -12,6 +12,7 @@ from landscape.figures.graph import (
     permutation_graph_data,
     walk_graph,
 )
+from landscape.figures.initial import initial_metrics, initial_metrics_data
 from landscape.figures.interpolation import (
     interpolation,
     interpolation_barriers,
@@ -73,6 +74,8 @@ __all__ = [
     "fine_grid",
     "gain_trajectories",
     "gain_trajectories_data",
+    "initial_metrics",
+    "initial_metrics_data",
     "interpolation",
     "interpolation_barriers",
     "interpolation_data",

@@ -22,8 +22,9 @@ from landscape.figures.comparison import QUANTITIES, SIZES
 from landscape.lessons.barriers import STEP_SIZES
 from landscape.lessons.widening import SHARES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
+from landscape.study.writing.notation import NOTATION
 from pages.shared import library
-from pages.shared.widgets import Choices, Control, Range, Several, Switch
+from pages.shared.widgets import Choices, Control, Number, Range, Several, Switch, Text
 
 AT = ("at the expansion", "trained")  # `MOMENTS` in words
 DEFAULTS = "defaults"  # in the session: the default of each control when it was last drawn
@@ -109,6 +110,26 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
         Several("Compare with", others, "Stored studies to show next to this one.") if (others := stored()) else None
     ),
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
+}
+
+EXAMPLE = "the example"  # in place of an uploaded network
+
+NETWORK: dict[str, Callable[[Values], Control | None]] = {
+    "net": lambda v: Choices(
+        "Network", [EXAMPLE, *v["kept"]], EXAMPLE, "Uploaded networks, the newest first, by their content's SHA-256."
+    ),
+    "net_data": lambda v: Choices("Data set", v["sets"], v["sets"][0], "Those that a network of these shapes reads."),
+    "net_heads": lambda v: (
+        Number("Heads", 1, 1024, v["heads"], "No shape tells it; published BERTs have one for 64 features.")
+        if v["heads"]
+        else None
+    ),
+    "net_group": lambda v: Choices("Layer to permute", v["groups"], v["groups"][0]),
+    "net_candidates": lambda v: Text("Candidates", v["candidates"], f"Separate them by semicolons. Write {NOTATION}."),
+    "net_steps": lambda v: Number("Permutations", 1, 100_000, v["steps"], "Steps of each walk."),
+    "net_seeds": lambda v: Number(
+        "Repetitions", 1, 100, 3, "How often copies and permutations are drawn anew; intervals are over them."
+    ),
 }
 
 UNITS = [str(unit) for unit in range(1, 9)]

@@ -1,0 +1,67 @@
+"""Should this network be widened: M₀ of each expansion of a trained network that was uploaded."""
+
+from __future__ import annotations
+
+import streamlit as st
+import xarray as xr
+
+from landscape.analysis.performance import usual_measure
+from landscape.analysis.ranking.decision import decide, sentence
+from landscape.analysis.walks import steps_reached
+from landscape.figures import initial_metrics, initial_metrics_data
+from landscape.store.results import open_study
+from landscape.study import Study
+from pages.shared import caveats, compute, controls, library, own_network, running, show
+
+HOW = (
+    "M₀ is how much larger the share of low barriers between permuted copies is than in the network itself. Bars are "
+    "95 % intervals over repetitions, or over permutations where there is one."
+)
+
+
+def metrics(dataset: xr.Dataset, verdict: bool = True) -> None:
+    """The verdict by M₀ if asked to, its picture, and the two numbers that it depends on."""
+    controls.draw(dataset, HOW, (("q", "n"),))
+    q, n = controls.chosen("q", "n")
+    frame, measure = initial_metrics_data(dataset, q, n), usual_measure(dataset)
+    with controls.first_view():
+        if verdict:
+            st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
+        alt = "Manifold metric of each candidate before training"
+        show.chart(initial_metrics(dataset, q, n), "initial-metrics", alt, lambda: frame)
+    caveats.beside(dataset, q, n)
+
+
+def answer(study: Study) -> None:
+    """What is known of a study so far: its result, how far it is, or what it would cost."""
+    running.show(study)
+    label = library.label(study)
+    current = library.open_study(library.choices()[0].get(label) or library.Choice(label, study, None))
+    if current.dataset is not None and current.dataset["base_validation_loss"].notnull().any():
+        st.markdown(own_network.reading_in_words(current.dataset))
+        if steps_reached(current.dataset):
+            metrics(current.dataset)
+    state = running.progress(study.key)
+    if current.whole:
+        if st.button("Open it on the other pages", icon=":material/open_in_new:", type="tertiary"):
+            running.move_on(study, start=False)
+    elif not (state and state.active):
+        st.markdown(compute.price(study))
+        st.button("Measure M₀", type="primary", on_click=running.choose, args=(study, True))
+
+
+picture, settings = st.columns([2, 1], gap="large")
+study, fault = None, ""
+with settings:
+    own_network.upload()
+    try:
+        study = own_network.asked()
+    except ValueError as error:
+        fault = str(error)
+        st.error(show.plain(fault), icon=":material/error:")
+with picture:
+    if study:
+        answer(study)
+    elif not fault:
+        st.caption(f"An example, until you upload a network of your own: the shipped study {library.FIRST}.")
+        metrics(open_study(library.FIRST), verdict=False)

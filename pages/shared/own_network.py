@@ -1,0 +1,197 @@
+"""A trained network of one's own: its upload, the controls of what is asked about it, and the study that they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+import xarray as xr
+
+from landscape.data import available
+from landscape.data.shapes import examples_of
+from landscape.models.weights.bert import PLACES, TOKENS
+from landscape.models.weights.layouts import check
+from landscape.models.weights.reader import Tensors, tensors_of
+from landscape.models.weights.sizes import model_of
+from landscape.store.results import Store
+from landscape.store.sealed import Unwritable
+from landscape.store.uploads import keep_weights, kept_weights
+from landscape.study import MINIMUM_WIDTH, Study, validated
+from landscape.study.examples import TEXTS, DataSpec, TextSpec
+from landscape.study.kinds import BertSpec, model_spec
+from landscape.study.schema import study_of
+from landscape.study.sources import Weights
+from landscape.study.writing.notation import candidates_from
+from pages.shared.controls import EXAMPLE, NETWORK, Values, checked
+from pages.shared.show import plain
+
+DIGITS = 12  # of a SHA-256, by which lists and links call a network
+MOST_MEBIBYTES = 200
+UPLOAD, FAULT = "upload", "fault of the upload"
+IMAGES, VALIDATION = 10_000, 2_000  # at most, on which a network is looked at
+SEQUENCES, LENGTH = 256, 128
+FACTORS = (1.25, 1.5, 2, 3)
+
+Table = dict[str, Any]  # of a study's file
+
+
+class Reading(NamedTuple):
+    """How the file of a network can be read: the data and the model, by the name of a data set that fits.
+
+    Where none fits, `reasons` say why, a sentence for each set.
+    """
+
+    fits: dict[str, tuple[Table, Table]]
+    reasons: list[str]
+
+
+def upload() -> None:
+    """A field for a file, which is looked at and kept under the hash of its content, whatever it is called."""
+    st.file_uploader(
+        "Weights, as safetensors",
+        "safetensors",
+        key=UPLOAD,
+        on_change=_take,
+        max_upload_size=MOST_MEBIBYTES,
+        help="The state dictionary of an MLP, a CNN or torchvision's ResNet18 (3×3 stem) from PyTorch, Hugging Face's "
+        "BertForMaskedLM, or what `landscape.save_weights` wrote. Nothing in it is run.",
+    )
+    if fault := st.session_state.get(FAULT):
+        st.error(plain(f"This file cannot be used: {fault}."), icon=":material/error:")
+
+
+def _take() -> None:
+    """Keep the file that was uploaded, and choose it; or keep what is wrong with it, to be shown."""
+    st.session_state.pop(FAULT, None)
+    file = st.session_state[UPLOAD]
+    if file is None:
+        return
+    try:
+        content = file.getvalue()
+        for tensor in tensors_of(content).values():
+            if tensor.is_real:
+                tensor.array()
+        st.session_state["net"] = keep_weights(Store().root, content).sha256[:DIGITS]
+    except (ValueError, Unwritable) as error:
+        st.session_state[FAULT] = str(error)
+
+
+def asked() -> Study | None:
+    """Draw the controls, and return the study that they are; None for the example.
+
+    Raises ValueError for what the controls, or the file, do not allow.
+    """
+    kept = {sha256[:DIGITS]: weights for sha256, weights in kept_weights(Store().root).items()}
+    values: Values = {"kept": list(kept)}
+    if (net := _drawn("net", values)) == EXAMPLE:
+        return None
+    weights = kept[net]
+    reading = read(weights.sha256, weights.file, tuple(available()))
+    if not reading.fits:
+        raise ValueError("no data set that is prepared here fits this network. " + " ".join(reading.reasons))
+    name = _drawn("net_data", {"sets": list(reading.fits)})
+    data, model = reading.fits[name]
+    heads = _drawn("net_heads", {"heads": model.get("heads")})
+    return _study(weights, data, model | ({"heads": heads} if heads else {}))
+
+
+def _drawn(name: str, values: Values) -> Any:
+    control = NETWORK[name](values)
+    return checked(name, control) if control else None
+
+
+def _study(weights: Weights, data: Table, model: Table) -> Study:
+    """The study about a network, from the rest of the controls. Raises ValueError."""
+    sizes = model_spec(model).group_sizes()
+    group = _drawn("net_group", {"groups": [name for name, size in sizes.items() if size >= MINIMUM_WIDTH]})
+    usual = "; ".join(f"{group} × {factor:g}" for factor in FACTORS)
+    candidates = _drawn("net_candidates", {"candidates": usual})
+    steps = _drawn("net_steps", {"steps": 1000 if model["kind"] == "mlp" else 250})
+    return study_about(weights, data, model, group, candidates, steps, _drawn("net_seeds", {}))
+
+
+def study_about(
+    weights: Weights, data: Table, model: Table, group: str, candidates: str, steps: int, seeds: int
+) -> Study:
+    """The study that measures M₀ of the candidates of a network. Raises ValueError for what it does not allow."""
+    content = {
+        "name": f"{data['name'].replace('/', '-')}-{model['kind']}-given",
+        "title": f"A trained {model['kind']} on {data['name']}",
+        "data": data,
+        "model": model,
+        "candidates": candidates_from(candidates),
+        "training": {"batch_size": min(32, data["train_size"]), "epochs": 0},
+        "walk": {
+            "group": group,
+            "permutations": steps,
+            "batch_size": min(32 if model["kind"] == "bert" else 512, data["train_size"]),
+            "nodes": 2,
+            "surface": 0,
+        },
+        "seeds": seeds,
+        "control": False,
+        "weights": weights,
+    }
+    return validated(content)
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the network.")
+def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
+    """How a file can be read, for each data set. Raises ValueError for a file that is not what it was."""
+    tensors = tensors_of(Weights(sha256=sha256, file=_file).content())
+    texts, fits, reasons = TOKENS in tensors or "tokens.embedding" in tensors, {}, []
+    for name in (each for each in sets if (each in TEXTS) == texts):
+        try:
+            data = _text(name, tensors) if texts else _images(name)
+            model = model_of(tensors, examples_of(data))
+            check(model, examples_of(data), tensors)
+            fits[name] = data.model_dump(mode="json"), model.model_dump(mode="json")
+        except ValueError as error:
+            reasons.append(f"{name}: {error}.")
+    return Reading(fits, reasons)
+
+
+def _images(name: str) -> DataSpec:
+    """A part of the images of a set. Raises ValueError where it is not known how many it has."""
+    count = examples_of(DataSpec(name=name)).labelled
+    validation = min(VALIDATION, max(1, count // 3))
+    return DataSpec(name=name, train_size=min(IMAGES, count - validation), validation_size=validation)
+
+
+def _text(name: str, tensors: Tensors) -> TextSpec:
+    """A part of a text, in as many tokens as the network knows, and in sequences as long as it can read."""
+    words = tensors["tokens.embedding" if "tokens.embedding" in tensors else TOKENS]
+    own = tensors.get("places.embedding")
+    places = own or tensors.get(PLACES)
+    length = places.shape[0] if places and own else min(LENGTH, places.shape[0] if places else LENGTH)
+    sizes = {"train_size": SEQUENCES, "validation_size": SEQUENCES // 4}
+    return TextSpec(name=name, sequence_length=length, vocabulary=words.shape[0], **sizes)  # type: ignore[arg-type]
+
+
+def reading_in_words(dataset: xr.Dataset) -> str:
+    """The loss and the accuracy of a network that was brought, beside those of a guess, and what may be wrong."""
+    study = study_of(dataset)
+    loss, accuracy = (
+        float(dataset[f"base_validation_{name}"].isel(base_epoch=0).mean()) for name in ("loss", "accuracy")
+    )
+    classes = examples_of(study.data).classes
+    what = "masked tokens of the validation text" if study.data.modality == "text" else "validation images"
+    told = (
+        f"As it was read, the network predicts {100 * accuracy:.1f} % of the {what} of {plain(study.data.name)} "
+        f"correctly, with a loss of {loss:.3g} nats; a guess has {100 / classes:.2g} % and {np.log(classes):.3g} nats."
+    )
+    return told if loss < np.log(classes) else f"{told} **{doubt(study)}**"
+
+
+def doubt(study: Study) -> str:
+    """What may be wrong with a network that is no better than a guess."""
+    if isinstance(study.model, BertSpec):
+        return (
+            "It is no better than a guess: a BERT knows its own vocabulary, and the text here is in another one, so "
+            "that M₀ says nothing about what it has learnt."
+        )
+    return (
+        "It is no better than a guess, so look before you trust M₀: was it trained on this data set, with pixels "
+        "scaled as here, and with the classes in this order?"
+    )

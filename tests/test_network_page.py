@@ -1,0 +1,114 @@
+"""The page of a trained network of one's own: empty, with a file that cannot be used, and with one that can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+from streamlit.testing.v1 import AppTest
+
+from landscape.figures import initial_metrics, initial_metrics_data, overview_data
+from landscape.store.results import Store, open_study
+from landscape.store.uploads import kept_weights
+from landscape.study import SCHEMA, Study
+from landscape.study.schema import empty
+from pages.shared import own_network
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
+
+PAGE = "pages/own/network.py"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty cache folder, which the app uses."""
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path))
+    return Store(tmp_path)
+
+
+def visited(**parameters: str) -> AppTest:
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run().switch_page(PAGE).run()
+
+
+def network(features: int = 64) -> bytes:
+    shapes = {"up.weight": (6, features), "up.bias": (6,), "down.weight": (10, 6), "down.bias": (10,)}
+    return save({name: np.ones(shape, np.float32) for name, shape in shapes.items()})
+
+
+def told(app: AppTest) -> str:
+    return " ".join(each.value for each in (*app.markdown, *app.error, *app.caption, *app.info))
+
+
+def uploaded(app: AppTest, content: bytes) -> AppTest:
+    return app.file_uploader(key=own_network.UPLOAD).upload("../../evil.safetensors", content).run()
+
+
+def test_an_example_stands_until_a_network_is_uploaded(cache: Store) -> None:
+    app = visited()
+    assert not app.exception
+    assert "An example, until you upload a network of your own" in told(app)
+    (chart,) = app.get("plotly_chart")
+    assert chart.proto.alt == "Manifold metric of each candidate before training"
+
+
+def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> None:
+    app = uploaded(visited(), b"\x80\x04pickle")
+    assert not app.exception and "is a pickle" in told(app)
+    assert kept_weights(cache.root) == {}
+
+
+def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None:
+    app = uploaded(visited(), network(features=77))
+    assert not app.exception
+    assert "no data set that is prepared here fits this network" in told(app).replace("\\", "")
+    assert "digits: the layers fit together in no order, from 64 inputs on" in told(app).replace("\\", "")
+
+
+def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> None:
+    app = uploaded(visited(), network())
+    assert not app.exception and [path.name for path in cache.root.iterdir()] == [".weights"]
+    (weights,) = kept_weights(cache.root).values()
+    assert "Measure M₀" in [button.label for button in app.button] and weights.content() == network()
+    net = app.selectbox(key="net").value
+    link = {"net": net, "net_steps": "60", "net_seeds": "4", "net_candidates": "hidden1 → 9"}
+    reading = own_network.read(weights.sha256, weights.file, ("digits",))
+    store_result(cache, own_network.study_about(weights, *reading.fits["digits"], "hidden1", "hidden1 → 9", 60, 4))
+    computed = visited(**link)
+    assert not computed.exception
+    assert "the network predicts 90.0 % of the validation images of digits correctly" in told(computed)
+    assert "no candidate has been trained; before training, M₀ picks hidden1 → 9" in told(computed)
+    assert "Measure M₀" not in [button.label for button in computed.button]
+
+
+def store_result(cache: Store, study: Study) -> None:
+    """A made-up result of a study in which nothing is trained."""
+    dataset, rng = empty(study), np.random.default_rng(0)
+    values = {"base_barrier": 1, "barrier": 0.5, "base_validation_loss": 0.2, "validation_loss": 0.2}
+    for name, scale in values.items():
+        dataset[name].values[:] = scale * rng.random(dataset[name].shape)
+    for name, value in {"base_validation_accuracy": 0.9, "validation_accuracy": 0.9, "base_stop": 0}.items():
+        dataset[name].values[:] = value
+    for name in ("width", "parameters"):
+        dataset[name].values[:] = [sizes["hidden1"] for sizes in study.group_sizes()]
+    record = {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
+    made = {"schema": SCHEMA, "device": "none", "seconds": 1.0, "computed": "2000-01-01T00:00:00+00:00", "versions": {}}
+    cache.write(dataset, record | made)
+
+
+def test_the_picture_is_that_of_the_numbers() -> None:
+    """M₀ and its interval are those of the page Study, and the axis holds the base, at 0."""
+    dataset = open_study("digits-mlp")
+    frame, whole = initial_metrics_data(dataset, 0.4, 1000), overview_data(dataset, 0.4, 1000, "accuracy")
+    assert frame.equals(whole[frame.columns])
+    figure = initial_metrics(dataset, 0.4, 1000)
+    assert [(trace.y[0], trace.x[0]) for trace in figure.data] == list(
+        zip(frame["candidate"], frame["M0"], strict=True)
+    )
+    highs = [trace.x[0] + trace.error_x.array[0] for trace in figure.data]
+    assert np.allclose(highs, frame["M0_high"])
+    assert {shape.x0 for shape in figure.layout.shapes} == {0, 60}

@@ -15,7 +15,7 @@ from landscape.models.checks.same_function import check_preserved
 from landscape.models.checks.sizes import follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Group, by_unit, named_group, take, unit_groups
+from landscape.models.symmetry import Group, by_unit, named_group, retaken, unit_groups
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
@@ -92,10 +92,11 @@ def widen(
         )
     generator = host_generator(key)
     index = np.tile(np.arange(old), size // old) if across else copied_units(generator, old, size)
-    weights = take(network.weights, table, index, copy_shares(generator, index, shares))
+    weights = _on_host(network.weights, table)
+    weights = retaken(weights, table, index, copy_shares(generator, index, shares))
 
     def wider(weights: Weights) -> nnx.Module:
-        return asked.apply(network.replace(weights).module())
+        return asked.apply(network.replace(jax.tree.map(jnp.asarray, weights)).module())
 
     if inputs is not None:
         check_preserved(model, wider(weights), inputs, f"widening group {group!r} of {type(model).__name__}")
@@ -192,6 +193,13 @@ def copy_shares(
     return raw / np.bincount(index, raw)[index]
 
 
+def _on_host(weights: Weights, group: Group) -> Weights:
+    """The weights, with the arrays of a group in the memory of the host, where no width has to be compiled first."""
+    touched = {axis.path for axis in (*group.produces, *group.consumes)}
+    concrete = {path for path in touched if not isinstance(weights[path], jax.core.Tracer)}
+    return weights | {path: np.asarray(weights[path]) for path in concrete}
+
+
 def _shaken(weights: Weights, group: Group, old: int, noise: float, generator: np.random.Generator) -> Weights:
     """The weights with noise on the incoming kernel (the first producing axis) of the copies only."""
     if noise == 0:
@@ -199,5 +207,6 @@ def _shaken(weights: Weights, group: Group, old: int, noise: float, generator: n
     axis = group.produces[0]
     kernel = np.array(weights[axis.path])
     copies = by_unit(np.arange(kernel.size).reshape(kernel.shape), axis, group.size(weights))[old:].ravel()
-    kernel.flat[copies] += noise * kernel.std() * generator.standard_normal(copies.shape).astype(kernel.dtype)
-    return weights | {axis.path: jnp.asarray(kernel)}
+    spread = np.moveaxis(kernel, axis.axis, 0).copy().std()  # summed in this order, so that a study keeps its numbers
+    kernel.flat[copies] += noise * spread * generator.standard_normal(copies.shape)
+    return weights | {axis.path: kernel}

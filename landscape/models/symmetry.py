@@ -169,8 +169,7 @@ def named_group(model: Any, name: str) -> Group:
     return groups[name]
 
 
-@partial(jax.jit, static_argnames="group")
-def take(
+def retaken(
     weights: Weights,
     group: Group,
     index: Int[Array | np.ndarray, " new"],
@@ -179,7 +178,7 @@ def take(
     """The weights with unit `index[j]` in place j, and consumers scaled by `shares[j]`.
 
     A permutation `index` (and no shares) preserves the function exactly; so does an `index` with repetitions
-    when the shares of each unit's copies sum to one.
+    when the shares of each unit's copies sum to one. Arrays of NumPy stay such, and nothing is compiled for them.
     """
     size = group.size(weights)
     taken = dict(weights)
@@ -187,6 +186,9 @@ def take(
     for axis, share in sorted(scaled, key=lambda each: each[0].segment or (0, 0), reverse=True):  # behind ones first
         taken[axis.path] = _take_axis(taken[axis.path], axis, size, index, share)
     return taken
+
+
+take = partial(jax.jit, static_argnames="group")(retaken)
 
 
 def between(
@@ -198,10 +200,10 @@ def between(
     return weights | {path: (1 - alpha) * array + alpha * other[path] for path, array in touched.items()}
 
 
-def _take_axis(array: Array, axis: Axis, size: int, index: Any, shares: Any) -> Array:
+def _take_axis(array: Any, axis: Axis, size: int, index: Any, shares: Any) -> Any:
     """The array with its units re-indexed. Segments before this one may not have changed their places yet."""
-    position = axis.axis % array.ndim
-    taken = jnp.take(_unit_view(array, axis, size), index, axis=position + 2)
+    position, xp = axis.axis % array.ndim, np if isinstance(array, np.ndarray) else jnp
+    taken = xp.take(_unit_view(array, axis, size), index, axis=position + 2)
     if shares is not None:
         taken = taken * shares.astype(array.dtype).reshape(-1, *(1,) * (array.ndim - position))
     before, behind = array.shape[:position], array.shape[position + 1 :]
@@ -209,9 +211,8 @@ def _take_axis(array: Array, axis: Axis, size: int, index: Any, shares: Any) -> 
     if axis.segment is not None:
         start, stop = axis.segment
         runs = _runs(array, axis)
-        left = jax.lax.slice_in_dim(runs, 0, start, axis=position + 1)
-        right = jax.lax.slice_in_dim(runs, stop, None, axis=position + 1)
-        taken = jnp.concatenate([left, taken, right], position + 1)
+        left, _, right = xp.split(runs, [start, stop], position + 1)
+        taken = xp.concatenate([left, taken, right], position + 1)
     return taken.reshape(*before, -1, *behind)
 
 

@@ -13,7 +13,7 @@ from flax import nnx
 from landscape.models.checks.same_function import logits
 from landscape.models.functional import Network, split
 from landscape.models.net2net import widen
-from landscape.models.symmetry import Group, take
+from landscape.models.symmetry import Group, retaken
 from landscape.models.tracing.analysis import Shapes
 from landscape.models.tracing.module import Findings, attached
 from landscape.models.tracing.table import Table
@@ -41,9 +41,11 @@ def certified(model: nnx.Module, table: Table, shapes: Shapes, inputs: Any) -> t
 
 
 def _moved(network: Network, group: Group, own: jax.Array, inputs: Any) -> str:
-    """How permuting a group changes the outputs, if it does."""
-    permutation = np.roll(np.random.default_rng(0).permutation(group.size(network.weights)), 1)
-    return _apart(own, logits(network.replace(take(network.weights, group, permutation)), inputs))
+    """How permuting a group changes the outputs, if it does. Every unit is moved."""
+    units = np.random.default_rng(0).permutation(group.size(network.weights))
+    permutation = np.empty_like(units)
+    permutation[units] = np.roll(units, 1)
+    return _apart(own, logits(network.replace(retaken(network.weights, group, permutation)), inputs))
 
 
 def _apart(own: jax.Array, other: jax.Array) -> str:
@@ -88,7 +90,7 @@ def _shaken(array: Any, rng: np.random.Generator) -> Any:
     entries = np.asarray(array, np.float64)
     noise = 0.1 * np.maximum(entries.std(), 0.3) * rng.normal(size=entries.shape)
     generic = np.abs(entries + noise) if (entries >= 0).all() and entries.any() else entries + noise
-    return _widest(jnp.asarray(generic, array.dtype))
+    return np.asarray(generic, jax.dtypes.canonicalize_dtype(_wider(array.dtype)))
 
 
 def _runs_double(network: Network, inputs: Any) -> bool:

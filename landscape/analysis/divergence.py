@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.analysis.wording import enumeration
+from landscape.store.derived import derived
 from landscape.study.schema import BASE, CONTROL, study_of
 
 
@@ -19,6 +20,7 @@ class Diverged(NamedTuple):
     epoch: int
 
 
+@derived
 def diverged(dataset: xr.Dataset) -> list[Diverged]:
     """The networks whose validation loss was not finite at some epoch: the base's first, then by model and seed.
 

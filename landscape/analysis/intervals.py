@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -103,9 +105,7 @@ def spread(values: xr.DataArray) -> xr.Dataset:
     References:
       Malviya et al. (2024), arXiv 2405.15895, section 4.1: means and standard deviations over seeds.
     """
-    count = values.count("seed")
-    std = values.std("seed", ddof=1).where(count > 1)
-    return xr.Dataset({"mean": values.mean("seed"), "std": std, "count": count}, attrs=values.attrs)
+    return _labelled(values, _moments(values))
 
 
 def over_seeds(
@@ -135,10 +135,25 @@ def over_seeds(
     References:
       Student, "The probable error of a mean", Biometrika 6 (1908).
     """
-    last = values.transpose(..., "seed")
-    template = last.isel(seed=0, drop=True)
-    low, high = np.clip(mean_interval(last.values, level), *within)
-    return spread(values).assign(low=template.copy(data=low), high=template.copy(data=high))
+    low, high = np.clip(mean_interval(values.transpose(..., "seed").values, level), *within)
+    return _labelled(values, _moments(values) | {"low": low, "high": high})
+
+
+def _moments(values: xr.DataArray) -> dict[str, np.ndarray]:
+    """mean, std and count over the seeds that have a value; the labels come last, since adding them takes longest."""
+    numbers = values.transpose(..., "seed").values.astype(np.float64)  # ... seed
+    known = ~np.isnan(numbers)
+    count = known.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of no seed, and of one
+        mean = np.sum(numbers, -1, where=known) / count
+        std = np.sqrt(np.sum((numbers - mean[..., None]) ** 2, -1, where=known) / (count - 1))
+    return {"mean": mean, "std": np.where(count > 1, std, np.nan), "count": count}
+
+
+def _labelled(values: xr.DataArray, found: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Arrays over all dimensions but `seed`, with the coordinates of the values."""
+    rest = values.transpose(..., "seed").isel(seed=0, drop=True)
+    return xr.Dataset({name: (rest.dims, each) for name, each in found.items()}, rest.coords, values.attrs)
 
 
 @derived

@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from landscape.store.derived import derived
+
 
 def checked_n(dataset: xr.Dataset, n: int | None) -> int:
     """The number of permutations as an int; None means all that were computed.
@@ -58,6 +60,7 @@ def prefix(
     return base.values[..., :whole], barriers.values[..., :whole]
 
 
+@derived
 def steps_reached(dataset: xr.Dataset) -> int:
     """The greatest n that every walk which has begun has reached, or all steps if none has begun.
 

@@ -79,5 +79,5 @@ def _surfaces(dataset: xr.Dataset) -> Iterator[tuple[str, Markup]]:
 
 
 def _html(figure: go.Figure, name: str) -> Markup:
-    figure.update_layout(template="plotly_white")
+    figure = go.Figure(figure).update_layout(template="plotly_white")  # a copy, whose layout is validated
     return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name))

@@ -54,21 +54,27 @@ def predictor_ranks_data(
     by a random pick; all but the correlations are the same for every kind. A study with fewer than n permutations uses
     all of them. Raises ValueError for q out of range.
     """
-    frames = []
-    for label, dataset in datasets.items():
-        whole = min(n, steps_reached(dataset))
-        regrets = _regrets(dataset, q, whole, measure)
-        for kind in kinds:
-            each = predictor_correlation(dataset, q, whole, measure, kind)
-            ahead = spread(each - each.sel(predictor=METRIC, drop=True))
-            partial = over_seeds(predictor_partial_correlation(dataset, q, whole, measure, kind), within=RANGE)
-            found = over_seeds(each, within=RANGE).assign(ahead=ahead["mean"], shared=ahead["count"])
-            found = found.assign(_prefixed(partial, "partial")).assign(regrets)
-            frames.append(found.to_dataframe().reset_index().assign(study=label, kind=kind, q=q, n=whole))
+    frames = [
+        _ranks_data(dataset, q, min(n, steps_reached(dataset)), measure, kind).assign(study=label)
+        for label, dataset in datasets.items()
+        for kind in kinds
+    ]
     frame = pd.concat(frames, ignore_index=True)
     first = ["study", "predictor", "kind", "q", "n"]
     frame = frame[first + [name for name in frame.columns if name not in first]]
     return with_settings(frame, _units(measure), {"measure": measure})
+
+
+@derived
+def _ranks_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind) -> pd.DataFrame:
+    """The rows of one study and kind in `predictor_ranks_data`."""
+    each = predictor_correlation(dataset, q, n, measure, kind)
+    ahead = spread(each - each.sel(predictor=METRIC, drop=True))
+    partial = over_seeds(predictor_partial_correlation(dataset, q, n, measure, kind), within=RANGE)
+    beside = {"ahead": ahead["mean"], "shared": ahead["count"]}
+    beside |= _prefixed(partial, "partial") | _regrets(dataset, q, n, measure)
+    found = over_seeds(each, within=RANGE).assign(beside)
+    return found.to_dataframe().reset_index().assign(kind=kind, q=q, n=n)
 
 
 def _units(measure: Measure) -> dict[str, str]:

@@ -42,7 +42,7 @@ def card(choice: library.Choice) -> None:
         st.page_link(frame.first("explore"), label=f"Open {choice.label}", query_params={"study": choice.label})
 
 
-found, _ = library.choices()
+found = library.listed()
 finished = [choice for choice in found.values() if choice.entry]
 asked = library.chosen() if library.chosen().entry else finished[0]
 left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")

@@ -58,7 +58,7 @@ def lines(dataset: xr.Dataset) -> list[str]:
 
 def stored() -> list[str]:
     """The labels of the stored studies other than the chosen one."""
-    found, chosen = library.choices()[0], st.session_state.get("study")
+    found, chosen = library.listed(), st.session_state.get("study")
     return [label for label, choice in found.items() if choice.entry and label != chosen]
 
 

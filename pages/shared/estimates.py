@@ -25,7 +25,7 @@ class Expected(NamedTuple):
 
 def of(study: Study) -> Expected | None:
     """The time of a study, or None without a result to go by. Raises ValueError as `cost` does, and DamagedEntry."""
-    choices = library.choices()[0].values()
+    choices = library.listed().values()
     stored = {choice.study.key: choice for choice in choices if choice.entry and choice.entry.timed_here}
     found = cost.nearest(study, (choice.study for choice in stored.values()))
     if found is None:

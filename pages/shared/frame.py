@@ -103,7 +103,7 @@ def _sidebar(described: bool) -> library.Choice:
 
     The choice is on every page, since a link forgets what the page that is left does not have.
     """
-    found, damaged = library.choices()
+    found, damaged = library.list_choices()
     labels = list(found)
     with st.sidebar:
         text = "Shipped or computed results, running studies, and presets."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import streamlit as st
@@ -22,6 +23,9 @@ class Choice(NamedTuple):
     label: str
     study: Study
     entry: Entry | None
+
+
+_LISTED: ContextVar[dict[str, Choice] | None] = ContextVar("listed", default=None)  # in the thread of a run
 
 
 class OpenStudy(NamedTuple):
@@ -63,9 +67,21 @@ def asked_for() -> dict[str, Study]:
     return {}
 
 
+def listed() -> dict[str, Choice]:
+    """The choices as they were when this run of the page began, if the frame has listed them."""
+    return _LISTED.get() or choices()[0]
+
+
+def list_choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
+    """List the choices anew, for the rest of this run."""
+    found, damaged = choices()
+    _LISTED.set(found)
+    return found, damaged
+
+
 def chosen() -> Choice:
     """The study that is selected in the sidebar."""
-    return choices()[0][st.session_state["study"]]
+    return listed()[st.session_state["study"]]
 
 
 def open_study(choice: Choice) -> OpenStudy:
@@ -93,14 +109,14 @@ def beside(labels: list[str]) -> dict[str, xr.Dataset]:
 
 def opened(labels: list[str]) -> dict[str, xr.Dataset]:
     """Results by their label; damaged ones bring up a warning and are left out."""
-    found = choices()[0]
+    found = listed()
     results = {label: open_study(found[label]).dataset for label in labels}
     return {label: each for label, each in results.items() if each is not None}
 
 
 def measured() -> list[str]:
     """The labels of the studies that have a result, be it a part of one."""
-    return [label for label, choice in choices()[0].items() if choice.entry or arrived(choice.study)]
+    return [label for label, choice in listed().items() if choice.entry or arrived(choice.study)]
 
 
 def shipped() -> tuple[tuple[str, str, str], ...]:

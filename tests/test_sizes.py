@@ -224,7 +224,7 @@ REFUSED = {
 def test_what_cannot_follow_is_named_before_anything_is_computed(name, monkeypatch):
     build, size, message = REFUSED[name]
     model = drawn(build)
-    monkeypatch.setattr("landscape.models.net2net.take", None)
+    monkeypatch.setattr("landscape.models.net2net.retaken", None)
     with pytest.raises(ValueError, match=message):
         widen(model, "units", size, KEY)
 

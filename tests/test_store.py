@@ -195,7 +195,7 @@ def lay(root: Path, key: str, files: dict[str, bytes]) -> Store:
 
 def assert_damaged(cache: Store, key: str) -> None:
     """Named in the listing; named and set aside on reading; then as if it had never been there."""
-    entries, damaged = cache.entries()
+    entries, damaged = cache.verify()
     assert (entries, [damage.name for damage in damaged]) == ([], [key])
     assert key not in cache
     with pytest.raises(DamagedEntry, match=key):
@@ -494,9 +494,9 @@ def test_gallery_is_read_and_never_written(cache: Store) -> None:
     assert cache.find("tiny") == shipped
     xr.testing.assert_identical(cache.read(entry.key), filled(tiny()))
     shipped.path.write_bytes(b"gone")
-    with pytest.raises(ValueError, match="no result"):
+    with pytest.raises(DamagedEntry, match="shown is damaged"):
         cache.read(entry.key)
-    assert [damage.name for damage in cache.entries().damaged] == ["shown"]
+    assert [damage.name for damage in cache.verify().damaged] == ["shown"]
     assert shipped.path.exists()
 
 

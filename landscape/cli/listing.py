@@ -10,7 +10,7 @@ from typing import Any
 
 from landscape.store import places
 from landscape.store.results import Entry, Store
-from landscape.study import Study, recorded
+from landscape.study import Study
 from landscape.study.presets import presets
 
 COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
@@ -38,7 +38,10 @@ def list_studies(options: argparse.Namespace) -> int:
 
 
 def _stored(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    return [_row(entry.record, "shipped" if entry.shipped else "cached") for entry in entries]
+    return [
+        _row(entry.record, "shipped" if entry.shipped else "uploaded" if entry.uploaded else "cached")
+        for entry in entries
+    ]
 
 
 def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -57,7 +60,7 @@ class Prices:
     def __init__(self, entries: Sequence[Entry]):
         from landscape.store import netcdf
 
-        self._known = {recorded(entry.record["study"]): entry for entry in entries if entry.timed_here}
+        self._known = {entry.study: entry for entry in entries if entry.timed_here}
         self._read = cache(netcdf.read)
 
     def of(self, study: Study) -> float | None:

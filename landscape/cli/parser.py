@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from landscape.cli import listing, preparing, reading, running, scoring
+from landscape.cli import caching, listing, preparing, reading, running, scoring
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
         _add_report,
         _add_scorecard,
         _add_data,
+        _add_cache,
         _add_gallery,
         _add_engine,
     ):
@@ -162,6 +163,25 @@ def _add_data(subparsers: Subparsers) -> argparse.ArgumentParser:
         action="store_true",
         help="write a prepared set of images into one file for machines without the reader",
     )
+    return command
+
+
+def _add_cache(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "list what the cache folder holds, verify it against its checksums, or prune it"
+    command = _add_command(subparsers, "cache", caching.cache, text)
+    command.add_argument(
+        "action", choices=("list", "verify", "prune"), nargs="?", default="list", help="list if left out"
+    )
+    command.add_argument("--json", action="store_true", help="print a JSON list")
+    prune = command.add_argument_group(
+        "prune", "removes what is damaged and what processes that are gone have left, and as asked for:"
+    )
+    prune.add_argument(
+        "--study", action="append", default=[], metavar="NAME", help="all of a study, by its name or its key"
+    )
+    prune.add_argument("--older-than", metavar="AGE", help="what has not changed for so long: 12h, 30d, 8w")
+    prune.add_argument("--to-size", metavar="SIZE", help="the oldest, until all is no larger than so much: 500MB, 2GB")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     return command
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -30,15 +31,20 @@ def encode(dataset: xr.Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def decode(content: bytes) -> xr.Dataset:
+def decode(content: bytes, most: float = math.inf) -> xr.Dataset:
     """The result in the bytes of a NetCDF-4 file, all of it in memory, brought to the present schema.
 
-    Raises ValueError for bytes of another format, and where `check` does.
+    Raises ValueError for bytes of another format, for arrays that would take more than `most` bytes in memory, and
+    where `check` does.
     """
     try:
-        dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False)
+        with xr.open_dataset(io.BytesIO(content), engine="h5netcdf", decode_times=False) as lazy:
+            size = lazy.nbytes
+            dataset = lazy.load() if size <= most else None
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"this is not a readable NetCDF-4 file: {error}") from None
+    if dataset is None:
+        raise ValueError(f"its arrays take {size:,} bytes in memory; at most {most:,.0f} are read")
     dataset = schema.widened(renamed(dataset))
     check(dataset)
     return schema.completed(dataset)

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from landscape.store.sealed import DamagedEntry, discard, folders, read_sealed, write_sealed
+from landscape.store.sealed import DamagedEntry, discard, folders, read_sealed, remove_folder, sweep, write_sealed
 from landscape.study import Study, recorded
 
 PART, WEIGHTS = "part.nc", "weights.safetensors"
@@ -79,13 +79,14 @@ class Parts:
         """
         lock = self._lock(before_try)
         try:
+            sweep(self.folder, self.folder.parent, self.folder.parent.parent)
             yield
         finally:
             if lock:
                 lock.release()
 
     def _lock(self, before_try: Callable[[], None]) -> FileLock | None:
-        lock = FileLock(self.folder.parent / f".{self.study.key}.lock", timeout=PERIOD)
+        lock = _lock_of(self.folder, PERIOD)
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             for tries in count():
@@ -158,6 +159,32 @@ class Parts:
             raise DamagedEntry(folder.name, "it is the outcome of another task")
         read_sealed(folder, names)
         return xr.load_dataset(io.BytesIO(files[PART]), engine=ENGINE, decode_times=False)
+
+
+def _lock_of(folder: Path, timeout: float) -> FileLock:
+    """The lock that whoever computes the study with its outcomes in this folder holds."""
+    return FileLock(folder.parent / f".{folder.name}.lock", timeout=timeout)
+
+
+def is_computed_now(folder: Path) -> bool:
+    """Whether a process computes the study whose outcomes are in this folder."""
+    try:
+        with _lock_of(folder, 0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # the folder cannot be written to, so that nobody keeps anything there
+        return False
+
+
+def remove_unless_computed(folder: Path) -> bool:
+    """Remove the outcomes of a study, unless a process computes it now: whether they are gone. Raises Unwritable."""
+    try:
+        with _lock_of(folder, 0):
+            remove_folder(folder)
+    except Timeout:
+        return False
+    return True
 
 
 @lru_cache

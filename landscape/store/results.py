@@ -9,64 +9,33 @@ is of unfinished studies, in `<cache>/.parts/<key>/<task>/`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import xarray as xr
 
 from landscape.store import netcdf, places
+from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
 from landscape.store.partial import Parts, study_of
-from landscape.store.sealed import RECORD, DamagedEntry, Record, children, discard, folders, read_sealed, write_sealed
+from landscape.store.sealed import (
+    DamagedEntry,
+    Record,
+    children,
+    discard,
+    folders,
+    read_sealed,
+    remove_folder,
+    reseal,
+    write_sealed,
+)
 from landscape.study import Study, recorded, schema
 from landscape.study.presets import presets
 
-RESULT, PARTS = "result.nc", ".parts"
-FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record that an entry cannot do without
-    **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
-    **dict.fromkeys(("study", "versions"), dict),
-    "seconds": (int, float),
-}
-KINDS: dict[type | tuple[type, ...], str] = {str: "text", dict: "a table", (int, float): "a number"}
-KEY = re.compile("[0-9a-f]{16}")
-
-Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
-
-
-class Entry(NamedTuple):
-    """One stored result.
-
-    key, name, title: of its study; folder: where its files are; shipped: whether it lies in a gallery; record: the
-    content of `record.json` (key, name, title, study, schema, versions, device, seconds, computed, sha256, seal).
-    """
-
-    key: str
-    name: str
-    title: str
-    folder: Path
-    shipped: bool
-    record: Record
-
-    @property
-    def path(self) -> Path:
-        """The NetCDF file."""
-        return self.folder / RESULT
-
-    @property
-    def timed_here(self) -> bool:
-        """Whether its time says something of this machine: it was computed here, or shipped from a processor."""
-        return not self.shipped or self.record["device"].endswith("cores")
-
-
-class Listing(NamedTuple):
-    """What a store holds: the intact entries, those computed here before those shipped, and the damaged ones."""
-
-    entries: list[Entry]
-    damaged: list[DamagedEntry]
+PARTS = ".parts"
 
 
 class Store:
@@ -99,7 +68,7 @@ class Store:
         write_sealed(fresh, files, record)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(fresh, folder)
-        return _entry(folder, shipped=True)
+        return verified(entry_in(folder, shipped=True))
 
     def read(self, key: str) -> xr.Dataset:
         """The result with this key, verified against its record, its study and the schema.
@@ -109,15 +78,40 @@ class Store:
         folder = self._folder(key)
         try:
             return _read_verified(folder, key)
+        except DamagedEntry:
+            if not os.path.lexists(folder):
+                raise DamagedEntry(key, "it has been removed while it was read") from None
+        try:
+            return _read_verified(folder, key)  # another process may have put it there while the one before was read
         except DamagedEntry as damage:
             if folder.parent == self.root:
                 discard(folder, damage)
             raise
 
     def entry(self, key: str) -> Entry:
-        """The entry with this key. Raises DamagedEntry, and ValueError where there is none."""
+        """The entry with this key, all of it verified. Raises DamagedEntry, and ValueError where there is none."""
         folder = self._folder(key)
-        return _entry(folder, shipped=folder.parent != self.root)
+        return verified(entry_in(folder, shipped=folder.parent != self.root))
+
+    def remove(self, key: str) -> None:
+        """Remove a result that was computed here or uploaded. Raises ValueError for any other key, and Unwritable."""
+        remove_folder(self._own(key))
+
+    def retitle(self, key: str, title: str) -> None:
+        """Give a result of this folder another title; its key and its numbers stay.
+
+        Raises ValueError for a result that is not of this folder and for a title that lists cannot show, DamagedEntry,
+        and Unwritable.
+        """
+        folder = self._own(key)
+        entry = verified(entry_in(folder, shipped=False))
+        reseal(folder, titled(entry.record, title))
+
+    def _own(self, key: str) -> Path:
+        folder = self._folder(key)
+        if folder.parent != self.root:
+            raise ValueError(f"{key} is shipped with the program, and cannot be changed")
+        return folder
 
     def __contains__(self, key: str) -> bool:
         try:
@@ -126,11 +120,21 @@ class Store:
             return False
 
     def entries(self) -> Listing:
-        """Everything that was computed here or is shipped. Damage is listed, not raised."""
+        """Everything that was computed here or is shipped. Damage is listed, not raised.
+
+        Only records are read, so that a thousand results are listed at once; numbers are verified before they are used.
+        """
+        return self._listing(lambda entry: entry)
+
+    def verify(self) -> Listing:
+        """The same, with every file compared with its checksum, which reads all of them."""
+        return self._listing(verified)
+
+    def _listing(self, checked: Callable[[Entry], Entry]) -> Listing:
         listing = Listing([], [])
         for folder in (*_keyed(self.root), *self._published()):
             try:
-                listing.entries.append(_entry(folder, shipped=folder.parent != self.root))
+                listing.entries.append(checked(entry_in(folder, shipped=folder.parent != self.root)))
             except DamagedEntry as damage:
                 listing.damaged.append(damage)
         return listing
@@ -182,9 +186,9 @@ class Store:
         if os.path.lexists(self.root / key):
             return self.root / key
         for folder in self._published():
-            record = _record_or_damage(folder, _fingerprint(folder))
-            if not isinstance(record, DamagedEntry) and record["key"] == key:
-                return folder
+            with contextlib.suppress(DamagedEntry):
+                if entry_in(folder, shipped=True).key == key:
+                    return folder
         raise ValueError(f"no result with key {key} in {self.root}")
 
     def _published(self) -> Iterable[Path]:
@@ -198,58 +202,11 @@ def _keyed(parent: Path) -> list[Path]:
     return [path for path in children(parent) if KEY.fullmatch(path.name)]
 
 
-def _entry(folder: Path, *, shipped: bool) -> Entry:
-    """The entry in a folder, whose files are verified first. Raises DamagedEntry."""
-    record = _record_or_damage(folder, _fingerprint(folder))
-    if isinstance(record, DamagedEntry):
-        raise record
-    if not shipped and record["key"] != folder.name:
-        raise DamagedEntry(folder.name, f"it holds the result with key {record['key']}")
-    return Entry(record["key"], record["name"], record["title"], folder, shipped, record)
-
-
-def _fingerprint(folder: Path) -> Fingerprint:
-    """Times of modification and sizes of an entry's files, which differ once a file has changed."""
-    try:
-        stats = [(folder / name).stat() for name in (RECORD, RESULT)]
-    except OSError:
-        return ()
-    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
-
-
-@lru_cache(maxsize=4096)
-def _record_or_damage(folder: Path, fingerprint: Fingerprint) -> Record | DamagedEntry:
-    """The verified record of an entry, or what is wrong with the entry.
-
-    Verifying reads all its files, so the outcome is remembered until the fingerprint changes.
-    """
-    try:
-        record, _ = read_sealed(folder)
-        _check_fields(record)
-        study = recorded(record["study"])
-    except DamagedEntry as damage:
-        return damage
-    except ValueError as error:
-        return DamagedEntry(folder.name, f"{RECORD}: {error}")
-    if study.key != record.get("key"):
-        return DamagedEntry(folder.name, "it was computed by another version of this program")
-    return record
-
-
-def _check_fields(record: Record) -> None:
-    """Raises ValueError that names the first field of a record that is missing, or is not what lists can show."""
-    for name, kind in FIELDS.items():
-        if not isinstance(record.get(name), kind):
-            raise ValueError(f"{name} must be {KINDS[kind]}; it is {record.get(name)!r:.80}")
-    if not 0 <= record["seconds"] < float("inf"):
-        raise ValueError(f"seconds must be a finite number from 0 on; it is {record['seconds']!r:.80}")
-
-
 def _read_verified(folder: Path, key: str) -> xr.Dataset:
     """The result in a folder. Raises DamagedEntry unless files, schema and both keys are what they must be."""
     record, files = read_sealed(folder)
     try:
-        _check_fields(record)
+        check_fields(record)
         dataset = netcdf.decode(files[RESULT])
         keys = {recorded(record["study"]).key, record["key"], dataset.attrs["key"]}
     except (ValueError, KeyError) as error:

@@ -13,7 +13,10 @@ import hashlib
 import json
 import logging
 import os
+import platform
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,6 +24,9 @@ from pathlib import Path
 from typing import Any
 
 RECORD = "record.json"
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # of this machine, in names of temporary folders
+TEMPORARY = re.compile(r"\.tmp-(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-)?[0-9a-f]{32}")
+DAY = 86400.0  # seconds
 
 Record = dict[str, Any]
 
@@ -56,10 +62,8 @@ def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> No
     Raises:
       Unwritable: if the folder cannot be written to.
     """
-    sealed = {**record, "sha256": {name: _hash(content) for name, content in files.items()}}
-    sealed["seal"] = _seal(sealed)
-    content = json.dumps(sealed, indent=1, ensure_ascii=False).encode()
-    temporary = folder.parent / f".tmp-{uuid.uuid4().hex}"
+    content = _sealed({**record, "sha256": {name: _hash(content) for name, content in files.items()}})
+    temporary = folder.parent / temporary_name()
     try:
         temporary.mkdir(parents=True)
         for name, data in {**files, RECORD: content}.items():
@@ -69,6 +73,73 @@ def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> No
         raise Unwritable(f"cannot write to {folder.parent}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def reseal(folder: Path, record: Record) -> None:
+    """Puts another record in place of that of a sealed folder, whose other files stay. Raises Unwritable."""
+    temporary = folder.parent / temporary_name()
+    try:
+        _write(temporary, _sealed({name: value for name, value in record.items() if name != "seal"}))
+        os.replace(temporary, folder / RECORD)
+    except OSError as error:
+        raise Unwritable(f"cannot write to {folder}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder so that others see all of it or nothing. Raises Unwritable."""
+    gone = folder.parent / temporary_name()
+    try:
+        os.replace(folder, gone)
+    except OSError as error:
+        raise Unwritable(f"cannot remove {folder}: {error.strerror or error}") from error
+    shutil.rmtree(gone, ignore_errors=True) if gone.is_dir() else gone.unlink(missing_ok=True)
+
+
+def temporary_name() -> str:
+    """A name that nobody else has, and by which `abandoned` knows the process that it belongs to."""
+    return f".tmp-{HOST}-{os.getpid()}-{uuid.uuid4().hex}"
+
+
+def abandoned(path: Path) -> bool:
+    """Whether something under a temporary name was left by a process that is gone, so that it can be removed.
+
+    That of a process of this machine is asked of the machine. Anything else is left alone for a day after it last
+    changed, which is longer than any process takes to write a folder.
+    """
+    found = TEMPORARY.fullmatch(path.name)
+    if found is None:
+        return False
+    if found["host"] == HOST and not _alive(int(found["process"])):
+        return True
+    try:
+        changed = max(each.lstat().st_mtime for each in (path, *children(path)))
+    except (OSError, ValueError):
+        return False  # it is gone by now
+    return time.time() - changed > DAY
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True
+
+
+def sweep(*parents: Path) -> list[Path]:
+    """Removes what processes that are gone have left in these folders: what was removed."""
+    found = [path for parent in parents for path in children(parent) if abandoned(path)]
+    for path in found:
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.is_dir():
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    return found
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -98,7 +169,7 @@ def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Recor
     """
     try:
         record = _unsealed((folder / RECORD).read_bytes())
-        files = {name: (folder / name).read_bytes() for name in names or record["sha256"]}
+        files = {name: (folder / name).read_bytes() for name in (record["sha256"] if names is None else names)}
     except OSError as error:
         raise DamagedEntry(folder.name, f"{Path(error.filename or folder).name}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -158,6 +229,11 @@ def _unsealed(content: bytes) -> Record:
     if record["seal"] != _seal(record):
         raise ValueError("it was changed after it was written")
     return record
+
+
+def _sealed(record: Record) -> bytes:
+    """The content of a record's file, with its seal."""
+    return json.dumps({**record, "seal": _seal(record)}, indent=1, ensure_ascii=False).encode()
 
 
 def _seal(record: Record) -> str:

@@ -1,0 +1,165 @@
+"""What a cache folder holds, how large and how old it is, and how to make it smaller while others compute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from landscape.store.entries import KEY
+from landscape.store.partial import is_computed_now, remove_unless_computed, study_of
+from landscape.store.results import PARTS, Store
+from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
+
+DAMAGED = ".damaged"
+Kind = Literal["result", "uploaded", "unfinished", "damaged", "leftover"]
+OF_NO_USE: tuple[Kind, ...] = ("damaged", "leftover")
+
+
+class Holding(NamedTuple):
+    """One thing in a cache folder.
+
+    Attributes:
+      kind: a result that was computed here or uploaded; the outcomes of an unfinished study; what was damaged; or what
+        a process that is gone has left, which nothing reads.
+      key: of its study, where it has one, else the name of the folder.
+      name: what lists call its study; the key where that cannot be read.
+      path: where it is.
+      size: in bytes.
+      changed: when it last changed, in seconds since the epoch.
+      reason: what is wrong with something damaged.
+    """
+
+    kind: Kind
+    key: str
+    name: str
+    path: Path
+    size: int
+    changed: float
+    reason: str = ""
+
+
+def holdings(store: Store) -> list[Holding]:
+    """Everything in a cache folder, the oldest first; what is shipped is not in it.
+
+    Example:
+      >>> from landscape.store.results import Store
+      >>> from landscape.store.upkeep import holdings
+      >>> holdings(Store("an-empty-folder"))
+      []
+    """
+    found = [*_results(store), *_unfinished(store), *_set_aside(store), *_leftovers(store)]
+    return sorted(found, key=lambda holding: (holding.changed, holding.key))
+
+
+def _results(store: Store) -> Iterator[Holding]:
+    listing = store.entries()
+    for entry in listing.entries:
+        if not entry.shipped:
+            yield _holding("uploaded" if entry.uploaded else "result", entry.folder, entry.key, entry.name)
+    for damage in listing.damaged:
+        if (store.root / damage.name).exists() and KEY.fullmatch(damage.name):
+            yield _holding("damaged", store.root / damage.name, damage.name, damage.name, damage.reason)
+
+
+def _unfinished(store: Store) -> Iterator[Holding]:
+    for folder in children(store.root / PARTS):
+        if KEY.fullmatch(folder.name):
+            study = next(filter(None, map(study_of, folders(folder))), None)
+            finished = (store.root / folder.name).exists()  # its result was written, and then the process ended
+            name = study.name if study else folder.name
+            yield _holding("leftover" if finished else "unfinished", folder, folder.name, name)
+
+
+def _set_aside(store: Store) -> Iterator[Holding]:
+    shelves = (store.root, *children(store.root / PARTS))
+    for path in (each for shelf in shelves for each in children(shelf / DAMAGED)):
+        yield _holding("damaged", path, path.name.split("-")[0], path.name, "it was set aside")
+
+
+def _leftovers(store: Store) -> Iterator[Holding]:
+    parents = (store.root, store.root / PARTS, *children(store.root / PARTS), store.root / ".weights")
+    for path in (each for parent in parents for each in children(parent) if abandoned(each)):
+        yield _holding("leftover", path, path.name, path.name)
+
+
+def _holding(kind: Kind, path: Path, key: str, name: str, reason: str = "") -> Holding:
+    """With the sizes and times of all files below it; those that go meanwhile do not count."""
+    size, changed = 0, 0.0
+    for each in (path, *(path.rglob("*") if path.is_dir() else ())):
+        try:
+            found = each.lstat()
+        except OSError:
+            continue
+        size, changed = size + (0 if each.is_dir() else found.st_size), max(changed, found.st_mtime)
+    return Holding(kind, key, name, path, size, changed, reason)
+
+
+def damages(store: Store) -> list[DamagedEntry]:
+    """What is wrong with any result or outcome, found by reading every file. Nothing is moved."""
+    parts = (each for folder in children(store.root / PARTS) if KEY.fullmatch(folder.name) for each in folders(folder))
+    broken = [f"{folder.parent.name}/{folder.name}" for folder in parts if not intact(folder)]
+    return [*store.verify().damaged, *(DamagedEntry(name, "it does not fit its checksums") for name in broken)]
+
+
+def chosen(
+    held: Sequence[Holding],
+    *,
+    studies: Iterable[str] = (),
+    older_than: float | None = None,
+    to_size: float | None = None,
+) -> list[Holding]:
+    """What to remove: always what is of no use, and results and unfinished studies as asked for.
+
+    Args:
+      held: what there is, the oldest first.
+      studies: names or keys, or at least the first four digits of a key; all that belongs to them.
+      older_than: in seconds; what has not changed for longer.
+      to_size: in bytes; the oldest of what is then left, until all together is no larger.
+
+    Raises:
+      ValueError: for a study of which there is nothing here.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from landscape.store.upkeep import Holding, chosen
+      >>> held = [Holding("result", f"{i:016}", "mine", Path(), 10, changed=i) for i in range(3)]
+      >>> [holding.changed for holding in chosen(held, to_size=15)]
+      [0, 1]
+    """
+    taken = [holding for holding in held if holding.kind in OF_NO_USE]
+    useful = [holding for holding in held if holding.kind not in OF_NO_USE]
+    for name in studies:
+        named = [each for each in useful if name == each.name or (len(name) >= 4 and each.key.startswith(name))]
+        if not named:
+            raise ValueError(f"there is nothing here of {name!r}; there is {_names(useful)}")
+        taken += [each for each in named if each not in taken]
+    if older_than is not None:
+        taken += [each for each in useful if each.changed < time.time() - older_than and each not in taken]
+    left = [each for each in useful if each not in taken]
+    while to_size is not None and left and sum(each.size for each in left) > to_size:
+        taken.append(left.pop(0))
+    return taken
+
+
+def _names(held: Sequence[Holding]) -> str:
+    return ", ".join(f"{holding.name} ({holding.key})" for holding in held) or "nothing"
+
+
+def removed(holding: Holding) -> bool:
+    """Remove it, unless a process computes its study now: whether it is gone. Raises Unwritable.
+
+    Whoever reads it at the same time reads the whole of it or nothing, and what is computed is left alone.
+    """
+    if not holding.path.exists():
+        return True
+    if holding.path.parent.name == PARTS and KEY.fullmatch(holding.path.name):
+        return remove_unless_computed(holding.path)
+    remove_folder(holding.path)
+    return True
+
+
+def is_busy(holding: Holding) -> bool:
+    """Whether a process computes its study now, so that it stays."""
+    return holding.kind == "unfinished" and is_computed_now(holding.path)

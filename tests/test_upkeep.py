@@ -1,0 +1,265 @@
+"""Keeping the cache: what it holds is listed, pruned and uploaded without a wrong number ever being shown."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_store import filled, record, tiny
+
+from landscape.cli.caching import BYTES, SECONDS, quantity
+from landscape.cli.parser import main
+from landscape.store import netcdf, places, sealed
+from landscape.store.exchange import MOST_BYTES, add_upload
+from landscape.store.results import Store
+from landscape.store.sealed import DamagedEntry, abandoned, temporary_name
+from landscape.store.upkeep import Holding, chosen, holdings, removed
+from landscape.study import Study
+
+DEAD = 2**22 + 1  # no process has this number
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "shipped")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Store:
+    """Two results, an unfinished study, one damaged result, and what a dead and a living process have left."""
+    store = Store(tmp_path / "cache")
+    for study in STUDIES:
+        store.write(filled(study), record(study))
+    (store.root / STUDIES[2].key / "record.json").write_text("{}")
+    store.parts(BEGUN).write("seed0", xr.Dataset(), {})
+    for parent in (store.root, store.parts(BEGUN).folder):
+        (parent / f".tmp-{sealed.HOST}-{DEAD}-{uuid.uuid4().hex}").mkdir()
+        (parent / temporary_name()).mkdir()
+    return store
+
+
+STUDIES, BEGUN = [tiny(seeds=seeds) for seeds in (1, 2, 3)], tiny(seeds=4)
+
+
+def kinds(store: Store) -> list[str]:
+    return sorted(holding.kind for holding in holdings(store))
+
+
+def test_everything_is_listed_once(cache: Store) -> None:
+    assert kinds(cache) == ["damaged", "leftover", "leftover", "result", "result", "unfinished"]
+    first = next(holding for holding in holdings(cache) if holding.key == STUDIES[0].key)
+    assert first.size == sum(path.stat().st_size for path in (cache.root / STUDIES[0].key).iterdir())
+    assert time.time() - 60 < first.changed <= time.time()
+
+
+def test_what_is_of_no_use_goes_and_all_else_stays(cache: Store, capsys: pytest.CaptureFixture) -> None:
+    command = ["cache", "prune", "--cache", str(cache.root)]
+    assert main([*command, "--dry-run"]) == 0
+    assert "Would remove 3 folders" in capsys.readouterr().out and len(kinds(cache)) == 6
+    assert main(command) == 0
+    assert kinds(cache) == ["result", "result", "unfinished"]
+    assert len([path for path in cache.root.rglob(".tmp-*")]) == 2, "those of a living process"
+    assert [study.key for study in cache.begun()] == [BEGUN.key]
+
+
+def test_prune_by_study_age_and_size(cache: Store, capsys: pytest.CaptureFixture) -> None:
+    command = ["cache", "prune", "--cache", str(cache.root)]
+    assert main([*command, "--study", STUDIES[0].key[:8]]) == 0
+    assert STUDIES[0].key not in cache and STUDIES[1].key in cache
+    old = time.time() - 40 * 86400
+    for path in (cache.root / STUDIES[1].key, *(cache.root / STUDIES[1].key).iterdir()):
+        os.utime(path, (old, old))
+    assert main([*command, "--older-than", "50d"]) == 0 and STUDIES[1].key in cache
+    assert main([*command, "--older-than", "30d"]) == 0 and STUDIES[1].key not in cache
+    assert main([*command, "--to-size", "0"]) == 0 and holdings(cache) == []
+    assert main([*command, "--study", "nothing"]) == 2
+    assert "there is nothing here of 'nothing'" in capsys.readouterr().err
+
+
+def test_a_study_that_is_computed_stays(cache: Store, capsys: pytest.CaptureFixture) -> None:
+    with cache.parts(BEGUN).sole_computation():
+        assert not list(cache.parts(BEGUN).folder.glob(f"*-{DEAD}-*")), "it begins by sweeping"
+        for option in ("--dry-run", "--json"):
+            main(["cache", "prune", "--to-size", "0", option, "--cache", str(cache.root)])
+            assert "is being computed and stays" in capsys.readouterr().err
+        assert list(cache.parts(BEGUN).read()) == ["seed0"]
+    assert removed(next(each for each in holdings(cache) if each.kind == "unfinished"))
+    assert cache.begun() == []
+
+
+def test_verify_names_each_damage(cache: Store, capsys: pytest.CaptureFixture) -> None:
+    """Also in a result whose record is intact, which lists do not read."""
+    assert [damage.name for damage in cache.entries().damaged] == [STUDIES[2].key]
+    cache.entry(STUDIES[0].key).path.write_bytes(b"gone")
+    (cache.parts(BEGUN).folder / "seed0" / "part.nc").write_bytes(b"gone")
+    assert main(["cache", "verify", "--cache", str(cache.root)]) == 1
+    told = capsys.readouterr().out
+    assert all(name in told for name in (STUDIES[0].key, STUDIES[2].key, f"{BEGUN.key}/seed0"))
+    main(["cache", "verify", "--json", "--cache", str(cache.root)])
+    assert len(json.loads(capsys.readouterr().out)) == 3
+    main(["cache", "--json", "--cache", str(cache.root)])
+    assert len(json.loads(capsys.readouterr().out)) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "value"),
+    [("90", SECONDS, 90 * 86400), ("2w", SECONDS, 14 * 86400), ("1.5 GB", BYTES, 1.5e9), ("700", BYTES, 700)],
+)
+def test_quantities(text: str, units: dict[str, float], value: float) -> None:
+    assert quantity(text, units, "d" if units is SECONDS else "") == value
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1y", "1e9", "nan", "9" * 400])
+def test_what_is_no_quantity_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a number"):
+        quantity(text, SECONDS, "d")
+
+
+def test_only_the_oldest_go_for_a_size() -> None:
+    held = [Holding("result", f"{i:016}", "mine", Path(), 10, changed=i) for i in range(5)]
+    for size in range(0, 60, 5):
+        left = [each for each in held if each not in chosen(held, to_size=size)]
+        assert left == held[5 - min(5, size // 10) :]
+
+
+def test_names_without_a_process_wait_for_a_day(tmp_path: Path) -> None:
+    """As earlier versions wrote them, and those of other machines."""
+    names = [f".tmp-{uuid.uuid4().hex}", f".tmp-0123abcd-{DEAD}-{uuid.uuid4().hex}"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        assert not abandoned(tmp_path / name)
+        os.utime(tmp_path / name, (0, 0))
+        assert abandoned(tmp_path / name)
+    assert not abandoned(tmp_path / "mine") and not abandoned(tmp_path / ".tmp-left")
+
+
+def change(root: str, seconds: float) -> None:
+    store, until = Store(root), time.monotonic() + seconds
+    while time.monotonic() < until:
+        for study in STUDIES[:2]:
+            for each in holdings(store):
+                removed(each)
+            store.write(filled(study, seed=study.seeds), record(study))
+
+
+def test_two_processes_that_prune_and_write_show_no_wrong_number(tmp_path: Path, monkeypatch) -> None:
+    """A reader sees the whole result, or that it is not there."""
+    monkeypatch.setattr("landscape.store.sealed.os.fsync", lambda descriptor: None)
+    store, seen = Store(tmp_path / "busy"), 0
+    others = [multiprocessing.get_context("fork").Process(target=change, args=(str(store.root), 2.0)) for _ in range(2)]
+    for other in others:
+        other.start()
+    while any(other.is_alive() for other in others):
+        for study in STUDIES[:2]:
+            try:
+                xr.testing.assert_identical(store.read(study.key), filled(study, seed=study.seeds))
+                seen += 1
+            except DamagedEntry as damage:
+                assert "removed" in str(damage)
+            except ValueError as error:
+                assert "no result" in str(error)
+    assert seen and [other.exitcode for other in others] == [0, 0]
+    assert not (store.root / ".damaged").exists()
+
+
+def test_a_thousand_entries_are_listed_by_their_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, opened = Store(tmp_path / "cache"), []
+    for study in STUDIES:
+        store.write(filled(study), record(study))
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+    from landscape.store import entries
+
+    entries._record_or_damage.cache_clear()
+    assert len(store.entries().entries) == 3 and opened == ["record.json"] * 3
+    assert len(store.entries().entries) == 3 and len(opened) == 3, "and remembered"
+
+
+# --- titles, removal, uploads ---
+
+
+def test_a_title_changes_and_nothing_else_does(cache: Store) -> None:
+    key = STUDIES[0].key
+    cache.retitle(key, "  My   <b>title</b> ")
+    entry = cache.entry(key)
+    assert (entry.title, entry.study.title, entry.study.key) == ("My <b>title</b>",) * 2 + (key,)
+    xr.testing.assert_identical(cache.read(key), filled(STUDIES[0]))
+    for title in ("", " ", "x" * 201, "two\x00lines", "\u202eabc"):
+        with pytest.raises(ValueError, match="a title is one line"):
+            cache.retitle(key, title)
+
+
+def test_what_is_shipped_can_be_neither_changed_nor_removed(cache: Store) -> None:
+    cache.publish(STUDIES[0].key, "shown")
+    cache.remove(STUDIES[0].key)
+    for change in (cache.remove, lambda key: cache.retitle(key, "mine")):
+        with pytest.raises(ValueError, match="shipped with the program"):
+            change(STUDIES[0].key)
+    assert STUDIES[0].key in cache
+
+
+def real(study: Study) -> xr.Dataset:
+    """A result of numbers that can be."""
+    dataset = filled(study)
+    for name, variable in dataset.data_vars.items():
+        fits = np.abs(variable.values) % 1 if "accuracy" in str(name) else np.abs(variable.values)
+        variable.values[...] = fits.astype(variable.dtype) if variable.dtype.kind == "f" else np.maximum(fits, 1)
+    return dataset.assign_attrs(device="CPU, 2 cores", computed="2026-01-01T00:00:00+00:00", seconds=3.0, versions="{}")
+
+
+def test_an_upload_is_an_entry_like_any_other(cache: Store) -> None:
+    study = tiny(seeds=5)
+    given = real(study).assign(planted=("seed", np.arange(5))).assign_attrs(planted="by somebody")
+    entry = add_upload(cache, netcdf.encode(given))
+    assert (
+        entry.uploaded
+        and not entry.timed_here
+        and "result" not in [h.kind for h in holdings(cache) if h.key == study.key]
+    )
+    again = cache.read(study.key)
+    assert "planted" not in again and "planted" not in again.attrs
+    xr.testing.assert_identical(again.drop_attrs(), real(study).drop_attrs())
+    with pytest.raises(ValueError, match="has a result here"):
+        add_upload(cache, netcdf.encode(given))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"validation_accuracy": 1.5}, "validation_accuracy is from"),
+        ({"barrier": -1.0}, "barrier is from -1"),
+        ({"barrier": np.nan}, "barrier holds no number"),
+        ({"base_barrier": np.inf}, "base_barrier holds no number"),
+        ({"seconds": "abc"}, "seconds"),
+        ({"device": 3}, "device must be text"),
+        ({"device": "x" * 500}, "lines of at most 200"),
+        ({"computed": "1\n2"}, "lines of at most 200"),
+        ({"versions": "[1]"}, "versions must be a table"),
+        ({"key": "0" * 16}, "its key is"),
+    ],
+)
+def test_absurd_uploads_are_refused(cache: Store, changes: dict[str, object], told: str) -> None:
+    dataset = real(tiny(seeds=5))
+    for name, value in changes.items():
+        if name in dataset.data_vars and isinstance(value, float):
+            dataset[name].values[...] = value
+        else:
+            dataset.attrs[name] = value
+    with pytest.raises(ValueError, match=told):
+        add_upload(cache, netcdf.encode(dataset))
+
+
+def test_what_is_too_large_or_no_file_is_refused(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, told in ((b"", "not a readable"), (b"PK\3\4", "not a readable"), (bytes(MOST_BYTES + 1), "at most")):
+        with pytest.raises(ValueError, match=told):
+            add_upload(cache, content)
+    monkeypatch.setattr("landscape.store.exchange.MOST_IN_MEMORY", 1000)
+    with pytest.raises(ValueError, match="bytes in memory; at most 1,000 are read"):
+        add_upload(cache, netcdf.encode(real(tiny(seeds=5))))

@@ -112,3 +112,4 @@ def test_the_picture_is_that_of_the_numbers() -> None:
     highs = [trace.x[0] + trace.error_x.array[0] for trace in figure.data]
     assert np.allclose(highs, frame["M0_high"])
     assert {shape.x0 for shape in figure.layout.shapes} == {0, 60}
+    assert "M<sub>0</sub>" in figure.layout.xaxis.title.text

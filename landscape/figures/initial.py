@@ -46,6 +46,5 @@ def initial_metrics(dataset: xr.Dataset, q: float, n: int) -> go.Figure:
     add_ceiling(figure, q, "x")
     label = {"text": "base", "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
     figure.add_vline(0, line={"color": NEUTRAL, "width": 1.5}, annotation=label)
-    finish(figure, "manifold metric M<sub>0</sub> (%)", "")
     figure.update_yaxes(autorange="reversed", zeroline=False)
-    return figure
+    return finish(figure, "manifold metric M<sub>0</sub> (%)", "")

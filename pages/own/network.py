@@ -46,7 +46,7 @@ def answer(study: Study) -> None:
         if st.button("Open it on the other pages", icon=":material/open_in_new:", type="tertiary"):
             running.move_on(study, start=False)
     elif not (state and state.active):
-        st.markdown(compute.price(study))
+        st.markdown(f"{own_network.found_in_words(study)} {compute.price(study)}")
         st.button("Measure M₀", type="primary", on_click=running.choose, args=(study, True))
 
 

@@ -169,6 +169,14 @@ def _text(name: str, tensors: Tensors) -> TextSpec:
     return TextSpec(name=name, sequence_length=length, vocabulary=words.shape[0], **sizes)  # type: ignore[arg-type]
 
 
+def found_in_words(study: Study) -> str:
+    """What the shapes in a file say that it holds."""
+    sizes = study.model.group_sizes()
+    kind = type(study.model).model_config.get("title") or study.model.kind
+    shown = [f"{name} of {size}" for name, size in list(sizes.items())[:6]] + ["…"] * (len(sizes) > 6)
+    return f"The file holds the weights of this network: {kind}, with {', '.join(shown)}."
+
+
 def reading_in_words(dataset: xr.Dataset) -> str:
     """The loss and the accuracy of a network that was brought, beside those of a guess, and what may be wrong."""
     study = study_of(dataset)

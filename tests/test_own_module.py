@@ -280,3 +280,9 @@ def test_two_commands_and_every_page(
     told = [info.value for info in visited("pages/explore/study.py", begun).info]
     assert any("The app does not go on" in each and "python -m landscape run" in each for each in told), told
     assert not trace.exists()
+
+
+def test_workers_are_sent_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path)
+    assert main(["run", str(path), "--scheduler", "tcp://127.0.0.1:1", "--cache", str(tmp_path / "cache")]) == 2
+    assert "run mine without --scheduler" in capsys.readouterr().err

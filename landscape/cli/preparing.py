@@ -24,6 +24,8 @@ def data(options: argparse.Namespace) -> int:
 
 
 def _is_path(name: str) -> bool:
-    """Whether this is data of one's own: a file with a suffix, or a folder that is written as one, as `images/`."""
+    """Whether this is data of one's own: a file, or a folder, unless a set that is here has its name."""
+    from landscape.data import available
+
     path = Path(name)
-    return path.suffix in (".npz", ".txt") or path.is_file() or (path.is_dir() and name != path.name)
+    return path.suffix in (".npz", ".txt") or path.is_file() or (path.is_dir() and name not in available())

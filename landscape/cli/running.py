@@ -94,13 +94,15 @@ def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
     from landscape.jobs.client import connect
     from landscape.jobs.own import surveyed
 
+    if study.model.refusal:
+        raise ValueError(f"workers have no code of one's own and are sent none: run {study.name} without --scheduler")
     try:
         jobs = connect(store.root, address)
     except OSError as error:
         raise ValueError(f"there is no Dask scheduler at {address!r}: {error}") from None
     try:
         with ProgressLine() as line:
-            jobs.submit(surveyed(study))  # which refuses code: workers have none of it, and are sent none
+            jobs.submit(surveyed(study))
             while (progress := jobs.progress(study.key)) and progress.active:
                 line.show(progress)
                 time.sleep(POLLING)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from typing import TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 import xarray as xr
 
@@ -149,9 +150,32 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{value:g}".replace("inf", "∞").replace("-", "−")
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    if -4 <= power < 6:
+    if -4 <= power < 7:
         return f"{value:,.{max(digits - 1 - power, 0)}f}".replace("-", "−")
     return f"{mantissa.replace('-', '−')}×10{str(power).translate(RAISED)}"
+
+
+def origin(record: Mapping[str, Any]) -> str:
+    """When, on what, how long and with which versions a result was computed; what is not known is left out.
+
+    Args:
+      record: the attributes of a result, or its record in the store.
+
+    Example:
+      >>> from landscape.analysis.wording import origin
+      >>> origin({"device": "a laptop", "computed": "2026-11-24T16:56:12+00:00", "seconds": 79})
+      'Computed on a laptop, 2026-11-24 16:56 UTC, in 1 min 19 s.'
+    """
+    versions = record.get("versions", {})
+    known = json.loads(versions) if isinstance(versions, str) else versions
+    used = ", ".join(f"{name} {known[name]}" for name in ("jax", "flax", "numpy") if name in known)
+    parts = [
+        f"on {record['device']}" if "device" in record else "",
+        f"{str(record['computed'])[:16].replace('T', ' ')} UTC" if "computed" in record else "",
+        f"in {duration(float(record['seconds']))}" if "seconds" in record else "",
+        f"with {used}" if used else "",
+    ]
+    return f"Computed {', '.join(filter(None, parts))}." if any(parts) else "Not computed in one piece."
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 import xarray as xr
@@ -11,65 +13,98 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from landscape import figures
-from landscape.analysis.performance import Measure, usual_measure
+from landscape.analysis.performance import usual_measure
 from landscape.analysis.summary import Q, summary
 from landscape.analysis.walks import checked_n
-from landscape.analysis.wording import PARTIAL, REGRET
+from landscape.analysis.wording import PARTIAL, REGRET, number, origin
+from landscape.cli.report_figures import drawn
 from landscape.cli.tables import (
+    Table,
     candidates_table,
     control_line,
     divergence_line,
+    doubt_line,
     kendall_table,
     partial_kendall_table,
     regret_table,
     sizes_line,
 )
+from landscape.figures.export.alternatives import surface_text
+from landscape.figures.export.files import config
+from landscape.study import Study
+from landscape.study.presets import presets
 from landscape.study.schema import MOMENTS, study_of
 
-CONFIG = {"displaylogo": False, "responsive": True}
+GRID = "rgba(128, 128, 128, 0.25)"  # on a light and on a dark page
+
+
+class Section(NamedTuple):
+    """A figure of the page: its question, what it shows, how it is defined."""
+
+    question: str
+    finding: str
+    definition: str
+    figure: Markup
 
 
 def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
     """The page; `n=None` takes every permutation computed. Raises ValueError for q or n out of range."""
-    n, found = checked_n(dataset, n), summary(dataset, q, n)
+    n, found, study = checked_n(dataset, n), summary(dataset, q, n), study_of(dataset)
     templates = Environment(
         loader=PackageLoader(__package__, "."), autoescape=True, trim_blocks=True, undefined=StrictUndefined
     )
+    tables = (kendall_table, partial_kendall_table, regret_table)
     return templates.get_template("report.html.jinja").render(
         title=dataset.attrs["title"],
-        study=study_of(dataset),
+        study=study,
         plotly=Markup(get_plotlyjs()),
         sizes=sizes_line(found),
-        divergence=divergence_line(found),
+        lines=list(filter(None, (divergence_line(found), control_line(found), doubt_line(found)))),
         candidates=candidates_table(found),
-        control=control_line(found),
-        predictors=[
-            make(found, figures.predictor_label) for make in (kendall_table, partial_kendall_table, regret_table)
-        ],
+        predictors=[make(found, figures.predictor_label) for make in tables],
         about_predictors=f"{PARTIAL} {REGRET}",
-        figures=list(_figures(dataset, q, n, usual_measure(dataset))),
+        costs=_costs(dataset),
+        sections=list(_sections(dataset, q, n)),
         colour_scale=_html(figures.surface_scale(dataset, MOMENTS[0]), "scale"),
         surfaces=list(_surfaces(dataset)),
-        origin={name: dataset.attrs[name] for name in ("key", "device", "computed") if name in dataset.attrs},
+        surface_finding=surface_text(figures.surface_barriers_data(dataset, MOMENTS[0])),
+        origin=origin(dataset.attrs),
+        key=dataset.attrs["key"],
+        settings=settings(study, q, n),
+        versions=_versions(dataset),
+        commands=commands(study, q, n),
     )
 
 
-def _figures(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterator[tuple[str, Markup]]:
-    """Each figure with the question that it answers."""
-    qs, ns = figures.paper_grid(dataset)
-    drawn = [
-        ("Which expansion pays off?", figures.overview(dataset, q, n, measure)),
-        ("What predicts the gain?", figures.predictor_ranks({dataset.attrs["name"]: dataset}, q, n, measure)),
-        ("How does performance improve with training?", figures.gain_trajectories(dataset, measure)),
-        ("How does the manifold change with training?", figures.metric_trajectories(dataset, q, n)),
-        (
-            "Does the metric keep predicting the gain during training?",
-            figures.correlation_trajectories(dataset, q, n, measure),
-        ),
-        ("How much do q and n matter?", figures.sensitivity_map(dataset, qs, ns, measure, "kendall", (q, n))),
-    ]
-    for i, (question, figure) in enumerate(drawn):
-        yield question, _html(figure, f"figure-{i}")
+def settings(study: Study, q: float, n: int) -> Table:
+    """What was chosen, one row each, nested settings by their path."""
+    rows = [("q", f"{q:g}"), ("n", str(n)), *_flat("", study.model_dump(mode="json", exclude_none=True))]
+    return Table(("setting", "value"), rows)
+
+
+def commands(study: Study, q: float, n: int) -> list[str]:
+    """What to type to compute the study again and to write this page."""
+    preset = presets().get(study.name)
+    name = study.name if preset and preset.key == study.key else f"{study.name}.toml"
+    report = f"python -m landscape report {name} --q {q:g} --n {n} -o {study.name}.html"
+    return [f"python -m landscape run {name}", report]
+
+
+def _flat(path: str, content: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _flat(f"{path}.{name}" if path else name, value)
+    else:
+        yield path, content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def _versions(dataset: xr.Dataset) -> Table:
+    return Table(("package", "version"), list(json.loads(dataset.attrs.get("versions", "{}")).items()))
+
+
+def _sections(dataset: xr.Dataset, q: float, n: int) -> Iterator[Section]:
+    for i, each in enumerate(drawn(dataset, q, n, usual_measure(dataset))):
+        yield Section(each.question, each.finding, each.definition, _html(each.figure, f"figure-{i}"))
 
 
 def _surfaces(dataset: xr.Dataset) -> Iterator[tuple[str, Markup]]:
@@ -78,6 +113,21 @@ def _surfaces(dataset: xr.Dataset) -> Iterator[tuple[str, Markup]]:
         yield model, _html(figures.surface_contours(dataset, model, MOMENTS[0]), f"surface-{i}")
 
 
+def _costs(dataset: xr.Dataset) -> Table:
+    """What each predictor takes on the largest candidate."""
+    frame = figures.predictor_cost_data(dataset)
+    header = ("predictor", "forward passes", "backward passes", "time (s)", "compilation, once (s)")
+    columns = ["name", "forward_passes", "backward_passes"]
+    rows = [
+        [*map(str, row[columns]), number(row["seconds"]), number(row["compile_seconds"], 2)]
+        for _, row in frame.iterrows()
+    ]
+    return Table(header, rows)
+
+
 def _html(figure: go.Figure, name: str) -> Markup:
-    figure = go.Figure(figure).update_layout(template="plotly_white")  # a copy, whose layout is validated
-    return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name))
+    """A figure on the page's own ground; the page gives its texts the colour that the theme asks for."""
+    figure.update_layout(template="none", paper_bgcolor="rgba(0, 0, 0, 0)", plot_bgcolor="rgba(0, 0, 0, 0)")
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID).update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
+    options = config(figure, name, "SVG") | {"responsive": True}
+    return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=options, div_id=name))

@@ -10,7 +10,7 @@ import streamlit as st
 
 from landscape.analysis import cost
 from landscape.analysis.footprint import Footprint, footprint, size_in_words
-from landscape.analysis.wording import counted, duration
+from landscape.analysis.wording import counted, duration, origin
 from landscape.data import status
 from landscape.data.shapes import examples_of
 from landscape.store.results import Store
@@ -127,8 +127,4 @@ def record() -> None:
     choice = library.chosen()
     if choice.entry is None:
         return
-    known = choice.entry.record
-    when, seconds = known["computed"][:16].replace("T", " "), duration(float(known["seconds"]))
-    versions = known.get("versions", {})
-    used = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax", "numpy") if name in versions)
-    st.caption(f"Computed on {known['device']}, {when} UTC, in {seconds}, with {used}. Key {choice.entry.key}.")
+    st.caption(f"{origin(choice.entry.record)} Key {choice.entry.key}.")

@@ -500,7 +500,11 @@ def test_report_is_one_page_with_the_numbers_that_show_prints(
     page = target.read_text(encoding="utf-8")
     assert all(f"<td>{each['parameters']}</td>" in page for each in shown["candidates"])
     assert all(interval(**each["M0"], digits=1) in page for each in shown["candidates"])
-    assert shown["key"] in page and page.count("Plotly.newPlot(") >= 5
+    assert shown["key"] in page and page.count("Plotly.newPlot(") >= 13
+    assert "python -m landscape run tiny" in page and "@article{" in page and "prefers-color-scheme: dark" in page
+    assert "Computed on" in page and re.search(
+        r"of \d+ edges? exists?", page
+    )  # where it comes from, and what a figure shows
     outside = re.findall(r"""(?:src|href)=["']?https?:""", page.split("</script>", 1)[1])
     assert not outside  # it opens without a network
 

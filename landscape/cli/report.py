@@ -127,6 +127,7 @@ def _costs(dataset: xr.Dataset) -> Table:
 
 def _html(figure: go.Figure, name: str) -> Markup:
     """A figure on the page's own ground; the page gives its texts the colour that the theme asks for."""
+    figure = go.Figure(figure.to_dict())  # which checks what it is given, as a figure that has been finished does not
     figure.update_layout(template="none", paper_bgcolor="rgba(0, 0, 0, 0)", plot_bgcolor="rgba(0, 0, 0, 0)")
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID).update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
     options = config(figure, name, "SVG") | {"responsive": True}

@@ -42,8 +42,8 @@ def _answers(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterato
         figures.overview(dataset, q, n, measure),
         said.overview_text(figures.overview_data(dataset, q, n, measure)),
         "M₀ is the share of the walk's steps with a barrier of at most λ in the candidate minus that in the base, "
-        "before any training (equation 2). G* is the greatest gain in validation performance over the base. Bars are 95 % "
-        "intervals over seeds.",
+        "before any training (equation 2). G* is the greatest gain in validation performance over the base. "
+        "Bars are 95 % intervals over seeds.",
     )
     yield Drawn(
         "How do M₀, the parameter count and the gain rank the candidates?",

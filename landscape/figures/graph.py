@@ -98,7 +98,7 @@ def permutation_graph(
     _add_middles(figure, frame, greatest)
     _add_nodes(figure, frame)
     _add_line_legend(figure, frame["threshold"].iloc[0])
-    title = "MDS axis {} (distance in parameter space, 1)"
+    title = "MDS axis {} (1)"
     figure = finish(figure, title.format(1), title.format(2), height=500)
     figure.update_yaxes(range=_range(frame, "y"), scaleanchor="x", constrain="domain", zeroline=False)
     figure.update_xaxes(range=_range(frame, "x"), constrain="domain", zeroline=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-ROOM = 0.07  # the least distance of two nodes, as a share of the extent of the picture
+ROOM = 0.12  # the least distance of two nodes, as a share of the extent of the picture
 STEPS = 200  # of pushing apart; 30 nodes need about 50
 
 

@@ -142,6 +142,7 @@ def _show_study(chosen: library.Choice) -> None:
             on_click="ignore",
             help="The whole result, as a file for xarray.open_dataset.",
         )
+        show.report(chosen.label, lambda: library.whole(chosen))
 
 
 def sizes(study: Study) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+import xarray as xr
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
-from landscape.analysis.summary import csv_file
+from landscape.analysis.summary import Q, csv_file
+from landscape.analysis.walks import steps_reached
 from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
@@ -48,6 +50,27 @@ def chart(
             f"The camera saves {said(name)} as", FORMATS, default=FORMATS[0], required=True, key=f"image-{name}"
         )
     return drawn
+
+
+def report(label: str, dataset: Callable[[], xr.Dataset]) -> None:
+    """Offer the report of a study at the chosen q and n, which is written when the button is pressed."""
+    q, n = st.session_state.get("q", Q), st.session_state.get("n")
+    st.download_button(
+        "Report",
+        lambda: _written(dataset(), q, n),
+        f"{label}.html",
+        "text/html",
+        key="report",
+        icon=":material/summarize:",
+        on_click="ignore",
+        help="One page with every figure, its numbers, definitions and settings, which opens without a network.",
+    )
+
+
+def _written(dataset: xr.Dataset, q: float, n: int | None) -> bytes:
+    from landscape.cli.report import html_report  # it brings a template engine and all of Plotly, which no page needs
+
+    return html_report(dataset, q, min(n or steps_reached(dataset), steps_reached(dataset))).encode()
 
 
 def legible(figure: go.Figure) -> go.Figure:

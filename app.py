@@ -145,6 +145,16 @@ VIEWS = {
             of_one_study=False,
         ),
         View(
+            "mine",
+            ":material/folder_open:",
+            "Where do my studies stand?",
+            "Everything that this computer has computed, is computing, or was brought: open, follow, rename, delete, "
+            "download and upload it.",
+            (),
+            title="My studies",
+            of_one_study=False,
+        ),
+        View(
             "network",
             ":material/upload_file:",
             "Should I widen this network?",

@@ -68,7 +68,7 @@ def _around(page: st.Page, view: View) -> None:
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     st.title(view.question)
     if view.of_one_study:
-        st.caption(f"{show.bold(chosen.label)}: {show.escaped(chosen.study.title or chosen.study.name)}")
+        st.caption(f"**{show.plain(chosen.label)}**: {show.plain(chosen.study.title or chosen.study.name)}")
     else:
         st.markdown(view.text)
     running.start_asked()

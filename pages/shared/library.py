@@ -11,7 +11,7 @@ import xarray as xr
 from landscape.store.derived import Kept
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
-from landscape.study import Study, recorded
+from landscape.study import Study
 from landscape.study.presets import presets
 
 FIRST = "digits-mlp"  # shown first: it has ten seeds and needs no download
@@ -52,7 +52,7 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
 def _study_of(entry: Entry) -> Study:
     """The study of an entry. A shipped one takes its texts from today's preset, since they are not part of the key."""
     preset = presets().get(entry.name) if entry.shipped else None
-    return preset if preset and preset.key == entry.key else recorded(entry.record["study"])
+    return preset if preset and preset.key == entry.key else entry.study
 
 
 def label(study: Study) -> str:

@@ -1,0 +1,32 @@
+"""Where the studies of this computer stand: open, follow, rename, delete, download and upload them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared import own_actions, own_studies
+from pages.shared.controls import checked
+from pages.shared.widgets import Choices
+
+own_actions.tell()
+found = own_studies.rows()
+own_studies.show_table(found)
+st.caption(own_studies.MEANS)
+own_actions.manage(found[checked("mine", Choices("Manage", list(found), next(iter(found))))])
+st.subheader("Bring a result")
+own_actions.bring()
+st.subheader("The cache folder")
+st.markdown(own_studies.kept_in_words())
+st.button(
+    "Remove what is of no use",
+    key="clean up",
+    on_click=own_actions.attempt,
+    args=(own_actions.clean_up,),
+    icon=":material/mop:",
+)
+st.subheader("Presets not computed here yet")
+st.dataframe(
+    own_studies.not_computed(found),
+    hide_index=True,
+    column_config={"try": st.column_config.LinkColumn(display_text="as a template", help="Opens the form.")},
+)

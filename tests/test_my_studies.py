@@ -1,0 +1,120 @@
+"""The page of one's own studies: it lists, renames, deletes, takes uploads, and shows nobody's text as Markdown."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from synthetic import small_study, synthetic
+from test_pages import store_synthetic
+from test_upkeep import real
+
+from landscape.jobs.progress import Progress
+from landscape.store import netcdf
+from landscape.store.results import Store
+from pages.shared import own_actions, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
+
+ROOT = Path(__file__).parents[1]
+STUDY = small_study(seeds=1)
+TITLE = "[Click](https://evil.test) $x$ :red[now] <b>**bold**</b>"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A result of one's own."""
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path))
+    store = Store(tmp_path)
+    store_synthetic(store, synthetic(STUDY, np.random.default_rng(0)))
+    return store
+
+
+def opened(**link: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, text in link.items():
+        app.query_params[name] = text
+    app = app.run().switch_page("pages/own/mine.py").run()
+    assert not app.exception
+    return app
+
+
+def label() -> str:
+    return f"{STUDY.name}-{STUDY.key[:6]}"
+
+
+def test_a_study_is_renamed_and_deleted(cache: Store) -> None:
+    app = opened(mine=label())
+    table = app.dataframe[0].value.set_index("study")
+    assert table.loc[label(), "state"] == "computed" and table.loc["digits-mlp", "state"] == "shipped"
+    assert table.loc[label(), "MB"] == pytest.approx(
+        sum(p.stat().st_size for p in cache.root.rglob("*.*")) / 1e6, rel=0.01
+    )
+    app.text_input(key="new title").set_value(TITLE)
+    app.button(key="rename").click().run()
+    assert cache.entry(STUDY.key).title == TITLE and app.success
+    shown = [each.value for each in (*app.markdown, *app.caption, *app.success) if "evil" in each.value]
+    assert shown and not any("](" in text or "**bold" in text or " $x$" in text for text in shown)
+    app.text_input(key="new title").set_value(" ")
+    app.button(key="rename").click().run()
+    assert "a title is one line" in app.error[0].value.replace("\\", "")
+    app.button(key="delete").click().run()
+    assert not app.exception and STUDY.key not in cache and label() not in app.selectbox(key="mine").options
+
+
+def test_what_is_shipped_has_no_button_that_changes_it(cache: Store) -> None:
+    keys = {button.key for button in opened(mine="digits-mlp").button}
+    assert "open" in keys and not keys & {"delete", "rename"}
+
+
+def test_an_unfinished_study_can_be_continued_and_a_failed_one_says_why(
+    cache: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = small_study(seeds=2)
+    cache.parts(begun).write("seed0", synthetic(begun, np.random.default_rng(0)).isel(seed=[0]), {})
+    name = f"{begun.name}-{begun.key[:6]}"
+    app = opened(mine=name)
+    assert app.dataframe[0].value.set_index("study").loc[name, "state"] == "unfinished"
+    assert {"continue", "delete"} <= {button.key for button in app.button}
+    state = Progress("failed", "failed", error="OSError: *no* space")
+    monkeypatch.setattr(running, "progress", lambda key: state if key == begun.key else None)
+    app = opened(mine=name)
+    assert any("no\\* space" in error.value for error in app.error)
+    state = Progress("running", "Training the base", 0.5, left=60.0)
+    monkeypatch.setattr(running, "here", lambda: SimpleNamespace(cancel=print, progress=running.progress))
+    app = opened(mine=name)
+    assert any(button.key == "cancel" for button in app.button) and not any(b.key == "delete" for b in app.button)
+    app.button(key="open").click().run()
+    assert not app.exception and app.title[0].value == "Which expansion pays off?"
+
+
+def test_a_file_is_uploaded_or_refused_in_a_sentence(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, state = real(small_study(seeds=3)), {}
+    monkeypatch.setattr(own_actions.st, "session_state", state)
+    for content, told in (
+        (netcdf.encode(given), "was uploaded"),
+        (b"no file", "not a readable"),
+        (None, "no file any more"),
+    ):
+        state[own_actions.UPLOAD] = None if content is None else io.BytesIO(content)
+        own_actions.attempt(own_actions.upload)
+        assert told in state[own_actions.TOLD][1]
+    assert [entry.uploaded for entry in cache.entries().entries if not entry.shipped].count(True) == 1
+
+
+def test_what_is_of_no_use_goes_at_a_click(cache: Store) -> None:
+    (cache.root / STUDY.key / "record.json").write_text("{}")
+    app = opened()
+    assert any("is damaged" in text.value for text in app.markdown)
+    app.button(key="clean up").click().run()
+    assert not app.exception and not (cache.root / STUDY.key).exists()
+
+
+def test_presets_not_computed_stand_apart_with_a_way_to_the_form(cache: Store) -> None:
+    table = opened().dataframe[1].value
+    assert "resnet18-cifar10" in table["preset"].tolist() and "digits-mlp" not in table["preset"].tolist()
+    assert "new?from=resnet18-cifar10" in table["try"].tolist()

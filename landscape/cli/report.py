@@ -30,7 +30,7 @@ from landscape.cli.tables import (
     sizes_line,
 )
 from landscape.figures.export.alternatives import surface_text
-from landscape.figures.export.files import config
+from landscape.figures.export.files import INK, config
 from landscape.study import Study
 from landscape.study.presets import presets
 from landscape.study.schema import MOMENTS, study_of
@@ -128,7 +128,11 @@ def _costs(dataset: xr.Dataset) -> Table:
 def _html(figure: go.Figure, name: str) -> Markup:
     """A figure on the page's own ground; the page gives its texts the colour that the theme asks for."""
     figure = go.Figure(figure.to_dict())  # which checks what it is given, as a figure that has been finished does not
-    figure.update_layout(template="none", paper_bgcolor="rgba(0, 0, 0, 0)", plot_bgcolor="rgba(0, 0, 0, 0)")
+    figure.update_layout(
+        template="none", font={"color": INK}, paper_bgcolor="rgba(0, 0, 0, 0)", plot_bgcolor="rgba(0, 0, 0, 0)"
+    )
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID).update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
+    inherited = {"tickfont_color": None, "title_font_color": None}
+    figure.update_xaxes(inherited).update_yaxes(inherited)
     options = config(figure, name, "SVG") | {"responsive": True}
     return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=options, div_id=name))

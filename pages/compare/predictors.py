@@ -17,6 +17,7 @@ from landscape.figures import (
     predictor_scores,
     predictor_scores_data,
 )
+from landscape.figures.export import alternatives as said
 from landscape.study.predictors import METRIC, PREDICTORS, SOTL_E, predictor_named
 from pages.shared import caveats, library, ranking, show
 from pages.shared.controls import chosen, first_view
@@ -31,7 +32,7 @@ costs = predictor_cost_data(dataset)
 def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
     """How well M₀ and the others rank the candidates of one study and what its pick loses, or why M₀ has no rank."""
     if rows.set_index("predictor").loc[METRIC, "count"]:
-        return f"{ranking.answer(rows, rank)} {ranking.regret(rows, measure)}"
+        return f"{ranking.answer(rows, rank)}{ranking.doubt(dataset, measure)} {ranking.regret(rows, measure)}"
     scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
     return why_unranked(scores, best_gain(dataset, measure))
 
@@ -56,7 +57,7 @@ with first_view():
     show.chart(
         predictor_ranks(studies, q, n, measure, rank),
         "predictors",
-        f"The {rank} correlation of each predictor with the best gain, as bars",
+        said.predictors_text(ranks),
         lambda: predictor_ranks_data(studies, q, n, measure),
     )
 for label, rows in ranks.groupby("study", sort=False):

@@ -13,6 +13,7 @@ from landscape.analysis.scorecard import Row, Verdict, scorecard
 from landscape.analysis.scorecard.words import COLUMNS, cells, heading
 from landscape.analysis.wording import counted, enumeration
 from landscape.figures import scorecard_ranks, scorecard_ranks_data
+from landscape.figures.export.alternatives import scorecard_text
 from landscape.store import netcdf
 from pages.shared import library, show
 
@@ -49,7 +50,7 @@ st.markdown(
 show.chart(
     scorecard_ranks(rows),
     "scorecard-ranks",
-    "The correlation of M₀ and of the parameter count with the best gain, by study",
+    scorecard_text(scorecard_ranks_data(rows)),
     lambda: scorecard_ranks_data(rows),
 )
 show.table(

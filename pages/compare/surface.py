@@ -14,6 +14,7 @@ from landscape.figures import (
     surface_relief,
     surface_scale,
 )
+from landscape.figures.export.alternatives import surface_text
 from landscape.study.schema import BASE
 from pages.shared import library, show
 from pages.shared.controls import chosen, first_view, moment_of
@@ -67,10 +68,9 @@ else:
         for first in range(0, len(models), ROW):
             for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
                 with column:
-                    st.markdown(f"{show.bold(model)}: barriers up to {highest[model]:.2g} nats")
-                    alt = f"The loss on the plane through three permuted copies of {model}"
+                    st.markdown(f"{show.bold(model)}: barriers up to {number(highest[model])} nats")
                     figure = draw(dataset, model, moment, log)
-                    st.plotly_chart(figure, key=f"chart-surface-{model}", config=show.CONFIG, alt=alt)
+                    show.chart(figure, f"surface-{model}", surface_text(barriers[barriers["model"] == model]))
     show.table("surface", lambda: surface_data(dataset, moment))
     with st.expander("Barriers along the sides of the triangle"):
         st.dataframe(barriers, hide_index=True, column_config=COLUMNS)

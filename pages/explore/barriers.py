@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.figures import barrier_histogram, barrier_histogram_data, manifold_sizes_data
+from landscape.figures.export import alternatives as said
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen, first_view
 
@@ -24,7 +25,7 @@ with first_view():
     show.chart(
         barrier_histogram(*view, log=scale == "log"),
         "barriers",
-        "Histograms of the barriers of the base and the candidates",
+        said.histogram_text(manifold_sizes_data(*view)),
         lambda: barrier_histogram_data(*view, log=scale == "log"),
     )
 sizes = manifold_sizes_data(*view)

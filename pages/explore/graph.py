@@ -8,7 +8,7 @@ import streamlit as st
 
 from landscape.analysis import wording
 from landscape.analysis.curves import pair_barriers
-from landscape.analysis.wording import counted, part_of
+from landscape.analysis.wording import counted, number, part_of
 from landscape.figures import (
     edge_curve,
     edge_curve_data,
@@ -19,6 +19,7 @@ from landscape.figures import (
     step_pairs,
     walk_graph,
 )
+from landscape.figures.export import alternatives as said
 from pages.shared import library, show
 from pages.shared.controls import chosen, first_view, moment_of, node_pairs
 
@@ -52,9 +53,9 @@ def choose() -> None:
 def barrier_text(barrier: float, limit: float) -> str:
     """The barrier between the chosen nodes, and whether the graph has an edge there."""
     if not everything and pair_nodes(dataset, pair) not in step_pairs(dataset, dataset.sizes["node"] - 1):
-        return f"{barrier:.3g} nats; these nodes are not neighbours on the walk, so no step joins them"
+        return f"{number(barrier)} nats; these nodes are not neighbours on the walk, so no step joins them"
     sign, what = ("≤", "an edge") if barrier <= limit else (">", "no edge")
-    return f"{barrier:.3g} nats {sign} λ = {limit:.3g} nats: {what}"
+    return f"{number(barrier)} nats {sign} λ = {number(limit)} nats: {what}"
 
 
 graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
@@ -64,7 +65,7 @@ with first_view():
         show.chart(
             permutation_graph(*view, q, n, everything, pair),
             "graph",
-            "The walk as a graph",
+            said.graph_text(permutation_graph_data(*view, q, n, everything)),
             lambda: permutation_graph_data(*view, q, n, everything),
             on_select=choose,
             selection_mode="points",
@@ -74,14 +75,19 @@ with first_view():
         if graph.number_of_edges():
             told = barrier_text(float(pair_barriers(*view)[pair]), graph.graph["threshold"])
             st.markdown(f"On the training batch, b̂ = {told}.")
-        show.chart(edge_curve(*view, pair, TRAIN), "edge", "Loss along the chosen edge", lambda: curve)
+        show.chart(
+            edge_curve(*view, pair, TRAIN),
+            "edge",
+            said.interpolation_text(interpolation_barriers(curve)),
+            lambda: curve,
+        )
         if interpolation_barriers(curve)["dip"].any():
             st.markdown(wording.DIP)
 if graph.number_of_edges():
     nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
     st.markdown(
-        f"{part_of(present, graph.number_of_edges(), 'edge', 'exist')} at λ = {graph.graph['threshold']:.3g} nats. A "
-        f"walk of {counted(nodes, 'node')} has {counted(nodes - 1, 'barrier')} to measure, all pairs have "
+        f"{part_of(present, graph.number_of_edges(), 'edge', 'exist')} at λ = {number(graph.graph['threshold'])} nats. "
+        f"A walk of {counted(nodes, 'node')} has {counted(nodes - 1, 'barrier')} to measure, all pairs have "
         f"{math.comb(nodes, 2)}; for {counted(n, 'step')}, that is {n:,} instead of {math.comb(n + 1, 2):,}."
     )
     bad = [node for node, degree in graph.nodes(data="degree") if degree == 0]

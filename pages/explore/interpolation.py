@@ -14,6 +14,7 @@ from landscape.figures import (
     start_pairs,
     step_pairs,
 )
+from landscape.figures.export import alternatives as said
 from landscape.study.schema import SPLITS
 from pages.shared import library, show
 from pages.shared.controls import COPIES, SEEDS, chosen, first_view, moment_of
@@ -37,7 +38,7 @@ else:
     data = interpolation_data(dataset, int(seed), model, moment, pairs, splits)
     figure = interpolation(dataset, int(seed), model, moment, pairs, splits)
 with first_view():
-    show.chart(figure, "interpolation", "Loss along the line between two networks", lambda: data)
+    show.chart(figure, "interpolation", said.interpolation_text(interpolation_barriers(data)), lambda: data)
 if not data.empty:
     barriers = interpolation_barriers(data)
     st.dataframe(barriers.drop(columns="dip"), hide_index=True, column_config=COLUMNS)

@@ -12,8 +12,10 @@ from landscape.analysis.ranking.correlation import RANGE, sensitivity
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
+from landscape.figures.export import alternatives as said
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen, first_view
+from pages.shared.ranking import doubt
 
 dataset = library.dataset()
 q, n, measure, rank, grid, also = chosen("q", "n", "measure", "rank", "grid", "also")
@@ -27,7 +29,8 @@ def sentence(dataset: xr.Dataset, n: int) -> str:
     known = here["low"].notnull()
     interval = f" (95 % interval {float(here['low']):.2f} to {float(here['high']):.2f})" if known else ""
     mean, seeds = float(here["mean"]), f"{'the mean of' if count > 1 else 'from'} {counted(count, 'seed')}"
-    return f"At q = {q:g} and n = {n}, the correlation is **{mean:.2f}**, {seeds}{interval}.".replace("-", "−")
+    told = f"At q = {q:g} and n = {n}, the correlation is **{mean:.2f}**, {seeds}{interval}."
+    return told.replace("-", "−") + doubt(dataset, measure)
 
 
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
@@ -38,7 +41,7 @@ def draw(label: str, dataset: xr.Dataset, first: bool) -> None:
     show.chart(
         sensitivity_map(dataset, qs, ns, measure, rank, (q, whole)),
         "sensitivity" if first else f"sensitivity-{label}",
-        f"Heat map of the rank correlation over q and n, {label}",
+        said.sensitivity_text(sensitivity_data(dataset, qs, ns, measure, rank)),
         lambda: sensitivity_data(dataset, qs, ns, measure, rank),
         **({"on_select": choose, "selection_mode": "points"} if first else {}),
     )

@@ -16,6 +16,7 @@ from landscape.figures import (
     rank_comparison,
     rank_comparison_data,
 )
+from landscape.figures.export import alternatives
 from pages.shared import answer, caveats, compute, library, ranking, show
 from pages.shared.controls import chosen, first_view
 
@@ -27,7 +28,7 @@ costs = cost_gain_data(dataset, measure)
 axis = dict(zip(("parameters", "multiply-adds", "training time"), COSTS, strict=True))[cost]
 with first_view():
     st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
-    show.chart(overview(dataset, q, n, measure), "overview", "Best gain against manifold metric", lambda: frame)
+    show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
 shown = answer.table(frame, costs, ranks, measure)
 st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))
 regret = ranking.regret(predictor_ranks_data({"": dataset}, q, n, measure, [rank]), measure)
@@ -39,11 +40,11 @@ with left:
     show.chart(
         rank_comparison(dataset, q, n, measure, rank),
         "ranks",
-        "Ranks of the candidates by each predictor",
+        alternatives.ranks_text(ranks),
         lambda: ranks,
     )
 with right:
-    show.chart(cost_gain(dataset, measure, axis), "costs", f"Best gain against {COSTS[axis]}", lambda: costs)
+    show.chart(cost_gain(dataset, measure, axis), "costs", alternatives.cost_gain_text(costs, axis), lambda: costs)
 show.definition(
     r"M_0 = m(\theta^{(0)}, \lambda, n) - m(\phi^*, \lambda, n), \qquad \lambda = B^*_q, \qquad"
     r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",

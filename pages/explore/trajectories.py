@@ -16,6 +16,7 @@ from landscape.figures import (
     perplexity_trajectories,
     perplexity_trajectories_data,
 )
+from landscape.figures.export import alternatives as said
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen, first_view
 
@@ -27,26 +28,29 @@ with first_view():
     with left:
         st.header("Performance gain")
         show.chart(
-            gain_trajectories(dataset, measure, log), "gain", "Gain over epochs",
+            gain_trajectories(dataset, measure, log), "gain",
+            said.lines_text(gain_trajectories_data(dataset, measure), "Gain"),
             lambda: gain_trajectories_data(dataset, measure),
         )  # fmt: skip
     with middle:
         st.header("Manifold metric")
         show.chart(
-            metric_trajectories(dataset, q, n, log, reference), "metric", "Metric over epochs",
+            metric_trajectories(dataset, q, n, log, reference), "metric",
+            said.lines_text(metric_trajectories_data(dataset, q, n, reference), "Manifold metric"),
             lambda: metric_trajectories_data(dataset, q, n, reference),
         )  # fmt: skip
     with right:
         st.header("Rank correlation")
         show.chart(
             correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
-            "Rank correlation over epochs",
+            said.correlation_text(correlation_trajectories_data(dataset, q, n, measure, rank), q),
             lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
         )  # fmt: skip
 if is_text(dataset):
     st.header("Perplexity")
     show.chart(
-        perplexity_trajectories(dataset, log), "perplexity", "Validation perplexity over epochs",
+        perplexity_trajectories(dataset, log), "perplexity",
+        said.lines_text(perplexity_trajectories_data(dataset), "Perplexity"),
         lambda: perplexity_trajectories_data(dataset),
     )  # fmt: skip
 caveats.beside(dataset, q, n)

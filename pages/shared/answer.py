@@ -104,7 +104,8 @@ def sentences(
         return [first, "The candidates were not trained." if dataset.sizes["epoch"] == 1 else NOT_YET]
     rows = predictor_ranks_data({"": dataset}, q, n, measure, [kind])
     control = _control(dataset, gain_digits(frame, measure), measure)
-    return [first, _training(gains, frame, measure), control, _agreement(metric, gains, rows, kind)]
+    doubt = ranking.doubt(dataset, measure)
+    return [first, _training(gains, frame, measure), control, _agreement(metric, gains, rows, kind, doubt)]
 
 
 def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str:
@@ -133,9 +134,9 @@ def _control(dataset: xr.Dataset, digits: int, measure: Measure) -> str:
     return f"{first}; {wording.beyond_control(list(map(escaped, not_above_control(excess))))}"
 
 
-def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind) -> str:
+def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind, doubt: str) -> str:
     if rows.set_index("predictor").loc[METRIC, "count"]:
-        return f"Rank correlation with G*: {ranking.agreement(rows, kind)}"
+        return f"Rank correlation with G*: {ranking.agreement(rows, kind)}{doubt}"
     return why_unranked(metric, gains)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from landscape.analysis.performance import Measure
 from landscape.analysis.ranking.correlation import LETTERS, Kind
-from landscape.analysis.ranking.evidence import no_interval
+from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
@@ -48,6 +49,12 @@ def agreement(rows: pd.DataFrame, kind: Kind) -> str:
         return f"{sentence}."
     sentence += f"; the parameter count, which costs nothing, reaches {_value(count, differ)}."
     return f"{sentence} {_paired(count)}" if differ else sentence
+
+
+def doubt(dataset: xr.Dataset, measure: Measure) -> str:
+    """A sentence to append to a rank correlation: why it says little, if it does."""
+    reason = too_few(dataset, measure)
+    return f" It says little: {reason}." if reason else ""
 
 
 def _value(row: pd.Series, with_seeds: bool) -> str:

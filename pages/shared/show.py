@@ -82,7 +82,7 @@ def legible(figure: go.Figure) -> go.Figure:
     if figure.layout.dragmode is False:
         return figure  # one that is kept has been here before
     text = {"color": GRAY_90}
-    figure.update_layout(font=text, dragmode=False)
+    figure.update_layout(font=text, dragmode="turntable" if "scene" in figure.layout else False)
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont=text, title_font=text)
     return figure

@@ -130,6 +130,15 @@ def surface_text(barriers: pd.DataFrame) -> str:
     return f"The highest barrier between three permuted copies is {told}."
 
 
+def scorecard_text(frame: pd.DataFrame) -> str:
+    """Both correlations of each study; `frame` is from `scorecard_ranks_data`."""
+    told = [
+        f"{study}: " + ", ".join(f"{predictor_label(row.predictor)} {number(row.mean, 2)}" for row in rows.itertuples())
+        for study, rows in frame.groupby("study", sort=False)
+    ]
+    return f"Rank correlation with G* by study. {'; '.join(told)}." if told else NOTHING
+
+
 def _ordered(rows: pd.DataFrame, where: str) -> str:
     best = rows.sort_values("mean", ascending=False, kind="stable")
     told = [

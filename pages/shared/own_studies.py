@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from landscape.analysis.footprint import size_in_words
 from landscape.analysis.wording import counted
+from landscape.jobs.footprint import size_in_words
 from landscape.jobs.progress import Progress
 from landscape.store.entries import Entry
 from landscape.store.results import Store
@@ -70,8 +70,17 @@ def _row(choice: library.Choice, held: Holding | None) -> Row | None:
     else:
         return None
     size = held.size if held else entry.size if entry else 0
-    changed = datetime.fromtimestamp(held.changed, UTC) if held else None
-    return Row(choice.label, choice.study, state, entry, progress, size, changed)
+    return Row(choice.label, choice.study, state, entry, progress, size, _changed(held, entry))
+
+
+def _changed(held: Holding | None, entry: Entry | None) -> datetime | None:
+    """When it last changed here; of what is shipped, when it was computed."""
+    if held:
+        return datetime.fromtimestamp(held.changed, UTC)
+    try:
+        return datetime.fromisoformat(entry.record["computed"]).astimezone(UTC) if entry else None
+    except (ValueError, OverflowError):  # a record may say anything
+        return None
 
 
 def table(found: dict[str, Row]) -> pd.DataFrame:
@@ -118,7 +127,7 @@ def kept_in_words() -> str:
     useless = [each for each in held if each.kind in OF_NO_USE]
     results, begun = (sum(each.kind in kinds for each in held) for kinds in (("result", "uploaded"), ("unfinished",)))
     size, lost = (size_in_words(sum(each.size for each in some)) for some in (held, useless))
-    text = f"{counted(results, 'result')} and {begun} unfinished, {size} in all."
+    text = f"It holds {counted(results, 'result')} and {begun} unfinished, {size} in all."
     return f"{text} {lost} of that is damaged, or was left by processes that are gone." if useless else text
 
 

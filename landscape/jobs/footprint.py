@@ -36,7 +36,7 @@ def footprint(study: Study) -> Footprint:
 
     Example:
       >>> from landscape import preset
-      >>> from landscape.analysis.footprint import footprint
+      >>> from landscape.jobs.footprint import footprint
       >>> small, large = footprint(preset("digits-mlp")), footprint(preset("cnn-cifar10-paper"))
       >>> small.memory < 10e6 < 100e6 < large.memory
       True
@@ -54,7 +54,7 @@ def size_in_words(size: float) -> str:
     """A number of bytes to two digits.
 
     Example:
-      >>> from landscape.analysis.footprint import size_in_words
+      >>> from landscape.jobs.footprint import size_in_words
       >>> [size_in_words(size) for size in (900, 25_300, 1.2e6, 3.44e9)]
       ['900 B', '25 kB', '1.2 MB', '3.4 GB']
     """

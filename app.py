@@ -114,6 +114,7 @@ VIEWS = {
             "This is the training loss of seed 0 on the plane through three permuted copies of one network (the "
             "points), which compute the same function. All models share one colour scale, on which darker is lower.",
             (("moment", "loss_scale", "form"),),
+            variable="surface",
         ),
         View(
             "studies",

@@ -131,7 +131,7 @@ def _rows(count: int, lines: int, log: bool) -> dict:
     zeros = "<br><sup>exact zeros are counted next to each name</sup>" if log else ""
     title = AXIS["title"] | {"text": f"midpoint barrier b̂ (nats){zeros}"}
     x = AXIS | {"anchor": _axis(count), "title": title, "type": "log" if log else "linear"}
-    margin = {"l": 10, "r": 10, "t": LINE_HEIGHT * (lines + 1) + 10, "b": 70}
+    margin = {"l": 10, "r": 10, "t": LINE_HEIGHT * (lines + 1) + 36, "b": 70}
     frame = {"height": pixels + margin["t"] + margin["b"], "margin": margin, "showlegend": False}
     return frame | axes | {"xaxis": x, "font": {"size": FONT_SIZE}, "hoverlabel": {"font": {"size": FONT_SIZE}}}
 

@@ -19,7 +19,7 @@ from landscape.study.schema import BASE
 from pages.shared import library, show
 from pages.shared.controls import chosen, first_view, moment_of
 
-ROW = 3
+ROW = 2
 COLUMNS = {
     "from": st.column_config.NumberColumn("from node"),
     "to": st.column_config.NumberColumn("to node"),
@@ -63,7 +63,10 @@ else:
         st.markdown(sentence(highest))
         colour_bar = surface_scale(dataset, moment, log)
         st.plotly_chart(
-            colour_bar, key="chart-scale", config=show.CONFIG, alt="The colour scale of the loss, for all models"
+            colour_bar,
+            key="chart-scale",
+            config=show.CONFIG | {"displayModeBar": False},
+            alt="The colour scale of the loss, for all models",
         )
         for first in range(0, len(models), ROW):
             for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):

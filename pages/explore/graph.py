@@ -60,7 +60,7 @@ def barrier_text(barrier: float, limit: float) -> str:
 
 graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
 with first_view():
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     with left:
         show.chart(
             permutation_graph(*view, q, n, everything, pair),

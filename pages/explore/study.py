@@ -25,7 +25,7 @@ q, n, measure, rank, cost = chosen("q", "n", "measure", "rank", "cost")
 frame = overview_data(dataset, q, n, measure)
 ranks = rank_comparison_data(dataset, q, n, measure, rank)
 costs = cost_gain_data(dataset, measure)
-axis = dict(zip(("parameters", "multiply-adds", "training time"), COSTS, strict=True))[cost]
+axis = dict(zip(("parameters", "multiply-adds", "time"), COSTS, strict=True))[cost]
 with first_view():
     st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
     show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)

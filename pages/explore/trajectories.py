@@ -24,7 +24,7 @@ dataset = library.dataset()
 q, n, measure, rank, axis, against = chosen("q", "n", "measure", "rank", "epochs_axis", "against")
 log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
 with first_view():
-    left, middle, right = st.columns(3)
+    left, right = st.columns(2)
     with left:
         st.header("Performance gain")
         show.chart(
@@ -32,27 +32,29 @@ with first_view():
             said.lines_text(gain_trajectories_data(dataset, measure), "Gain"),
             lambda: gain_trajectories_data(dataset, measure),
         )  # fmt: skip
-    with middle:
+    with right:
         st.header("Manifold metric")
         show.chart(
             metric_trajectories(dataset, q, n, log, reference), "metric",
             said.lines_text(metric_trajectories_data(dataset, q, n, reference), "Manifold metric"),
             lambda: metric_trajectories_data(dataset, q, n, reference),
         )  # fmt: skip
-    with right:
-        st.header("Rank correlation")
-        show.chart(
-            correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
-            said.correlation_text(correlation_trajectories_data(dataset, q, n, measure, rank), q),
-            lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
-        )  # fmt: skip
-if is_text(dataset):
-    st.header("Perplexity")
+places = st.columns(2) if is_text(dataset) else [st.container()]
+with places[0]:
+    st.header("Rank correlation")
     show.chart(
-        perplexity_trajectories(dataset, log), "perplexity",
-        said.lines_text(perplexity_trajectories_data(dataset), "Perplexity"),
-        lambda: perplexity_trajectories_data(dataset),
+        correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
+        said.correlation_text(correlation_trajectories_data(dataset, q, n, measure, rank), q),
+        lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
     )  # fmt: skip
+if is_text(dataset):
+    with places[1]:
+        st.header("Perplexity")
+        show.chart(
+            perplexity_trajectories(dataset, log), "perplexity",
+            said.lines_text(perplexity_trajectories_data(dataset), "Perplexity"),
+            lambda: perplexity_trajectories_data(dataset),
+        )  # fmt: skip
 caveats.beside(dataset, q, n)
 show.definition(
     r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"

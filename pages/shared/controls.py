@@ -77,7 +77,7 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
         "Performance", MEASURES, usual_measure(d), "The gain G is the increase of this performance over the base.", True
     ),
     "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], None, True),
-    "cost": lambda d, v: Choices("Cost", ("parameters", "multiply-adds", "training time"), "parameters", None, True),
+    "cost": lambda d, v: Choices("Cost", ("parameters", "multiply-adds", "time"), "parameters", None, True),
     "model": lambda d, v: Choices("Model", texts(d["model"]), BASE),
     "moment": lambda d, v: (
         Choices("Candidates", AT, AT[0], "The base is always the trained model φ*.", True)
@@ -169,11 +169,10 @@ def draw(dataset: xr.Dataset, text: str, rows: Sequence[Sequence[str]]) -> None:
     st.markdown(text)
     values: Values = {}
     for names in rows:
-        shown = {name: control for name in names if (control := CONTROLS[name](dataset, values))}
-        columns = st.columns(len(shown)) if shown else []
-        for column, (name, control) in zip(columns, shown.items(), strict=True):
-            with column:
-                values[name] = checked(name, control)
+        with st.container(horizontal=True, gap="medium"):
+            for name in names:
+                if control := CONTROLS[name](dataset, values):
+                    values[name] = checked(name, control)
     st.session_state["values"] = values
 
 

@@ -39,6 +39,7 @@ class View(NamedTuple):
     above: Callable[[library.OpenStudy], None] | None = None
     below: Callable[[], None] | None = None
     of_one_study: bool = True
+    variable: str = ""
 
     @property
     def label(self) -> str:
@@ -92,7 +93,8 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
             st.caption(so_far(current.dataset))
         if lost := divergence(current.dataset):
             st.warning(lost)
-        controls.draw(current.dataset, view.text, view.controls)
+        shown = not view.variable or bool(current.dataset[view.variable].notnull().any())
+        controls.draw(current.dataset, view.text, view.controls if shown else ())
         page.run()
     if view.below:
         view.below()

@@ -29,6 +29,8 @@ def chart(
     `alt` is what a screen reader says instead: the finding. Without `data`, another table holds the numbers.
     """
     called, image = f"{st.session_state['study']}-{name}", st.session_state.get(f"image-{name}") or FORMATS[0]
+    if on_phone():  # where Streamlit would turn a swipe over a figure that can be clicked into a drag of its axes
+        options = {}
     drawn = st.plotly_chart(
         legible(figure), key=f"chart-{name}", config=config(figure, called, image), alt=alt, **options
     )
@@ -73,11 +75,17 @@ def _written(dataset: xr.Dataset, q: float, n: int | None) -> bytes:
     return html_report(dataset, q, min(n or steps_reached(dataset), steps_reached(dataset))).encode()
 
 
+def on_phone() -> bool:
+    """Whether the page is shown on a telephone, as far as its browser says so."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
 def legible(figure: go.Figure) -> go.Figure:
     """A figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
 
     The browser replaces this colour by that of the theme, so that a change of theme needs no rerun. Nothing happens
-    when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page.
+    when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page. Only
+    a relief has to be turned.
     """
     if figure.layout.dragmode is False:
         return figure  # one that is kept has been here before

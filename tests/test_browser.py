@@ -186,8 +186,7 @@ def test_nothing_is_wider_than_a_telephone(address, browser):
 def test_a_study_is_started_cancelled_and_finished(address, cache, tab):
     link = "n=500&seeds=1&training.epochs=4&training.base_epochs=10&walk.permutations=100&candidates=hidden1 → 8"
     tab.goto(f"{address}/new?{link}")
-    settled(tab)
-    tab.get_by_role("button", name="Start computing").click()
+    tab.get_by_role("button", name="Start computing").click(timeout=WAIT)
     cancel = tab.get_by_role("button", name="Cancel")
     playwright.expect(cancel).to_be_visible(timeout=WAIT)
     cancel.click()

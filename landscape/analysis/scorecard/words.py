@@ -48,8 +48,7 @@ def figure(row: Row) -> str:
     if row.found is None or row.scale is None:
         return DASH
     fewer = f"over {counted(row.found.count, 'seed')}" if 0 < row.found.count < row.scale.seeds else ""
-    besides = ", ".join(filter(None, (row.found.note, fewer)))
-    return _number(row.found, row.claim.form) + (f" ({besides})" if besides else "")
+    return _number(row.found, row.claim.form, row.found.note, fewer)
 
 
 def scale(size: Scale) -> str:
@@ -99,8 +98,9 @@ def _linked(texts: Sequence[str]) -> list[str]:
     return [f"`{text}`" if name == "page" and text != DASH else text for name, text in zip(COLUMNS, texts, strict=True)]
 
 
-def _number(found: Finding | None, form: str = "+.2f") -> str:
+def _number(found: Finding | None, form: str = "+.2f", *besides: str) -> str:
+    """A figure with its interval or why it has none, and what else there is to say of it."""
     if found is None or math.isnan(found.value):
         return DASH
-    reason = no_interval(found.low, found.count)
-    return f"{found.value:{form}}{bounds(found.low, found.high, form)}{f' ({reason})' if reason else ''}"
+    said = ", ".join(filter(None, (*besides, no_interval(found.low, found.count))))
+    return f"{found.value:{form}}{bounds(found.low, found.high, form)}{f' ({said})' if said else ''}"

@@ -15,8 +15,11 @@ from synthetic import small_study, synthetic
 
 from landscape import figures
 from landscape.analysis.summary import csv_file
+from landscape.analysis.wording import number, origin
+from landscape.figures.export import alternatives as said
 from landscape.figures.export.files import config, html_file
 from landscape.figures.export.tables import labelled
+from landscape.study.schema import empty
 
 Q, N, MEASURE = 0.4, 50, "accuracy"
 TABLES = {
@@ -98,3 +101,48 @@ def test_a_shown_figure_is_not_changed_by_its_page():
     before = figure.to_json()
     html_file(figure, "one")
     assert figure.to_json() == before
+
+
+ALTERNATIVES = {
+    "overview": lambda d: said.overview_text(TABLES["overview"](d)),
+    "cost and gain": lambda d: said.cost_gain_text(TABLES["cost and gain"](d), "parameters"),
+    "ranks": lambda d: said.ranks_text(TABLES["ranks"](d)),
+    "interpolation": lambda d: said.interpolation_text(TABLES["barriers"](d)),
+    "histogram": lambda d: said.histogram_text(TABLES["sizes"](d)),
+    "graph": lambda d: said.graph_text(TABLES["graph"](d)),
+    "gain": lambda d: said.lines_text(TABLES["gain"](d), "Gain"),
+    "metric": lambda d: said.lines_text(TABLES["metric"](d), "Manifold metric"),
+    "perplexity": lambda d: said.lines_text(TABLES["perplexity"](d), "Perplexity"),
+    "correlation": lambda d: said.correlation_text(TABLES["correlation"](d), Q),
+    "sensitivity": lambda d: said.sensitivity_text(TABLES["sensitivity"](d)),
+    "predictors": lambda d: said.predictors_text(figures.predictor_ranks_data({"one": d}, Q, N, MEASURE, ["kendall"])),
+    "sides": lambda d: said.surface_text(TABLES["sides"](d)),
+}
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_an_alternative_states_numbers_and_changes_with_them(name):
+    text, other = ALTERNATIVES[name](whole()), ALTERNATIVES[name](synthetic(small_study(), np.random.default_rng(7)))
+    assert re.search(r"\d", text) and text.endswith(".") and "nan" not in text
+    assert text != other or name in ("ranks", "cost and gain")
+
+
+@pytest.mark.parametrize("name", [name for name in ALTERNATIVES if name != "predictors"])
+def test_an_alternative_of_nothing_says_so(name):
+    dataset = empty(small_study())
+    assert ALTERNATIVES[name](dataset) == said.NOTHING
+
+
+def test_the_ends_that_an_alternative_names_are_those_of_the_table():
+    frame = TABLES["overview"](whole()).set_index("candidate")
+    text = said.overview_text(TABLES["overview"](whole()))
+    for column in ("M0", "best_gain"):
+        for end in (frame[column].idxmin(), frame[column].idxmax()):
+            assert end in text and number(frame[column][end]) in text
+
+
+def test_report_and_app_tell_one_origin():
+    """The attributes of a result and its record in the store are told alike."""
+    known = {"device": "a laptop", "computed": "2026-11-24T16:56:12+00:00", "seconds": 79.4}
+    attributes = known | {"seconds": np.float64(79.4), "versions": '{"jax": "0.10.1", "flax": "0.12.8"}'}
+    assert origin(attributes) == origin(known | {"versions": {"jax": "0.10.1", "flax": "0.12.8"}})

@@ -17,6 +17,7 @@ CHECKED = (
     "barriers",
     "data.images",
     "data.masking",
+    "data.own",
     "data.split",
     "data.text",
     "data.wordpiece",

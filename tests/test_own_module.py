@@ -156,9 +156,7 @@ def test_what_is_wrong_with_a_module_is_one_sentence(tmp_path: Path, fault: str)
 
 def test_a_function_of_a_notebook_is_known_by_what_it_computes(tmp_path: Path) -> None:
     study = validated(from_toml(write(tmp_path)).model_dump() | {"model": {"kind": "own"}})
-    with pytest.raises(
-        ValueError, match=r"mine has no key yet: its network is code .* in a notebook by `landscape.run"
-    ):
+    with pytest.raises(ValueError, match=r"mine has no key yet: its model names no `module` such as net.py:build"):
         run(study, tmp_path / "cache")
 
     def built(code: str) -> Study:

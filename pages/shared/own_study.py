@@ -122,7 +122,7 @@ def _allowed(content: Content) -> Content:
     """The content with all defaults. Raises ValueError for what is no study, and for one that names files."""
     model, data = ({} if not isinstance(table := content.get(name), dict) else table for name in ("model", "data"))
     if model.get("kind") == "own":
-        raise ValueError(f"The app does not compute this study: {OwnSpec().refusal}")
+        raise ValueError(f"The app does not compute this study: {OwnSpec.model_validate(model).refusal}")
     kinds = {each["kind"] for modality in MODALITIES for each in adapting.named_models(modality).values()}
     if "kind" in model and model["kind"] not in kinds:
         raise ValueError(f"model.kind: here it must be one of {', '.join(sorted(kinds))} (given {model['kind']!r:.80})")

@@ -42,9 +42,19 @@ def load(spec: OwnData) -> Data:
     that are drawn. Inputs of floats are taken as they are.
 
     Raises ValueError as `surveyed` does, and where the content is not what it was when the study was read.
+
+    Example:
+      >>> import numpy as np
+      >>> from landscape.data import load
+      >>> from landscape.study.examples import ArraysSpec
+      >>> np.savez("table.npz", inputs=np.ones((6, 4)), labels=[1, 2, 3, 1, 2, 3])
+      >>> data = load(ArraysSpec(file="table.npz", validation_size=2).identified())
+      >>> data.train.inputs.shape, data.classes
+      ((4, 4), 3)
     """
     whole = _examples(type(spec), spec.unchanged_path(), spec.content)
     train, validation = _splits(whole, spec)
+    _examples.cache_clear()  # from here on, memory holds what was drawn
     if train.inputs.dtype == "uint8":
         scale = moments(train.inputs)
         train, validation = normalised(train, *scale), normalised(validation, *scale)

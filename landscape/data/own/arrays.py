@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def read_headers(path: Path) -> dict[str, Header]:
         return headers
 
 
-def _header(name: str, file: IO[bytes]) -> Header:
+def _header(name: str, file: Any) -> Header:
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"{name} has a format that is not known, {version}")

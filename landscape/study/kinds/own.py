@@ -109,10 +109,13 @@ class OwnSpec(ModelSpec, Sourced, title="Own module"):
     @property
     def refusal(self) -> str:
         """Why the app and workers elsewhere do not compute a study of this network."""
-        named = f" that names {self.module}" if self.module else ""
+        if not self.module:
+            return (
+                "its model names no `module` such as net.py:build, so only `landscape.run(study, build=…)` computes it"
+            )
         return (
             "its network is code of one's own, which runs only by `python -m landscape run STUDY.toml`, with the "
-            f"file of the study{named}, or in a notebook by `landscape.run`"
+            f"file of the study that names {self.module}, or in a notebook by `landscape.run`"
         )
 
     @property

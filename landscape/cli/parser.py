@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from landscape.cli import caching, listing, preparing, reading, running, scoring
+from landscape.cli import caching, listing, preparing, reading, running, scoring, watching
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         _add_scorecard,
         _add_data,
         _add_cache,
+        _add_jobs,
         _add_gallery,
         _add_engine,
     ):
@@ -182,6 +183,15 @@ def _add_cache(subparsers: Subparsers) -> argparse.ArgumentParser:
     prune.add_argument("--older-than", metavar="AGE", help="what has not changed for so long: 12h, 30d, 8w")
     prune.add_argument("--to-size", metavar="SIZE", help="the oldest, until all is no larger than so much: 500MB, 2GB")
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    return command
+
+
+def _add_jobs(subparsers: Subparsers) -> argparse.ArgumentParser:
+    text = "show what is computed in the background: how far each study is, the time left, and why one failed"
+    command = _add_command(subparsers, "jobs", watching.jobs, text)
+    command.add_argument("--cancel", metavar="NAME", help="stop a study soon, by its name or its key")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead of the app's engine")
+    command.add_argument("--json", action="store_true", help="print a JSON list")
     return command
 
 

@@ -83,10 +83,10 @@ class Jobs:
             return Progress("done", "done", 1.0, left=0.0)
         return progress
 
-    def running(self) -> dict[str, Progress]:
-        """Where each study stands that waits or is being computed, by key."""
+    def known(self) -> dict[str, Progress]:
+        """Where each study stands that the scheduler was asked for since it started, by key; those that ended too."""
         found = {key: self.progress(key) for key in list(self._tallies)}
-        return {key: progress for key, progress in found.items() if progress and progress.active}
+        return {key: progress for key, progress in found.items() if progress}
 
     def close(self) -> None:
         """Disconnect from the scheduler, which goes on computing."""

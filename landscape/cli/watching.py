@@ -1,0 +1,83 @@
+"""The command for what is computed in the background: how far each study is, and its end before its time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from landscape.jobs.progress import Progress
+from landscape.store.results import Store
+from landscape.study.presets import presets
+
+COLUMNS = ("name", "key", "state", "done", "left", "doing")
+
+
+def jobs(options: argparse.Namespace) -> int:
+    """Print what the app's engine, or a Dask scheduler, computes and has computed; or cancel one of its studies."""
+    from landscape.jobs.client import connect
+
+    store = Store(options.cache)
+    try:
+        watched = connect(store.root, options.scheduler)
+    except OSError as error:
+        raise ValueError(f"there is no Dask scheduler at {options.scheduler!r}: {error}") from None
+    try:
+        found, names = watched.known(), _names(store)
+        if options.cancel:
+            key = named(options.cancel, found, names)
+            watched.cancel(key)
+            print(f"{names.get(key, key)} stops soon; what it has finished is kept.")
+        else:
+            _show([row(key, names.get(key, "?"), progress) for key, progress in found.items()], options.json)
+    finally:
+        watched.close()
+    return 0
+
+
+def named(text: str, found: Mapping[str, Progress], names: Mapping[str, str]) -> str:
+    """The key of the active study that a name, or the first four or more digits of a key, stands for.
+
+    Raises:
+      ValueError: where none or several do; the message lists what runs.
+    """
+    active = {key: names.get(key, "?") for key, progress in found.items() if progress.active}
+    fitting = [key for key, name in active.items() if name == text or (len(text) >= 4 and key.startswith(text))]
+    if len(fitting) != 1:
+        there = ", ".join(f"{name} ({key})" for key, name in active.items()) or "nothing"
+        raise ValueError(f"{text!r} names {'several studies' if fitting else 'no study'} that runs; there runs {there}")
+    return fitting[0]
+
+
+def row(key: str, name: str, progress: Progress) -> dict[str, Any]:
+    """A study as a row of the table; `doing` says why it failed."""
+    return {
+        "name": name,
+        "key": key,
+        "state": progress.state,
+        "fraction": progress.fraction,
+        "seconds_left": progress.left,
+        "doing": progress.error or progress.activity,
+    }
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    from landscape.analysis.wording import duration
+    from landscape.cli.tables import json_text, table
+
+    if as_json:
+        print(json_text(rows))
+        return
+    if not rows:
+        print("Nothing is being computed in the background.")
+        return
+    for each in rows:
+        each["done"] = f"{each['fraction']:.0%}"
+        each["left"] = "?" if each["seconds_left"] is None else duration(each["seconds_left"])
+    print(table(COLUMNS, [[each[name] for name in COLUMNS] for each in rows]))
+
+
+def _names(store: Store) -> dict[str, str]:
+    """The names of the studies of which something is known here, by key."""
+    studies = (*presets().values(), *store.begun(), *(entry.study for entry in store.entries().entries))
+    return {study.key: study.name for study in studies}

@@ -1,0 +1,69 @@
+"""The command that watches what is computed in the background."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from landscape.cli.parser import main
+from landscape.jobs.progress import Progress
+from landscape.study.presets import preset
+
+KEYS = [preset(name).key for name in ("digits-mlp", "tinybert", "minibert")]
+KNOWN = {
+    KEYS[0]: Progress("running", "Training the base, seed 1 of 10: epoch 3 of 200", 0.25, left=61.0),
+    KEYS[1]: Progress("waiting", "Starting"),
+    KEYS[2]: Progress("failed", "failed", 0.5, error="OSError: no space"),
+}
+
+
+class Engine:
+    """What `connect` would return."""
+
+    def __init__(self, known: dict[str, Progress]):
+        self.found, self.cancelled, self.closed = known, "", False
+
+    def known(self) -> dict[str, Progress]:
+        return self.found
+
+    def cancel(self, key: str) -> None:
+        self.cancelled = key
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine(KNOWN)
+    monkeypatch.setattr("landscape.jobs.client.connect", lambda cache, address: made)
+    return made
+
+
+def test_each_study_is_shown_with_its_state(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["jobs", "--cache", str(tmp_path)]) == 0 and engine.closed
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["name", "key", "state", "done", "left", "doing"]
+    assert [line.split()[0] for line in lines] == ["digits-mlp", "tinybert", "minibert"]
+    assert "25%" in lines[0] and "1 min 01 s" in lines[0] and "epoch 3 of 200" in lines[0]
+    assert "?" in lines[1] and lines[2].endswith("OSError: no space")
+    assert main(["jobs", "--json", "--cache", str(tmp_path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["key"], each["fraction"]) for each in found] == list(zip(KEYS, (0.25, 0.0, 0.5), strict=True))
+
+
+def test_a_study_is_cancelled_by_its_name(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("digits-mlp", KEYS[0][:6]):
+        engine.cancelled = ""
+        assert main(["jobs", "--cancel", name, "--cache", str(tmp_path)]) == 0 and engine.cancelled == KEYS[0]
+    for name in ("minibert", "nothing", KEYS[0][:3]):
+        assert main(["jobs", "--cancel", name, "--cache", str(tmp_path)]) == 2
+        assert f"there runs digits-mlp ({KEYS[0]})" in capsys.readouterr().err
+
+
+def test_where_no_engine_runs_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["jobs", "--cache", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "Nothing is being computed in the background.\n"
+    assert list(tmp_path.iterdir()) == [], "and none is started"

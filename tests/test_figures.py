@@ -19,6 +19,7 @@ from landscape import figures
 from landscape.analysis import plane
 from landscape.analysis.performance import Measure
 from landscape.figures.layout import pushed_apart, scaled_to_plane
+from landscape.figures.palette import barrier_colours
 from landscape.figures.style import candidate_order
 from landscape.study import Study, schema, validated
 from landscape.study.presets import preset
@@ -384,6 +385,16 @@ def test_an_edge_is_clicked_anywhere_along_its_length_and_marked():
     (marked,) = [trace for trace in figure.data if trace.name == "the chosen pair"]
     row = frame[frame["pair"] == 7].iloc[0]
     assert (list(marked.x), list(marked.y)) == ([row["from_x"], row["to_x"]], [row["from_y"], row["to_y"]])
+
+
+def test_the_curve_of_an_edge_is_coloured_as_edges_are():
+    """By its midpoint barrier, on the scale of the graph and not on one of its own."""
+    edges = figures.permutation_graph_data(whole(), 0, "base", "start", Q, N)
+    pair, greatest = int(edges["pair"].iloc[1]), figures.greatest_on(edges)
+    barriers = figures.interpolation_barriers(figures.edge_curve_data(whole(), 0, "base", "start", pair, ("train",)))
+    figure = figures.edge_curve(whole(), 0, "base", "start", pair, ("train",), greatest)
+    curve = next(trace for trace in figure.data if trace.mode == "lines+markers")
+    assert [curve.line.color] == barrier_colours(barriers["midpoint_barrier"].tolist(), greatest)
 
 
 def test_a_click_leaves_the_numbers_of_the_nodes():

@@ -7,6 +7,7 @@ from landscape.figures.barriers import barrier_histogram, barrier_histogram_data
 from landscape.figures.graph import (
     edge_curve,
     edge_curve_data,
+    greatest_on,
     pair_nodes,
     permutation_graph,
     permutation_graph_data,
@@ -74,6 +75,7 @@ __all__ = [
     "fine_grid",
     "gain_trajectories",
     "gain_trajectories_data",
+    "greatest_on",
     "initial_metrics",
     "initial_metrics_data",
     "interpolation",

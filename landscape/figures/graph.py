@@ -88,9 +88,9 @@ def permutation_graph(
     none. The edge of the `chosen` pair has a wide line under it.
     """
     frame = permutation_graph_data(dataset, seed, model, moment, q, n, all_pairs)
-    if frame.empty:
+    greatest = greatest_on(frame)
+    if greatest is None:
         return empty_figure("This walk has not been computed yet.")
-    greatest = max(frame["barrier"].max(), frame["threshold"].iloc[0], np.finfo(float).tiny)
     figure = go.Figure()
     _add_chosen(figure, frame[frame["pair"] == chosen])
     _add_edges(figure, frame.sort_values("barrier", ascending=False), greatest)
@@ -115,10 +115,23 @@ def edge_curve_data(
 
 
 def edge_curve(
-    dataset: xr.Dataset, seed: int, model: str, moment: str, pair: int, splits: tuple[str, ...] = SPLITS
+    dataset: xr.Dataset,
+    seed: int,
+    model: str,
+    moment: str,
+    pair: int,
+    splits: tuple[str, ...] = SPLITS,
+    greatest: float | None = None,
 ) -> go.Figure:
-    """The loss along one edge, drawn from `edge_curve_data`."""
-    return interpolation(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits)
+    """The loss along one edge, drawn from `edge_curve_data`; `greatest` as for `interpolation`."""
+    return interpolation(dataset, seed, model, moment, [pair_nodes(dataset, pair)], splits, greatest)
+
+
+def greatest_on(edges: pd.DataFrame) -> float | None:
+    """The end of the scale of colours of a graph with these edges, from `permutation_graph_data`; None without any."""
+    if edges.empty:
+        return None
+    return float(max(edges["barrier"].max(), edges["threshold"].iloc[0], np.finfo(float).tiny))
 
 
 def pair_nodes(dataset: xr.Dataset, pair: int) -> tuple[int, int]:

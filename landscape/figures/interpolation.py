@@ -77,10 +77,20 @@ def interpolation_barriers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def interpolation(
-    dataset: xr.Dataset, seed: int, model: str, moment: str, pairs: Sequence[Pair], splits: Sequence[str] = SPLITS
+    dataset: xr.Dataset,
+    seed: int,
+    model: str,
+    moment: str,
+    pairs: Sequence[Pair],
+    splits: Sequence[str] = SPLITS,
+    greatest: float | None = None,
 ) -> go.Figure:
-    """The loss between nodes of a walk, drawn from `interpolation_data`."""
-    return _drawn(interpolation_data(dataset, seed, model, moment, pairs, splits), "α (0: first node, 1: second node)")
+    """The loss between nodes of a walk, drawn from `interpolation_data`.
+
+    Colours show b̂ from 0 to the `greatest`, by default that of the curves, as they do in `permutation_graph`.
+    """
+    frame = interpolation_data(dataset, seed, model, moment, pairs, splits)
+    return _drawn(frame, "α (0: first node, 1: second node)", greatest)
 
 
 def seed_interpolation(
@@ -106,12 +116,12 @@ def _frame(curves: np.ndarray, names: list[str], splits: Sequence[str], alphas: 
     return pd.DataFrame(columns, index).reset_index().dropna(ignore_index=True)
 
 
-def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
+def _drawn(frame: pd.DataFrame, x_title: str, greatest: float | None = None) -> go.Figure:
     if frame.empty:
         return empty_figure("These curves have not been computed yet.")
     first, several = frame["split"].iloc[0], frame["split"].nunique() > 1
     barriers = interpolation_barriers(frame)
-    looks = _looks(barriers)
+    looks = _looks(barriers, greatest)
     figure = go.Figure()
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
@@ -126,10 +136,10 @@ def _drawn(frame: pd.DataFrame, x_title: str) -> go.Figure:
     return finish(figure, x_title, "loss (nats)")
 
 
-def _looks(barriers: pd.DataFrame) -> dict[str, Mark]:
+def _looks(barriers: pd.DataFrame, greatest: float | None) -> dict[str, Mark]:
     """The look of each curve: the colour of its barrier, as in the graph, and a marker of its own."""
-    heights = barriers.groupby("curve", sort=False)["barrier"].first()
-    colours = barrier_colours(heights.tolist(), max(heights.max(), np.finfo(float).tiny))
+    heights = barriers.groupby("curve", sort=False)["midpoint_barrier"].first()
+    colours = barrier_colours(heights.tolist(), greatest or max(heights.max(), np.finfo(float).tiny))
     looks = (Mark(colour, symbol, "solid") for colour, symbol in zip(colours, cycle(SYMBOLS), strict=False))
     return dict(zip(heights.index, looks, strict=True))
 

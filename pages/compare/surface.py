@@ -63,7 +63,7 @@ else:
         st.markdown(sentence(highest))
         colour_bar = surface_scale(dataset, moment, log)
         st.plotly_chart(
-            colour_bar,
+            show.legible(colour_bar),
             key="chart-scale",
             config=show.CONFIG | {"displayModeBar": False},
             alt="The colour scale of the loss, for all models",

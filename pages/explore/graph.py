@@ -12,6 +12,7 @@ from landscape.analysis.wording import counted, number, part_of
 from landscape.figures import (
     edge_curve,
     edge_curve_data,
+    greatest_on,
     interpolation_barriers,
     pair_nodes,
     permutation_graph,
@@ -59,14 +60,15 @@ def barrier_text(barrier: float, limit: float) -> str:
 
 
 graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
+edges = permutation_graph_data(*view, q, n, everything)
 with first_view():
     left, right = st.columns(2)
     with left:
         show.chart(
             permutation_graph(*view, q, n, everything, pair),
             "graph",
-            said.graph_text(permutation_graph_data(*view, q, n, everything)),
-            lambda: permutation_graph_data(*view, q, n, everything),
+            said.graph_text(edges),
+            lambda: edges,
             on_select=choose,
             selection_mode="points",
         )
@@ -76,7 +78,7 @@ with first_view():
             told = barrier_text(float(pair_barriers(*view)[pair]), graph.graph["threshold"])
             st.markdown(f"On the training batch, b̂ = {told}.")
         show.chart(
-            edge_curve(*view, pair, TRAIN),
+            edge_curve(*view, pair, TRAIN, greatest_on(edges)),
             "edge",
             said.interpolation_text(interpolation_barriers(curve)),
             lambda: curve,

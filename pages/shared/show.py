@@ -28,7 +28,7 @@ def chart(
 
     `alt` is what a screen reader says instead: the finding. Without `data`, another table holds the numbers.
     """
-    called, image = f"{st.session_state['study']}-{name}", st.session_state.get(f"image-{name}") or FORMATS[0]
+    called, image = filed(name), st.session_state.get(f"image-{name}") or FORMATS[0]
     if on_phone():  # where Streamlit would turn a swipe over a figure that can be clicked into a drag of its axes
         options = {}
     drawn = st.plotly_chart(
@@ -101,7 +101,7 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
     st.download_button(
         f"CSV: {said(name)}",
         lambda: csv_file(labelled(data())),
-        f"{st.session_state['study']}-{name}.csv",
+        f"{filed(name)}.csv",
         "text/csv",
         key=f"csv-{name}",
         icon=":material/download:",
@@ -109,6 +109,11 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
         type="tertiary",
         help="Download the numbers, with their units and what they were computed with.",
     )
+
+
+def filed(name: str) -> str:
+    """The name of a file: that of the study and of the figure, without what file systems do not allow."""
+    return re.sub(r"[^\w.-]+", "-", f"{st.session_state['study']}-{name}")
 
 
 def said(name: str) -> str:

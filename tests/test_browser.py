@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -85,8 +85,8 @@ def tab(browser):
 
 
 def settled(tab) -> None:
-    """Wait until a page has drawn its figures and the server has nothing more to say."""
-    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
+    """Wait until a page has its heading and the server has nothing more to say."""
+    playwright.expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
     playwright.expect(tab.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=WAIT)
 
 
@@ -104,22 +104,45 @@ def slide(tab, label: str, steps: int) -> None:
 
 
 def test_a_walk_through_the_app(address, tab):
+    """By the navigation to every page, each with a title of its own, and back by one press a page; all from here."""
+    outside, titles = [], []
+    tab.on("request", lambda request: outside.append(request.url) if address not in request.url else None)
     tab.goto(address)
     settled(tab)
     playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("Is a larger network worth it?")
     links = tab.get_by_test_id("stSidebarNavLink")
     assert links.count() == len(PAGES)
     for i in range(1, links.count()):
-        before = tab.url
         links.nth(i).click()
-        playwright.expect(tab).not_to_have_url(before, timeout=WAIT)
+        playwright.expect(tab).to_have_url(re.compile(f"/{PurePosixPath(links.nth(i).get_attribute('href')).name}"))
         settled(tab)
         healthy(tab)
-    for expected in (links.count() - 2, links.count() - 3):
+        titles.append(tab.title())
+    assert len(set(titles)) == len(titles)
+    for i in (links.count() - 2, links.count() - 3):
         tab.go_back()
-        playwright.expect(tab).to_have_url(links.nth(expected).get_attribute("href"), timeout=WAIT)
-    settled(tab)
-    healthy(tab)
+        playwright.expect(tab).to_have_url(re.compile(f"/{PurePosixPath(links.nth(i).get_attribute('href')).name}"))
+    assert [url for url in outside if not url.startswith(("data:", "blob:"))] == []
+
+
+def test_a_swipe_over_a_chart_moves_the_page_of_a_telephone(address, browser):
+    agent = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
+    size = {"width": 390, "height": 844}
+    context = browser.new_context(viewport=size, is_mobile=True, has_touch=True, user_agent=agent)
+    tab = context.new_page()
+    for page in ("study", "graph"):
+        tab.goto(f"{address}/{page}")
+        settled(tab)
+        chart = tab.locator(".js-plotly-plot .nsewdrag").first
+        playwright.expect(chart).to_be_visible(timeout=WAIT)
+        box, touch = chart.bounding_box(), context.new_cdp_session(tab)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for kind, moved in (("touchStart", 0), *(("touchMove", 10 * step) for step in range(1, 15))):
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - moved}]})
+            tab.wait_for_timeout(20)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        tab.wait_for_function("document.querySelector('[data-testid=\"stMain\"]').scrollTop > 50", timeout=WAIT)
+    context.close()
 
 
 def test_back_keeps_what_was_chosen(address, tab):
@@ -139,6 +162,7 @@ def test_back_keeps_what_was_chosen(address, tab):
 def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
     tab.set_viewport_size({"width": 1280, "height": 1400})
     tab.goto(f"{address}/sensitivity")
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
     settled(tab)
     place = """() => {
         const chart = document.querySelector(".js-plotly-plot"), {xaxis, yaxis} = chart._fullLayout

@@ -26,7 +26,7 @@ from landscape.study.writing.notation import NOTATION
 from pages.shared import library
 from pages.shared.widgets import Choices, Control, Number, Range, Several, Switch, Text
 
-AT = ("at the expansion", "trained")  # `MOMENTS` in words
+AT = ("at the expansion", "after training")  # `MOMENTS` in words
 DEFAULTS = "defaults"  # in the session: the default of each control when it was last drawn
 COPIES, STEPS, SEEDS = "permuted copies", "steps of the walk", "trained seeds"
 

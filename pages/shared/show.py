@@ -90,7 +90,8 @@ def legible(figure: go.Figure) -> go.Figure:
     if figure.layout.dragmode is False:
         return figure  # one that is kept has been here before
     text = {"color": GRAY_90}
-    figure.update_layout(font=text, dragmode="turntable" if "scene" in figure.layout else False)
+    relief = any(trace.type == "surface" for trace in figure.data)
+    figure.update_layout(font=text, dragmode="turntable" if relief else False)
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont=text, title_font=text)
     return figure

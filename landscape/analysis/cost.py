@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -250,17 +251,23 @@ def nearest(study: Study, others: Iterable[Study]) -> Study | None:
       >>> nearest(preset("minibert"), [preset("digits-mlp"), preset("tinybert")]).name
       'tinybert'
     """
-    size = math.log(sum(multiply_adds(study)))
+    size = _size(study)
 
     def distance(other: Study) -> tuple[bool, bool, float]:
         untrained = other.base_epochs == 0 < study.base_epochs
-        return other.model.kind != study.model.kind, untrained, abs(math.log(sum(multiply_adds(other))) - size)
+        return other.model.kind != study.model.kind, untrained, abs(_size(other) - size)
 
     return min(filter(_countable, others), key=distance, default=None)
 
 
+@lru_cache(maxsize=8192)
+def _size(study: Study) -> float:
+    """The logarithm of the multiply-adds of all networks; the same stored studies are compared with many others."""
+    return math.log(sum(multiply_adds(study)))
+
+
 def _countable(study: Study) -> bool:
     try:
-        return bool(multiply_adds(study))
+        return bool(_size(study))
     except ValueError:
         return False

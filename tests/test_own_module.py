@@ -200,6 +200,8 @@ def build(shape, classes, rngs):
     return Own(mlp(shape[0], (5, 4), classes, rngs))
 """
     text = STUDY.replace('{ widen = "up", size = 10 }', '{ deepen = "hidden1" }').replace('"up"', '"hidden1"')
+    (tmp_path / "landscape").mkdir()  # as at the top of a checkout, where nothing but the installed package is meant
+    (tmp_path / "landscape" / "__init__.py").touch()
     study = prepared(from_toml(write(tmp_path, net, text)))
     assert study.group_sizes()[1] == {"hidden1": 5, "hidden2": 4, "hidden1_1": 5}
     assert cost.parameters(study)[1] - cost.parameters(study)[0] == 5 * 5 + 5

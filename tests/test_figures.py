@@ -170,7 +170,7 @@ def test_scores_that_differ_by_rounding_have_one_tick():
     dataset["proxy"].loc[{"predictor": "jacov"}] = -49194416.0
     dataset["proxy"].loc[{"predictor": "jacov", "seed": 0}] += 4
     first, *_, jacov, _ = figures.predictor_scores(dataset, Q, N, MEASURE).select_xaxes()
-    assert jacov.ticktext == ("-4.919e+07",) and list(jacov.tickvals) == [-49194416.0]
+    assert jacov.ticktext == ("−4.919×10⁷",) and list(jacov.tickvals) == [-49194416.0]
     assert first.ticktext is None
 
 
@@ -231,6 +231,9 @@ def test_a_bar_without_an_interval_does_not_look_the_surest():
     told = dict(zip(bars.x, bars.hovertext, strict=True))
     assert opacity["GradNorm"] < min(each for name, each in opacity.items() if "no interval" not in told[name])
     assert "all 3 seeds agree" in told["GradNorm"]
+    written = figures.predictor_ranks({"one": dataset}, Q, N, MEASURE).layout.annotations
+    lacking = {each.x for each in written if each.text == "no interval"}
+    assert lacking == {name for name, text in told.items() if "no interval" in text} >= {"GradNorm"}
 
 
 @pytest.mark.parametrize("seeds", [2, 3])

@@ -10,6 +10,7 @@ import xarray as xr
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.analysis.walks import prefix
+from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, marks, translucent
 from landscape.figures.style import AXIS, FONT_SIZE, candidate_order, empty_figure, swatch
@@ -168,7 +169,7 @@ def _thresholds(limits: np.ndarray, rows: int, lines: int, log: bool) -> tuple[l
     line = {"color": NEUTRAL, "width": 2, "dash": "5px,3px"}  # short, since a row is low
     across = {"type": "line", "xref": "x", "y0": 0, "y1": 1, "opacity": 1 if single else 0.6, "line": line}
     places = [{"yref": f"{_axis(row)} domain"} for row in range(1, rows + 1)]
-    text = f"λ = {limits[0]:.3g} nats" if single else "λ of each seed"
+    text = f"λ = {number(limits[0])} nats" if single else "λ of each seed"
     if drawn.size < limits.size:
         text += " (0 does not fit on a log axis)"
     middle = drawn.mean() if drawn.size else 1.0

@@ -11,6 +11,7 @@ import xarray as xr
 from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
 from landscape.analysis.walks import prefix
+from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.layout import pushed_apart, scaled_to_plane
@@ -203,8 +204,8 @@ def _add_middles(figure: go.Figure, frame: pd.DataFrame, greatest: float) -> Non
 def _hover_text(edge: dict) -> str:
     sign = "≤" if edge["present"] else ">"
     return (
-        f"node {edge['from']} – {edge['to']}<br>b̂ = {edge['barrier']:.5g} nats {sign} λ = {edge['threshold']:.5g}"
-        f"<br>distance {edge['distance']:.4g}"
+        f"node {edge['from']} – {edge['to']}<br>b̂ = {number(edge['barrier'], 4)} nats {sign} λ = "
+        f"{number(edge['threshold'], 4)}<br>distance {number(edge['distance'])}"
     )
 
 
@@ -229,6 +230,6 @@ def _ends(frame: pd.DataFrame, which: str) -> pd.DataFrame:
 
 
 def _add_line_legend(figure: go.Figure, limit: float) -> None:
-    for name, dash, width in ((f"b̂ ≤ λ = {limit:.3g}: an edge", "solid", 4), ("b̂ > λ: no edge", "dot", 1.5)):
+    for name, dash, width in ((f"b̂ ≤ λ = {number(limit)}: an edge", "solid", 4), ("b̂ > λ: no edge", "dot", 1.5)):
         line = {"color": NEUTRAL, "dash": dash, "width": width}
         figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=line)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.curves import chord, dips, greatest_barrier, midpoint_barrier
+from landscape.analysis.wording import number
 from landscape.figures.export.tables import described, with_settings
 from landscape.figures.palette import NEUTRAL, SYMBOLS, Mark, barrier_colours
 from landscape.figures.style import LINE_WIDTH, MARKED, empty_figure, finish
@@ -125,7 +126,7 @@ def _drawn(frame: pd.DataFrame, x_title: str, greatest: float | None = None) -> 
     figure = go.Figure()
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
-        label = f"{row['curve']}: b = {row['barrier']:.3g} nats{f' ({first})' if several else ''}"
+        label = f"{row['curve']}: b = {number(row['barrier'])} nats{f' ({first})' if several else ''}"
         _add_curve(figure, points, row, looks[row["curve"]], label if row["split"] == first else "")
     for row in barriers.to_dict("records"):
         points = frame[(frame["curve"] == row["curve"]) & (frame["split"] == row["split"])]
@@ -165,7 +166,7 @@ def _add_curve(figure: go.Figure, points: pd.DataFrame, barrier: dict, look: Mar
 
 def _add_barrier(figure: go.Figure, barrier: dict, chord: float, loss: float, colour: str) -> None:
     """The segment from the chord up to the curve, at the α where the barrier is reached."""
-    text = f"{barrier['split']}: b = {barrier['barrier']:.3g}, midpoint {barrier['midpoint_barrier']:.3g}"
+    text = f"{barrier['split']}: b = {number(barrier['barrier'])}, midpoint {number(barrier['midpoint_barrier'])}"
     dip = "<br>b̂ counts a dip here: the midpoint lies below the chord" if barrier["dip"] else ""
     figure.add_scatter(
         x=[barrier["alpha"]] * 2, y=[chord, loss], mode="lines+markers", legendgroup=barrier["curve"],

@@ -17,7 +17,7 @@ from landscape.analysis.performance import Measure, best_gain, is_text, perplexi
 from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
-from landscape.analysis.wording import bounds, counted
+from landscape.analysis.wording import bounds, counted, number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, Mark, marks
 from landscape.figures.style import (
@@ -250,10 +250,10 @@ def _hover_text(row: dict) -> str:
     count = "" if pd.isna(row["parameters"]) else f", {row['parameters']} parameters"
     within = bounds(row["M0_low"], row["M0_high"], ".2f")
     metric = f"M<sub>0</sub> {row['M0']:.2f} %{within}{' over permutations' if within and row['seeds'] == 1 else ''}"
-    gain = f"G*<sub>T</sub> {row['best_gain']:.4g}{bounds(row['best_gain_low'], row['best_gain_high'], '.4g')}"
+    gain = f"G*<sub>T</sub> {number(row['best_gain'])}{bounds(row['best_gain_low'], row['best_gain_high'], '.3g')}"
     if pd.notna(row.get("excess_gain")):
-        within = bounds(row["excess_gain_low"], row["excess_gain_high"], ".4g")
-        gain += f"<br>beyond the control {row['excess_gain']:.4g}{within}"
+        within = bounds(row["excess_gain_low"], row["excess_gain_high"], ".3g")
+        gain += f"<br>beyond the control {number(row['excess_gain'])}{within}"
     return f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}"
 
 

@@ -21,7 +21,7 @@ from landscape.analysis.ranking.regret import RANGE as REGRETS
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import bounds, counted, deviation, why_unranked
+from landscape.analysis.wording import bounds, counted, deviation, number, why_unranked
 from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
 from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title
@@ -118,9 +118,21 @@ def predictor_ranks(
         _add_bars(figure, rows, str(label), fill, kind, several)
     figure = finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
+    if not several:
+        _add_lacks(figure, frame)
     doubts = {label: too_few(dataset, measure) for label, dataset in datasets.items()}
     add_doubt(figure, "<br>".join(f"{f'{label}: ' * several}{why}" for label, why in doubts.items() if why))
     return figure
+
+
+def _add_lacks(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Say on each bar of one study that it has no interval, where it has none."""
+    for row in frame.itertuples():
+        if no_interval(row.low, row.count):
+            figure.add_annotation(
+                x=predictor_label(row.predictor), y=row.mean, text="no interval", showarrow=False,
+                yanchor="top" if row.mean > 0 else "bottom",
+            )  # fmt: skip
 
 
 def _add_bars(
@@ -132,7 +144,6 @@ def _add_bars(
     figure.add_bar(
         x=[predictor_label(name) for name in rows["predictor"]], y=rows["mean"], name=study,
         marker=fill | {"opacity": [FAINT if reason else 0.8 for reason in reasons]}, showlegend=several,
-        text=["no interval" if reason else "" for reason in reasons], textposition="inside", textangle=-90,
         hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
         error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | error,
         hovertemplate=f"%{{x}}, {study}<br>%{{hovertext}}<extra></extra>",
@@ -209,7 +220,7 @@ def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:
     """The horizontal axis of a panel; it has a single tick if the scores differ only by rounding."""
     if np.ptp(with_ties(scores)) == 0:
         at = float(scores.median())
-        return {"tickvals": [at], "ticktext": [f"{at:.4g}"], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
+        return {"tickvals": [at], "ticktext": [number(at, 4)], "range": [at - (abs(at) or 1), at + (abs(at) or 1)]}
     return {"type": "log" if log and scores.max() > DECADE * scores.min() > 0 else "linear", "nticks": 4}
 
 

@@ -94,7 +94,7 @@ def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
 
 
 def _hover_text(row: dict, kind: Kind) -> str:
-    return f"{LETTERS[kind]} = {summarised(row, '.3f', '.2g')}" if row["count"] else "no rank correlation"
+    return f"{LETTERS[kind]} = {summarised(row)}" if row["count"] else "no rank correlation"
 
 
 def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, int]) -> None:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.performance import Measure
-from landscape.analysis.wording import counted, deviation
+from landscape.analysis.wording import counted, deviation, number
 from landscape.figures.palette import NEUTRAL
 from landscape.study.schema import study_of
 
@@ -64,9 +64,9 @@ def add_doubt(figure: go.Figure, reason: str) -> None:
         )  # fmt: skip
 
 
-def summarised(row: Mapping[str, Any], form: str, form_of_std: str) -> str:
+def summarised(row: Mapping[str, Any]) -> str:
     """The mean ± std and the number of seeds, for the hover text of a row with `mean`, `std` and `count`."""
-    return f"{row['mean']:{form}}{deviation(row['std'], form_of_std)}<br>{counted(row['count'], 'seed')}"
+    return f"{number(row['mean'])}{deviation(row['std'], '.2g')}<br>{counted(row['count'], 'seed')}"
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from landscape.analysis import plane
 from landscape.analysis.curves import greatest_barrier
+from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import pair_index
 from landscape.figures.style import FONT_SIZE, candidate_order, empty_figure, finish
@@ -204,5 +205,5 @@ def _tick_labels(ticks: list[float]) -> list[str]:
 
 def _hover_texts(here: Patch) -> list[str]:
     """One for each node, and the first once more, since the outline of the triangle returns to it."""
-    texts = [f"node {node}<br>loss {here.minimum:.4g} nats" for node in here.nodes]
+    texts = [f"node {node}<br>loss {number(here.minimum, 4)} nats" for node in here.nodes]
     return [*texts, texts[0]]

@@ -16,7 +16,7 @@ from landscape.analysis.metric import manifold_metric, own_metric
 from landscape.analysis.performance import Measure, base_perplexity, best_epoch, best_gain, gain, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.ranking.evidence import too_few
-from landscape.analysis.wording import deviation, why_unranked
+from landscape.analysis.wording import deviation, number, why_unranked
 from landscape.figures.export.tables import CORRELATION, SEEDS, described
 from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
@@ -66,7 +66,7 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
             legendgroup=row.candidate, showlegend=False,
             marker={"symbol": "star", "size": 17, "color": looks[row.candidate].colour,
                     "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{row.candidate}<br>G*<sub>T</sub> {row.best_gain:.4g}"
+            hovertemplate=f"{row.candidate}<br>G*<sub>T</sub> {number(row.best_gain)}"
             f"{deviation(row.best_gain_std, '.2g')}<br>reached at epoch {row.best_epoch:.0f} on average<extra></extra>",
         )  # fmt: skip
     return _finished(figure, frame, "epoch", gain_title(measure), log)
@@ -120,7 +120,7 @@ def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure
     frame = perplexity_trajectories_data(dataset)
     figure = _candidate_lines(frame, dataset, "epoch", log)
     for row in frame[frame["candidate"] == BASE].itertuples():
-        label = {"text": f"base {row.mean:.4g}", "xanchor": "right"}
+        label = {"text": f"base {number(row.mean, 4)}", "xanchor": "right"}
         figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=label)
     return _finished(figure, frame, "epoch", "perplexity on validation data (1)", log)
 
@@ -202,7 +202,7 @@ def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
         mode="lines+markers",
         line={"color": look.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH, "dash": look.dash},
         marker={"symbol": look.symbol, "size": 7 if line.thin else 9, "maxdisplayed": MARKED},
-        text=[f"epoch {row[x]:g}<br>{summarised(row, '.4g', '.2g')}" for row in points.to_dict("records")],
+        text=[f"epoch {row[x]:g}<br>{summarised(row)}" for row in points.to_dict("records")],
         hovertemplate=f"{line.name}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
 

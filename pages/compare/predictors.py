@@ -9,7 +9,7 @@ import xarray as xr
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import LETTERS
-from landscape.analysis.wording import PARTIAL, REGRET, SAME_RANKS, enumeration, why_unranked
+from landscape.analysis.wording import PARTIAL, REGRET, SAME_RANKS, enumeration, number, why_unranked
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,
@@ -44,7 +44,8 @@ def speed(costs: pd.DataFrame) -> str:
     if METRIC not in seconds.index or proxies.empty:
         return "No times have been measured yet."
     faster = [predictor_named(name).name for name in proxies.index if proxies[name] < seconds[METRIC]]
-    times = f"The walk took {seconds[METRIC]:.3g} s, the proxies {proxies.min():.2g} to {proxies.max():.2g} s."
+    least, most = number(proxies.min(), 2), number(proxies.max(), 2)
+    times = f"The walk took {number(seconds[METRIC])} s, the proxies {least} to {most} s."
     if not faster:
         return f"{times} M₀ is the fastest here, as the paper says (A.2.3)."
     names = f"{enumeration(faster)} {'are' if len(faster) > 1 else 'is'}"

@@ -54,7 +54,7 @@ def agreement(rows: pd.DataFrame, kind: Kind) -> str:
 def doubt(dataset: xr.Dataset, measure: Measure) -> str:
     """A sentence to append to a rank correlation: why it says little, if it does."""
     reason = too_few(dataset, measure)
-    return f" It says little: {reason}." if reason else ""
+    return f" Rank correlations say little here: {reason}." if reason else ""
 
 
 def _value(row: pd.Series, with_seeds: bool) -> str:

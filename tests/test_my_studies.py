@@ -17,12 +17,13 @@ from landscape.jobs.progress import Progress
 from landscape.store import netcdf
 from landscape.store.results import Store
 from pages.shared import own_actions, running
+from pages.shared.show import plain
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
 ROOT = Path(__file__).parents[1]
 STUDY = small_study(seeds=1)
-TITLE = "[Click](https://evil.test) $x$ :red[now] <b>**bold**</b>"
+TITLE = "[Click](evil) $x$ :red[now] <b>**bold**</b>"
 
 
 @pytest.fixture
@@ -64,6 +65,12 @@ def test_a_study_is_renamed_and_deleted(cache: Store) -> None:
     assert "a title is one line" in app.error[0].value.replace("\\", "")
     app.button(key="delete").click().run()
     assert not app.exception and STUDY.key not in cache and label() not in app.selectbox(key="mine").options
+
+
+def test_an_address_in_a_text_is_no_link() -> None:
+    """Three forms become links without any mark: https://, www. and a mail's."""
+    for text in ("https://evil.test", "WWW.evil.test", "me@evil.test"):
+        assert "\u2060" in plain(text) and plain(text).replace("\\", "").replace("\u2060", "") == text
 
 
 def test_what_is_shipped_has_no_button_that_changes_it(cache: Store) -> None:

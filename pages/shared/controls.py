@@ -24,6 +24,7 @@ from landscape.lessons.widening import SHARES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from landscape.study.writing.notation import NOTATION
 from pages.shared import library
+from pages.shared.show import plain
 from pages.shared.widgets import Choices, Control, Number, Range, Several, Switch, Text
 
 AT = ("at the expansion", "after training")  # `MOMENTS` in words
@@ -196,9 +197,8 @@ def checked(name: str, control: Control) -> Any:
     else:
         for text in st.query_params.get_all(name):
             if not control.accepts(text):
-                st.warning(
-                    f"The link asks for {name} = {text}, but it must be {control.allowed}. The default is used instead."
-                )
+                told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
+                st.warning(plain(f"{told} The default is used instead."))
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     return control.draw(name)
 

@@ -140,5 +140,9 @@ def bold(label: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that somebody else wrote as Markdown in which nothing is marked up: no links, formulas, or directives."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])", r"\\\1", text).replace("\n", "  \n")
+    """A text that somebody else wrote as Markdown in which nothing is marked up: no links, formulas, or directives.
+
+    Addresses become links without any mark, so an invisible character, which joins words, parts them.
+    """
+    parted = re.sub(r"(:(?=//)|@|www(?=\.))", "\\1\u2060", text, flags=re.IGNORECASE)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])", r"\\\1", parted).replace("\n", "  \n")

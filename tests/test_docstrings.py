@@ -38,6 +38,8 @@ WORDING = (
     "duration",
     "enumeration",
     "interval",
+    "number",
+    "part_of",
     "why_unranked",
 )
 COMPUTES_NOTHING = {

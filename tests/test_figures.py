@@ -18,7 +18,7 @@ from synthetic import small_study, synthetic, without
 from landscape import figures
 from landscape.analysis import plane
 from landscape.analysis.performance import Measure
-from landscape.figures.layout import pushed_apart, scaled_to_plane
+from landscape.analysis.plane import pushed_apart, scaled_to_plane
 from landscape.figures.palette import barrier_colours
 from landscape.figures.style import candidate_order
 from landscape.study import Study, schema, validated

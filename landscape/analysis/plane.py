@@ -1,4 +1,4 @@
-"""The plane through three minima: which minima, where they lie in it, and the grid around them (Figure 1).
+"""Points in a plane: the plane through three minima with the grid around them (Figure 1), and many points laid out in one.
 
 Points have orthonormal coordinates, so that lengths in the plane are distances in parameter space. They follow from
 the distances between the minima alone, which every result holds.
@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike
 MARGIN = 0.35
 # Relative to the greatest distance. Distances are of float32 weights: below 1e-6 they are rounding.
 COINCIDE = 1e-6
+
+ROOM = 0.12  # the least distance of two nodes, as a share of the extent of the picture
+STEPS = 200  # of pushing apart; 30 nodes need about 50
 
 
 def three_nodes(distances: ArrayLike) -> tuple[int, int, int] | None:
@@ -134,3 +137,56 @@ def coefficients(
     c = np.broadcast_to(y[:, None] / height, (len(y), len(x)))  # rows columns
     b = (x - c * along) / length  # rows columns
     return np.stack([1 - b - c, b, c], axis=-1)
+
+
+def scaled_to_plane(distances: ArrayLike) -> np.ndarray:
+    """Classical multidimensional scaling (Torgerson 1952), from distances (n, n) to centred places (n, 2).
+
+    The axes are the eigenvectors of −½ J D² J with the two greatest eigenvalues, each times the root of its eigenvalue.
+    Their signs make the entry of greatest magnitude positive, so that the same distances always give the same picture.
+
+    Example:
+      >>> from landscape.analysis.plane import scaled_to_plane
+      >>> scaled_to_plane([[0, 3, 4], [3, 0, 5], [4, 5, 0]]).shape
+      (3, 2)
+
+    References:
+      Torgerson, "Multidimensional scaling: theory and method", Psychometrika 17 (1952).
+    """
+    squares = np.asarray(distances, np.float64) ** 2
+    centred = squares - squares.mean(0) - squares.mean(1)[:, None] + squares.mean()
+    values, vectors = np.linalg.eigh(-centred / 2)
+    places = np.zeros((len(squares), 2))
+    kept = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0))
+    places[:, : kept.shape[1]] = kept
+    signs = np.sign(np.take_along_axis(places, np.argmax(np.abs(places), 0)[None], 0))
+    return places * np.where(signs == 0, 1, signs)
+
+
+def pushed_apart(places: ArrayLike, room: float = ROOM) -> np.ndarray:
+    """Places (n, 2), n ≥ 1, in which nodes that would overlap are moved apart; others stay where they are.
+
+    No two end up closer than `room` times the extent of them all, or than `room` if all coincide. Places that coincide
+    part in directions of their own, so that the same places always give the same picture.
+
+    Example:
+      >>> from landscape.analysis.plane import pushed_apart
+      >>> pushed_apart([[0.0, 0.0], [1.0, 0.0]]).tolist()  # there is room
+      [[0.0, 0.0], [1.0, 0.0]]
+
+    References:
+      Vogel, "A better way to construct the sunflower head", Mathematical Biosciences 44 (1979), for the golden angle.
+    """
+    moved = np.array(places, np.float64)
+    least = room * (float(np.ptp(moved, axis=0).max()) or 1.0)
+    turns = np.pi * (3 - np.sqrt(5)) * np.arange(len(moved))  # by the golden angle, which repeats no direction
+    nudge = 1e-3 * least * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    for step in range(STEPS):
+        apart = moved[:, None] - moved  # n n 2
+        distance = np.linalg.norm(apart, axis=-1)
+        np.fill_diagonal(distance, np.inf)
+        if (distance >= least).all():
+            break
+        close = np.maximum(1.02 * least - distance, 0) / (2 * np.maximum(distance, 1e-9 * least))  # n n
+        moved += np.sum(apart * close[..., None], axis=1) + (nudge if step == 0 else 0)
+    return moved

@@ -10,11 +10,11 @@ import xarray as xr
 
 from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
+from landscape.analysis.plane import pushed_apart, scaled_to_plane
 from landscape.analysis.walks import prefix
 from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import interpolation, interpolation_data
-from landscape.figures.layout import pushed_apart, scaled_to_plane
 from landscape.figures.palette import ACCENT, BARRIERS, NEUTRAL, barrier_colours, translucent
 from landscape.figures.style import empty_figure, finish
 from landscape.study.schema import SPLITS

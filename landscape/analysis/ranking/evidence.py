@@ -53,7 +53,7 @@ def no_interval(low: float, count: float) -> str:
       ('no interval: all 3 seeds agree', 'no interval: one seed', '')
 
     References:
-      `landscape.analysis.intervals.mean_interval`, which has none where all seeds agree.
+      Student, "The probable error of a mean", Biometrika 6 (1908): seeds that agree have no deviation to go by.
     """
     if count == 0 or not math.isnan(low):
         return ""

@@ -68,6 +68,18 @@ def test_looking_at_results_loads_no_jax() -> None:
     assert loaded.stderr == "set()\n"
 
 
+def test_opening_the_app_loads_only_what_its_first_page_needs() -> None:
+    """Each of these takes as long to import as a page takes to be drawn."""
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        "app = AppTest.from_file('app.py', default_timeout=60).run(); "
+        "assert not app.exception; sys.exit(str({'scipy.stats', 'distributed', 'networkx', 'jax'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert loaded.stderr.splitlines()[-1] == "set()", loaded.stderr
+
+
 def test_files_are_short() -> None:
     lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in SOURCES}
     assert {path: length for path, length in lengths.items() if length > 300} == {}

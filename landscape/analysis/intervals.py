@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from landscape.analysis.metric import initial_metric, manifold_size, threshold
 from landscape.analysis.walks import prefix
@@ -225,7 +225,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Bounds:
     count = np.where(least < greatest, known.sum(-1), np.nan)
     mean = np.sum(values, -1, where=known) / count
     squares = np.sum((values - mean[..., None]) ** 2, -1, where=known)
-    half = stats.t.isf(tail, count - 1) * np.sqrt(squares / (count * (count - 1)))
+    half = -special.stdtrit(count - 1, tail) * np.sqrt(squares / (count * (count - 1)))
     return mean - half, mean + half
 
 

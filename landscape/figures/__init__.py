@@ -18,12 +18,13 @@ from landscape.figures.interpolation import (
     interpolation,
     interpolation_barriers,
     interpolation_data,
+    journey,
+    journey_data,
     seed_interpolation,
     seed_interpolation_data,
     start_pairs,
     step_pairs,
 )
-from landscape.figures.journey import journey, journey_data
 from landscape.figures.overview import (
     COSTS,
     cost_gain,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import networkx as nx
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,6 +19,9 @@ from landscape.figures.interpolation import interpolation, interpolation_data
 from landscape.figures.palette import ACCENT, BARRIERS, NEUTRAL, barrier_colours, translucent
 from landscape.figures.style import empty_figure, finish
 from landscape.study.schema import SPLITS
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 DARK = "#4d525a"  # nodes with an edge; those without are white
 HANDLES = 9  # markers along an edge, odd so that one lies in its middle
@@ -43,6 +47,8 @@ def walk_graph(
     limit = float(threshold(prefix(dataset.sel(seed=[seed]), n)[0][0], q))
     distances = dataset["node_distance"].sel(seed=seed, model=model, moment=moment).values
     barriers = pair_barriers(dataset, seed, model, moment).values
+    import networkx as nx  # only this page needs it
+
     graph = nx.Graph(threshold=limit)
     if np.isnan(limit) or np.isnan(distances).any() or np.isnan(barriers).any():
         return graph

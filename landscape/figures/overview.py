@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
-from scipy import stats
 
 from landscape.analysis.bootstrap import metric_interval
 from landscape.analysis.control import control_gain, excess_gain, has_control
@@ -14,7 +13,7 @@ from landscape.analysis.cost import multiply_adds, parameters
 from landscape.analysis.intervals import metric_over_seeds, over_seeds
 from landscape.analysis.metric import at_ceiling, initial_metric
 from landscape.analysis.performance import Measure, best_gain, is_text, perplexity
-from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation
+from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation, ranks
 from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.wording import bounds, counted, number
@@ -193,8 +192,7 @@ def rank_comparison_data(
     known = candidate_scores(dataset, q, n).sel(predictor=[METRIC, PARAMETERS])
     scores = xr.concat([known, best], "predictor").mean("seed").transpose("predictor", "candidate")
     found = over_seeds(predictor_correlation(dataset, q, n, measure, kind), within=RANGE)
-    ranks = stats.rankdata(-scores.values, axis=1, nan_policy="omit")
-    frame = scores.rename("score").to_dataframe().assign(rank=ranks.ravel()).reset_index()
+    frame = scores.rename("score").to_dataframe().assign(rank=ranks(-scores.values).ravel()).reset_index()
     columns = {f"correlation{suffix}": name for name, suffix in _SUFFIXES.items()} | {"correlation_seeds": "count"}
     of_predictor = {name: frame["predictor"].map(found[part].to_series()) for name, part in columns.items()}
     frame = frame.assign(**of_predictor).dropna(subset="score", ignore_index=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from landscape.analysis.wording import counted, duration
-from landscape.jobs.client import Jobs, connect
 from landscape.jobs.installed import NotInstalled
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
@@ -14,6 +15,9 @@ from landscape.study import Study
 from pages.shared import estimates, library
 from pages.shared.show import plain
 
+if TYPE_CHECKING:
+    from landscape.jobs.client import Jobs
+
 KEPT = "What was finished is kept; you can continue from there."
 PERIOD = 1.0  # seconds between two updates of the progress bar
 
@@ -21,6 +25,8 @@ PERIOD = 1.0  # seconds between two updates of the progress bar
 @st.cache_resource
 def jobs(root: str) -> Jobs:
     """A connection to the engine, shared by all sessions of this server."""
+    from landscape.jobs.client import connect  # it brings Dask, which a page on a stored result does without
+
     return connect(root)
 
 

@@ -1,4 +1,4 @@
-"""Points in a plane: the plane through three minima and the grid around them (Figure 1), and layouts of many points.
+"""Points in a plane: that through three minima and the grid around them (Figure 1), and layouts of many points.
 
 Points have orthonormal coordinates, so that lengths in the plane are distances in parameter space. They follow from
 the distances between the minima alone, which every result holds.

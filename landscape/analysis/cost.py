@@ -166,7 +166,7 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
       >>> from landscape import preset
       >>> from landscape.analysis.cost import work
       >>> [f"{part:.1e}" for part in work(preset("digits-mlp"))]
-      ['1.6e+10', '1.8e+10', '1.1e+11', '6.3e+08']
+      ['1.7e+10', '2.1e+10', '1.1e+11', '6.3e+08']
 
     References:
       Malviya et al. (2024), Algorithm 1 and section A.2.

@@ -16,6 +16,7 @@ from synthetic import small_study, synthetic
 from landscape import figures
 from landscape.analysis.summary import csv_file
 from landscape.analysis.wording import number, origin
+from landscape.figures.comparison import QUANTITIES, comparison_data
 from landscape.figures.export import alternatives as said
 from landscape.figures.export.files import config, html_file
 from landscape.figures.export.tables import labelled
@@ -28,6 +29,7 @@ TABLES = {
     "predictors": lambda d: figures.predictor_ranks_data({"one": d}, Q, N, MEASURE),
     "scores": lambda d: figures.predictor_scores_data(d, Q, N, MEASURE),
     "cost and gain": lambda d: figures.cost_gain_data(d, MEASURE),
+    "studies": lambda d: comparison_data({"one": d, "two": d}, QUANTITIES[0], Q, MEASURE),
     "costs": figures.predictor_cost_data,
     "interpolation": lambda d: figures.interpolation_data(d, 0, "base", "start", figures.start_pairs(d, 2)),
     "barriers": lambda d: figures.interpolation_barriers(TABLES["interpolation"](d)),

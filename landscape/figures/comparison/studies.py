@@ -17,6 +17,7 @@ from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
+from landscape.figures.export.tables import with_settings
 from landscape.figures.palette import NEUTRAL, Mark, study_marks
 from landscape.figures.style import GAIN_UNITS, LINE_WIDTH, empty_figure, finish
 from landscape.study.schema import study_of
@@ -42,7 +43,8 @@ def comparison_data(studies: Studies, quantity: Quantity, q: float, measure: Mea
         columns = {name: found[name].values for name in ("mean", "low", "high", "count")}
         names = {"study": study, "candidate": dataset["candidate"].values} | _growth(dataset)
         frames.append(pd.DataFrame(names | columns))
-    return pd.concat(frames, ignore_index=True).dropna(subset="mean", ignore_index=True)
+    frame = pd.concat(frames, ignore_index=True).dropna(subset="mean", ignore_index=True)
+    return _described(frame, quantity, q, measure)
 
 
 def comparison(
@@ -85,7 +87,8 @@ def difference_data(studies: Studies, quantity: Quantity, q: float, measure: Mea
                 if min(map(len, pair)) > 1 and max(np.ptp(values) for values in pair) > 0:
                     low, high = ttest_ind(*pair, equal_var=False).confidence_interval(LEVEL)
                     rows.append((study, name, pair[0].mean() - pair[1].mean(), low, high, *map(len, pair)))
-    return pd.DataFrame(rows, columns=["study", "candidate", "mean", "low", "high", "count", "count_first"])
+    frame = pd.DataFrame(rows, columns=["study", "candidate", "mean", "low", "high", "count", "count_first"])
+    return _described(frame, quantity, q, measure)
 
 
 def difference(frame: pd.DataFrame, first: str, quantity: Quantity, measure: Measure) -> go.Figure:
@@ -101,7 +104,22 @@ def difference(frame: pd.DataFrame, first: str, quantity: Quantity, measure: Mea
 
 def axis_title(quantity: Quantity, measure: Measure) -> str:
     """A quantity with its unit."""
-    return f"{quantity} ({'%' if quantity == QUANTITIES[0] else GAIN_UNITS[measure]})"
+    return f"{quantity} ({unit_of(quantity, measure)})"
+
+
+def unit_of(quantity: Quantity, measure: Measure) -> str:
+    """The unit of a quantity."""
+    return "%" if quantity == QUANTITIES[0] else GAIN_UNITS[measure]
+
+
+def _described(frame: pd.DataFrame, quantity: Quantity, q: float, measure: Measure) -> pd.DataFrame:
+    of_quantity = dict.fromkeys(("mean", "low", "high"), unit_of(quantity, measure))
+    units = (
+        of_quantity
+        | dict.fromkeys(("units", "parameters"), "× base")
+        | dict.fromkeys(("count", "count_first"), "seeds")
+    )
+    return with_settings(frame, units, {"quantity": quantity, "q": q, "n": "all", "measure": measure})
 
 
 def _values(dataset: xr.Dataset, quantity: Quantity, q: float, measure: Measure) -> xr.DataArray:

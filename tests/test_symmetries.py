@@ -66,6 +66,16 @@ def test_a_chain_is_cut_by_itself_as_by_hand(name):
         assert table.size(split(own).weights) == z.shape[-1]
 
 
+CUT = {  # groups that are a chain, by module
+    "sequential": ["layers.4"],
+    "group norm": ["conv2"],
+    "unet": ["down", "bottom", "join"],
+    "mixer": ["token1", "channel1"],
+    "vit": ["block.up"],
+    "gpt": ["up"],
+    "autoencoder": ["down1", "down2", "up1"],
+    "experts": ["down"],
+}
 FEW = ("autoencoder", "experts", "lstm")  # on every run; all of them where slow tests are run
 SINGLE = ("lstm", "gru")  # whose loop carries single precision
 EVERY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in CASES]
@@ -73,7 +83,7 @@ EVERY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for n
 
 @pytest.mark.parametrize("name", EVERY)
 def test_modules_without_a_table_are_permuted_widened_and_walked(name):
-    """The expected groups; each permuted, all widened; midpoints of the first as by the definition, in NumPy."""
+    """The expected groups; each permuted, all widened; midpoints as by the definition, also from a cut."""
     build, inputs, sizes = CASES[name]
     model = drawn(build)
     found = landscape.symmetries(model, inputs)
@@ -90,15 +100,22 @@ def test_modules_without_a_table_are_permuted_widened_and_walked(name):
         for group in [each for each in sizes if each not in found.rigid]:
             wide = landscape.widen(wide, group, 2 * sizes[group], jax.random.key(1))
         close(outputs_of(split(wide), jax.tree.map(wider, inputs), split(wide).weights))
-        first, table = next(iter(found.groups.items()))
-        walk = np.stack([rng.permutation(sizes[first]) for _ in range(3)])
         targets = rng.integers(own.shape[-1], size=own.shape[:-1])
-        moved = [retaken(weights, table, permutation) for permutation in walk]
-        middle = [run({path: halfway(array, each[path]) for path, array in weights.items()}) for each in moved]
+        cut = [group for group in sizes if network.cut(group) is not None]
+        walks = {
+            group: np.stack([rng.permutation(sizes[group]) for _ in range(3)]) for group in {*[*sizes][:1], *cut[-1:]}
+        }
+        expected = {}
+        for group, walk in walks.items():
+            moved = [retaken(weights, found.groups[group], permutation) for permutation in walk]
+            middle = [run({path: halfway(array, each[path]) for path, array in weights.items()}) for each in moved]
+            expected[group] = [loss(each, targets) - loss(own, targets) for each in middle]
     new_size = {group: size if group in found.rigid else 2 * size for group, size in sizes.items()}
     assert {group: table.size(split(wide).weights) for group, table in wide.groups().items()} == new_size
-    changes = midpoint_changes(Site.of(found.attach(model), first), walk, inputs, targets)
-    np.testing.assert_allclose(changes, [loss(each, targets) - loss(own, targets) for each in middle], atol=1e-5)
+    assert cut == CUT.get(name, [])
+    for group, walk in walks.items():
+        changes = midpoint_changes(Site.of(found.attach(model), group), walk, inputs, targets)
+        np.testing.assert_allclose(changes, expected[group], atol=1e-5)
 
 
 def outputs_of(network, inputs, weights):
@@ -136,6 +153,8 @@ REFUSED = {
     "sorted": (lambda x: jnp.sort(x), "sorted by sort, at test_symmetries.py:"),
     "mask": (lambda x: x * np.arange(6.0), "tied to a fixed array by broadcast_in_dim, at test_symmetries.py:"),
     "accumulated": (lambda x: jnp.cumsum(x, -1), "accumulated in order by cumsum"),
+    "shifted": (lambda x: x.at[:, 1:].set(x[:, :-1]), "indexed at computed places by scatter"),
+    "shifted by hand": (lambda x: x + jnp.concatenate([x[:, 1:], x[:, :1]], -1), "read in parts by add"),
     "read backwards": (lambda x: x + x[:, ::-1], "read backwards by rev"),
     "skip": (lambda x: x.at[:, :4].add(1.0) + x[:, 3:4], "indexed at computed places by scatter-add"),
     "largest": (lambda x: x * (jnp.argmax(x, -1) + 1)[:, None], "the position of an extreme by argmax"),
@@ -150,6 +169,12 @@ def test_an_axis_that_is_no_symmetry_says_why(name):
     found = analysis(split(model), Shapes.of(of((4, 4)))).table
     assert found.groups == {}
     assert reason in found.fixed[Axis("up.kernel", 1)] and Axis("down.kernel", 0) in found.fixed
+
+
+def test_a_long_axis_that_is_read_shifted_is_fixed_at_once():
+    between = nnx.Sequential(dense(4, 900), lambda x: x[:, 1:] * x[:, :-1], dense(899, 6))
+    found = analysis(split(nnx.Sequential(between)), Shapes.of(of((4, 4)))).table
+    assert "at places that do not fit into each other by mul" in found.fixed[Axis("layers.0.layers.0.kernel", 1)]
 
 
 def test_attention_over_channels_can_be_permuted_and_not_widened():

@@ -9,7 +9,7 @@ from networks import GROUPS, outputs, permuted, plain, trained
 
 from landscape.barriers.walk import permute
 from landscape.models.functional import split
-from landscape.models.symmetry import Axis, Group, take, unit_rows
+from landscape.models.symmetry import Axis, Group, retaken, take, unit_rows
 
 
 def shuffled(units: int, seed: int = 0) -> np.ndarray:
@@ -67,6 +67,32 @@ def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data)
         for i in range(inner)
     ]
     np.testing.assert_allclose(taken["kernel"], np.stack(expected, 1), rtol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3), st.integers(0, 2), st.integers(0, 2), st.integers(1, 2), st.integers(1, 2))
+def test_take_in_a_segment_of_every_run_moves_nothing_else(runs, before, behind, outer, inner):
+    """Runs of (before, outer · 3 units · inner, behind), entry by entry, widened from 3 units to 5."""
+    index, shares = np.array([0, 1, 2, 2, 0]), np.array([0.3, 1, 0.4, 0.6, 0.7])
+    width = outer * 3 * inner
+    array = np.random.default_rng(0).normal(size=(2, runs * (before + width + behind), 3))
+    axis = Axis("kernel", 1, inner, (before, before + width), runs)
+    taken = retaken({"bias": np.arange(3.0), "kernel": array}, Group((Axis("bias", 0),), (axis,)), index, shares)
+    expected = []
+    for run in np.split(array, runs, 1):
+        blocks = run[:, before : before + width].reshape(2, outer, 3, inner, 3)
+        copies = [blocks[:, :, [unit]] * share for unit, share in zip(index, shares, strict=True)]
+        middle = np.concatenate(copies, 2).reshape(2, outer * 5 * inner, 3)
+        expected += [run[:, :before], middle, run[:, before + width :]]
+    np.testing.assert_array_equal(taken["kernel"], np.concatenate(expected, 1))
+
+
+def test_segments_of_one_axis_follow_one_another():
+    """Two segments of an axis, behind one another, are widened in place."""
+    group = Group((Axis("bias", 0),), (Axis("kernel", 0, segment=(1, 3)), Axis("kernel", 0, segment=(4, 6))))
+    taken = retaken({"bias": np.arange(2), "kernel": np.arange(7)}, group, np.array([0, 1, 1]))
+    np.testing.assert_array_equal(taken["kernel"], [0, 1, 2, 2, 3, 4, 5, 5, 6])
+    assert group.size(taken) == 3
 
 
 @pytest.mark.parametrize(("name", "group"), GROUPS)

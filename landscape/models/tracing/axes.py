@@ -60,6 +60,7 @@ class Sum:
 
 Type = Atom | Product | Sum
 ONE = Product(())
+CUTS = 100  # pieces into which one operation may cut an axis
 
 
 def extent(t: Type) -> int:
@@ -183,14 +184,24 @@ class Unifier:
             self.unify(x, y)
 
     def _unify_sums(self, a: Type, b: Type) -> None:
-        """At least one of them is a sum; the other is cut where this ends its first part."""
-        size = min(extent(t.parts[0]) for t in (a, b) if isinstance(t, Sum))
-        for x, y in zip(self.cut(a, size), self.cut(b, size), strict=True):
+        """As long as one is a sum, the other is cut where this ends its first part.
+
+        An axis that is read beside itself, shifted by some units, ends in single units; a long one is not taken so far.
+        """
+        whole, cuts = (a, b), 0
+        while isinstance(a, Sum) or isinstance(b, Sum):
+            first = [extent(t.parts[0]) if isinstance(t, Sum) else extent(t) for t in (a, b)]
+            cuts += first[0] != first[1]
+            if cuts > CUTS:
+                return self._clash(*whole)
+            (x, a), (y, b) = self.cut(a, min(first)), self.cut(b, min(first))
             self.unify(x, y)
+            a, b = resolved(a), resolved(b)
+        self.unify(a, b)
 
     def _clash(self, *types: Type) -> None:
         for t in types:
-            self.fix(t, self.reason("read in blocks that do not fit into each other"))
+            self.fix(t, self.reason("read in blocks or at places that do not fit into each other"))
 
     def cut(self, t: Type, at: int) -> tuple[Type, Type]:
         """The first `at` entries of an axis and the others, both at least one."""

@@ -262,9 +262,52 @@ class Experts(nnx.Module):
         return self.head(jnp.einsum("beh,eho,be->bo", h, self.down[...], share))
 
 
+class ChannelsFirst(nnx.Module):
+    """Kernels of convolutions as (out, in, height, width), on images with channels first; the last is flattened."""
+
+    def __init__(self) -> None:
+        self.kernel1, self.kernel2 = nnx.Param(of((6, 2, 3, 3))), nnx.Param(of((5, 6, 3, 3)))
+        self.head = dense(5 * 16, CLASSES)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = x.transpose(0, 3, 1, 2)
+        for kernel in (self.kernel1, self.kernel2):
+            x = nnx.relu(jax.lax.conv_general_dilated(x, kernel[...], (1, 1), "SAME"))
+        return self.head(x.reshape(len(x), -1))
+
+
+class Shuffled(nnx.Module):
+    """Grouped convolutions, whose channels are shuffled in between, and pixels made of channels."""
+
+    def __init__(self) -> None:
+        self.enter, self.grouped1 = conv(2, 6), conv(6, 6, 1, feature_group_count=2)
+        self.grouped2, self.last, self.head = conv(6, 12, feature_group_count=3), conv(3, 5), dense(5, CLASSES)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nnx.relu(self.grouped1(nnx.relu(self.enter(x))))
+        b, h, w, _ = x.shape
+        x = nnx.relu(self.grouped2(x.reshape(b, h, w, 2, 3).swapaxes(3, 4).reshape(b, h, w, 6)))
+        x = x.reshape(b, h, w, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h, 2 * w, -1)
+        return self.head(nnx.relu(self.last(x)).mean((1, 2)))
+
+
+class Stacked(nnx.Module):
+    """Layers in one array, through which a loop runs, and attention of Flax with shared keys and values."""
+
+    def __init__(self) -> None:
+        self.enter, self.head = dense(5, 8), dense(8, CLASSES)
+        self.layers = nnx.vmap(lambda rngs: nnx.Linear(8, 8, rngs=rngs))(RNGS(0).fork(split=3))
+        self.attention = nnx.MultiHeadAttention(4, 8, num_kv_heads=2, decode=False, rngs=RNGS(0))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        run = nnx.scan(lambda x, layer: nnx.relu(layer(x)), in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)
+        return self.head(self.attention(run(self.enter(x), self.layers)).mean(1))
+
+
 PIXELS, TOKENS, SERIES = of((4, 4, 4, 2)), np.arange(24).reshape(4, 6) % 11, of((4, 5, 3))
 BOTTLENECKS = {"blocks.0.conv1": 2, "blocks.0.conv2": 2, "blocks.1.conv1": 3, "blocks.1.conv2": 3, "blocks.1.conv3": 8}
 HEADS = {"block.attention.query.blocks": 2, "block.attention.query.within": 4, "block.attention.value": 4}
+SHARED = {"attention.query.1": 2, "attention.query.2": 2, "attention.query.3": 2}
 CASES: dict[str, Case] = {
     "sequential": Case(sequential, of((4, 5)), {"layers.0": 6, "layers.4": 7}),
     "group norm": Case(GroupNormed, PIXELS, {"conv1.blocks": 2, "conv1.within": 4, "conv2": 5}),
@@ -282,6 +325,9 @@ CASES: dict[str, Case] = {
     "gru": Case(lambda: Recurrent(nnx.GRUCell), SERIES, {"rnn.cell.dense_i": 6}),
     "autoencoder": Case(AutoEncoder, PIXELS[:, :2, :2], {"down1": 6, "down2": 4, "up1": 6}),
     "towers": Case(Towers, {"a": of((4, 4)), "b": of((4, 4))[::-1]}, {"tower1": 6, "tower2": 5}),
+    "channels first": Case(ChannelsFirst, PIXELS, {"kernel1": 6, "kernel2": 5}),
+    "shuffled": Case(Shuffled, PIXELS, {"enter.blocks": 2, "enter.within": 3, "last": 5}),
+    "stacked": Case(Stacked, of((4, 6, 5)), {"enter": 8, **SHARED, "attention.value": 2, "attention.out": 8}),
     "experts": Case(Experts, of((4, 5)), {"enter": 7, "router": 4, "up": 6, "down": 7}),
 }
 RIGID = {  # what cannot be widened: features within heads, arrays that make and read, sizes in the user's code
@@ -289,6 +335,8 @@ RIGID = {  # what cannot be widened: features within heads, arrays that make and
     "gpt": {"tokens", "qkv.2", "qkv.3"},
     "grouped queries": {"query.1", "query.2", "query.3", "value"},
     "experts": {"router"},
+    "shuffled": {"enter.blocks"},
+    "stacked": {"attention.query.3", "attention.value"},
 }
 
 

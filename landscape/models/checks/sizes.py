@@ -122,7 +122,7 @@ def _known(touched: Touched) -> Callable[[Touched], dict[str, Any]]:
 
 
 def _linear(t: Touched) -> dict[str, Any]:
-    inputs, outputs = t.shape("kernel")
+    *_, inputs, outputs = t.shape("kernel")  # layers of one shape may be stacked
     return {"in_features": inputs, "out_features": outputs}
 
 
@@ -163,7 +163,7 @@ def _unmasked(t: Touched) -> None:
 
 
 def _embed(t: Touched) -> dict[str, Any]:
-    entries, features = t.shape("embedding")
+    *_, entries, features = t.shape("embedding")
     return {"num_embeddings": entries, "features": features}
 
 
@@ -178,18 +178,22 @@ def _group_norm(t: Touched) -> dict[str, Any]:
 
 
 def _attention(t: Touched) -> dict[str, Any]:
-    """Heads are units; a feature within a head enters through the product of queries and keys, over their number."""
-    (inputs, heads, features), (others, *key), (_, *value) = (
+    """Heads are units, of queries at least; several of them may share one of keys and values.
+
+    A feature within a head enters through the product of queries and keys, over the number of features.
+    """
+    (inputs, heads, features), (others, shared, *key), (_, *value) = (
         t.shape(f"{name}.kernel") for name in ("query", "key", "value")
     )
     *read, outputs = t.shape("out.kernel")
-    if not key == value == read == [heads, features] or features != t.layer.head_dim:
+    alike = read == [heads, features] and value == [shared, *key] and [features] == key
+    if not alike or heads % shared or features != t.layer.head_dim:
         t.refuse(
             "its heads are units, as axis 1 of the kernels of query, key and value and axis 0 of that of out, alike"
         )
     return {
         "num_heads": heads,
-        "num_kv_heads": heads,
+        "num_kv_heads": shared,
         "qkv_features": heads * features,
         "in_features": inputs,
         "in_kv_features": others,

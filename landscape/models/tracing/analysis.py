@@ -67,14 +67,16 @@ def analysis(network: Network, shapes: Shapes) -> Analysis:
     return _analysis(*_key(network), shapes)
 
 
-def _key(network: Network) -> tuple[nnx.GraphDef, Leaves]:
-    return network.graphdef, tuple((path, leaf.shape, leaf.dtype) for path, leaf in network.weights.items())
+def _key(network: Network) -> tuple[nnx.GraphDef, Leaves, Any]:
+    """What the program depends on beside the inputs; the last is whether double precision is switched on."""
+    leaves = tuple((path, leaf.shape, leaf.dtype) for path, leaf in network.weights.items())
+    return network.graphdef, leaves, jax.dtypes.canonicalize_dtype(np.float64)
 
 
 @lru_cache(maxsize=128)
-def _analysis(graphdef: nnx.GraphDef, weights: Leaves, shapes: Shapes) -> Analysis:
+def _analysis(graphdef: nnx.GraphDef, weights: Leaves, precision: Any, shapes: Shapes) -> Analysis:
     skeleton = _skeleton(graphdef, weights)
-    one, more = (_program(graphdef, weights, shapes, examples) for examples in (EXAMPLES, EXAMPLES + 1))
+    one, more = (_program(graphdef, weights, precision, shapes, examples) for examples in (EXAMPLES, EXAMPLES + 1))
     if one.outline() != more.outline():
         raise ValueError(f"{_name(skeleton)} traces differently for another number of examples")
     _check_certain(one, _name(skeleton))
@@ -82,7 +84,7 @@ def _analysis(graphdef: nnx.GraphDef, weights: Leaves, shapes: Shapes) -> Analys
 
 
 @lru_cache(maxsize=128)
-def _program(graphdef: nnx.GraphDef, weights: Leaves, shapes: Shapes, examples: int) -> Program:
+def _program(graphdef: nnx.GraphDef, weights: Leaves, precision: Any, shapes: Shapes, examples: int) -> Program:
     return network_program(_skeleton(graphdef, weights), shapes, examples)
 
 

@@ -23,7 +23,7 @@ ROUNDED = 1e-4  # the same in single precision
 FEW = 8  # examples on which outputs are compared
 
 
-def certified(model: nnx.Module, table: Table, shapes: Shapes, inputs: Any) -> tuple[dict[str, str], dict[str, str]]:
+def certified(model: nnx.Module, table: Table, inputs: Any) -> tuple[dict[str, str], dict[str, str]]:
     """The groups that are no symmetry after all, and those that cannot be widened after all, each with the reason.
 
     Computed in double precision, unless the network itself asks for another, so that tolerances need no allowance.
@@ -35,7 +35,7 @@ def certified(model: nnx.Module, table: Table, shapes: Shapes, inputs: Any) -> t
         if not jnp.isfinite(own).all():
             raise ValueError(f"the outputs of {type(model).__name__} on these inputs are not finite")
         wrong = {name: why for name, group in table.groups.items() if (why := _moved(network, group, own, some))}
-        whole = attached(network.module(), Findings(shapes, tuple(wrong)))
+        whole = attached(network.module(), Findings(Shapes.of(some), tuple(wrong)))
         names = [name for name, group in table.groups.items() if group.widenable and name not in wrong]
         return wrong, _rigid(whole, names, own, some)
 

@@ -117,7 +117,7 @@ def symmetries(model: nnx.Module, inputs: Any) -> Symmetries:
     """
     network, shapes = split(model), Shapes.of(inputs)
     found = analysis(network, shapes).table
-    wrong, rigid = certified(model, found, shapes, inputs)
+    wrong, rigid = certified(model, found, inputs)
     groups = {name: group for name, group in found.groups.items() if name not in wrong}
     findings = Findings(shapes, tuple(wrong), tuple(rigid.items()))
     kept = attached(model, findings).groups()

@@ -177,6 +177,30 @@ def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
     healthy(tab)
 
 
+def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, tab):
+    tab.set_viewport_size({"width": 1440, "height": 1200})
+    tab.goto(f"{address}/graph")
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
+    settled(tab)
+    place = """() => {
+        const chart = document.querySelector(".js-plotly-plot"), {xaxis, yaxis} = chart._fullLayout
+        const {x, y} = chart._fullData.find(({marker}) => marker?.color === "rgba(0, 0, 0, 0)")
+        const plot = chart.querySelector(".nsewdrag").getBoundingClientRect()
+        return [plot.left + xaxis.d2p(x[64]), plot.top + yaxis.d2p(y[64])]  // near the start of the eighth edge
+    }"""
+    x, y = tab.evaluate(place)
+    tab.mouse.move(x - 3, y - 3)
+    tab.mouse.click(x, y)
+    playwright.expect(tab).to_have_url(re.compile(r"edge=7"), timeout=WAIT)
+    settled(tab)
+    shown = tab.locator(".js-plotly-plot").first.locator(".textpoint text")
+    assert {shown.nth(i).text_content() for i in range(shown.count())} == set("0123456789")
+    with tab.expect_download(timeout=WAIT) as saved:
+        tab.locator(".js-plotly-plot").first.locator("[data-title*='ownload']").dispatch_event("click")
+    assert saved.value.suggested_filename == "digits-mlp-graph.png"
+    healthy(tab)
+
+
 def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):
     with server(tmp_path) as fresh:
         tab.goto(f"{fresh}/barriers?q=0.25&scale=log")

@@ -162,7 +162,8 @@ def test_what_cannot_be_done_says_what_to_change(
 @pytest.mark.parametrize(
     ("pasted", "told"),
     [
-        ("model = { kind = 'own', module = '/tmp/evil.py:build' }", "model.kind: here it must be one of"),
+        ("model = { kind = 'own', module = '/tmp/evil.py:build' }", "The app does not compute this study"),
+        ("model = { kind = 'other' }", "model.kind: here it must be one of"),
         ("extends = '../x'", "extends: must name a study that ships"),
         ("extends = 'digits-mlp'\nseeds = 0", "seeds: input should be"),
         ("seeds = 3", "model: field required"),

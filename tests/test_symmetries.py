@@ -308,3 +308,8 @@ def test_types_of_axes_keep_their_meaning(one, other, data):
     unifier.unify(whole, same := Product((Atom(extent(b)), Atom(extent(a)))))
     free = all(atom.fixed is None for t in (whole, same) for atom in atoms(t))
     assert not free or spelled(resolved(whole)) == spelled(resolved(same))
+
+
+def test_groups_are_checked_on_inputs():
+    with pytest.raises(ValueError, match="inputs must hold at least one example"):
+        landscape.symmetries(drawn(lambda: Between(nnx.relu)), of((0, 4)))

@@ -32,6 +32,8 @@ def certified(model: nnx.Module, table: Table, inputs: Any) -> tuple[dict[str, s
     with jax.enable_x64(_runs_double(network, some)):
         network, some = _generic(network), jax.tree.map(_widest, some)
         own = logits(network, some)
+        if not own.size:
+            raise ValueError("inputs must hold at least one example; they hold none")
         if not jnp.isfinite(own).all():
             raise ValueError(f"the outputs of {type(model).__name__} on these inputs are not finite")
         wrong = {name: why for name, group in table.groups.items() if (why := _moved(network, group, own, some))}

@@ -98,7 +98,7 @@ def symmetries(model: nnx.Module, inputs: Any) -> Symmetries:
 
     Raises:
       ValueError: if the network cannot be run, its outputs depend on a random number, are not finite, or are not one
-        array; or if it computes differently for another number of examples.
+        array; if it computes differently for another number of examples; or if there are no inputs.
 
     Example:
       >>> import jax.numpy as jnp

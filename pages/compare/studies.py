@@ -29,11 +29,10 @@ def answer(dataset: xr.Dataset) -> str:
 picture = st.container()
 labels = library.measured()
 studies = checked("studies", Several("Studies", labels, "Stored, running or uploaded.", MOST, tuple(labels[:FEWEST])))
-left, right = st.columns(2)
-with left:
-    layout, quantity, size = (checked(name, COMPARED[name]) for name in ("layout", "quantity", "size"))
-with right:
-    q, measure = (checked(name, COMPARED[name]) for name in ("q", "of"))
+with st.container(horizontal=True, gap="medium"):
+    layout, quantity, size, measure, q = (
+        checked(name, COMPARED[name]) for name in ("layout", "quantity", "size", "of", "q")
+    )
 axis = next(name for name, words in SIZES.items() if words == size)
 if len(studies) < FEWEST:
     picture.info(f"Choose {FEWEST} to {MOST} studies.")

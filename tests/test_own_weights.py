@@ -8,16 +8,21 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 from numpy.testing import assert_allclose
 from safetensors.numpy import save_file
 from scipy.special import logsumexp
+from trained import LENGTH, VOCABULARY, text
 
 import landscape
 from landscape.barriers.walk import compose
 from landscape.cli.parser import main
 from landscape.data import load
+from landscape.jobs.tasks import networks
+from landscape.models.functional import split
 from landscape.store.uploads import keep_weights, kept_weights, with_kept_weights
 from landscape.study import Study, recorded, validated
+from landscape.study.kinds import BertSpec
 from landscape.study.sources import Weights
 
 CONTENT = {
@@ -114,3 +119,21 @@ def test_the_command_line_says_what_does_not_fit(file: Path, tmp_path: Path, cap
         "error: the file has no weight of shape (7, 64), which hidden1.kernel is made of; its weights that are left "
         "are down.weight of shape (10, 6), up.weight of shape (6, 64)"
     )
+
+
+def test_a_bert_may_know_more_tokens_than_the_text_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the file all have logits, as they have where the network comes from; with fewer it is refused."""
+    spec, knows = BertSpec(layers=1, hidden=8, heads=2, ffn=(10,)), VOCABULARY + 3
+    network = split(nnx.eval_shape(lambda: spec.build((LENGTH,), knows, nnx.Rngs(0))))
+    drawn = {path: np.random.default_rng(0).random(array.shape) for path, array in network.weights.items()}
+    save_file({path: array.astype(np.float32) for path, array in drawn.items()}, tmp_path / "bert.safetensors")
+    data = {"name": "python-docs", "sequence_length": LENGTH}
+    steps = {"candidates": [[{"widen": "ffn1", "factor": 2}]], "walk": {"group": "ffn1"}}
+    study = validated({"name": "text", "data": data, "model": spec.model_dump(mode="json")} | steps)
+    monkeypatch.setattr(networks, "examples", lambda spec: text())
+    model = networks.base_start(study.starting_from(tmp_path / "bert.safetensors"), 0)
+    assert model.tokens.embedding.shape == (knows, 8)
+    assert split(model).logits(text().train.inputs).shape[-1] == knows
+    monkeypatch.setattr(networks, "examples", lambda spec: text()._replace(classes=knows + 1))
+    with pytest.raises(ValueError, match=r"bias has shape \(43,\); \(44,\) is expected"):
+        networks.base_start(study.starting_from(tmp_path / "bert.safetensors"), 0)

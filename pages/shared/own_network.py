@@ -10,7 +10,7 @@ import xarray as xr
 
 from landscape.data import available
 from landscape.data.shapes import examples_of
-from landscape.models.weights.bert import PLACES, TOKENS
+from landscape.models.weights.bert import PLACES, vocabulary_of
 from landscape.models.weights.layouts import check
 from landscape.models.weights.reader import Tensors, tensors_of
 from landscape.models.weights.sizes import model_of
@@ -140,7 +140,7 @@ def study_about(
 def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
     """How a file can be read, for each data set. Raises ValueError for a file that is not what it was."""
     tensors = tensors_of(Weights(sha256=sha256, file=_file).content())
-    texts, fits, reasons = TOKENS in tensors or "tokens.embedding" in tensors, {}, []
+    texts, fits, reasons = vocabulary_of(tensors) > 0, {}, []
     for name in (each for each in sets if (each in TEXTS) == texts):
         try:
             data = _text(name, tensors) if texts else _images(name)
@@ -161,12 +161,11 @@ def _images(name: str) -> DataSpec:
 
 def _text(name: str, tensors: Tensors) -> TextSpec:
     """A part of a text, in as many tokens as the network knows, and in sequences as long as it can read."""
-    words = tensors["tokens.embedding" if "tokens.embedding" in tensors else TOKENS]
     own = tensors.get("places.embedding")
     places = own or tensors.get(PLACES)
     length = places.shape[0] if places and own else min(LENGTH, places.shape[0] if places else LENGTH)
     sizes = {"train_size": SEQUENCES, "validation_size": SEQUENCES // 4}
-    return TextSpec(name=name, sequence_length=length, vocabulary=words.shape[0], **sizes)  # type: ignore[arg-type]
+    return TextSpec(name=name, sequence_length=length, vocabulary=vocabulary_of(tensors), **sizes)  # type: ignore[arg-type]
 
 
 def found_in_words(study: Study) -> str:

@@ -12,16 +12,19 @@ import numpy as np
 from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
-from landscape.models.functional import Network, Weights, split
+from landscape.models.functional import Network, split
+from landscape.models.functional import Weights as Arrays
 from landscape.models.initializers import drawn_as_pytorch
 from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
+from landscape.models.weights.bert import vocabulary_of
 from landscape.models.weights.own import filled
 from landscape.models.weights.reader import tensors_of
 from landscape.numerics.memory import tree_bytes
 from landscape.study import Study
 from landscape.study.examples import Examples
 from landscape.study.member import Member, members
+from landscape.study.sources import Weights
 
 
 def base_start(study: Study, seed: int) -> nnx.Module:
@@ -36,11 +39,22 @@ def base_start(study: Study, seed: int) -> nnx.Module:
 
 
 def seen(study: Study) -> Examples:
-    """What the examples of a study look like, now that they are loaded."""
+    """What the examples of a study look like, now that they are loaded.
+
+    A network that a study brings may know more tokens than its text has: those are never right, and never masked.
+    """
     data = examples(study.data)
-    inputs = data.train.inputs
+    inputs, classes = data.train.inputs, data.classes
     shape = (inputs["tokens"] if study.data.modality == "text" else inputs).shape[1:]
-    return Examples(shape, data.classes, len(data.train) + len(data.validation))
+    if study.weights and study.data.modality == "text":
+        classes = max(classes, tokens_known(study.weights))
+    return Examples(shape, classes, len(data.train) + len(data.validation))
+
+
+@cache
+def tokens_known(weights: Weights) -> int:
+    """How many tokens a network for text has an embedding of."""
+    return vocabulary_of(tensors_of(weights.content()))
 
 
 def untrained(member: Member, seed: int) -> nnx.Module:
@@ -103,7 +117,7 @@ def kept_bytes(study: Study) -> int:
     return max(len(kept_epochs(one)) * tree_bytes(split(abstract_network(one)).weights) for one in members(study))
 
 
-def to_numpy(weights: Weights) -> dict[str, np.ndarray]:
+def to_numpy(weights: Arrays) -> dict[str, np.ndarray]:
     """Weights in the memory of the host, with the numbers of the keys that a module keeps for its dropout."""
     return jax.tree.map(lambda array: np.asarray(_without_keys(array)), weights)
 
@@ -117,6 +131,6 @@ def _without_keys(array: Any) -> Any:
     return jax.random.key_data(array) if _is_key(array) else array
 
 
-def _with_keys(like: Weights, weights: Mapping[str, Any]) -> dict[str, Any]:
+def _with_keys(like: Arrays, weights: Mapping[str, Any]) -> dict[str, Any]:
     """Weights with keys in place of their numbers where a network like it has keys."""
     return {path: jax.random.wrap_key_data(array) if _is_key(like[path]) else array for path, array in weights.items()}

@@ -22,6 +22,7 @@ from landscape.study.kinds import BertSpec
 
 PREFIX, HEAD = "bert.", "cls.predictions"
 TOKENS, PLACES, TYPES = (f"bert.embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type"))
+OURS = "tokens.embedding"  # in our own export
 DECODER = f"{HEAD}.decoder"
 UNUSED = (r"bert\.pooler\..*", r"cls\.seq_relationship\..*", r"bert\.embeddings\.(position|token_type)_ids")
 OLDER = {r"LayerNorm\.gamma$": "LayerNorm.weight", r"LayerNorm\.beta$": "LayerNorm.bias"}
@@ -51,8 +52,8 @@ def bert_arrays(spec: BertSpec, examples: Examples, tensors: Tensors) -> dict[st
     words = found.get(TOKENS)
     if words and len(words.shape) == 2 and words.shape[0] != examples.classes:
         raise ValueError(
-            f"{TOKENS} has shape {words.shape}; ({examples.classes}, {spec.hidden}) is expected, since the vocabulary "
-            f"of the data has {examples.classes} tokens"
+            f"{TOKENS} has shape {words.shape}; ({examples.classes}, {spec.hidden}) is expected, since the text has "
+            f"{examples.classes} tokens"
         )
     _check_tied(found, f"{DECODER}.weight", TOKENS)
     _check_tied(found, f"{DECODER}.bias", f"{HEAD}.bias")
@@ -71,6 +72,12 @@ def bert_slots(spec: BertSpec, examples: Examples) -> list[Slot]:
     slots += _dense("head", f"{HEAD}.transform.dense", (hidden, hidden))
     slots += _norm("head_norm", f"{HEAD}.transform.LayerNorm", hidden)
     return [*slots, Slot("bias", (examples.classes,), as_it_is, f"{HEAD}.bias")]
+
+
+def vocabulary_of(tensors: Tensors) -> int:
+    """How many tokens a BERT knows; 0 where a file has no embeddings of tokens."""
+    words = tensors.get(OURS) or tensors.get(TOKENS)
+    return words.shape[0] if words and words.shape else 0
 
 
 def check_config_beside(path: str | Path, spec: BertSpec) -> None:

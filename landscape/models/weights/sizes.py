@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from landscape.models.weights.bert import TOKENS
+from landscape.models.weights.bert import vocabulary_of
 from landscape.models.weights.layouts import is_our_export
 from landscape.models.weights.matching import is_weight
 from landscape.models.weights.reader import Tensors
@@ -41,7 +41,7 @@ def model_of(tensors: Tensors, examples: Examples) -> ModelSpec:
       MlpSpec(kind='mlp', hidden=(20,))
     """
     kernels = _kernels(tensors)
-    if "tokens.embedding" in tensors or TOKENS in tensors:
+    if vocabulary_of(tensors):
         return _bert(kernels)
     if "stem" in kernels or "layer1.0.conv1" in kernels:
         return ResNetSpec(width=kernels["stem" if "stem" in kernels else "conv1"][0])

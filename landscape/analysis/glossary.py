@@ -95,8 +95,29 @@ def term(symbol: str) -> Term:
       >>> from landscape.analysis.glossary import term
       >>> term("λ").name
       'threshold'
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895; each term has its place in it as `source`.
     """
     found = {each.symbol: each for each in TERMS}
     if symbol not in found:
         raise ValueError(f"the glossary has no {symbol!r}; it has {', '.join(found)}")
     return found[symbol]
+
+
+def explained(*symbols: str) -> str:
+    """What some symbols mean, for help beside a control or a column.
+
+    Raises:
+      ValueError: if the glossary does not have one of them.
+
+    Example:
+      >>> from landscape.analysis.glossary import explained
+      >>> explained("n")
+      'n: the number of steps of the walk, each of which leads to another permuted copy.'
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895.
+    """
+    terms = map(term, symbols)
+    return " ".join(f"{each.symbol}: {each.definition[0].lower()}{each.definition[1:]}" for each in terms)

@@ -37,7 +37,7 @@ def steps(step: StepSize, n: int, units: int, seed: int = 1) -> Int[np.ndarray, 
     Example:
       >>> from landscape.lessons.barriers import steps
       >>> steps("one swap", n=1, units=4)
-      array([[0, 3, 2, 1]])
+      array([[0, 2, 1, 3]])
     """
     generator, found = np.random.default_rng(seed), list[np.ndarray]()
     while len(found) < n:

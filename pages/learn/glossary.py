@@ -10,8 +10,9 @@ from pages.shared.lesson import LESSONS
 
 numbers = {lesson.name: i for i, lesson in enumerate(LESSONS, 1)}
 rows = [
-    f"| {show.bold(each.symbol)} | {each.name} ({each.unit}) | {each.definition} *{each.source[0].upper()}"
-    f"{each.source[1:]};* [lesson {numbers[each.lesson]}]({each.lesson}) |"
+    f"| {show.bold(each.symbol)}{'' if each.name == each.symbol else f', {each.name}'} ({each.unit}) "
+    f"| {each.definition} *{each.source[0].upper()}{each.source[1:]};* "
+    f"[lesson {numbers[each.lesson]}]({each.lesson}) |"
     for each in TERMS
 ]
-st.markdown("\n".join(["| | term (unit) | meaning |", "| --- | --- | --- |", *rows]))
+st.markdown("\n".join(["| term (unit) | meaning |", "| --- | --- |", *rows]))

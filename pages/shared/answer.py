@@ -10,6 +10,7 @@ import xarray as xr
 
 from landscape.analysis import wording
 from landscape.analysis.control import control_gain, excess_gain, has_control, not_above_control
+from landscape.analysis.glossary import explained
 from landscape.analysis.intervals import leads, over_seeds
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
@@ -53,7 +54,11 @@ def columns_of(shown: pd.DataFrame, digits: int) -> dict[str, Any]:
     forms = {"M₀ (%)": "%.1f", "perplexity": "%.1f", "training (s)": "%.3g", "width": "%d"}
     forms |= {name: "localized" for name in ("parameters", "multiply-adds")}
     forms |= {name: f"%.{digits}f" for name in shown if name.startswith("G*")}
-    found: dict[str, Any] = {name: number(format=form) for name, form in forms.items() if name in shown}
+    terms = {"M₀": ("M₀",), "G*": ("G*",), "G* − control": ("G*", "control")}
+    meanings = {name: explained(*terms[name.split(" (")[0]]) for name in forms if name.split(" (")[0] in terms}
+    found: dict[str, Any] = {
+        name: number(format=form, help=meanings.get(name)) for name, form in forms.items() if name in shown
+    }
     return found | {"candidate": st.column_config.TextColumn(pinned=True)}
 
 

@@ -15,6 +15,7 @@ import xarray as xr
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from landscape.analysis.glossary import explained
 from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
@@ -68,16 +69,10 @@ Values = dict[str, Any]
 _FIRST_VIEW: ContextVar[DeltaGenerator] = ContextVar("first_view")  # of the page that this thread runs
 
 CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
-    "q": lambda d, v: Range(
-        "Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of the base model's own barriers."
-    ),
-    "n": lambda d, v: Range(
-        "Permutations n", 1, steps_reached(d), 1, steps_reached(d), "How many steps of each walk are used."
-    ),
-    "measure": lambda d, v: Choices(
-        "Performance", MEASURES, usual_measure(d), "The gain G is the increase of this performance over the base.", True
-    ),
-    "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], None, True),
+    "q": lambda d, v: Range("Quantile q", 0.01, 0.99, 0.01, 0.4, explained("λ", "B*")),
+    "n": lambda d, v: Range("Permutations n", 1, steps_reached(d), 1, steps_reached(d), explained("n")),
+    "measure": lambda d, v: Choices("Performance", MEASURES, usual_measure(d), explained("A", "G*"), True),
+    "rank": lambda d, v: Choices("Rank correlation", KINDS, KINDS[0], explained("τ", "ρ", "r"), True),
     "cost": lambda d, v: Choices("Cost", ("parameters", "multiply-adds", "time"), "parameters", None, True),
     "model": lambda d, v: Choices("Model", texts(d["model"]), BASE),
     "moment": lambda d, v: (
@@ -141,7 +136,7 @@ LESSONS: dict[str, Control] = {
     "unit_b": Choices("with unit", UNITS, "5", None, True),
     "copy": Range("Copy θ₂", 1, 12, 1, 7, "Twelve copies, each with its units in an order of its own."),
     "step_size": Choices("Each step is", STEP_SIZES, STEP_SIZES[1], None, True),
-    "q": Range("Quantile q", 0.05, 0.95, 0.05, 0.4, "λ is the q-quantile of the base's barriers."),
+    "q": Range("Quantile q", 0.05, 0.95, 0.05, 0.4, explained("λ", "B*")),
     "candidate": Choices("Units of the candidate", ("9", "10", "12", "16", "24"), "12", None, True),
     "units": Range("Units of the candidate", 8, 32, 2, 12, "The base has 8."),
     "shares": Choices("Outgoing shares", SHARES, SHARES[0], None, True),
@@ -153,10 +148,10 @@ LESSONS: dict[str, Control] = {
 
 COMPARED: dict[str, Control] = {
     "quantity": Choices("Quantity", QUANTITIES, QUANTITIES[0], None, True),
-    "of": Choices("Performance", MEASURES, MEASURES[0], "The gain G is the increase of this over the base.", True),
+    "of": Choices("Performance", MEASURES, MEASURES[0], explained("A", "G*"), True),
     "size": Choices("Size", tuple(SIZES.values()), SIZES["units"], None, True),
     "layout": Choices("Show", ("together", "side by side", "difference"), "together", None, True),
-    "q": Range("Quantile q", 0.01, 0.99, 0.01, 0.4, "λ is the q-quantile of each base's own barriers."),
+    "q": Range("Quantile q", 0.01, 0.99, 0.01, 0.4, explained("λ", "B*")),
 }
 
 

@@ -37,10 +37,17 @@ from landscape.study.predictors import PREDICTORS  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives this run, with all of its workers, an empty folder for what `trained` keeps."""
+    """Gives this run, with all of its workers, an empty folder for what `trained` keeps and for compiled programs.
+
+    A program that one process of the run has compiled is read by all others, the commands that tests start included.
+    It computes the same bits.
+    """
     if not hasattr(config, "workerinput"):
         folder = tempfile.TemporaryDirectory(prefix="landscape-tests-")
         os.environ["LANDSCAPE_TESTS"] = folder.name
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{folder.name}/compiled")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or each program that is read takes a false alarm
         config.add_cleanup(folder.cleanup)
 
 

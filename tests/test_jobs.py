@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -605,13 +606,13 @@ def test_engine_ends_when_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_engine_that_ends_leaves_the_address_of_its_successor(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
-    with engine.published(file, "tcp://127.0.0.1:1"):
-        assert json.loads(file.read_text()) == {"address": "tcp://127.0.0.1:1"}
-        with engine.published(file, "tcp://127.0.0.1:2"):
+    with engine.published(file, "tcp://127.0.0.1:1", "first"):
+        assert json.loads(file.read_text()) == {"address": "tcp://127.0.0.1:1", "id": "first"}
+        with engine.published(file, "tcp://127.0.0.1:2", "second"):
             pass
         assert not file.exists()
-    with engine.published(file, "tcp://127.0.0.1:1"):
-        file.write_text(json.dumps({"address": "tcp://127.0.0.1:3"}))
+    with engine.published(file, "tcp://127.0.0.1:1", "first"):
+        file.write_text(json.dumps({"address": "tcp://127.0.0.1:3", "id": "third"}))
     assert "127.0.0.1:3" in file.read_text()
 
 
@@ -625,6 +626,31 @@ def test_engine_of_an_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(Unwritable, match="cache"):
         connect(tmp_path / "cache").submit(study())
+
+
+@pytest.mark.parametrize("address", ["nonsense://", "http://host:1", "host", "tls://127.0.0.1:1"])
+def test_an_address_that_no_client_can_use_is_named_at_once(tmp_path: Path, address: str) -> None:
+    with pytest.raises(OSError, match=r"scheme|port number|certificate"):
+        connect(tmp_path, address)
+
+
+def test_another_program_at_the_port_of_a_dead_engine_is_not_believed(tmp_path: Path) -> None:
+    """It accepts and says nothing."""
+    file = tmp_path / ".engine" / "scheduler.json"
+    file.parent.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file.write_text(json.dumps({"address": f"tcp://127.0.0.1:{silent.getsockname()[1]}", "id": "ours"}))
+        before = time.monotonic()
+        assert engine.address(tmp_path) is None
+        assert connect(tmp_path).running() == {}
+        assert time.monotonic() - before < 30
+
+
+def test_a_scheduler_with_another_identity_is_not_believed(tmp_path: Path, address: str) -> None:
+    file = tmp_path / ".engine" / "scheduler.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"address": address, "id": "ours"}))
+    assert engine.address(tmp_path) is None
 
 
 def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

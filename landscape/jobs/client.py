@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Event, fire_and_forget
+from distributed import Client, Event, Security, fire_and_forget
+from distributed.comm import get_address_host_port, parse_address
+from distributed.comm.registry import get_backend
 
 from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
@@ -116,6 +118,7 @@ class Jobs:
     def _listen(self, address: str) -> None:
         """Subscribe to new updates, then read the old ones: a tally passes over what it hears twice or late."""
         self.close()
+        check_address(address)
         client = Client(address, timeout=TIMEOUT, set_as_default=False)
         client.register_plugin(DeathNotices())
         self._client, self._tallies = client, {}
@@ -148,6 +151,18 @@ class Jobs:
     def _attempt(self, key: str) -> int:
         with self._counting:
             return self._tallies[key].attempt if key in self._tallies else 0
+
+
+def check_address(address: str) -> None:
+    """Raise OSError for an address that no client can use, of which Dask's own client would not let go for long."""
+    try:
+        scheme, _ = parse_address(address)
+        get_backend(scheme)
+        get_address_host_port(address)
+    except ValueError as error:
+        raise OSError(str(error)) from None
+    if scheme == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+        raise OSError("Dask's configuration names no certificate and key for TLS (distributed.comm.tls)")
 
 
 def connect(cache: str | Path | None = None, address: str | None = None) -> Jobs:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from distributed import Nanny, Scheduler
+from distributed.comm import CommClosedError, connect
 from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
@@ -31,6 +30,7 @@ from landscape.store.sealed import Unwritable
 IDLE = 600.0  # seconds without work after which the engine ends
 DEATHS = 1  # how many deaths of its worker a task may cause and is still tried again
 STARTUP = 60.0  # seconds that a start may take
+ANSWER = 2.0  # seconds that an engine has to answer who it is
 DATA = ("TFDS_DATA_DIR", "WIKITEXT_DIR")  # environment variables that name folders of data
 
 LOCAL: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -48,19 +48,19 @@ async def serve(root: Path, idle: float = IDLE) -> None:
     async with AsyncExitStack() as stack:
         scheduler = Scheduler(idle_timeout=idle, allowed_failures=DEATHS, **LOCAL)
         await stack.enter_async_context(scheduler)
-        with published(folder / "scheduler.json", scheduler.address):
+        with published(folder / "scheduler.json", scheduler.address, scheduler.id):
             workers = [Nanny(scheduler.address, env=place | {WORKERS: str(len(places))}, **own) for place in places]
             await asyncio.gather(*map(stack.enter_async_context, workers))
             await scheduler.finished()
 
 
 @contextmanager
-def published(file: Path, address: str) -> Iterator[None]:
-    """Write down in a file where an engine listens, until it ends.
+def published(file: Path, address: str, identity: str) -> Iterator[None]:
+    """Write down in a file where an engine listens and which one it is, until it ends.
 
     Where another engine has taken its place meanwhile, the file of that one stays.
     """
-    content = json.dumps({"address": address})
+    content = json.dumps({"address": address, "id": identity})
     temporary = file.with_suffix(f".{os.getpid()}")
     temporary.write_text(content)
     temporary.replace(file)
@@ -92,13 +92,28 @@ def devices() -> list[dict[str, str]]:
 
 
 def address(root: Path) -> str | None:
-    """Where the engine of this cache folder listens, or None where none is alive."""
+    """Where the engine of this cache folder listens, or None where none is alive.
+
+    Another program may have taken the port of an engine that was killed, and may accept and say nothing. So whoever
+    listens there is asked for the identity that the engine has written down, and has two seconds to answer.
+    """
     try:
-        found = json.loads((root / ".engine" / "scheduler.json").read_text())["address"]
-        with socket.create_connection((urlsplit(found).hostname, urlsplit(found).port), timeout=1):
-            return found
+        written = json.loads((root / ".engine" / "scheduler.json").read_text())
+        return written["address"] if written["id"] == asyncio.run(_identity(written["address"])) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+async def _identity(address: str) -> str:
+    """The identity of the scheduler at an address. Raises OSError where none answers in time."""
+    comm = await connect(address, timeout=ANSWER)
+    try:
+        await comm.write({"op": "identity"})
+        return (await asyncio.wait_for(comm.read(), ANSWER))["id"]
+    except (TimeoutError, CommClosedError) as error:
+        raise OSError(f"no answer from {address}") from error
+    finally:
+        comm.abort()
 
 
 def started(root: Path) -> str:

@@ -128,7 +128,9 @@ def computed(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Comp
 # --- the app ---
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared")
+PAGES = sorted(  # of a study: those that show a figure of it
+    str(path.relative_to(ROOT)) for folder in ("explore", "compare") for path in (ROOT / "pages" / folder).glob("*.py")
+)
 FORM = "pages/own/new.py"
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Nanny, Scheduler
-from distributed.comm import CommClosedError, connect
+from distributed.comm import connect
 from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
@@ -106,12 +106,10 @@ def address(root: Path) -> str | None:
 
 async def _identity(address: str) -> str:
     """The identity of the scheduler at an address. Raises OSError where none answers in time."""
-    comm = await connect(address, timeout=ANSWER)
+    comm = await asyncio.wait_for(connect(address), ANSWER)  # its own timeout does not hold for the first answer
     try:
         await comm.write({"op": "identity"})
         return (await asyncio.wait_for(comm.read(), ANSWER))["id"]
-    except (TimeoutError, CommClosedError) as error:
-        raise OSError(f"no answer from {address}") from error
     finally:
         comm.abort()
 

@@ -48,12 +48,18 @@ def charts(app: AppTest) -> list[dict]:
     return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
 
+def axes_of_traces(chart: dict) -> set[str]:
+    """The axes that a chart draws on, each of which its layout must place."""
+    return {f"{a}axis{trace.get(f'{a}axis', a)[1:]}" for trace in chart["data"] for a in "xy"}
+
+
 @pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
 def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, name):
     before = texts(opened(app, name))
     assert app.title[0].value.endswith("?")
     (chart,), (guess,) = app.get("plotly_chart"), app.radio
     assert chart.proto.alt.endswith(".") and guess.value is None
+    assert axes_of_traces(*charts(app)) <= charts(app)[0]["layout"].keys()
     assert [expander.label for expander in app.main.expander] == ["Answer"]
     guess.set_value(guess.options[0]).run()
     assert not app.exception

@@ -33,7 +33,7 @@ def walk(barriers: Barriers, limit: float, *, whole: bool, sizes: Mapping[str, B
     frames = [go.Frame(name=f"{i}", data=_grown(barriers, limit, i), traces=[0, 1, 2, 3]) for i in shown]
     start = len(frames) - 1 if whole else 0
     figure = go.Figure(data=_grown(barriers, limit, shown[start]))
-    _frame(figure, barriers, sizes is not None)
+    figure = _framed(figure, barriers, sizes is not None)
     figure.add_scatter(
         x=[0, n + 1], y=[limit] * 2, mode="lines", name=f"λ = {limit:.3g} nats", hoverinfo="skip", **STEPS,
         line={"color": NEUTRAL, "width": 2, "dash": "dash"},
@@ -70,10 +70,10 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
     return [*bars, band, line]
 
 
-def _frame(figure: go.Figure, barriers: Barriers, three: bool) -> None:
+def _framed(figure: go.Figure, barriers: Barriers, three: bool) -> go.Figure:
     figure = finish(figure, "step i of the walk", "b̂ (nats)", height=560 if three else 500)
     upper, middle = ([0.69, 1], [0.4, 0.63]) if three else ([0.53, 1], [0, 0.45])
-    figure.update_layout(
+    return figure.update_layout(
         bargap=0.15, barmode="overlay",
         xaxis={"range": [0, len(barriers) + 1], "anchor": "y2", "title_standoff": 4},
         yaxis={"domain": upper, "range": [0, 1.05 * barriers.max()], "nticks": 4},

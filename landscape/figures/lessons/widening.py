@@ -38,7 +38,7 @@ def widening(
         hovertemplate="swap %{customdata[0]} with %{customdata[1]}<br>b̂ = %{z:.3g} nats<extra></extra>",
     )  # fmt: skip
     _add_frames(figure, np.sort(parents))
-    finish(figure, "units of the candidate", "M₀ (%)", height=540)
+    figure = finish(figure, "units of the candidate", "M₀ (%)", height=540)
     ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= 16 else {"showticklabels": False}
     side = {"range": [-0.5, units - 0.5], "showgrid": False, "zeroline": False, "constrain": "domain", **ticks}
     figure.update_layout(

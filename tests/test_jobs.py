@@ -652,6 +652,11 @@ def test_a_scheduler_with_another_identity_is_not_believed(tmp_path: Path, addre
     file.write_text(json.dumps({"address": address, "id": "ours"}))
     assert engine.address(tmp_path) is None
 
+    async def from_a_notebook() -> str | None:
+        return engine.address(tmp_path)
+
+    assert asyncio.run(from_a_notebook()) is None
+
 
 def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.5)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,9 @@ def address(root: Path) -> str | None:
     """
     try:
         written = json.loads((root / ".engine" / "scheduler.json").read_text())
-        return written["address"] if written["id"] == asyncio.run(_identity(written["address"])) else None
+        with ThreadPoolExecutor(1) as own:  # the caller's thread may have a running loop, as a notebook's does
+            answer = own.submit(asyncio.run, _identity(written["address"])).result()
+        return written["address"] if answer == written["id"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

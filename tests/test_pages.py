@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -15,6 +16,7 @@ import xarray as xr
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
+from landscape.store import places
 from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA
 from landscape.study.presets import preset
@@ -72,6 +74,32 @@ def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
     assert len(figure["frames"]) == 25 and figure["layout"]["updatemenus"][0]["buttons"][0]["method"] == "animate"
     answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
     assert len(answers) == sum(entry.shipped for entry in own_cache.entries().entries)
+
+
+def test_the_home_page_of_an_installation_without_results_leads_on(own_cache, monkeypatch, tmp_path):
+    monkeypatch.setattr("landscape.store.places.GALLERY", tmp_path / "none")
+    app = visited(HOME)
+    assert not app.exception and not app.get("plotly_chart")
+    assert "No study has been computed here" in app.info[0].value
+
+
+def test_the_home_page_names_a_damaged_result_and_shows_the_others(own_cache, monkeypatch, tmp_path):
+    gallery = tmp_path / "gallery of damage"
+    shutil.copytree(places.GALLERY, gallery)
+    monkeypatch.setattr("landscape.store.places.GALLERY", gallery)
+    (gallery / "digits-mlp" / "result.nc").write_bytes(b"broken")
+    app = visited(HOME)
+    assert not app.exception and len(app.get("plotly_chart")) == 1
+    assert "damaged" in app.warning[0].value
+    answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
+    assert len(answers) == len(list(gallery.iterdir())) - 1
+
+
+def test_a_title_on_a_card_is_not_marked_up(own_cache):
+    study = small_study().model_copy(update={"title": "**x** [y](http://z)"})
+    store_synthetic(own_cache, synthetic(study, np.random.default_rng(0)))
+    titles = [text.value for text in visited(HOME).markdown]
+    assert any("x" in title and "[y](" not in title and r"\[y" in title for title in titles)
 
 
 def test_a_visitor_sees_the_study_of_the_readme_first(own_cache):

@@ -21,6 +21,7 @@ from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, abandoned, temporary_name
 from landscape.store.upkeep import Holding, chosen, holdings, removed
+from landscape.store.uploads import keep_weights, kept_weights
 from landscape.study import Study
 
 DEAD = 2**22 + 1  # no process has this number
@@ -50,6 +51,16 @@ STUDIES, BEGUN = [tiny(seeds=seeds) for seeds in (1, 2, 3)], tiny(seeds=4)
 
 def kinds(store: Store) -> list[str]:
     return sorted(holding.kind for holding in holdings(store))
+
+
+def test_weights_are_listed_and_stay_as_long_as_an_unfinished_study_starts_from_them(cache: Store) -> None:
+    weights = [keep_weights(cache.root, content) for content in (b"needed", b"not needed")]
+    cache.parts(tiny(weights=weights[0], seeds=1, control=False)).write("seed0", xr.Dataset(), {})
+    held = {holding.key: holding for holding in holdings(cache) if holding.kind == "weights"}
+    needed, other = (held[each.sha256[:16]] for each in weights)
+    assert (needed.size, other.size) == (6, 10)
+    assert (removed(needed), removed(other)) == (False, True)
+    assert [*kept_weights(cache.root)] == [weights[0].sha256]
 
 
 def test_everything_is_listed_once(cache: Store) -> None:
@@ -88,7 +99,7 @@ def test_a_study_that_is_computed_stays(cache: Store, capsys: pytest.CaptureFixt
         assert not list(cache.parts(BEGUN).folder.glob(f"*-{DEAD}-*")), "it begins by sweeping"
         for option in ("--dry-run", "--json"):
             main(["cache", "prune", "--to-size", "0", option, "--cache", str(cache.root)])
-            assert "is being computed and stays" in capsys.readouterr().err
+            assert "is in use and stays" in capsys.readouterr().err
         assert list(cache.parts(BEGUN).read()) == ["seed0"]
     assert removed(next(each for each in holdings(cache) if each.kind == "unfinished"))
     assert cache.begun() == []

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landscape.store.results import Store
-from landscape.store.upkeep import Holding, chosen, damages, holdings, is_busy, removed
+from landscape.store.upkeep import Holding, chosen, damages, holdings, is_in_use, removed
 
 COLUMNS = ("kind", "name", "key", "size", "age")
 SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
@@ -54,10 +54,10 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
     """Remove what is of no use and what was asked for; say what went, or would go, and what is being computed."""
     older, size = quantity(options.older_than, SECONDS, "d"), quantity(options.to_size, BYTES, "")
     taken = chosen(holdings(store), studies=options.study, older_than=older, to_size=size)
-    gone = [holding for holding in taken if (not is_busy(holding) if options.dry_run else removed(holding))]
+    gone = [holding for holding in taken if (not is_in_use(holding) if options.dry_run else removed(holding))]
     for holding in taken:
         if holding not in gone:
-            print(f"warning: {holding.name} ({holding.key}) is being computed and stays", file=sys.stderr)
+            print(f"warning: {holding.name} ({holding.key}) is in use and stays", file=sys.stderr)
     if options.json:
         _print_json(gone)
         return 0

@@ -11,9 +11,11 @@ from landscape.store.entries import KEY
 from landscape.store.partial import is_computed_now, remove_unless_computed, study_of
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
+from landscape.store.uploads import FOLDER, kept_weights
 
 DAMAGED = ".damaged"
-Kind = Literal["result", "uploaded", "unfinished", "damaged", "leftover"]
+DIGITS = 16  # of a SHA-256, as many as a key has
+Kind = Literal["result", "uploaded", "unfinished", "weights", "damaged", "leftover"]
 OF_NO_USE: tuple[Kind, ...] = ("damaged", "leftover")
 
 
@@ -21,9 +23,9 @@ class Holding(NamedTuple):
     """One thing in a cache folder.
 
     Attributes:
-      kind: a result that was computed here or uploaded; the outcomes of an unfinished study; what was damaged; or what
-        a process that is gone has left, which nothing reads.
-      key: of its study, where it has one, else the name of the folder.
+      kind: a result that was computed here or uploaded; the outcomes of an unfinished study; the weights of a network
+        that was brought; what was damaged; or what a process that is gone has left, which nothing reads.
+      key: of its study, where it has one; of weights the first digits of their SHA-256; else the name of the folder.
       name: what lists call its study; the key where that cannot be read.
       path: where it is.
       size: in bytes.
@@ -49,7 +51,7 @@ def holdings(store: Store) -> list[Holding]:
       >>> holdings(Store("an-empty-folder"))
       []
     """
-    found = [*_results(store), *_unfinished(store), *_set_aside(store), *_leftovers(store)]
+    found = [*_results(store), *_unfinished(store), *_weights(store), *_set_aside(store), *_leftovers(store)]
     return sorted(found, key=lambda holding: (holding.changed, holding.key))
 
 
@@ -72,6 +74,11 @@ def _unfinished(store: Store) -> Iterator[Holding]:
             yield _holding("leftover" if finished else "unfinished", folder, folder.name, name)
 
 
+def _weights(store: Store) -> Iterator[Holding]:
+    for sha256, weights in kept_weights(store.root).items():
+        yield _holding("weights", Path(weights.file), sha256[:DIGITS], "a network that was brought")
+
+
 def _set_aside(store: Store) -> Iterator[Holding]:
     shelves = (store.root, *children(store.root / PARTS))
     for path in (each for shelf in shelves for each in children(shelf / DAMAGED)):
@@ -79,7 +86,7 @@ def _set_aside(store: Store) -> Iterator[Holding]:
 
 
 def _leftovers(store: Store) -> Iterator[Holding]:
-    parents = (store.root, store.root / PARTS, *children(store.root / PARTS), store.root / ".weights")
+    parents = (store.root, store.root / PARTS, *children(store.root / PARTS), store.root / FOLDER)
     for path in (each for parent in parents for each in children(parent) if abandoned(each)):
         yield _holding("leftover", path, path.name, path.name)
 
@@ -148,7 +155,7 @@ def _names(held: Sequence[Holding]) -> str:
 
 
 def removed(holding: Holding) -> bool:
-    """Remove it, unless a process computes its study now: whether it is gone. Raises Unwritable.
+    """Remove it, unless it is in use: whether it is gone. Raises Unwritable.
 
     Whoever reads it at the same time reads the whole of it or nothing, and what is computed is left alone.
     """
@@ -156,10 +163,15 @@ def removed(holding: Holding) -> bool:
         return True
     if holding.path.parent.name == PARTS and KEY.fullmatch(holding.path.name):
         return remove_unless_computed(holding.path)
+    if is_in_use(holding):
+        return False
     remove_folder(holding.path)
     return True
 
 
-def is_busy(holding: Holding) -> bool:
-    """Whether a process computes its study now, so that it stays."""
+def is_in_use(holding: Holding) -> bool:
+    """Whether a process computes its study now, or an unfinished study starts from these weights; then it stays."""
+    if holding.kind == "weights":
+        begun = Store(holding.path.parent.parent).begun()
+        return any(study.weights is not None and study.weights.sha256 == holding.path.stem for study in begun)
     return holding.kind == "unfinished" and is_computed_now(holding.path)

@@ -10,21 +10,21 @@ import contextlib
 import hashlib
 import os
 import re
-import uuid
 from pathlib import Path
 
-from landscape.store.sealed import Unwritable, children
+from landscape.store.sealed import Unwritable, children, temporary_name
 from landscape.study import Study
 from landscape.study.sources import Weights
 
 FOLDER, SUFFIX = ".weights", ".safetensors"
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def keep_weights(root: Path, content: bytes) -> Weights:
     """Keep the content of a file of weights in a cache folder. Raises Unwritable."""
     sha256 = hashlib.sha256(content).hexdigest()
     place = _place(root, sha256)
-    temporary = place.with_name(f".tmp-{uuid.uuid4().hex}")
+    temporary = place.with_name(temporary_name())
     try:
         if not _intact(place, sha256):
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def keep_weights(root: Path, content: bytes) -> Weights:
 
 def kept_weights(root: Path) -> dict[str, Weights]:
     """The weights that a cache folder keeps, by their hash, the newest first."""
-    found = [path for path in children(root / FOLDER) if re.fullmatch(r"[0-9a-f]{64}", path.stem)]
+    found = [path for path in children(root / FOLDER) if SHA256.fullmatch(path.stem)]
     newest = sorted(found, key=lambda path: -path.stat().st_mtime)
     return {path.stem: Weights(sha256=path.stem, file=str(path)) for path in newest if path.suffix == SUFFIX}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscape.analysis.ranking.decision import decide, sentence
+from landscape.analysis.ranking.decision import RULE, decide, sentence
 from landscape.analysis.wording import SAME_RANKS
 from landscape.figures import (
     COSTS,
@@ -27,7 +27,7 @@ ranks = rank_comparison_data(dataset, q, n, measure, rank)
 costs = cost_gain_data(dataset, measure)
 axis = dict(zip(("parameters", "multiply-adds", "time"), COSTS, strict=True))[cost]
 with first_view():
-    st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
+    st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)), help=RULE)
     show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
 shown = answer.table(frame, costs, ranks, measure)
 st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))

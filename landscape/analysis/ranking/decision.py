@@ -49,6 +49,10 @@ class Decision(NamedTuple):
     of: Literal["beyond the control", "over the base", "M₀", "nothing"]
 
 
+RULE = (  # in a sentence, beside verdicts
+    "A verdict needs a control, and an interval over seeds that leaves out 0. That interval holds for all candidates "
+    "at once, so it is wider than that of each candidate."
+)
 UNMEASURED = Decision("not decided", None, math.nan, math.nan, math.nan, 0, None, "nothing")
 
 

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("explore", "compare")
 PAGES = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / "pages" / folder).glob("*.py"))
 HOME, STUDY, SCORECARD = "pages/home/home.py", "pages/explore/study.py", "pages/compare/scorecard.py"
+EVERY = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py") if path.parent.name != "shared")
 OF_ONE_STUDY = [page for page in PAGES if page not in (SCORECARD, "pages/compare/studies.py")]
 STEPS = 60  # of the made-up study
 
@@ -76,23 +77,25 @@ def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
     assert len(answers) == sum(entry.shipped for entry in own_cache.entries().entries)
 
 
-def test_the_home_page_of_an_installation_without_results_leads_on(own_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr("landscape.store.places.GALLERY", tmp_path / "none")
-    app = visited(HOME)
-    assert not app.exception and not app.get("plotly_chart")
-    assert "No study has been computed here" in app.info[0].value
+@pytest.mark.parametrize("page", EVERY)
+def test_no_page_fails_where_nothing_is_shipped(own_cache, monkeypatch, tmp_path, page):
+    monkeypatch.setattr(places, "GALLERY", tmp_path / "none")
+    app = visited(page)
+    assert not app.exception
+    assert page != HOME or "No study has been computed here" in app.info[0].value
 
 
-def test_the_home_page_names_a_damaged_result_and_shows_the_others(own_cache, monkeypatch, tmp_path):
+@pytest.mark.parametrize("page", EVERY)
+def test_no_page_fails_where_the_first_result_is_damaged(own_cache, monkeypatch, tmp_path, page):
     gallery = tmp_path / "gallery of damage"
     shutil.copytree(places.GALLERY, gallery)
-    monkeypatch.setattr("landscape.store.places.GALLERY", gallery)
+    monkeypatch.setattr(places, "GALLERY", gallery)
     (gallery / "digits-mlp" / "result.nc").write_bytes(b"broken")
-    app = visited(HOME)
-    assert not app.exception and len(app.get("plotly_chart")) == 1
-    assert "damaged" in app.warning[0].value
-    answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
-    assert len(answers) == len(list(gallery.iterdir())) - 1
+    app = visited(page)
+    assert not app.exception
+    if page == HOME:
+        answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
+        assert "damaged" in app.warning[0].value and len(answers) == len(list(gallery.iterdir())) - 1
 
 
 def test_a_title_on_a_card_is_not_marked_up(own_cache):

@@ -14,16 +14,24 @@ from landscape.analysis.scorecard.words import COLUMNS, cells, heading
 from landscape.analysis.wording import counted, enumeration
 from landscape.figures import scorecard_ranks, scorecard_ranks_data
 from landscape.figures.export.alternatives import scorecard_text
-from landscape.store import netcdf
+from landscape.store.sealed import DamagedEntry
 from pages.shared import library, show
 
 SAID: tuple[Verdict, ...] = ("reproduced", "contradicted", "not decided at this scale")
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the shipped studies …")
-def scored(results: tuple[tuple[str, str, str], ...]) -> list[Row]:
-    """The scorecard of results, each by its label, path and checksum; a change of any makes it anew."""
-    return scorecard({label: netcdf.read(path) for label, path, _ in results})
+def scored(
+    known_by: tuple[tuple[str, str], ...], _choices: Sequence[library.Choice]
+) -> tuple[list[Row], list[DamagedEntry]]:
+    """The scorecard of the studies that can be read, and the damaged ones; a change of any checksum makes it anew."""
+    results, damaged = {}, []
+    for choice in _choices:
+        try:
+            results[choice.label] = library.whole(choice)
+        except DamagedEntry as damage:
+            damaged.append(damage)
+    return scorecard(results), damaged
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -40,8 +48,14 @@ def verdicts(rows: Sequence[Row]) -> str:
     return enumeration([f"{counts[verdict]} {verdict}" for verdict in SAID if counts[verdict]])
 
 
-rows = scored(library.shipped())
+choices = library.shipped()
+rows, damaged = scored(tuple(library.identity(choice.entry) for choice in choices if choice.entry), choices)
+for damage in damaged:
+    st.warning(show.plain(f"{damage}. It is left out."))
 tested = [row for row in rows if row.study]
+if not tested:
+    st.info("No shipped study can be read here, so no claim has been tested.")
+    st.stop()
 untested = f" {counted(len(rows) - len(tested), 'claim')} more: no shipped study yet."
 st.markdown(
     f"{counted(len({row.claim for row in tested}), 'claim')} in {counted(len(tested), 'test')}: "

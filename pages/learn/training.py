@@ -14,7 +14,10 @@ from pages.shared import lesson, library
 Q = 0.4
 MEASURE: Measure = "accuracy"
 
-dataset = library.whole(library.choices()[0][library.FIRST])
+dataset = library.first()
+if dataset is None:
+    st.info(f"This lesson shows the study {library.FIRST}, which is not here. The next lesson does without it.")
+    st.stop()
 n, last = dataset.sizes["permutation"], int(dataset["checkpoint"][-1])
 of_all = manifold_metric(dataset, Q, n).mean(("seed", "candidate"))
 before, after = float(of_all.sel(checkpoint=0)), float(of_all.sel(checkpoint=last))

@@ -10,9 +10,12 @@ from pages.shared.widgets import Choices
 
 own_actions.tell()
 found = own_studies.rows()
-own_studies.show_table(found)
-st.caption(own_studies.MEANS)
-own_actions.manage(found[checked("mine", Choices("Manage", list(found), next(iter(found))))])
+if found:
+    own_studies.show_table(found)
+    st.caption(own_studies.MEANS)
+    own_actions.manage(found[checked("mine", Choices("Manage", list(found), next(iter(found))))])
+else:
+    st.info("No study has been computed here, and none is shipped with this installation.")
 st.subheader("Bring a result")
 own_actions.bring()
 st.subheader("The cache folder")

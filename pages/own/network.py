@@ -9,7 +9,6 @@ from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import decide, sentence
 from landscape.analysis.walks import steps_reached
 from landscape.figures import initial_metrics, initial_metrics_data
-from landscape.store.results import open_study
 from landscape.study import Study
 from pages.shared import caveats, compute, controls, library, own_network, running, show
 
@@ -63,5 +62,8 @@ with picture:
     if study:
         answer(study)
     elif not fault:
-        st.caption(f"An example, until you upload a network of your own: the shipped study {library.FIRST}.")
-        metrics(open_study(library.FIRST), verdict=False)
+        if (example := library.first()) is None:
+            st.info("Upload a network of your own, and its M₀ will stand here.")
+        else:
+            st.caption(f"An example, until you upload a network of your own: the shipped study {library.FIRST}.")
+            metrics(example, verdict=False)

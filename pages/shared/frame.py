@@ -87,7 +87,7 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
     if view.above:
         view.above(current)
     elif current.dataset is None:
-        st.info(f"{chosen.label} has not been computed yet. You can start it on the page Study.")
+        st.info(show.plain(f"{chosen.label} has not been computed yet. You can start it on the page Study."))
     if current.dataset is not None:
         if not current.whole:
             st.caption(so_far(current.dataset))
@@ -114,7 +114,7 @@ def _sidebar(described: bool) -> library.Choice:
         if described:
             _show_study(chosen)
         for damage in damaged:
-            st.warning(f"{damage}. It is not shown; computing the study again replaces it.")
+            st.warning(show.plain(f"{damage}. It is not shown; computing the study again replaces it."))
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
     return chosen
 

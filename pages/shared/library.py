@@ -13,6 +13,7 @@ from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study
 from landscape.study.presets import presets
+from pages.shared.show import plain
 
 FIRST = "digits-mlp"  # shown first: it has ten seeds and needs no download
 
@@ -90,7 +91,7 @@ def open_study(choice: Choice) -> OpenStudy:
         if choice.entry:
             return OpenStudy(choice, whole(choice), True)
     except DamagedEntry as damage:
-        st.warning(f"{damage}. It was set aside, and you can compute the study again.")
+        st.warning(plain(f"{damage}. It was set aside, and you can compute the study again."))
     count = arrived(choice.study)
     return OpenStudy(choice, _partial(choice.study.key, count, choice.study) if count else None, False)
 
@@ -119,10 +120,16 @@ def measured() -> list[str]:
     return [label for label, choice in listed().items() if choice.entry or arrived(choice.study)]
 
 
-def shipped() -> tuple[tuple[str, str, str], ...]:
-    """Label, path and checksum of every shipped result, in the order of their labels."""
+def first() -> xr.Dataset | None:
+    """The result of the study that is shown first; None where it is not here. A damaged one brings up a warning."""
+    return open_study(listed()[FIRST]).dataset
+
+
+def shipped() -> list[Choice]:
+    """The studies whose shipped result can be chosen, in the order of their labels."""
     entries = (entry for entry in Store().entries().entries if entry.shipped)
-    return tuple(sorted((label(_study_of(entry)), *identity(entry)) for entry in entries))
+    found = ((_study_of(entry), entry) for entry in entries)
+    return sorted((Choice(label(study), study, entry) for study, entry in found), key=lambda choice: choice.label)
 
 
 def identity(entry: Entry) -> tuple[str, str]:

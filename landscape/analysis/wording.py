@@ -37,6 +37,23 @@ def counted(count: float, noun: str) -> str:
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
+def size_in_words(size: float) -> str:
+    """A number of bytes to two digits.
+
+    Example:
+      >>> from landscape.analysis.wording import size_in_words
+      >>> [size_in_words(size) for size in (900, 25_300, 1.2e6, 3.44e9)]
+      ['900 B', '25 kB', '1.2 MB', '3.4 GB']
+
+    References:
+      The prefixes are decimal: The International System of Units, 9th edition (2019), section 3.
+    """
+    unit = min(max(int(math.log10(max(size, 1))) // 3, 0), 5)
+    scaled = size / 1000**unit
+    digits = 1 if unit and scaled < 9.95 else 0
+    return f"{scaled:,.{digits}f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[unit]}"
+
+
 def part_of(part: float, whole: float, noun: str, verb: str = "") -> str:
     """How many of a whole, with its noun and, if one is given, the verb of what they do.
 

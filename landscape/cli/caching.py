@@ -86,8 +86,7 @@ def quantity(text: str | None, units: Mapping[str, float], usual: str) -> float 
 
 
 def _together(held: Sequence[Holding]) -> str:
-    from landscape.analysis.wording import counted
-    from landscape.jobs.footprint import size_in_words
+    from landscape.analysis.wording import counted, size_in_words
 
     return f"{counted(len(held), 'folder')}, {size_in_words(sum(holding.size for holding in held))}"
 
@@ -106,8 +105,7 @@ def _print_json(held: Sequence[Holding]) -> None:
 
 
 def _row(holding: Holding) -> dict[str, Any]:
-    from landscape.analysis.wording import duration
-    from landscape.jobs.footprint import size_in_words
+    from landscape.analysis.wording import duration, size_in_words
 
     age = duration(max(0.0, time.time() - holding.changed))
     told = f"{holding.name}: {holding.reason}" if holding.reason else holding.name

@@ -48,17 +48,3 @@ def footprint(study: Study) -> Footprint:
     memory = COPIES * max(counts) + PASSES * batch * activations + held
     kept = sum(counts[each.index] * max(len(each.checkpoints), 2) for each in members(study))
     return Footprint(float(FLOAT * memory), float(FLOAT * study.seeds * kept))
-
-
-def size_in_words(size: float) -> str:
-    """A number of bytes to two digits.
-
-    Example:
-      >>> from landscape.jobs.footprint import size_in_words
-      >>> [size_in_words(size) for size in (900, 25_300, 1.2e6, 3.44e9)]
-      ['900 B', '25 kB', '1.2 MB', '3.4 GB']
-    """
-    unit = min(max(int(math.log10(max(size, 1))) // 3, 0), 5)
-    scaled = size / 1000**unit
-    digits = 1 if unit and scaled < 9.95 else 0
-    return f"{scaled:,.{digits}f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[unit]}"

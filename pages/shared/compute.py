@@ -9,10 +9,10 @@ import psutil
 import streamlit as st
 
 from landscape.analysis import cost
-from landscape.analysis.wording import counted, duration, origin
+from landscape.analysis.wording import counted, duration, origin, size_in_words
 from landscape.data import status
 from landscape.data.shapes import examples_of
-from landscape.jobs.footprint import Footprint, footprint, size_in_words
+from landscape.jobs.footprint import Footprint, footprint
 from landscape.store.results import Store
 from landscape.study import Study
 from pages.shared import estimates, library, running, show

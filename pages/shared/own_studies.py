@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from landscape.analysis.wording import counted
-from landscape.jobs.footprint import size_in_words
+from landscape.analysis.wording import counted, size_in_words
 from landscape.jobs.progress import Progress
 from landscape.store.entries import Entry
 from landscape.store.results import Store

@@ -117,6 +117,8 @@ def test_a_walk_through_the_app(address, tab):
         playwright.expect(tab).to_have_url(re.compile(f"/{PurePosixPath(links.nth(i).get_attribute('href')).name}"))
         settled(tab)
         healthy(tab)
+        name = links.nth(i).inner_text().splitlines()[-1]
+        playwright.expect(tab).to_have_title(re.compile(f"^{re.escape(name)} · "), timeout=WAIT)
         titles.append(tab.title())
     assert len(set(titles)) == len(titles)
     for i in (links.count() - 2, links.count() - 3):

@@ -139,7 +139,6 @@ def opened(page: str, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in parameters.items():
         app.query_params[name] = value
-    app.run()
     return app.switch_page(page).run()
 
 

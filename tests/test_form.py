@@ -29,7 +29,7 @@ def opened(**link: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, text in link.items():
         app.query_params[name] = text
-    return app.run().switch_page("pages/own/new.py").run()
+    return app.switch_page("pages/own/new.py").run()
 
 
 def link_in(app: AppTest) -> dict[str, str]:

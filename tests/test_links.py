@@ -24,7 +24,7 @@ def opened(page: str, link: dict[str, str | list[str]]) -> AppTest:
     """A page in a fresh session."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.query_params.update(link)
-    return app.run().switch_page(page).run()
+    return app.switch_page(page).run()
 
 
 def link(app: AppTest) -> dict[str, str | list[str]]:

@@ -39,7 +39,7 @@ def opened(**link: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, text in link.items():
         app.query_params[name] = text
-    app = app.run().switch_page("pages/own/mine.py").run()
+    app = app.switch_page("pages/own/mine.py").run()
     assert not app.exception
     return app
 

@@ -32,7 +32,7 @@ def visited(**parameters: str) -> AppTest:
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
     for name, value in parameters.items():
         app.query_params[name] = value
-    return app.run().switch_page(PAGE).run()
+    return app.switch_page(PAGE).run()
 
 
 def network(features: int = 64) -> bytes:

@@ -252,7 +252,7 @@ def test_the_app_takes_no_paths_and_no_code(tmp_path: Path, monkeypatch: pytest.
 def visited(page: str, study: Study) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.query_params["study"] = f"mine-{study.key[:6]}"
-    app.run().switch_page(page).run()
+    app.switch_page(page).run()
     assert not app.exception
     return app
 

@@ -38,8 +38,7 @@ def visited(page: str = STUDY, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in parameters.items():
         app.query_params[name] = value
-    app.run()
-    return app if page == HOME else app.switch_page(page).run()
+    return app.run() if page == HOME else app.switch_page(page).run()
 
 
 @pytest.fixture

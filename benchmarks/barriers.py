@@ -174,12 +174,9 @@ def _runs(
         midpoint_changes(site, midpoints, inputs, targets)
         peaks.append(_peak())
 
-    def one_by_one() -> None:
-        for step in steps:
-            _network(site, step, inputs, targets).block_until_ready()
-
     reference = partial(midpoint_barriers, model, steps, inputs, targets, group=group, method="reference")
-    runs: dict[str, Callable[[], Any]] = {"fast": fast, "one network": one_by_one, "Algorithm 1": reference}
+    runs: dict[str, Callable[[], Any]] = {"fast": fast, "Algorithm 1": reference}
+    runs["one network"] = partial(one_by_one, site, steps, inputs, targets)
     if site.cut() is not None:
         runs["vmap"] = partial(_vmapped, site, jnp.asarray(steps), inputs, targets)
     return runs
@@ -211,6 +208,12 @@ def case(work: Work, batch: int) -> Case:
     classes = examples_of(study.data).classes
     model = study.model.build((32, 32, 3), classes, nnx.Rngs(0))
     return Case(study, model, images, rng.integers(0, classes, batch))
+
+
+def one_by_one(site: Site, steps: np.ndarray, inputs: Any, targets: Any) -> None:
+    """The losses of midpoints, each by its network."""
+    for step in steps:
+        _network(site, step, inputs, targets).block_until_ready()
 
 
 @jax.jit

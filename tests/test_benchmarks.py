@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["barriers", "gpu", "training", "viewing"])
+@pytest.mark.parametrize("name", ["barriers", "gpu", "tracing", "training", "viewing"])
 def test_a_benchmark_prints_rows(name):
     command = [sys.executable, "-m", "benchmarks", name, "--quick", "--json"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout

@@ -23,6 +23,7 @@ from landscape.models.checks.same_function import logits
 from landscape.models.functional import split
 from landscape.models.site import Site
 from landscape.models.symmetry import Axis, Group, retaken, unit_groups
+from landscape.models.tracing import output_layer
 from landscape.models.tracing.analysis import Shapes, analysis
 from landscape.models.tracing.axes import Atom, Product, Sum, Unifier, atoms, extent, resolved
 from landscape.models.tracing.module import Findings, attached
@@ -66,9 +67,28 @@ def test_a_chain_is_cut_by_itself_as_by_hand(name):
         assert table.size(split(own).weights) == z.shape[-1]
 
 
+@pytest.mark.parametrize(("name", "group", "head"), [("bottlenecks", "blocks.1.conv1", False), ("gpt", "up", True)])
+def test_batch_norm_and_a_large_output_layer_are_parts_of_a_cut(name, group, head, monkeypatch):
+    monkeypatch.setattr(output_layer, "MANY", 11)
+    build, inputs, _ = CASES[name]
+    own = attached(drawn(build), Findings(Shapes.of(inputs)))
+    cut, opened = own.cut(group), own.opened(group)
+    assert (cut.head is not None) == (opened.head is not None) == head
+
+    @jax.jit
+    def by_parts(inputs):
+        z, carry = cut.before(inputs)
+        made = cut.features(cut.linear(cut.activation(z), cut.kernel), carry), opened.between(opened.before(inputs))
+        return [features @ cut.head[0] + cut.head[1] if head else features for features in made]
+
+    for found in by_parts(inputs):
+        np.testing.assert_allclose(found, split(own).logits(inputs), atol=1e-5)
+
+
 CUT = {  # groups that are a chain, by module
     "sequential": ["layers.4"],
     "group norm": ["conv2"],
+    "bottlenecks": [f"blocks.{i}.conv{j}" for i in range(3) for j in (1, 2)],
     "unet": ["down", "bottom", "join"],
     "mixer": ["token1", "channel1"],
     "vit": ["block.up"],

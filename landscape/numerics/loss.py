@@ -23,6 +23,7 @@ UNIT = 2.0**-57
 # the difference of two losses gives to more digits.
 CANCELLING = 0.9
 
+WRITTEN = 64  # targets whose logits are written down together, where sums over classes lose digits
 BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
 
 
@@ -97,7 +98,7 @@ def loss_change_of_features(
 ) -> Float[Array, "n ..."]:
     """`loss_change` of logits that change by `change @ head`, in blocks of classes; `blocks` are those of `softmax`.
 
-    Where the blocks' sums lose digits, all logits of that change are written down, one change after the other.
+    Where the blocks' sums lose digits, the logits of these targets alone are written down.
     """
     counted, target = targets != IGNORED, jnp.maximum(targets, 0)
     of_target = jnp.einsum("n...d,d...->n...", change, head[:, target])  # n *b: change of the target's own logit
@@ -113,13 +114,17 @@ def loss_change_of_features(
 
     grown = UNIT * jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), blocks))[0]  # n *b
     keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
+    logs = jnp.log1p(jnp.where(keeps, grown, 0)).ravel()  # n·b
+    rest, tokens = jnp.argsort(keeps, axis=None), targets.size  # n·b: those that lose digits come first
+    own, changes = logits.reshape(tokens, -1), change.reshape(-1, change.shape[-1])  # b k, n·b d
 
-    def one(case: tuple[Array, Array, Array]) -> Array:
-        keeps, grown, change = case  # *b, *b, *b d
+    def write_down(i: Array, logs: Array) -> Array:
+        rows = jax.lax.dynamic_slice_in_dim(rest, i * size, size)
+        before = own[rows % tokens]  # size k
+        sums = [jax.nn.logsumexp(each, axis=-1) for each in (before + changes[rows] @ head, before)]
+        differences = sums[0] - of_target.ravel()[rows] - sums[1]
+        return logs.at[rows].set(jnp.where(keeps.ravel()[rows], logs[rows], differences))
 
-        def written_down() -> Array:
-            return loss_change(logits, scaled_softmax(logits), change @ head, targets)
-
-        return jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), written_down)
-
-    return jnp.where(counted, jax.lax.map(one, (keeps, grown, change)), 0)
+    size = min(WRITTEN, len(rest))
+    logs = jax.lax.fori_loop(0, -(-jnp.sum(~keeps) // size), write_down, logs)
+    return jnp.where(counted, logs.reshape(grown.shape), 0)

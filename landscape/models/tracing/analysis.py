@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from landscape.models.functional import Network
+from landscape.models.functional import Network, Weights
 from landscape.models.tracing.axes import Atom, Reason
 from landscape.models.tracing.inference import Dim, Inference, Value
 from landscape.models.tracing.program import Program, traced_program
@@ -57,6 +57,15 @@ class Analysis(NamedTuple):
     def inputs(self) -> dict[str, int]:
         """The number of each array of the network in the program."""
         return dict(zip(sorted(self.skeleton.weights), self.program.inputs, strict=False))
+
+    def named(self, weights: Weights) -> dict[int, Any]:
+        """The arrays of a network of this structure by their numbers."""
+        return {number: weights[path] for path, number in self.inputs().items()}
+
+    def touched(self, group: str) -> set[int]:
+        """The numbers of the arrays of a group. Raises KeyError for an unknown one."""
+        table, inputs = self.table.groups[group], self.inputs()
+        return {inputs[axis.path] for axis in (*table.produces, *table.consumes)}
 
 
 Leaves = tuple[tuple[str, tuple[int, ...], Any], ...]  # of each array its path, shape and type

@@ -1,20 +1,21 @@
 """Where a program is a chain at a group.
 
-That is: a dense or convolution layer and its bias make z; operations that act on every unit alone make h of it; one
-dense or convolution layer reads h, directly or flattened; and nothing else reads z, h or the group's arrays.
+That is: a dense or convolution layer and its bias make z; operations that act on every unit alone make h of it, and of
+arrays that have one number a unit, such as those of BatchNorm; one dense or convolution layer reads h, directly or
+flattened; and nothing else reads z, h or the group's arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from landscape.models.tracing.analysis import EXAMPLES, Analysis
 from landscape.models.tracing.axes import atoms, resolved
 from landscape.models.tracing.inference import Value
-from landscape.models.tracing.opening import dependent, numbers, results
-from landscape.models.tracing.program import Constant, Step
+from landscape.models.tracing.output_layer import SUMS, OutputLayer, output_layer
+from landscape.models.tracing.program import Constant, Step, behind, dependent, numbers, results
 from landscape.models.tracing.rules import elementwise, reductions
 
 RESIZED = {"reshape": "new_sizes", "broadcast_in_dim": "shape", "slice": "limit_indices"}  # that hold a shape
@@ -25,14 +26,16 @@ RENAMED = ("reshape", "broadcast_in_dim", "squeeze", "transpose", "convert_eleme
 class Chain(NamedTuple):
     """Where a program is cut, as places in its list of steps.
 
-    z, h, y: the values there, by number; activation: the steps from z to h, constants among them; flat: whether the
-    layer behind reads h flattened; reader: the step that makes y; early: which steps run once; settling: the steps
-    from y to where no images or tokens are left, the value `settled`; after: the steps behind it.
+    z, h, y: the values there, by number; parameters: the arrays that the activation reads; activation: the steps from
+    z to h, constants among them; flat: whether the layer behind reads h flattened; reader: the step that makes y;
+    early: which steps run once; settling: the steps from y to where no images or tokens are left, the value `settled`;
+    after: the steps behind it, up to the value `end`; layer: the output layer, if that is not among them.
     """
 
     z: int
     h: int
     y: int
+    parameters: tuple[int, ...]
     activation: tuple[int, ...]
     flat: bool
     reader: int
@@ -40,13 +43,15 @@ class Chain(NamedTuple):
     settling: tuple[int, ...]
     settled: int
     after: tuple[int, ...]
+    end: int
+    layer: OutputLayer | None
 
 
 class _Finder:
     """Looks for the chain at one group of an analysed network."""
 
     def __init__(self, analysis: Analysis, group: str) -> None:
-        self.analysis, self.steps = analysis, analysis.program.steps
+        self.analysis, self.group, self.steps = analysis, group, analysis.program.steps
         self.table, self.atom = analysis.table.groups[group], analysis.table.atoms[group]
         inputs = analysis.inputs()
         self.made = {inputs[axis.path] for axis in self.table.produces}
@@ -57,23 +62,22 @@ class _Finder:
         reader, flat = self._reader()
         if reader is None:
             return None
-        top = self.maker.get(self._operand(reader))
-        if top is None:
-            return None
-        h = self._operand(top) if flat else self._operand(reader)
-        region = [i for i in self._behind(h, dependent(self.steps, self.made)) if i != top or not flat]
+        entering, from_made = self._operand(reader), dependent(self.steps, self.made)
+        inside = [place for place in behind(self.steps, entering) if from_made[place]]
+        region = inside[:-1] if flat else inside
         linear, z = self._linear(region)
-        activation = [i for i in region if i not in linear]
-        constants = self._constants(activation, z)
-        y = self.steps[reader].results[0]
-        inside = [*region, top] if flat else region
-        if z is None or constants is None or not self._alone(inside, reader):
+        acting = [place for place in region if place not in linear]
+        found = self._activation(acting, linear, z)
+        if found is None or not self._alone(inside, reader):
             return None
-        late = [i for i, each in enumerate(dependent(self.steps, {y})) if each]
+        parameters, constants = found
+        h = self._operand(self.maker[entering]) if flat else entering
+        run = tuple(sorted({*acting, *constants}))
         early = tuple(not each or i in linear for i, each in enumerate(dependent(self.steps, self.made | self.read)))
-        settling, settled, after = self._settling(y, late)
-        run = tuple(sorted({*activation, *constants}))
-        return Chain(z, h, y, run, flat, reader, early, settling, settled, after)
+        layer = output_layer(self.analysis, self.group)
+        end = self.analysis.program.end if layer is None else layer.features
+        y = self.steps[reader].results[0]
+        return Chain(z, h, y, parameters, run, flat, reader, early, *self._settling(y, end), end, layer)
 
     def _operand(self, place: int) -> int:
         first = self.steps[place].operands[0]
@@ -107,67 +111,73 @@ class _Finder:
         plain = step.primitive.name == "dot_general" and len(self._value(h).dims) == 2
         return (place, True) if flat and plain else (None, False)
 
-    def _behind(self, number: int, among: Sequence[bool]) -> list[int]:
-        """The steps among these on which a value depends, in order."""
-        needed, found = {number}, []
-        for i in range(len(self.steps) - 1, -1, -1):
-            if among[i] and needed & {*self.steps[i].results}:
-                found.append(i)
-                needed |= numbers([self.steps[i]])
-        return found[::-1]
-
-    def _linear(self, region: Sequence[int]) -> tuple[list[int], int | None]:
-        """The steps that make z of the group's incoming arrays, and z."""
+    def _linear(self, region: Sequence[int]) -> tuple[list[int], int]:
+        """The steps that make z of the group's incoming arrays, and z; -1 if they do not."""
         arrays, taken, z = {*self.made}, [], -1
         for place in region:
             step = self.steps[place]
             read, name = numbers([step]), step.primitive.name
             layer = z < 0 and name in PRODUCTS and step.operands[1] in arrays
-            bias = z in read and read - {z} <= arrays and name in ("add", "add_any")
+            bias = z in read and read - {z} <= arrays and name in SUMS
             if read <= arrays and name in RENAMED:
                 arrays |= {*step.results}
             elif layer or bias:
                 z = step.results[0]
-            else:
+            elif z in read:
                 break
+            else:
+                continue
             taken.append(place)
-        rest = [self.steps[place] for place in region[len(taken) :]]
-        clean = not (numbers(rest) & arrays) and z >= 0 and self._by_unit(z)
-        return taken, z if clean else None
+        needed = [place for place in behind(self.steps, z) if place in region]
+        return needed, z if {*needed} <= {*taken} and z >= 0 and self._by_unit(z) else -1
 
-    def _constants(self, activation: Sequence[int], z: int | None) -> list[int] | None:
-        """The steps that make constants of the activation; None if it does not act on every unit alone."""
-        own = {z} | results(self.steps[place] for place in activation)
-        outside = {each for place in activation for each in numbers([self.steps[place]])} - own
+    def _activation(
+        self, acting: Sequence[int], linear: Sequence[int], z: int
+    ) -> tuple[tuple[int, ...], set[int]] | None:
+        """The arrays that the steps from z read, and the steps that make constants for them.
+
+        None if these steps do not act on every unit alone.
+        """
+        own, steps = self.made - numbers(self._at(linear)), self._at(acting)
+        parameters = tuple(sorted(own & numbers(steps)))
+        outside = numbers(steps) - {z, *parameters} - results(steps)
         if not all(self._value(each).constant for each in outside):
             return None
-        made = [place for each in outside for place in self._behind(each, [True] * len(self.steps))]
-        for place in (*activation, *made):
-            step = self.steps[place]
+        constants = {place for each in outside for place in behind(self.steps, each)}
+        for step in (*steps, *self._at(sorted(constants))):
             given = [each.value for each in step.operands if isinstance(each, Constant)]
             if step.primitive.name not in UNITWISE or any(getattr(x, "ndim", 0) for x in given):
                 return None
-        by_unit = all(self._by_unit(each) for each in results(self.steps[place] for place in activation))
-        return made if by_unit else None
+        made = (*parameters, *results(steps))
+        return (parameters, constants) if all(self._by_unit(x) or self._one_a_unit(x) for x in made) else None
+
+    def _at(self, places: Iterable[int]) -> list[Step]:
+        return [self.steps[place] for place in places]
+
+    def _one_a_unit(self, number: int) -> bool:
+        """Whether a value has one number for each unit, the same for all examples and places."""
+        *others, last = self._value(number).dims or (None,)
+        return last is not None and resolved(last.type) is self.atom and all(dim.size == 1 for dim in others if dim)
 
     def _alone(self, places: Collection[int], reader: int) -> bool:
         """Whether no other step reads what these make, or the group's arrays."""
-        hidden = results(self.steps[place] for place in places) | self.made | self.read
+        hidden = results(self._at(places)) | self.made | self.read
         others = [step for i, step in enumerate(self.steps) if i not in (*places, reader)]
         return not {*numbers(others), *self.analysis.program.outputs} & hidden
 
-    def _settling(self, y: int, late: Sequence[int]) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    def _settling(self, y: int, end: int) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
         """Divide what comes behind y at the first vector of each example through which all else goes."""
+        from_y = dependent(self.steps, {y})
+        late = [place for place in behind(self.steps, end) if from_y[place]]
         if len(self._value(y).dims) <= 2:
             return (), y, tuple(late)
         made = {y}
         for j, place in enumerate(late):
             made |= {*self.steps[place].results}
-            first, rest = self.steps[place].results[0], [self.steps[each] for each in late[j + 1 :]]
+            first, rest = self.steps[place].results[0], self._at(late[j + 1 :])
             if len(self._value(first).dims) <= 2 and numbers(rest) & made <= {first}:
                 return tuple(late[: j + 1]), first, tuple(late[j + 1 :])
-        (last,) = self.analysis.program.outputs
-        return tuple(late), last if isinstance(last, int) else y, ()
+        return tuple(late), end, ()
 
 
 PRODUCTS = ("dot_general", "conv_general_dilated")

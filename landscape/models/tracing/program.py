@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -62,6 +62,14 @@ class Program:
     avals: tuple[Any, ...]
     steps: tuple[Step, ...]
     outputs: tuple[Operand, ...]
+
+    @property
+    def end(self) -> int:
+        """The value that is returned. Raises ValueError where that is a constant."""
+        (last,) = self.outputs
+        if isinstance(last, Constant):
+            raise ValueError("the outputs are the same for all inputs and arrays")
+        return last
 
     def outline(self) -> tuple[Any, ...]:
         """What does not depend on sizes: which operations there are, and what each reads."""
@@ -142,3 +150,32 @@ def traced_program(function: Callable[..., Any], *arguments: Any) -> tuple[Progr
     """The program of a function, whose inputs are the leaves of these arguments, and the shapes of what it returns."""
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     return program(jaxpr), shapes
+
+
+def numbers(steps: Iterable[Step]) -> set[int]:
+    """The values that some steps read."""
+    return {each for step in steps for each in step.operands if isinstance(each, int)}
+
+
+def results(steps: Iterable[Step]) -> set[int]:
+    """The values that some steps make."""
+    return {each for step in steps for each in step.results}
+
+
+def dependent(steps: Sequence[Step], on: Collection[int]) -> list[bool]:
+    """Which steps depend on these values."""
+    known, found = {*on}, []
+    for step in steps:
+        found.append(bool(known & numbers([step])))
+        known |= {*step.results} if found[-1] else set()
+    return found
+
+
+def behind(steps: Sequence[Step], number: int) -> list[int]:
+    """The places of the steps on which a value depends, in order."""
+    needed, found = {number}, []
+    for place in range(len(steps) - 1, -1, -1):
+        if needed & {*steps[place].results}:
+            found.append(place)
+            needed |= numbers([steps[place]])
+    return found[::-1]

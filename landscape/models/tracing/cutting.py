@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -11,7 +11,7 @@ from jaxtyping import Array
 from landscape.models.cut import Cut
 from landscape.models.functional import Weights
 from landscape.models.tracing.analysis import EXAMPLES, Analysis
-from landscape.models.tracing.chain import chain_at, resized
+from landscape.models.tracing.chain import Chain, chain_at, resized
 from landscape.models.tracing.opening import Begun, begun
 from landscape.models.tracing.program import Step, evaluate, numbers
 
@@ -25,40 +25,53 @@ def cut(analysis: Analysis, weights: Weights, group: str) -> Cut | None:
     kernel, units = weights[reader.path], analysis.table.atoms[group].size
     if chain.flat:
         kernel = kernel.reshape(-1, units, kernel.shape[-1])  # pixels l out
+    own, head = _Parts(analysis, weights, group, chain), chain.layer and chain.layer.head(analysis, weights)
+    return Cut(own.before, own.activation, own.linear, kernel, own.after, own.settle if chain.settling else None, head)
 
-    def steps(examples: int, places: Sequence[int]) -> list[Step]:
-        program = analysis.at(examples)
-        return [program.steps[place] for place in places]
 
-    def before(inputs: Any) -> tuple[Array, Begun]:
-        later = numbers(steps(EXAMPLES, (*chain.settling, *chain.after))) | {chain.z}
-        carry = begun(analysis, weights, inputs, chain.early, later)
-        values = analysis.named(weights)
+class _Parts(NamedTuple):
+    """A network that is a chain at a group, and its parts as in `Cut`."""
+
+    analysis: Analysis
+    weights: Weights
+    group: str
+    chain: Chain
+
+    def before(self, inputs: Any) -> tuple[Array, Begun]:
+        chain, values = self.chain, self.analysis.named(self.weights)
+        later = numbers(self._steps(EXAMPLES, (*chain.settling, *chain.after))) | {chain.z}
+        carry = begun(self.analysis, self.weights, inputs, chain.early, later)
         z = _with_rows(carry.values[chain.z], [values[each] for each in chain.parameters])
         return z, Begun(carry.examples, {each: x for each, x in carry.values.items() if each != chain.z})
 
-    def activation(z: Array) -> Array:
+    def activation(self, z: Array) -> Array:
+        chain = self.chain
         x, rows = _without_rows(z, len(chain.parameters))
-        some = [resized(analysis, group, step, z.shape[-1]) for step in steps(len(x), chain.activation)]
+        steps = self._steps(len(x), chain.activation)
+        some = [resized(self.analysis, self.group, step, z.shape[-1]) for step in steps]
         return evaluate(some, {chain.z: x} | dict(zip(chain.parameters, rows, strict=True)))[chain.h]
 
-    def linear(h: Array, kernel: Array) -> Array:
-        (reads,) = steps(len(h), [chain.reader])
-        if chain.flat:
+    def linear(self, h: Array, kernel: Array) -> Array:
+        (reads,) = self._steps(len(h), [self.chain.reader])
+        if self.chain.flat:
             h, kernel = h.reshape(len(h), -1), kernel.reshape(-1, kernel.shape[-1])
         (y,) = reads.evaluated([h, kernel])
         return y
 
-    def settle(y: Array, carry: Begun) -> Array:
-        values = analysis.named(weights) | carry.values | {chain.y: y}
-        return evaluate(steps(carry.examples, chain.settling), values)[chain.settled]
+    def settle(self, y: Array, carry: Begun) -> Array:
+        return self._evaluated(self.chain.settling, carry, {self.chain.y: y})[self.chain.settled]
 
-    def after(x: Array, carry: Begun) -> Array:
-        values = analysis.named(weights) | carry.values | {chain.settled: x}
-        return evaluate(steps(carry.examples, chain.after), values)[chain.end]
+    def after(self, x: Array, carry: Begun) -> Array:
+        return self._evaluated(self.chain.after, carry, {self.chain.settled: x})[self.chain.end]
 
-    head = chain.layer and chain.layer.head(analysis, weights)
-    return Cut(before, activation, linear, kernel, after, settle if chain.settling else None, head)
+    def _steps(self, examples: int, places: Sequence[int]) -> list[Step]:
+        program = self.analysis.at(examples)
+        return [program.steps[place] for place in places]
+
+    def _evaluated(self, places: Sequence[int], carry: Begun, values: dict[int, Any]) -> dict[int, Any]:
+        """What these steps make of arrays, carry and values."""
+        known = self.analysis.named(self.weights) | carry.values | values
+        return evaluate(self._steps(carry.examples, places), known)
 
 
 def _with_rows(z: Array, arrays: Sequence[Array]) -> Array:

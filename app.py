@@ -1,4 +1,7 @@
-"""The explorer, started by `streamlit run app.py`: the list of pages by folder, and the frame around each."""
+"""The explorer, started by `streamlit run app.py`: the list of pages by folder, and the frame around each.
+
+The server imports this file once, for `app`; then Streamlit runs it as a script for each visitor.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from landscape.store import places
-from pages.shared import fresh
+from pages.shared import compute, frame, lesson, serving
+from pages.shared.frame import View
 
 os.environ.setdefault(places.VARIABLE, str(Path(__file__).parent / "cache"))
-fresh.reload_once()
-
-from pages.shared import compute, frame, lesson  # noqa: E402
-from pages.shared.frame import View  # noqa: E402
 
 PAGES = Path(__file__).parent / "pages"
 SECTIONS = {"home": "", "learn": "Learn", "explore": "Explore", "compare": "Compare", "own": "Your own"}  # by folder
@@ -176,8 +176,16 @@ def pages_of(folder: str, view: View) -> list[st.Page]:
     return [*twin, page(url_path=view.name, visibility="visible" if named else "hidden")]
 
 
-pages = {folder: {page: view for view in views for page in pages_of(folder, view)} for folder, views in VIEWS.items()}
-st.set_page_config(frame.NAME, frame.ICON, "wide", 260)  # before the navigation, which would fetch an icon from outside
-page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found}, expanded=True)
-frame.remember_first(pages)
-frame.around(page, next(found[page] for found in pages.values() if page in found))
+def explorer() -> None:
+    """The whole app, as one visitor sees it now."""
+    pages = {folder: {page: view for view in of for page in pages_of(folder, view)} for folder, of in VIEWS.items()}
+    st.set_page_config(frame.NAME, frame.ICON, "wide", 260)  # first: the navigation would fetch an icon from outside
+    page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found}, expanded=True)
+    frame.remember_first(pages)
+    frame.around(page, next(found[page] for found in pages.values() if page in found))
+
+
+if __name__ == "__main__":
+    explorer()
+else:
+    app = st.App(__file__, lifespan=serving.lifespan)

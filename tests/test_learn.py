@@ -6,10 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from landscape.analysis.glossary import TERMS, term
+from landscape.figures.lessons import enlarged
+from landscape.figures.style import finish
 from pages.shared.lesson import LESSONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
@@ -75,6 +78,15 @@ def test_the_speaker_sees_one_larger_figure_and_no_prose(app):
     assert larger["layout"]["font"]["size"] > usual["layout"]["font"]["size"]
     assert len(texts(app)) < len(words) / 2
     app.sidebar.toggle(key="speaker").set_value(False).run()
+
+
+def test_a_figure_is_enlarged_as_a_copy():
+    """Figures are kept for the next visitor, who may not be the speaker."""
+    trace = go.Scatter(x=[0], y=[0], mode="markers+text", text=["θ"], textfont={"size": 10})
+    usual = finish(go.Figure(trace), "x", "y")
+    before = usual.to_json()
+    larger = enlarged(usual)
+    assert usual.to_json() == before and larger.data[0].textfont.size == 14
 
 
 def test_the_glossary_has_every_term_once(app):

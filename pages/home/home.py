@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import streamlit as st
 
@@ -29,21 +30,22 @@ def _answer(path: str, checksum: str, _choice: library.Choice) -> str:
     return show.escaped(sentence(decide(dataset, Q, steps_reached(dataset), measure), measure))
 
 
-def answers(choices: Iterable[library.Choice]) -> dict[str, str]:
-    """What each stored study says about expanding, by its label. A damaged one brings up a warning and is left out."""
-    found = {}
+def answers(choices: Iterable[library.Choice]) -> Iterator[tuple[str, str]]:
+    """The label of each stored study and what it says about expanding, one by one as they are read.
+
+    A damaged one brings up a warning and is left out.
+    """
     for choice in choices:
         if choice.entry:
             try:
-                found[choice.label] = _answer(*library.identity(choice.entry), choice)
+                yield choice.label, _answer(*library.identity(choice.entry), choice)
             except DamagedEntry as damage:
                 st.warning(show.plain(f"{damage}. It is not shown; computing the study again replaces it."))
-    return found
 
 
-def moving(choices: Sequence[library.Choice]) -> None:
-    """The picture that moves, of the first study that can be read."""
-    dataset = next(filter(None, (library.open_study(choice).dataset for choice in choices)), None)
+def moving(choice: library.Choice | None) -> None:
+    """The picture that moves, of a study that can be read."""
+    dataset = library.open_study(choice).dataset if choice else None
     if dataset is None:
         st.info("No study has been computed here, and none is shipped with this installation. Try your own.")
         return
@@ -69,11 +71,13 @@ def link(choice: library.Choice, text: str) -> None:
     st.page_link(frame.first("explore"), label=show.plain(text), query_params={"study": choice.label})
 
 
-found = library.listed()
-said = answers(found.values())
+found, asked = library.listed(), library.chosen().label
+wanted = {library.FIRST, asked}  # by what is seen first, which does not wait for the others
+answered = answers(sorted(found.values(), key=lambda choice: choice.label not in wanted))
+said = dict(islice(answered, len(wanted)))
 left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
 with left:
-    moving([found[label] for label in said])
+    moving(found[next(iter(said))] if said else None)
 with right:
     st.markdown(
         "Both ends compute **the same function**: one is the other with its units in another order. An expansion is "
@@ -81,13 +85,14 @@ with right:
     )
     for folder, icon, label in WAYS:
         st.page_link(frame.first(folder), label=f"**{label}**", icon=icon)
-    asked = library.chosen().label if library.chosen().label in said else next(iter(said), None)
-    if asked:
-        st.caption(f"**{show.plain(asked)}**: {said[asked]}")
+    shown = asked if asked in said else next(iter(said), None)
+    if shown:
+        st.caption(f"**{show.plain(shown)}**: {said[shown]}")
+said |= answered
 if said:
     st.header("What finished studies say", anchor="studies")
     st.caption(f"Should the network be expanded? {RULE}")
-labels = list(said)
+labels = [label for label in found if label in said]
 for row in range(0, len(labels), A_ROW):
     for column, label in zip(st.columns(A_ROW), labels[row : row + A_ROW], strict=False):
         with column:

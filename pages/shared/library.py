@@ -62,7 +62,7 @@ def label(study: Study) -> str:
     return study.name if preset and preset.key == study.key else f"{study.name}-{study.key[:6]}"
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def asked_for() -> dict[str, Study]:
     """The studies that somebody has started on this server, by key."""
     return {}
@@ -137,7 +137,7 @@ def identity(entry: Entry) -> tuple[str, str]:
     return str(entry.path), entry.record["sha256"][entry.path.name]
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def kept() -> Kept:
     """What pages have computed from the results that are open, for all sessions of this server."""
     return Kept()
@@ -159,7 +159,7 @@ def whole(choice: Choice) -> xr.Dataset:
     return _whole(*identity(choice.entry), choice.study.key)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _whole(path: str, checksum: str, key: str) -> xr.Dataset:
     """A stored result, verified as it is read. A new path or checksum makes it a new entry of this cache."""
     return Store().read(key)

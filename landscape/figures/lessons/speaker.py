@@ -8,7 +8,8 @@ TIMES = 1.4  # larger than on a desk
 
 
 def enlarged(figure: go.Figure) -> go.Figure:
-    """A figure with larger texts and more height."""
+    """A copy of a figure with larger texts and more height."""
+    figure = go.Figure(figure)
     layout = figure.layout
     larger = {"size": round(TIMES * layout.font.size)}
     figure.update_layout(font=larger, legend_font=larger, height=round(1.1 * layout.height))

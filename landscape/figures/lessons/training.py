@@ -11,10 +11,12 @@ from landscape.figures.lessons.player import add_player
 from landscape.figures.palette import marks
 from landscape.figures.style import AXIS, LINE_WIDTH, add_ceiling, finish, gain_title
 from landscape.figures.trajectories import gain_trajectories_data, metric_trajectories_data
+from landscape.store.derived import derived
 
 FRAMES = 20  # about so many
 
 
+@derived
 def training(dataset: xr.Dataset, q: float, n: int, measure: Measure, *, whole: bool) -> go.Figure:
     """G_t above and M_t in percent below, means over seeds; they unfold from epoch 0.
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import GROUPS, SPECS, outputs, plain, trained
+from networks import GROUPS, SPECS, batch, data, outputs, plain, trained
 from scipy.stats import kstest
 
 from landscape.models.functional import split
-from landscape.models.net2net import copied_units, copy_shares, deepen, expand, named_group, widen
+from landscape.models.net2net import copied_units, copy_shares, deepen, expand, named_group, pad, widen
 from landscape.models.symmetry import Axis, Group
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
@@ -74,6 +75,51 @@ def test_copies_keep_what_comes_in_and_share_what_goes_out():
     np.testing.assert_array_equal(wide_bias, bias[sources])
     copies = np.bincount(sources)
     np.testing.assert_allclose(wide_out, outgoing[sources] / copies[sources][:, None], rtol=1e-6)
+
+
+def drawn(name: str, group: str, size: int) -> dict[str, np.ndarray]:
+    """Numbers of the shapes that a network with a wider group has, none of which is 0."""
+    spec = SPECS[name].resized(SPECS[name].group_sizes() | {group: size})
+    build = lambda: split(spec.build(batch()[0].shape[1:], data().classes, nnx.Rngs(0))).weights  # noqa: E731
+    rng = np.random.default_rng(0)
+    return {path: rng.normal(size=array.shape).astype(np.float32) for path, array in jax.eval_shape(build).items()}
+
+
+@pytest.mark.parametrize(("name", "group"), GROUPS)
+def test_silent_units_preserve_the_function_and_random_ones_add_what_they_send_on(name, group):
+    model = trained(name)
+    old = size(model, group)
+    fresh = drawn(name, group, 2 * old + 1)
+    silent, random = (pad(model, group, 2 * old + 1, fresh, silent=kind) for kind in (True, False))
+    np.testing.assert_allclose(outputs(silent), outputs(model), atol=2e-6)
+    assert np.abs(outputs(random) - outputs(model)).max() > 0.01
+    place = list(model.groups()).index(group)
+    (kernel, bias), (behind, _) = plain(model)[place : place + 2]
+    path = model.links[place].name
+    for wider in (silent, random):
+        (wide, wide_bias), (following, _) = plain(wider)[place : place + 2]
+        np.testing.assert_array_equal(wide[..., :old], kernel)
+        np.testing.assert_array_equal(wide[..., old:], fresh[f"{path}.kernel"][..., old:])
+        np.testing.assert_array_equal(wide_bias, [*bias, *fresh[f"{path}.bias"][old:]])
+        by_unit = following.reshape(*following.shape[:-2], -1, 2 * old + 1, following.shape[-1])
+        np.testing.assert_array_equal(by_unit[..., :old, :].reshape(behind.shape), behind)
+        assert (by_unit[..., old:, :] == 0).all() == (wider is silent)
+
+
+def test_steps_say_what_their_new_units_are():
+    """Copies of one column: as many distinct columns as there were. Nothing else is sent on by silent ones."""
+    model, fresh = trained("mlp2"), drawn("mlp2", "hidden1", 20)
+    ways = ["copies", "noisy copies", "silent", "random"]
+    steps = [Widen(widen="hidden1", size=20, units=way) for way in ways]
+    models = [expand(model, (step,), Expansion(noise=0.1), KEY, drawn=fresh) for step in steps]
+    kernels = [plain(wider)[0][0] for wider in models]
+    assert [len(np.unique(kernel, axis=1).T) for kernel in kernels] == [7, 20, 20, 20]
+    moved = [np.abs(outputs(wider) - outputs(model)).max() for wider in models]
+    assert moved[0] < 1e-5 < moved[1] and moved[2] < 1e-5 < moved[3]
+    same = [
+        expand(model, (step,), Expansion(), KEY, drawn=fresh) for step in (steps[0], Widen(widen="hidden1", size=20))
+    ]
+    np.testing.assert_array_equal(*(outputs(wider) for wider in same))
 
 
 def test_noise_touches_the_copies_alone():

@@ -223,6 +223,20 @@ def test_a_random_start_takes_the_sizes_of_a_candidate_and_nothing_of_the_base()
     assert not np.array_equal(first["hidden1.kernel"], other["hidden1.kernel"])
 
 
+def test_units_that_are_no_copies_are_those_of_a_random_start():
+    content = STUDY.model_dump(mode="json")
+    steps = [{"widen": "hidden1", "size": 8, "units": "silent"}, {"widen": "hidden1", "size": 8}]
+    _, silent, *_ = members(validated(content | {"candidates": [steps[:1]]}))
+    _, anew, *_ = members(validated(content | {"candidates": [steps[1:]], "expansion": {"start": "random"}}))
+    base = network_with(
+        BASE, {path: np.ones(array.shape, "f") for path, array in split(untrained(BASE, 0)).weights.items()}
+    )
+    found, expected = (split(at_expansion(each, 1, base)).weights for each in (silent, anew))
+    old = STUDY.model.group_sizes()["hidden1"]
+    np.testing.assert_array_equal(found["hidden1.kernel"][:, old:], expected["hidden1.kernel"][:, old:])
+    assert (found["hidden1.kernel"][:, :old] == 1).all() and (found["head.kernel"][old:] == 0).all()
+
+
 def test_expansion_starts_at_the_performance_of_the_base(dataset):
     """A(θ⁰) = A(φ*) for widening and for deepening."""
     for measure in ("validation_loss", "validation_accuracy"):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ CONTENT = {
     "candidates": [[{"widen": "hidden1", "size": 8}], [{"widen": "hidden*", "factor": 1.5}, {"deepen": "hidden2"}]],
     "walk": {"group": "hidden1"},
 }
+UNITS: list[dict] = [{}, {"units": None}, {"units": "copies"}, {"units": "silent"}]
 NAMES = {"name", "title", "description", "reproduces"}
 EDITS = {  # another valid value for every field that affects numbers
     "data.name": "cifar10",
@@ -92,6 +94,8 @@ def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
     later = {"training": {"initialisation"}, "walk": {"start"}, "control": True, "weights": True}
     before = edited({"control": False})
     content = before.model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
+    for step in chain(*content["candidates"]):
+        step.pop("units", None)
     canonical = json.dumps({"schema": specification.SCHEMA, "study": content}, sort_keys=True, separators=(",", ":"))
     assert before.key == hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -179,6 +183,25 @@ def test_what_cannot_be_drawn_anew_is_refused(model, candidate, said):
     validated(content)
     with pytest.raises(ValueError, match=said):
         validated(content | {"expansion": {"start": "random"}})
+
+
+@pytest.mark.parametrize(
+    ("steps", "edits", "said"),
+    [
+        ([{"widen": "hidden1", "size": 9, "units": "zero"}], {}, "units.*'copies', 'noisy copies', 'silent'"),
+        ([{"widen": "hidden1", "size": 9, "units": "noisy copies"}], {}, "expansion.noise must be above 0"),
+        ([{"widen": "hidden1", "size": 9, "units": "silent"}, {"deepen": "hidden1"}], {}, "hidden1_1 is inserted"),
+        ([{"widen": "hidden1", "size": 9, "units": "silent"}], {"expansion.start": "random"}, "no units are new"),
+    ],
+)
+def test_new_units_that_cannot_be_had_are_refused(steps, edits, said):
+    with pytest.raises(ValueError, match=said):
+        edited({"candidates": [steps]} | edits)
+
+
+def test_what_new_units_are_is_part_of_the_key_where_it_is_said():
+    keys = [edited({"candidates": [[{"widen": "hidden1", "size": 9} | more]]}).key for more in UNITS]
+    assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
 @pytest.mark.parametrize(

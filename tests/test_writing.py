@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from landscape.study import Study, validated
 from landscape.study.examples import Examples
 from landscape.study.kinds import MlpSpec
 from landscape.study.presets import preset, presets
+from landscape.study.steps import NewUnits
 from landscape.study.writing.notation import MOST_CHARACTERS, candidates_from, written
 from landscape.study.writing.toml_text import content_of, toml_text
 from landscape.study.writing.ways import EQUAL, ways
@@ -21,9 +23,11 @@ from landscape.study.writing.ways import EQUAL, ways
 OF_EACH_KIND = ("digits-mlp", "equal-parameters", "cnn-cifar100", "resnet18-cifar10", "tinybert", "minibert")
 
 groups = st.from_regex(r"[a-z]{1,8}[0-9]{0,2}\*?", fullmatch=True)
+units = st.sampled_from(get_args(NewUnits))
 steps = st.one_of(
     st.builds(lambda group, size: {"widen": group, "size": size}, groups, st.integers(1, 10**5)),
     st.builds(lambda group, tenths: {"widen": group, "factor": tenths / 100}, groups, st.integers(101, 10**5)),
+    st.builds(lambda group, size, units: {"widen": group, "size": size, "units": units}, groups, st.just(9), units),
     st.builds(lambda group, layers: {"deepen": group, "layers": layers}, groups, st.integers(1, 64)),
 )
 
@@ -47,6 +51,7 @@ def test_the_notation_is_that_of_labels(name: str) -> None:
         ("after hidden1", "'after hidden1' is not a step"),
         ("hidden1 → 1.5", "'hidden1 → 1.5' is not a step"),
         ("12", "'12' is not a step"),
+        ("hidden1 → 12 (zero)", "'hidden1 → 12 (zero)' is not a step"),
         ("a → 1, , b → 2", "'' is not a step"),
         ("a → 1;" * MOST_CHARACTERS, "120,000 characters"),
     ],
@@ -118,3 +123,18 @@ def test_a_text_may_extend_what_ships_and_nothing_else() -> None:
 def test_what_is_no_study_text_is_refused(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         content_of(text)
+
+
+EQUAL_SIZES = {"equal-parameters": 4, "equal-parameters-digits": 14, "equal-parameters-cifar10": 12}
+
+
+@pytest.mark.parametrize("name", EQUAL_SIZES)
+def test_studies_of_equal_size_keep_it_to_one_percent(name: str) -> None:
+    study = preset(name)
+    examples = examples_of(study.data)
+    counts = [
+        sum(each.parameters for each in study.model.linear_layers(sizes, examples)) for sizes in study.group_sizes()
+    ]
+    middle = (max(counts[1:]) + min(counts[1:])) / 2
+    assert len(counts) == 1 + EQUAL_SIZES[name] and max(counts[1:]) / middle <= 1.01
+    assert min(counts[1:]) > 1.15 * counts[0]

@@ -1,7 +1,11 @@
-"""Function-preserving expansion: Net2WiderNet and Net2DeeperNet (Chen et al., arXiv 1511.05641)."""
+"""Expansion: Net2WiderNet and Net2DeeperNet (Chen et al., arXiv 1511.05641), which preserve the function, and padding.
+
+Padding with units that are drawn is what Chen et al. compare Net2WiderNet with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -12,12 +16,17 @@ from flax import nnx
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from landscape.models.checks.same_function import check_preserved
-from landscape.models.checks.sizes import follow
+from landscape.models.checks.sizes import Follow, follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Group, by_unit, named_group, retaken, unit_groups
+from landscape.models.symmetry import Axis, Group, by_unit, named_group, retaken, unit_groups
 from landscape.study import Expansion
-from landscape.study.steps import Deepen, Widen
+from landscape.study.steps import Deepen, NewUnits, Widen
+
+COPIES: Mapping[NewUnits | None, Literal["unequal", "equal"]] = {
+    "copies": "unequal",
+    "noisy copies": "equal",
+}  # their shares
 
 
 def widen(
@@ -76,15 +85,9 @@ def widen(
       Chen et al. (2016), "Net2Net: Accelerating Learning via Knowledge Transfer", arXiv 1511.05641, section 2.3
       (Net2WiderNet); the unequal shares are ours.
     """
-    table = named_group(model, group)
+    table, asked, across = _wider(model, group, size)
     network = split(model)
     old = table.size(network.weights)
-    if not table.widenable:
-        raise ValueError(f"{group} cannot be widened: copying its units changes the function")
-    if size <= old:
-        raise ValueError(f"{group} = {size} does not widen the base: it must be above {old}")
-    asked = follow(model, table, old, size)
-    across = asked.even or ("the network",) if table.even else asked.even
     if across and size % old:
         raise ValueError(
             f"{group} = {size} is no whole multiple of {old}: {across[0]} normalises across the units, and only "
@@ -101,6 +104,59 @@ def widen(
     if inputs is not None:
         check_preserved(model, wider(weights), inputs, f"widening group {group!r} of {type(model).__name__}")
     return wider(_shaken(weights, table, old, noise, generator))
+
+
+def pad(model: nnx.Module, group: str, size: int, drawn: Weights, *, silent: bool = True) -> nnx.Module:
+    """A wider network whose new units are drawn: their incoming weights, and unless they are silent the outgoing ones.
+
+    With A the incoming and B the outgoing weights of an untrained network that has as many units,
+
+        U'[:, j] = U[:, j],   W'[j, :] = W[j, :]   for j < l;   U'[:, j] = A[:, j],   W'[j, :] = 0 or B[j, :]   beyond.
+
+    Silent units send nothing on, so the function is preserved exactly; the gradient of their outgoing weights is not 0.
+    Random padding preserves the first l units, and changes the function by what the new ones send on.
+
+    Args:
+      model: a module with a method `groups()`; it is left as it is.
+      group, size: as for `widen`.
+      drawn: the arrays of an untrained network by the same names, each at least as large as that of the wider network:
+        the first entries of each are taken, so those of an array must all follow one distribution.
+      silent: whether the outgoing weights of new units are 0.
+
+    Returns:
+      A new module of the same type.
+
+    Raises:
+      ValueError: as `widen` does; or if a layer normalises across the units, whose statistics new units change.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from landscape.models.functional import split
+      >>> from landscape.models.mlp import mlp
+      >>> from landscape.models.net2net import pad
+      >>> model, untrained, x = mlp(4, (8,), 3, nnx.Rngs(0)), mlp(4, (12,), 3, nnx.Rngs(1)), jnp.ones((1, 4))
+      >>> wider = pad(model, "hidden1", 12, split(untrained).weights)
+      >>> wider.hidden1.kernel.shape, bool(jnp.allclose(wider(x), model(x), atol=1e-6))
+      ((4, 12), True)
+
+    References:
+      Chen et al. (2016), arXiv 1511.05641, section 3.1, for random padding; Evci et al. (2022), "GradMax", arXiv
+      2201.05125, for new units of which one side is 0.
+    """
+    table, asked, across = _wider(model, group, size)
+    if across:
+        raise ValueError(f"{group} cannot have units that are no copies: {across[0]} normalises across the units")
+    network = split(model)
+    old = table.size(network.weights)
+    weights = retaken(_on_host(network.weights, table), table, np.minimum(np.arange(size), old - 1))
+    wider = asked.apply(network.replace(jax.tree.map(jnp.asarray, weights)).module())
+    table = named_group(wider, group)
+    for axis in table.consumes:
+        weights[axis.path] = _replaced(weights[axis.path], axis, old, size, 0.0 if silent else drawn[axis.path])
+    for axis in table.produces:  # last: what both reads and makes units of the group is incoming
+        weights[axis.path] = _replaced(weights[axis.path], axis, old, size, drawn[axis.path])
+    return split(wider).replace(jax.tree.map(jnp.asarray, weights)).module()
 
 
 def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: Any = None) -> nnx.Module:
@@ -152,17 +208,22 @@ def expand(
     key: PRNGKeyArray,
     *,
     inputs: Any = None,
+    drawn: Weights | None = None,
 ) -> nnx.Module:
     """The network that a candidate's steps make of `model`, applied in order; each step has a key of its own.
 
-    Raises ValueError as `widen` and `deepen` do, which compare functions on `inputs`.
+    `drawn` are the weights of an untrained network of the candidate's sizes, for steps whose new units are drawn.
+
+    Raises ValueError as `widen`, `pad` and `deepen` do, which compare functions on `inputs`.
     """
     for i, step in enumerate(steps):
-        model = _apply(model, step, expansion, jax.random.fold_in(key, i), inputs)
+        model = _apply(model, step, expansion, jax.random.fold_in(key, i), inputs, drawn)
     return model
 
 
-def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyArray, inputs: Any) -> nnx.Module:
+def _apply(
+    model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyArray, inputs: Any, drawn: Weights | None
+) -> nnx.Module:
     if isinstance(step, Deepen):
         place = step.deepen
         for name in step.inserted:
@@ -170,11 +231,37 @@ def _apply(model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyA
         return model
     weights = split(model).weights
     sizes = {name: table.size(weights) for name, table in unit_groups(model).items()}
+    shares = COPIES.get(step.units, expansion.shares)
+    noise = 0.0 if step.units == "copies" else expansion.noise
     for i, (name, size) in enumerate(step.apply(sizes).items()):
-        if fnmatchcase(name, step.widen):
-            how: Any = {"shares": expansion.shares, "noise": expansion.noise, "inputs": inputs}
-            model = widen(model, name, size, jax.random.fold_in(key, i), **how)
+        if not fnmatchcase(name, step.widen):
+            continue
+        if step.draws:
+            model = pad(model, name, size, drawn or {}, silent=step.units == "silent")
+        else:
+            model = widen(model, name, size, jax.random.fold_in(key, i), shares=shares, noise=noise, inputs=inputs)
     return model
+
+
+def _wider(model: nnx.Module, group: str, size: int) -> tuple[Group, Follow, tuple[str, ...]]:
+    """The table of a group that can have `size` units, what that asks of layers, and what normalises across units."""
+    table = named_group(model, group)
+    old = table.size(split(model).weights)
+    if not table.widenable:
+        raise ValueError(f"{group} cannot be widened: copying its units changes the function")
+    if size <= old:
+        raise ValueError(f"{group} = {size} does not widen the base: it must be above {old}")
+    asked = follow(model, table, old, size)
+    return table, asked, asked.even or ("the network",) * table.even
+
+
+def _replaced(array: np.ndarray, axis: Axis, old: int, size: int, by: Any) -> np.ndarray:
+    """The array with the entries of all units from `old` on replaced by a number, or by those of a greater array."""
+    new = np.array(array)
+    units = by_unit(np.arange(new.size).reshape(new.shape), axis, size)[old:].ravel()
+    first = tuple(slice(length) for length in new.shape)
+    new.flat[units] = np.asarray(by)[first].flat[units] if np.ndim(by) else by
+    return new
 
 
 def copied_units(generator: np.random.Generator, old: int, new: int) -> Int[np.ndarray, " new"]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+EACH = "*"  # in a path: every element of a list
 
 
 class Frozen(BaseModel):
@@ -25,3 +28,21 @@ class Frozen(BaseModel):
         if unknown:
             raise ValueError(f"unknown key {unknown[0]!r}; the keys are {', '.join(cls.model_fields)}")
         return content
+
+
+def drop(content: Any, path: Sequence[str], value: Any) -> None:
+    """Take the setting at a path out of the content of a specification wherever it has this value.
+
+    Example:
+      >>> from landscape.study.base import EACH, drop
+      >>> content = {"steps": [{"size": 8, "by": None}, {"size": 9, "by": 1}]}
+      >>> drop(content, ("steps", EACH, "by"), None)
+      >>> content
+      {'steps': [{'size': 8}, {'size': 9, 'by': 1}]}
+    """
+    first, *rest = path
+    if rest:
+        for part in content if first == EACH else [content[first]]:
+            drop(part, rest, value)
+    elif first in content and content[first] == value:
+        del content[first]

@@ -11,11 +11,22 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from landscape.study.base import Frozen
 from landscape.study.limits import MOST_FACTOR, MOST_UNITS
 
+NewUnits = Literal["copies", "noisy copies", "silent", "random"]
+
 
 class Widen(Frozen):
     """A step of Net2WiderNet: units are copied in every group that the pattern matches, to a `size` or by a `factor`.
 
     A factor is rounded to the nearest number of units, halves up.
+
+    Attributes:
+      widen: the groups, by name or by a pattern such as "conv*".
+      size, factor: the size of each group afterwards, or how many times as many units it has then.
+      units: what the new units are. Copies, as the study's `expansion` says, if None; else "copies" with unequal
+        shares, which preserve the function; "noisy copies" with equal shares and the `noise` of `expansion`, which
+        preserve it up to that noise; "silent" units, whose incoming weights are drawn as those of an untrained network
+        and whose outgoing ones are 0, which preserve it exactly; or "random" ones, whose outgoing weights are drawn as
+        well, which change it.
 
     Example:
       >>> from landscape.study.steps import Widen
@@ -26,6 +37,7 @@ class Widen(Frozen):
     widen: str
     size: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     factor: Annotated[float, Field(gt=1, le=MOST_FACTOR)] | None = None
+    units: NewUnits | None = None
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
@@ -53,8 +65,14 @@ class Widen(Frozen):
 
     @property
     def label(self) -> str:
-        """A short name, such as `conv1 → 12` or `conv* × 1.5`."""
-        return f"{self.widen} → {self.size}" if self.size is not None else f"{self.widen} × {self.factor:g}"
+        """A short name, such as `conv1 → 12`, `conv* × 1.5` or `conv1 → 12 (silent)`."""
+        measure = f"→ {self.size}" if self.size is not None else f"× {self.factor:g}"
+        return f"{self.widen} {measure}" + (f" ({self.units})" if self.units else "")
+
+    @property
+    def draws(self) -> bool:
+        """Whether its new units are drawn and no copies."""
+        return self.units in ("silent", "random")
 
 
 class Deepen(Frozen):
@@ -116,3 +134,14 @@ def label(candidate: tuple[Widen | Deepen, ...]) -> str:
       'hidden1 → 20 & 6 layers after hidden1'
     """
     return " & ".join(step.label for step in candidate)
+
+
+def draws(candidate: tuple[Widen | Deepen, ...]) -> bool:
+    """Whether an expansion has new units that are drawn and no copies.
+
+    Example:
+      >>> from landscape.study.steps import Widen, draws
+      >>> draws((Widen(widen="hidden1", size=20),)), draws((Widen(widen="hidden1", size=20, units="silent"),))
+      (False, True)
+    """
+    return any(isinstance(step, Widen) and step.draws for step in candidate)

@@ -9,21 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from landscape.study.base import Frozen
+from landscape.study.base import EACH, Frozen, drop
 from landscape.study.examples import AnyData, DataSpec
 from landscape.study.faults import explain
 from landscape.study.kinds import AnyModel, kinds_reading
 from landscape.study.limits import MOST_CANDIDATES, MOST_SEEDS
 from landscape.study.settings import Expansion, Training, Walk
 from landscape.study.sources import Sourced, Weights
-from landscape.study.steps import Candidate, label
+from landscape.study.steps import Candidate, Widen, draws, label
 
 SCHEMA = 2  # raise it whenever the same specification would give other numbers, rounding apart
 BATCH_NORM_SCHEMA = 3  # that of networks with BatchNorm: until 2, its statistics counted in distances and in matching
@@ -34,6 +32,7 @@ ADDED_LATER = {  # settings that came after the first results, and what those ha
     ("training", "initialisation"): "flax",
     ("control",): False,
     ("weights",): None,
+    ("candidates", EACH, EACH, "units"): None,
 }
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
 
@@ -111,10 +110,20 @@ class Study(Frozen):
             raise ValueError(f"{self.walk.group} = {width} units: a walk needs at least {MINIMUM_WIDTH}")
         if self.walk.statistics == "re-estimated" and not self.model.batch_norm:
             raise ValueError(f"walk.statistics = 're-estimated' needs BatchNorm, and {self.model.kind} has none")
-        if self.expansion.start == "random":
-            for expanded in sizes[1:]:
-                self.model.resized(expanded)
+        self._can_be_drawn(sizes[1:])
         return self
+
+    def _can_be_drawn(self, expanded: list[dict[str, int]]) -> None:
+        """Raise ValueError for candidates whose new units, or all of whose weights, cannot be drawn as they should."""
+        anew = self.expansion.start == "random"
+        for candidate, sizes in zip(self.candidates, expanded, strict=True):
+            kinds = {step.units for step in candidate if isinstance(step, Widen) and step.units}
+            if anew and kinds:
+                raise ValueError(f"{label(candidate)}: candidates start from random weights, so no units are new")
+            if "noisy copies" in kinds and not self.expansion.noise:
+                raise ValueError(f"{label(candidate)}: expansion.noise must be above 0 (given 0)")
+            if anew or draws(candidate):
+                self.model.resized(sizes)
 
     def group_sizes(self) -> list[dict[str, int]]:
         """The number of units of each group: of the base first, then of each candidate.
@@ -184,10 +193,8 @@ class Study(Frozen):
             if isinstance(part, Sourced) and part.content is None:
                 raise ValueError(f"{self.name} has no key yet: {self.refusal}")
             content[section] = {name: value for name, value in content[section].items() if name not in part.unkeyed}
-        for (*sections, name), before in ADDED_LATER.items():
-            dumped = reduce(getitem, sections, content)
-            if dumped[name] == before:
-                del dumped[name]
+        for path, before in ADDED_LATER.items():
+            drop(content, path, before)
         schema = BATCH_NORM_SCHEMA if type(self.model).batch_norm is True else SCHEMA  # the same before it is described
         canonical = json.dumps({"schema": schema, "study": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

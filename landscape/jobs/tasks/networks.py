@@ -25,6 +25,7 @@ from landscape.study import Study
 from landscape.study.examples import Examples
 from landscape.study.member import Member, members
 from landscape.study.sources import Weights
+from landscape.study.steps import draws
 
 
 def base_start(study: Study, seed: int) -> nnx.Module:
@@ -70,7 +71,8 @@ def untrained(member: Member, seed: int) -> nnx.Module:
 def at_expansion(member: Member, seed: int, base: nnx.Module, inputs: Any = None) -> nnx.Module:
     """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base and the control.
 
-    A candidate is the base's network expanded, or drawn at random where the study asks for a random start.
+    A candidate is the base's network expanded, or drawn at random where the study asks for a random start. New units
+    that are drawn are those of the same untrained network that a random start has.
 
     Raises ValueError where an expansion changes the function of the base on `inputs`.
     """
@@ -79,8 +81,9 @@ def at_expansion(member: Member, seed: int, base: nnx.Module, inputs: Any = None
     study = member.study
     if study.expansion.start == "random":
         return untrained(member, seed)
-    key = stream_key(seed, Stream.EXPAND, member.index)
-    return expand(base, study.candidates[member.index - 1], study.expansion, key, inputs=inputs)
+    key, steps = stream_key(seed, Stream.EXPAND, member.index), study.candidates[member.index - 1]
+    drawn = split(untrained(member, seed)).weights if draws(steps) else None
+    return expand(base, steps, study.expansion, key, inputs=inputs, drawn=drawn)
 
 
 @cache

@@ -1,14 +1,21 @@
-"""Candidates as text, in the notation of their labels: `hidden1 → 12`, `conv* × 1.5`, `2 layers after conv3`."""
+"""Candidates as text, in the notation of their labels: `hidden1 → 12`, `conv* × 1.5`, `2 layers after conv3`.
+
+What the new units are stands behind a width or factor: `hidden1 → 12 (silent)`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
+
+from landscape.study.steps import NewUnits
 
 MOST_CHARACTERS = 20_000
 GROUP = r"(?P<group>[^\s,;&→×]+?)"
-WIDEN = re.compile(GROUP + r"(?:\s*(?:→|->|=)\s*(?P<size>\d+)|(?:\s*×|\s+[xX*])\s*(?P<factor>\d+(?:\.\d+)?))")
+MEASURE = r"(?:\s*(?:→|->|=)\s*(?P<size>\d+)|(?:\s*×|\s+[xX*])\s*(?P<factor>\d+(?:\.\d+)?))"
+UNITS = rf"(?:\s*\((?P<units>{'|'.join(get_args(NewUnits))})\))?"
+WIDEN = re.compile(GROUP + MEASURE + UNITS)
 DEEPEN = re.compile(r"(?P<layers>\d+) +layers? +after +" + GROUP)
 NOTATION = "hidden1 → 12 for a width, conv* × 1.5 for a factor, or 2 layers after conv3 for inserted ones"
 
@@ -40,7 +47,7 @@ def _step(text: str) -> dict[str, Any]:
     if found is None:
         raise ValueError(f"{text[:80]!r} is not a step of an expansion; write {NOTATION}")
     measure = {"factor": float(found["factor"])} if found["factor"] else {"size": int(found["size"])}
-    return {"widen": found["group"]} | measure
+    return {"widen": found["group"]} | measure | ({"units": found["units"]} if found["units"] else {})
 
 
 def written(candidates: Sequence[Sequence[dict[str, Any]]], between: str = "\n") -> str:
@@ -58,6 +65,7 @@ def _written(step: dict[str, Any]) -> str:
     if "deepen" in step:
         count = step.get("layers", 1)
         return f"{count} layer{'s' * (count > 1)} after {step['deepen']}"
+    units = f" ({step['units']})" if step.get("units") else ""
     if step.get("size") is not None:
-        return f"{step['widen']} → {step['size']}"
-    return f"{step['widen']} × {step['factor']!r}".removesuffix(".0")
+        return f"{step['widen']} → {step['size']}{units}"
+    return f"{step['widen']} × {step['factor']!r}".removesuffix(".0") + units

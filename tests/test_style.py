@@ -22,7 +22,8 @@ XYZ = np.array(
 )
 VISIONS = {"normal": np.eye(3), "protan": PROTAN, "deutan": DEUTAN, "tritan": TRITAN, "grey": np.tile(XYZ[1], (3, 1))}
 SCALES = {"quantiles": palette.QUANTILES, "barriers": palette.BARRIERS, "studies": palette.STUDIES}
-CONFIG = tomllib.loads((Path(__file__).parents[1] / ".streamlit/config.toml").read_text())
+ROOT = Path(__file__).parents[1]
+CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
 THEMES = {name: CONFIG["theme"][name] for name in ("light", "dark")}
 GROUNDS = [theme["backgroundColor"] for theme in THEMES.values()]
 
@@ -97,12 +98,20 @@ def test_every_colour_stands_out(ground):
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_is_legible(theme):
-    """Text, captions, which have 60 % of its colour, and the white text of a primary button."""
+    """Text, captions, which have 60 % of its colour, and what is chosen, on a tenth of its own colour."""
     chosen = THEMES[theme]
     for ground in (chosen["backgroundColor"], chosen["secondaryBackgroundColor"]):
         assert contrast(chosen["textColor"], ground) >= 4.5
         assert contrast(blended(chosen["textColor"], ground, 0.6), ground) >= 4.5
-    assert contrast("#ffffff", chosen["primaryColor"]) >= 4.5
+    for tint in (0, 0.1):  # the value of a slider, and the option that is chosen
+        ground = blended(chosen["primaryColor"], chosen["backgroundColor"], tint)
+        assert contrast(chosen["primaryColor"], ground) >= 4.5
+    assert contrast("#ffffff", chosen["primaryColor"]) >= 3  # the mark of a switch or a box
+
+
+def test_no_button_has_white_text_on_the_primary_colour():
+    """It would be illegible in the dark, where that colour is light enough to be a text."""
+    assert [path.name for path in ROOT.glob("pages/**/*.py") if 'type="primary"' in path.read_text()] == []
 
 
 def test_a_candidate_looks_the_same_in_every_figure_of_its_study():

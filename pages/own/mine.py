@@ -16,9 +16,9 @@ if found:
     own_actions.manage(found[checked("mine", Choices("Manage", list(found), next(iter(found))))])
 else:
     st.info("No study has been computed here, and none is shipped with this installation.")
-st.subheader("Bring a result")
+st.header("Bring a result")
 own_actions.bring()
-st.subheader("The cache folder")
+st.header("The cache folder")
 st.markdown(own_studies.kept_in_words())
 st.button(
     "Remove what is of no use",
@@ -27,7 +27,7 @@ st.button(
     args=(own_actions.clean_up,),
     icon=":material/mop:",
 )
-st.subheader("Presets not computed here yet")
+st.header("Presets not computed here yet")
 st.dataframe(
     own_studies.not_computed(found),
     hide_index=True,

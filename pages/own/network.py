@@ -46,7 +46,7 @@ def answer(study: Study) -> None:
             running.move_on(study, start=False)
     elif not (state and state.active):
         st.markdown(f"{own_network.found_in_words(study)} {compute.price(study)}")
-        st.button("Measure M₀", type="primary", on_click=running.choose, args=(study, True))
+        st.button("Measure M₀", icon=":material/play_arrow:", on_click=running.choose, args=(study, True))
 
 
 picture, settings = st.columns([2, 1], gap="large")

@@ -34,7 +34,13 @@ def offer(current: library.OpenStudy) -> None:
     kept = library.arrived(study)
     text = f"{library.label(study)} has not been computed here. {price(study)}"
     st.info(f"{text} An earlier attempt has left {counted(kept, 'part')} of its result." if kept else text)
-    st.button("Continue" if kept else "Start", key="start", type="primary", on_click=running.choose, args=(study, True))
+    st.button(
+        "Continue" if kept else "Start",
+        key="start",
+        icon=":material/play_arrow:",
+        on_click=running.choose,
+        args=(study, True),
+    )
 
 
 def obstacles(study: Study | None) -> list[str]:

@@ -79,7 +79,7 @@ def manage(row: Row) -> None:
     elif row.progress and row.progress.error:
         st.error(plain(row.progress.error))
     with st.container(horizontal=True):
-        if st.button("Open", key="open", type="primary", icon=":material/open_in_new:"):
+        if st.button("Open", key="open", icon=":material/open_in_new:"):
             running.move_on(row.study, start=False)
         if row.entry is None and not row.active and st.button("Continue", key="continue", icon=":material/play_arrow:"):
             running.move_on(row.study, start=True)
@@ -91,7 +91,7 @@ def manage(row: Row) -> None:
         if row.own and not row.active:
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(f"Delete {plain(row.label)} for good? Its numbers would have to be computed again.")
-                st.button("Delete it", key="delete", type="primary", on_click=attempt, args=(lambda: delete(row),))
+                st.button("Delete it", key="delete", on_click=attempt, args=(lambda: delete(row),))
             if row.entry:
                 with st.popover("Rename", icon=":material/edit:"):
                     st.text_input("Title", row.study.title, LONGEST_TITLE, key="new title")

@@ -90,7 +90,7 @@ def start_button(study: Study) -> None:
     """A button that starts the study, or opens it where it has been computed, and moves on to it."""
     known = library.is_stored(study)
     text = "Open it: it has been computed" if known else "Start computing"
-    if st.button(text, key="start-own", type="primary", icon=":material/play_arrow:"):
+    if st.button(text, key="start-own", icon=":material/play_arrow:"):
         running.move_on(study, start=not known)
 
 

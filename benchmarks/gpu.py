@@ -189,7 +189,7 @@ def until(
     Their order is that of the plan, but for the lines between seeds, which come last: no walk waits for them.
     """
     written = time.monotonic()
-    for name, task in sorted(planned.items(), key=lambda each: each[0].startswith("seeds-")):
+    for name, task in sorted(planned.items(), key=lambda each: each[0].endswith("-pair")):
         if time.monotonic() > deadline:
             return
         if name not in arrived:

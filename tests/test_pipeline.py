@@ -28,7 +28,7 @@ from landscape.jobs import plan, resume
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.measurements import measurement_batches
 from landscape.jobs.plan import plan_study
-from landscape.jobs.progress import Update
+from landscape.jobs.progress import Tally, Update
 from landscape.jobs.tasks import examples as shared_examples
 from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.look import look_task
@@ -137,7 +137,7 @@ def test_seeds_that_are_trained_together_are_as_those_trained_apart(dataset, tmp
 def test_tasks_come_in_an_order_in_which_they_can_run(seeds):
     planned = plan_study(STUDY.scaled(seeds=seeds))
     trained_and_walked = 4 * seeds * (1 + len(segments(STUDY)))
-    looked_at, seeds_compared = 3 * seeds, 3 if seeds > 1 else 0
+    looked_at, seeds_compared = 3 * seeds, 3 * (seeds - 1)
     assert len(planned) == trained_and_walked + looked_at + seeds_compared
     names = list(planned)
     for i, (name, task) in enumerate(planned.items()):
@@ -351,6 +351,40 @@ def test_a_segment_of_a_walk_goes_on_from_the_one_before(outcomes, dataset):
     for name in ("seconds", "walk_seconds"):
         assert second[name].item() > first[name].item() > 0
     assert second["walk_compile_seconds"].item() == first["walk_compile_seconds"].item()
+
+
+def shared(study: Study, store: Store) -> tuple[xr.Dataset, list[str], Tally]:
+    """The result of a study, the tasks that were computed for it, and what was said about it."""
+    ran, one, tally = [], Attempt(study, store), Tally()
+
+    def noted(planned: resume.Planned, arrived: resume.Arrived) -> resume.Outcomes:
+        for name, outcome in resume.in_order(one, ignore, planned, arrived):
+            ran.append(name)
+            yield name, outcome
+
+    found = resume.compute(one, noted, tally.add)
+    resume.finish(one, found)
+    return found.drop_vars(TIMES).drop_attrs(deep=False), ran, tally
+
+
+def test_more_seeds_permutations_and_candidates_compute_what_is_new(tmp_path, dataset):
+    """From a study of one seed, one candidate and shorter walks; the numbers are those of one computed from nothing."""
+    store, content, expected = Store(tmp_path), STUDY.model_dump(mode="json"), dataset.drop_vars(TIMES)
+    less = {"seeds": 1, "candidates": content["candidates"][:1], "walk": content["walk"] | {"permutations": 50}}
+    small = validated(content | less)
+    _, first, _ = shared(small, store)
+    assert first == [*plan_study(small)] and not store.parts(small).folder.exists()
+    more, ran, tally = shared(STUDY, store)
+    assert sorted(ran) == sorted(plan_study(STUDY).keys() - plan_study(small).keys())
+    assert tally.progress().found_in_words == f"{len(first)} of {len(plan_study(STUDY))} tasks were computed before"
+    assert more.identical(expected.drop_attrs(deep=False))
+    entry = store.entry(STUDY.key)
+    assert entry.record["taken"] == len(first) and not entry.timed_here
+    next((tmp_path / ".tasks").glob("*/weights.safetensors")).write_bytes(b"gone")
+    store.remove(STUDY.key)
+    again, ran, _ = shared(STUDY, store)
+    assert 0 < len(ran) < len(first), "what was damaged, and what came of it"
+    assert again.identical(more)
 
 
 def test_the_end_is_the_last_epoch_even_when_only_the_start_is_walked(outcomes, dataset):

@@ -191,6 +191,7 @@ def origin(record: Mapping[str, Any]) -> str:
         f"{str(record['computed'])[:16].replace('T', ' ')} UTC" if "computed" in record else "",
         f"in {duration(float(record['seconds']))}" if "seconds" in record else "",
         f"with {used}" if used else "",
+        f"with {counted(int(record['taken']), 'task')} that other studies had computed" if "taken" in record else "",
     ]
     return f"Computed {', '.join(filter(None, parts))}." if any(parts) else "Not computed in one piece."
 

@@ -92,10 +92,16 @@ def _together(held: Sequence[Holding]) -> str:
 
 
 def _print_table(held: Sequence[Holding]) -> None:
+    """A line for each; the outcomes of tasks, which are many, have one together, with the age of the oldest."""
     from landscape.cli.tables import table
 
-    if held:
-        print(table(COLUMNS, [[row[name] for name in COLUMNS] for row in map(_row, held)]))
+    tasks, others = ([each for each in held if (each.kind == "task") is wanted] for wanted in (True, False))
+    rows = [_row(each) for each in others]
+    if tasks:
+        first = tasks[0]._replace(size=sum(each.size for each in tasks), key="", name=f"{len(tasks):,} outcomes")
+        rows.append(_row(first))
+    if rows:
+        print(table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows]))
 
 
 def _print_json(held: Sequence[Holding]) -> None:

@@ -40,5 +40,6 @@ class ProgressLine:
 
 
 def _text(progress: Progress) -> str:
-    """What is being done, and how long the rest will take."""
-    return progress.activity + ("" if progress.left is None else f", {duration(progress.left)} left")
+    """What is being done, how long the rest will take, and how much had been computed before."""
+    left = "" if progress.left is None else f"{duration(progress.left)} left"
+    return ", ".join(filter(None, (progress.activity, left, progress.found_in_words)))

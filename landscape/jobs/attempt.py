@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from landscape.store.partial import Parts
 from landscape.store.results import Store
+from landscape.store.shared import SharedOutcomes
 from landscape.study import Study
 
 
@@ -26,3 +27,8 @@ class Attempt:
     def parts(self) -> Parts:
         """The outcomes that this attempt and earlier ones have kept."""
         return self.store.parts(self.study)
+
+    @property
+    def shared(self) -> SharedOutcomes:
+        """The outcomes that studies keep for each other."""
+        return SharedOutcomes(self.store.root)

@@ -9,14 +9,16 @@ in any order that respects `needs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
+from landscape.jobs.tasks import content
 from landscape.jobs.tasks.look import look_task
 from landscape.jobs.tasks.networks import kept_bytes
 from landscape.jobs.tasks.outcome import Outcome
-from landscape.jobs.tasks.seeds import seeds_task
+from landscape.jobs.tasks.seeds import pair_task
 from landscape.jobs.tasks.train import base_task, candidate_task
 from landscape.jobs.tasks.walk import segments, walk_task
 from landscape.numerics.memory import device_bytes
@@ -31,12 +33,14 @@ class Task(NamedTuple):
     """One task of a study.
 
     run: called as `run(*outcomes, on_activity=...)` with the outcomes of the tasks named in `needs`; weight: its
-    cost relative to that of the other tasks, in epochs of training.
+    cost relative to that of the other tasks, in epochs of training; content: what its numbers depend on beside the
+    weights that it needs, so that its outcome serves other studies too. None keeps it for this one.
     """
 
     run: Callable[..., Outcome]
     needs: tuple[str, ...] = ()
     weight: float = 1.0
+    content: Callable[[], content.Content] | None = None
 
 
 def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
@@ -53,8 +57,7 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
             for seed in seeds:
                 planned |= _walk(member, seed, 0, seeds) | (_look(member, seed, seeds) if member.moments else {})
     for member in (each for each in members(study) if each.moments and study.seeds > 1):
-        needs = tuple(training_name(member, seeds) for seeds in groups)
-        planned[f"seeds-{member.name}"] = Task(partial(seeds_task, member), needs)
+        planned |= _pairs(member, trained_by)
     for segment in range(1, len(segments(study))):
         for seed, seeds in trained_by.items():
             for member in members(study):
@@ -81,20 +84,32 @@ def training_name(member: Member, seeds: range) -> str:
 
 
 def _training(member: Member, seeds: range) -> dict[str, Task]:
-    weight = float((member.epochs + 1) * len(seeds))  # epoch 0 is evaluated too
+    name, weight = training_name(member, seeds), float((member.epochs + 1) * len(seeds))  # epoch 0 is evaluated too
     if member.is_base:
-        return {training_name(member, seeds): Task(partial(base_task, member.study, seeds), (), weight)}
-    needs = (training_name(Member(member.study, 0), seeds),)
-    return {training_name(member, seeds): Task(partial(candidate_task, member, seeds), needs, weight)}
+        numbers = partial(content.of_base, member.study, seeds)
+        return {name: Task(partial(base_task, member.study, seeds), (), weight, numbers)}
+    needs, numbers = (training_name(Member(member.study, 0), seeds),), partial(content.of_candidate, member, seeds)
+    return {name: Task(partial(candidate_task, member, seeds), needs, weight, numbers)}
 
 
 def _look(member: Member, seed: int, trained_with: range) -> dict[str, Task]:
     needs = (training_name(member, trained_with),)
-    return {f"{member.name}-seed{seed}-look": Task(partial(look_task, member, seed), needs)}
+    run, numbers = partial(look_task, member, seed), partial(content.of_look, member, seed)
+    return {f"{member.name}-seed{seed}-look": Task(run, needs, content=numbers)}
 
 
 def _walk(member: Member, seed: int, segment: int, trained_with: range) -> dict[str, Task]:
     name, ends = f"{member.name}-seed{seed}-walk", [0, *segments(member.study)]
     needs = (training_name(member, trained_with), *([f"{name}{segment - 1}"] if segment else []))
     weight = (ends[segment + 1] - ends[segment]) * len(member.checkpoints) / BARRIERS_PER_EPOCH
-    return {f"{name}{segment}": Task(partial(walk_task, member, seed, segment), needs, weight)}
+    run, numbers = partial(walk_task, member, seed, segment), partial(content.of_walk, member, seed, ends[segment + 1])
+    return {f"{name}{segment}": Task(run, needs, weight, numbers)}
+
+
+def _pairs(member: Member, trained_by: Mapping[int, range]) -> dict[str, Task]:
+    planned = {}
+    for first, second in pairwise(trained_by):
+        needs = dict.fromkeys(training_name(member, trained_by[seed]) for seed in (first, second))
+        run, numbers = partial(pair_task, member, first), partial(content.of_pair, member, first)
+        planned[f"{member.name}-seeds{first}_to_{second}-pair"] = Task(run, tuple(needs), content=numbers)
+    return planned

@@ -32,7 +32,8 @@ class Progress(NamedTuple):
 
     activity: what is being done, in words; fraction: how much of the work is done, from 0 to 1; parts: how many tasks
     are finished, so that another number means new partial results; elapsed: seconds since the study was started;
-    left: seconds still to go, None where that is not known yet; error: why it failed.
+    left: seconds still to go, None where that is not known yet; error: why it failed; found and tasks: how many tasks
+    had been computed before, by an earlier attempt or for another study, and how many there are.
     """
 
     state: State
@@ -42,18 +43,26 @@ class Progress(NamedTuple):
     elapsed: float = 0.0
     left: float | None = None
     error: str = ""
+    found: int = 0
+    tasks: int = 0
 
     @property
     def active(self) -> bool:
         """Whether anything can still change."""
         return self.state in ("waiting", "running")
 
+    @property
+    def found_in_words(self) -> str:
+        """How much had been computed before; empty where nothing had."""
+        return f"{self.found} of {self.tasks} tasks were computed before" if self.found else ""
+
 
 class StudyUpdate(NamedTuple):
     """Where an attempt at a study stands; sent when it is asked for, after each task, and at its end.
 
     kept, done and total are sums of task weights: what earlier attempts had done, what is done by now, and all there
-    is to do. `finished` names the task just finished; `stopping` says that the attempt was asked to stop. `since`,
+    is to do; parts, found and tasks count tasks: those done by now, those that earlier attempts and other studies had
+    done, and all. `finished` names the task just finished; `stopping` says that the attempt was asked to stop. `since`,
     when the attempt started, and `now` are times in seconds. `expected` is the wall time in seconds that the whole
     study is expected to take on this machine, by earlier results; 0 where nobody knows.
     """
@@ -71,6 +80,8 @@ class StudyUpdate(NamedTuple):
     error: str = ""
     stopping: bool = False
     expected: float = 0.0
+    found: int = 0
+    tasks: int = 0
 
 
 class TaskUpdate(NamedTuple):
@@ -92,6 +103,7 @@ DOING = {  # what a task does with a member, by what its name has behind the see
     "": "Training {member}",
     "look": "Measuring curves and predictors of {member}",
     "walk": "Measuring barriers of {member}",
+    "pair": "Comparing two networks of {member}",
 }
 TASK = re.compile(r"(?P<member>[a-z]+\d*)-seeds?(?P<first>\d+)(?:_to_(?P<last>\d+))?(?:-(?P<what>[a-z]+)\d*)?")
 
@@ -105,16 +117,16 @@ def task_in_words(study: Study, task: str) -> str:
     'Training hidden1 → 12, seed 1 of 10'
     >>> task_in_words(preset("digits-mlp"), "base-seeds0_to_4")
     'Training the base, seeds 1 to 5 of 10'
-    >>> task_in_words(preset("digits-mlp"), "seeds-candidate1")
-    'Comparing the seeds of hidden1 → 7'
+    >>> task_in_words(preset("digits-mlp"), "candidate1-seeds0_to_1-pair")
+    'Comparing two networks of hidden1 → 7, seeds 1 to 2 of 10'
     """
     names = {each.name: each.label if each.is_candidate else f"the {each.label}" for each in members(study)}
-    if found := TASK.fullmatch(task):
-        first, last = int(found["first"]) + 1, int(found["last"] or found["first"]) + 1
-        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
-        return f"{DOING[found['what'] or ''].format(member=names[found['member']])}, {seeds} of {study.seeds}"
-    compared = names.get(task.removeprefix("seeds-"))
-    return f"Comparing the seeds of {compared}" if compared else task
+    found = TASK.fullmatch(task)
+    if found is None:
+        return task
+    first, last = int(found["first"]) + 1, int(found["last"] or found["first"]) + 1
+    seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+    return f"{DOING[found['what'] or ''].format(member=names[found['member']])}, {seeds} of {study.seeds}"
 
 
 class Meter:
@@ -181,12 +193,17 @@ class Tally:
             self._tasks, self._stopping = {}, False
         old = self._study
         if old and update.state != "waiting" and not update.total:  # its sender does not know how far the study was
-            update = update._replace(since=old.since, kept=old.kept, done=old.done, total=old.total, parts=old.parts)
+            update = update._replace(since=old.since, kept=old.kept, done=old.done, total=old.total)
+            update = update._replace(parts=old.parts, found=old.found, tasks=old.tasks)
         self._expected = update.expected or self._expected
         self._study = update
 
     def progress(self) -> Progress | None:
         """Where the study stands now, or None where it was never asked for."""
+        study, found = self._study, self._progress()
+        return found._replace(found=study.found, tasks=study.tasks) if study and found else None
+
+    def _progress(self) -> Progress | None:
         study, tasks = self._study, list(self._tasks.values())
         if study is None:
             return None

@@ -1,7 +1,7 @@
 """One study from its tasks to its stored result, whoever runs the tasks.
 
-Outcomes that an earlier attempt kept are taken from the store, and whoever runs a task keeps its outcome there. Only
-workers import this module, since it imports JAX.
+Outcomes that an earlier attempt or another study has computed are taken from the store, and whoever runs a task keeps
+its outcome there, for this study and for others. Only workers import this module, since it imports JAX.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from landscape.jobs.attempt import Attempt
 from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
 from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate, task_in_words
 from landscape.jobs.provenance import record_of
+from landscape.jobs.tasks.content import task_key
 from landscape.jobs.tasks.outcome import Outcome
-from landscape.store.partial import Parts, StoredOutcome
-from landscape.store.results import Entry
+from landscape.store.entries import TAKEN, Entry
+from landscape.store.partial import StoredOutcome
 from landscape.store.sealed import Unwritable
 from landscape.study import schema
 from landscape.study.member import members
@@ -42,13 +43,14 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     whose outcomes it uses.
     """
     parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
-    kept, elapsed_before = keep_resumable(parts, planned), parts.elapsed()
+    kept, elapsed_before = keep_usable(attempt, planned), parts.elapsed()
     arrived: dict[str, AnyOutcome] = dict(kept)
 
     def send_update(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
-        times, weights = (since, time.time()), (before, done, total)
-        on_update(StudyUpdate(attempt.study.key, attempt.number, "running", *times, *weights, len(arrived), finished))
+        update = StudyUpdate(attempt.study.key, attempt.number, "running", since, time.time(), before, done, total)
+        update = update._replace(parts=len(arrived), found=len(kept), tasks=len(planned))
+        on_update(update._replace(finished=finished))
 
     send_update()
     for name, outcome in run(planned, arrived):
@@ -56,21 +58,47 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
         parts.note_elapsed(elapsed_before + time.time() - since)
         send_update(name)
     dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned if name in arrived))
+    if taken := sum(isinstance(outcome, StoredOutcome) and outcome.taken for outcome in arrived.values()):
+        dataset.attrs[TAKEN] = taken
     return dataset.assign_attrs(seconds=elapsed_before + time.time() - since)
 
 
-def keep_resumable(parts: Parts, planned: Planned) -> dict[str, StoredOutcome]:
-    """The outcomes of earlier attempts that this one can use; all others are removed from the store.
+def keep_usable(attempt: Attempt, planned: Planned) -> dict[str, StoredOutcome]:
+    """The outcomes of earlier attempts and of other studies that this one can use.
 
     An outcome can be used if the outcomes that it was computed from can be used too. Where the training of a network
     was lost, for example, it trains again and may end elsewhere, and then its old walk belongs to another network.
+    Outcomes of earlier attempts that cannot be used are removed from the store.
     """
-    found, kept = parts.read(), {}
+    found, kept = attempt.parts.read(), dict[str, StoredOutcome]()
     for name, task in planned.items():
-        if name in found and all(need in kept for need in task.needs):
+        if name in found and all(need in found for need in task.needs):
             kept[name] = found[name]
-    parts.forget(found.keys() - kept.keys())
+            continue
+        if found.pop(name, None):
+            attempt.parts.forget([name])
+        if all(need in kept for need in task.needs):
+            outcome = taken_over(attempt, name, shared_key(attempt, task, [kept[need] for need in task.needs]))
+            kept |= {name: outcome} if outcome else {}
+    attempt.parts.forget(found.keys() - kept.keys())
     return kept
+
+
+def taken_over(attempt: Attempt, name: str, key: str) -> StoredOutcome | None:
+    """The outcome of a task that another study has computed under its shared key, if it is there and intact."""
+    if not key or not attempt.shared.path(key).is_dir():
+        return None
+    attempt.shared.used(key)
+    try:
+        return attempt.parts.take(name, attempt.shared.path(key))
+    except Unwritable:
+        return None
+
+
+def shared_key(attempt: Attempt, task: Task, needs: Iterable[AnyOutcome]) -> str:
+    """The name of a task's outcome among those that serve every study; empty where it serves this one alone."""
+    checksums = [need.checksum if isinstance(need, StoredOutcome) else "" for need in needs]
+    return task_key(attempt.study, task.content(), checksums) if task.content else ""
 
 
 def divided(attempt: Attempt, devices: int) -> Attempt:
@@ -91,17 +119,23 @@ def divided(attempt: Attempt, devices: int) -> Attempt:
 def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate) -> AnyOutcome:
     """Run one task and keep its outcome in the store, so that its weights need no memory until they are asked for.
 
-    Where it cannot be kept, the log says so and the computation goes on.
+    It does not run where another study has computed it meanwhile. Where its outcome cannot be kept, the log says so and
+    the computation goes on.
     """
-    title = task_in_words(attempt.study, name)
-    meter = Meter(attempt.study.key, attempt.number, name, title, task.weight, on_update)
+    key = shared_key(attempt, task, needs := [*needs])
+    if taken := taken_over(attempt, name, key):
+        return taken
+    meter = Meter(attempt.study.key, attempt.number, name, task_in_words(attempt.study, name), task.weight, on_update)
     outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:
-        return attempt.parts.write(name, *outcome)
+        stored = attempt.shared.giving_way(lambda: attempt.parts.write(name, *outcome))
     except Unwritable as error:
         log.warning("this computation cannot be resumed if it is interrupted: %s", error)
         return outcome
+    if key:
+        attempt.shared.keep(key, attempt.parts.folder / name)
+    return stored
 
 
 def in_order(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:
@@ -114,8 +148,11 @@ def in_order(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: A
 def finish(attempt: Attempt, dataset: xr.Dataset) -> Entry:
     """Write the result with the record of where it comes from, and remove the outcomes kept. Raises Unwritable."""
     record = record_of(attempt.study, dataset.attrs["seconds"])
+    if TAKEN in dataset.attrs:
+        record[TAKEN] = dataset.attrs[TAKEN]
     dataset.attrs |= {name: record[name] for name in ("device", "computed", "seconds")}
     dataset.attrs["versions"] = json.dumps(record["versions"])
-    entry = attempt.store.write(dataset, record)
+    entry = attempt.shared.giving_way(lambda: attempt.store.write(dataset, record))
     attempt.parts.remove()
+    attempt.shared.trim()
     return entry

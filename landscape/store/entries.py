@@ -11,6 +11,7 @@ from landscape.store.sealed import RECORD, DamagedEntry, Record, read_sealed
 from landscape.study import Study, recorded
 
 RESULT = "result.nc"
+TAKEN = "taken"  # the field of a record that has how many of its tasks another study had computed, if any
 UPLOADED = "uploaded"  # the field of a record that has the time at which somebody brought the file
 FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record that an entry cannot do without
     **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
@@ -48,7 +49,12 @@ class Entry(NamedTuple):
 
     @property
     def timed_here(self) -> bool:
-        """Whether its time says something of this machine: it was computed here, or shipped from a processor."""
+        """Whether its time says how long such a study takes here: it was computed here, or shipped from a processor.
+
+        Where other studies had computed some of it, it says little.
+        """
+        if self.record.get(TAKEN):
+            return False
         return self.record["device"].endswith("cores") if self.shipped else not self.uploaded
 
     @property

@@ -22,10 +22,20 @@ from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from landscape.store.sealed import DamagedEntry, discard, folders, read_sealed, remove_folder, sweep, write_sealed
+from landscape.store.sealed import (
+    DamagedEntry,
+    Record,
+    discard,
+    folders,
+    link_sealed,
+    read_sealed,
+    remove_folder,
+    sweep,
+    write_sealed,
+)
 from landscape.study import Study, recorded
 
-PART, WEIGHTS = "part.nc", "weights.safetensors"
+PART, WEIGHTS = FILES = "part.nc", "weights.safetensors"
 ELAPSED = ".elapsed"  # the file with the seconds that attempts have taken so far
 PERIOD = 0.5  # seconds between two tries to be the only one that computes
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
@@ -58,10 +68,15 @@ class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
 
 
 class StoredOutcome(NamedTuple):
-    """What a task returned, kept on disk; its fields are those of `landscape.jobs.tasks.outcome.Outcome`."""
+    """What a task returned, kept on disk; its fields begin as those of `landscape.jobs.tasks.outcome.Outcome`.
+
+    checksum: the SHA-256 of the weights; taken: whether another study had computed it.
+    """
 
     part: xr.Dataset
     weights: Weights
+    checksum: str = ""
+    taken: bool = False
 
 
 class Parts:
@@ -120,16 +135,27 @@ class Parts:
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
         """Keep one outcome. What is returned holds no weights in memory. Raises Unwritable."""
         files = {PART: bytes(part.to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
-        record = {"key": self.study.key, "task": task, "study": self.study.model_dump(mode="json")}
-        write_sealed(self.folder / task, files, record)
-        return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS))
+        checksums = write_sealed(self.folder / task, files, self._record(task))
+        return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS), checksums[WEIGHTS])
+
+    def take(self, task: str, outcome: Path) -> StoredOutcome | None:
+        """Keep an outcome that another study has computed, if it is intact. Raises Unwritable."""
+        try:
+            if read_sealed(outcome, ())[0].get("key") != outcome.name:
+                raise DamagedEntry(outcome.name, "it is the outcome of another task")
+            link_sealed(outcome, self.folder / task, FILES, {**self._record(task), "taken": True})
+            return self._outcome(self.folder / task, FILES)
+        except DamagedEntry as damage:
+            for folder in (outcome, self.folder / task):
+                discard(folder, damage)
+            return None
+
+    def _record(self, task: str) -> Record:
+        return {"key": self.study.key, "task": task, "study": self.study.model_dump(mode="json")}
 
     def read(self) -> dict[str, StoredOutcome]:
         """The intact outcomes. Damaged ones, and those of another version, are set aside and named in the log."""
-        return {
-            folder.name: StoredOutcome(part, StoredWeights(folder / WEIGHTS))
-            for folder, part in self._intact((PART, WEIGHTS))
-        }
+        return dict(self._intact(FILES))
 
     def names(self) -> set[str]:
         """The names of the tasks whose outcomes are kept, intact or not."""
@@ -137,12 +163,12 @@ class Parts:
 
     def results(self) -> list[xr.Dataset]:
         """The parts of the result that intact outcomes hold. Nothing reads their weights, which may be gigabytes."""
-        return [part for _, part in self._intact((PART,))]
+        return [outcome.part for _, outcome in self._intact((PART,))]
 
-    def _intact(self, names: tuple[str, ...]) -> Iterator[tuple[Path, xr.Dataset]]:
+    def _intact(self, names: tuple[str, ...]) -> Iterator[tuple[str, StoredOutcome]]:
         for folder in folders(self.folder):
             try:
-                yield folder, self._part(folder, names)
+                yield folder.name, self._outcome(folder, names)
             except DamagedEntry as damage:
                 discard(folder, damage)
 
@@ -150,15 +176,17 @@ class Parts:
         """Remove all outcomes, once the result has been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _part(self, folder: Path, names: tuple[str, ...]) -> xr.Dataset:
-        """The part in a folder whose files of these names are intact. Raises DamagedEntry."""
+    def _outcome(self, folder: Path, names: tuple[str, ...]) -> StoredOutcome:
+        """The outcome in a folder whose files of these names are intact. Raises DamagedEntry."""
         record, files = read_sealed(folder, (PART,))
-        if {*record["sha256"]} != {PART, WEIGHTS}:
+        if {*record["sha256"]} != {*FILES}:
             raise DamagedEntry(folder.name, f"another version kept it, as {', '.join(record['sha256'])}")
         if (record.get("key"), record.get("task")) != (self.study.key, folder.name):
             raise DamagedEntry(folder.name, "it is the outcome of another task")
         read_sealed(folder, names)
-        return xr.load_dataset(io.BytesIO(files[PART]), engine=ENGINE, decode_times=False)
+        part = xr.load_dataset(io.BytesIO(files[PART]), engine=ENGINE, decode_times=False)
+        checksum, taken = record["sha256"][WEIGHTS], record.get("taken") is True
+        return StoredOutcome(part, StoredWeights(folder / WEIGHTS), checksum, taken)
 
 
 def _lock_of(folder: Path, timeout: float) -> FileLock:

@@ -18,7 +18,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ class Unwritable(OSError):
     """A folder cannot be written to: it is full, read-only, or no folder. The message names it and the reason."""
 
 
-def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> None:
-    """Writes files and their record as a sealed folder.
+def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> dict[str, str]:
+    """Writes files and their record as a sealed folder: the checksum of each file.
 
     Several processes may write the same folder at once: the first one wins, and an intact folder is never replaced.
     A damaged one is set aside.
@@ -62,12 +62,46 @@ def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> No
     Raises:
       Unwritable: if the folder cannot be written to.
     """
-    content = _sealed({**record, "sha256": {name: _hash(content) for name, content in files.items()}})
+    checksums = {name: _hash(content) for name, content in files.items()}
+    with _installed(folder, {**record, "sha256": checksums}) as temporary:
+        for name, data in files.items():
+            _write(temporary / name, data)
+    return checksums
+
+
+def link_sealed(source: Path, folder: Path, names: Iterable[str], record: Record) -> None:
+    """Seals the files of a sealed folder once more, under another record, so that each folder can go by itself.
+
+    The files are hard links where the file system has them, and copies elsewhere. They are not compared with their
+    checksums, as whoever reads them will do.
+
+    Raises:
+      DamagedEntry: if the source is not sealed, or has no such files.
+      Unwritable: if the folder cannot be written to.
+    """
+    found, names = read_sealed(source, ())[0], list(names)
+    if missing := [name for name in names if name not in found["sha256"] or not (source / name).is_file()]:
+        raise DamagedEntry(source.name, f"it has no {missing[0]}")
+    with _installed(folder, {**record, "sha256": {name: found["sha256"][name] for name in names}}) as temporary:
+        for name in names:
+            _link(source / name, temporary / name)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@contextlib.contextmanager
+def _installed(folder: Path, record: Record) -> Iterator[Path]:
+    """A folder to be filled, which gets its record and its place afterwards. Raises Unwritable."""
     temporary = folder.parent / temporary_name()
     try:
         temporary.mkdir(parents=True)
-        for name, data in {**files, RECORD: content}.items():
-            _write(temporary / name, data)
+        yield temporary
+        _write(temporary / RECORD, _sealed(record))
         _install(temporary, folder)
     except OSError as error:
         raise Unwritable(f"cannot write to {folder.parent}: {error.strerror or error}") from error

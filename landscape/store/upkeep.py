@@ -11,11 +11,12 @@ from landscape.store.entries import KEY
 from landscape.store.partial import is_computed_now, remove_unless_computed, study_of
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
+from landscape.store.shared import TASKS
 from landscape.store.uploads import FOLDER, kept_weights
 
 DAMAGED = ".damaged"
 DIGITS = 16  # of a SHA-256, as many as a key has
-Kind = Literal["result", "uploaded", "unfinished", "weights", "damaged", "leftover"]
+Kind = Literal["result", "uploaded", "unfinished", "task", "weights", "damaged", "leftover"]
 OF_NO_USE: tuple[Kind, ...] = ("damaged", "leftover")
 
 
@@ -23,13 +24,15 @@ class Holding(NamedTuple):
     """One thing in a cache folder.
 
     Attributes:
-      kind: a result that was computed here or uploaded; the outcomes of an unfinished study; the weights of a network
-        that was brought; what was damaged; or what a process that is gone has left, which nothing reads.
-      key: of its study, where it has one; of weights the first digits of their SHA-256; else the name of the folder.
+      kind: a result that was computed here or uploaded; the outcomes of an unfinished study; the outcome of a task that
+        serves further studies; the weights of a network that was brought; what was damaged; or what a process that is
+        gone has left, which nothing reads.
+      key: of its study or its task, where it has one; of weights the first digits of their SHA-256; else the name of
+        the folder.
       name: what lists call its study; the key where that cannot be read.
       path: where it is.
       size: in bytes.
-      changed: when it last changed, in seconds since the epoch.
+      changed: when it last changed, or last served a study, in seconds since the epoch.
       reason: what is wrong with something damaged.
     """
 
@@ -51,7 +54,8 @@ def holdings(store: Store) -> list[Holding]:
       >>> holdings(Store("an-empty-folder"))
       []
     """
-    found = [*_results(store), *_unfinished(store), *_weights(store), *_set_aside(store), *_leftovers(store)]
+    found = [*_results(store), *_unfinished(store), *_tasks(store), *_weights(store)]
+    found += [*_set_aside(store), *_leftovers(store)]
     return sorted(found, key=lambda holding: (holding.changed, holding.key))
 
 
@@ -74,38 +78,48 @@ def _unfinished(store: Store) -> Iterator[Holding]:
             yield _holding("leftover" if finished else "unfinished", folder, folder.name, name)
 
 
+def _tasks(store: Store) -> Iterator[Holding]:
+    for folder in children(store.root / TASKS):
+        if KEY.fullmatch(folder.name):
+            yield _holding("task", folder, folder.name, "a task that serves further studies")
+
+
 def _weights(store: Store) -> Iterator[Holding]:
     for sha256, weights in kept_weights(store.root).items():
         yield _holding("weights", Path(weights.file), sha256[:DIGITS], "a network that was brought")
 
 
 def _set_aside(store: Store) -> Iterator[Holding]:
-    shelves = (store.root, *children(store.root / PARTS))
+    shelves = (store.root, store.root / TASKS, *children(store.root / PARTS))
     for path in (each for shelf in shelves for each in children(shelf / DAMAGED)):
         yield _holding("damaged", path, path.name.split("-")[0], path.name, "it was set aside")
 
 
 def _leftovers(store: Store) -> Iterator[Holding]:
-    parents = (store.root, store.root / PARTS, *children(store.root / PARTS), store.root / FOLDER)
+    parents = (store.root, store.root / TASKS, store.root / PARTS, *children(store.root / PARTS), store.root / FOLDER)
     for path in (each for parent in parents for each in children(parent) if abandoned(each)):
         yield _holding("leftover", path, path.name, path.name)
 
 
 def _holding(kind: Kind, path: Path, key: str, name: str, reason: str = "") -> Holding:
-    """With the sizes and times of all files below it; those that go meanwhile do not count."""
+    """With the sizes and times of all files below it; those that go meanwhile do not count.
+
+    A file that lies there under several names counts in equal parts for each.
+    """
     size, changed = 0, 0.0
     for each in (path, *(path.rglob("*") if path.is_dir() else ())):
         try:
             found = each.lstat()
         except OSError:
             continue
-        size, changed = size + (0 if each.is_dir() else found.st_size), max(changed, found.st_mtime)
+        size, changed = size + (0 if each.is_dir() else found.st_size // found.st_nlink), max(changed, found.st_mtime)
     return Holding(kind, key, name, path, size, changed, reason)
 
 
 def damages(store: Store) -> list[DamagedEntry]:
     """What is wrong with any result or outcome, found by reading every file. Nothing is moved."""
-    parts = (each for folder in children(store.root / PARTS) if KEY.fullmatch(folder.name) for each in folders(folder))
+    begun = (folder for folder in children(store.root / PARTS) if KEY.fullmatch(folder.name))
+    parts = (each for parent in (store.root / TASKS, *begun) for each in folders(parent))
     broken = [f"{folder.parent.name}/{folder.name}" for folder in parts if not intact(folder)]
     return [*store.verify().damaged, *(DamagedEntry(name, "it does not fit its checksums") for name in broken)]
 

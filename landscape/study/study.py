@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -184,9 +184,18 @@ class Study(Frozen):
     def key(self) -> str:
         """The name of the result in the store: 16 hexadecimal digits of a hash of everything that affects numbers.
 
-        They begin the SHA-256 of the canonical JSON form, without name, title, description and `reproduces`, and of the
-        version of the schema. A setting that was added after results were published counts only where it is not what
-        those results had (`ADDED_LATER`), so that their keys stay.
+        They begin the SHA-256 of the canonical JSON form of `content` and of the version of the schema.
+        """
+        schema = BATCH_NORM_SCHEMA if type(self.model).batch_norm is True else SCHEMA  # the same before it is described
+        canonical = json.dumps({"schema": schema, "study": self.content}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything that affects numbers, as JSON has it: all but name, title, description and `reproduces`.
+
+        A setting that was added after results were published is here only where it is not what those results had
+        (`ADDED_LATER`), so that their keys stay. Raises ValueError where files of the study's own were not read yet.
         """
         content = self.model_dump(mode="json", exclude=set(TEXTS_OF_STUDY))
         for section, part in (("data", self.data), ("model", self.model)):
@@ -195,9 +204,7 @@ class Study(Frozen):
             content[section] = {name: value for name, value in content[section].items() if name not in part.unkeyed}
         for path, before in ADDED_LATER.items():
             drop(content, path, before)
-        schema = BATCH_NORM_SCHEMA if type(self.model).batch_norm is True else SCHEMA  # the same before it is described
-        canonical = json.dumps({"schema": schema, "study": content}, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return content
 
     def scaled(
         self,

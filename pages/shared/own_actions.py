@@ -90,7 +90,7 @@ def manage(row: Row) -> None:
             )  # fmt: skip
         if row.own and not row.active:
             with st.popover("Delete", icon=":material/delete:"):
-                st.markdown(f"Delete {plain(row.label)} for good? Its numbers would have to be computed again.")
+                st.markdown(f"Delete {plain(row.label)} for good? What was not kept for other studies is lost.")
                 st.button("Delete it", key="delete", on_click=attempt, args=(lambda: delete(row),))
             if row.entry:
                 with st.popover("Rename", icon=":material/edit:"):

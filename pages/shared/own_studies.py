@@ -125,8 +125,10 @@ def kept_in_words() -> str:
     held = holdings(Store())
     useless = [each for each in held if each.kind in OF_NO_USE]
     results, begun = (sum(each.kind in kinds for each in held) for kinds in (("result", "uploaded"), ("unfinished",)))
-    size, lost = (size_in_words(sum(each.size for each in some)) for some in (held, useless))
+    tasks = [each for each in held if each.kind == "task"]
+    size, lost, shared = (size_in_words(sum(each.size for each in some)) for some in (held, useless, tasks))
     text = f"It holds {counted(results, 'result')} and {begun} unfinished, {size} in all."
+    text += f" {shared} of that are tasks that serve further studies." if tasks else ""
     return f"{text} {lost} of that is damaged, or was left by processes that are gone." if useless else text
 
 

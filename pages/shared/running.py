@@ -99,7 +99,8 @@ def watch(key: str, parts: int) -> None:
     bar.progress(min(1.0, found.fraction), f"{plain(found.activity)}. {left(found)}")
     button.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
     if parts:
-        st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.")
+        before = f" {found.found_in_words}." if found.found else ""
+        st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.{before}")
 
 
 def left(found: Progress) -> str:

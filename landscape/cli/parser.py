@@ -17,6 +17,8 @@ from landscape.store.sealed import Unwritable
 
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
 
+PROCESSES = 1024  # more than any computer has cores
+
 PRESET = "a preset, as `list` shows it, or the path of a study's TOML file"
 CACHE = "the folder of stored results (default: LANDSCAPE_CACHE, or cache/ of a checkout, or your own cache directory)"
 STORED = (
@@ -107,11 +109,26 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     command.add_argument(
         "--weights", metavar="FILE", help="a safetensors file with the trained base, instead of training one"
     )
-    command.add_argument(
+    place = command.add_mutually_exclusive_group()
+    place.add_argument(
+        "--workers",
+        type=processes,
+        metavar="N",
+        help="how many processes share the study on a processor, which changes no number of it; 1: this one alone "
+        "(default: as many as its cores, its memory and the size of the networks allow). A GPU is used by one",
+    )
+    place.add_argument(
         "--scheduler", metavar="ADDRESS", help="compute on a running Dask scheduler, such as tcp://host:8786"
     )
     command.add_argument("--json", action="store_true", help="print one line of JSON: key, path and seconds")
     return command
+
+
+def processes(text: str) -> int:
+    """A number of processes. Raises ArgumentTypeError for what is none."""
+    if not text.isdecimal() or not 1 <= int(text) <= PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, from 1 to {PROCESSES}")
+    return int(text)
 
 
 def _add_show(subparsers: Subparsers) -> argparse.ArgumentParser:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if options.scheduler:
         dataset, trouble = _computed_on(options.scheduler, study, store), None
     else:
-        dataset, trouble = _computed_here(study, store)
+        dataset, trouble = _computed_here(study, store, options.workers)
     if options.json:
         path = None if trouble else str(store.entry(study.key).path)
         print(json.dumps({"key": study.key, "path": path, "seconds": round(time.time() - since, 3)}))
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 def gallery(options: argparse.Namespace) -> int:
     """Put a preset's result into the gallery, computing it if necessary."""
     store, study = Store(options.cache), preset(options.name)
-    _, trouble = _computed_here(study, store)
+    _, trouble = _computed_here(study, store, 1)  # nothing else of it runs while its walks are timed
     if trouble:
         raise trouble
     print(store.publish(study.key, study.name).path)
@@ -69,15 +69,21 @@ def engine(options: argparse.Namespace) -> int:
     return 0
 
 
-def _computed_here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable | None]:
-    """The result, computed in this process if necessary, and why it could not be stored."""
+def _computed_here(study: Study, store: Store, workers: int | None) -> tuple[xr.Dataset, Unwritable | None]:
+    """The result, computed on this computer if necessary, and why it could not be stored.
+
+    On a processor, so many processes share the tasks; None is as many as are worth it, and 1 is this one.
+    """
     from landscape.cli.listing import Prices
     from landscape.cli.progress import ProgressLine
     from landscape.jobs.local import PREALLOCATE, computed
+    from landscape.jobs.processes import capacity, programs
     from landscape.jobs.progress import Tally
 
     os.environ.setdefault(PREALLOCATE, "false")  # the app may be using the same GPU
-    tally = Tally(Prices(store.entries().entries).of(study) or 0.0)
+    programs.share(store.root)
+    expected = Prices(store.entries().entries).of(study)
+    tally, workers = Tally(expected or 0.0), workers or capacity.worth(study, expected)
     with ProgressLine() as line:
 
         def on_update(update: Update) -> None:
@@ -85,7 +91,7 @@ def _computed_here(study: Study, store: Store) -> tuple[xr.Dataset, Unwritable |
             if progress := tally.progress():
                 line.show(progress)
 
-        return computed(study, store, on_update)
+        return computed(study, store, on_update, workers)
 
 
 def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:

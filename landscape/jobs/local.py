@@ -61,34 +61,47 @@ def _handed_over(study: Study, build: Build) -> Study:
     return handed_over(surveyed(identified(study)), build)
 
 
-def computed(study: Study, store: Store, on_update: OnUpdate) -> tuple[xr.Dataset, Unwritable | None]:
+def computed(study: Study, store: Store, on_update: OnUpdate, workers: int = 1) -> tuple[xr.Dataset, Unwritable | None]:
     """The result of a study as `run` has it, and why it could not be stored; `on_update` hears how far it is.
 
-    All devices that JAX has here take part. Where another process is computing the study, this one waits for its
-    result.
+    All devices that JAX has here take part. On a processor, `workers` processes share the tasks, and no number depends
+    on how many; 1 is this process. Where another process is computing the study, this one waits for its result. Raises
+    ValueError for several workers where the study runs code of one's own, which no other process is sent.
     """
+    if workers > 1 and study.model.refusal:
+        raise ValueError(f"workers have no code of one's own and are sent none: run {study.name} with 1 worker")
     if (dataset := stored(study, store)) is not None:
         return dataset, None
     require_computing()
     study = prepared(study)
-    import jax
-
-    from landscape.jobs.resume import compute, divided, finish, in_order
-    from landscape.jobs.threads import on_devices
+    from landscape.jobs.resume import compute, divided, finish
 
     attempt = Attempt(_with_weights(study, store), store)
     with attempt.parts.sole_computation():
         if (dataset := stored(study, store)) is not None:  # another process has computed it meanwhile
             return dataset, None
-        devices = jax.local_device_count()
+        runner, devices = _runner(workers)
         attempt = divided(attempt, devices)
-        run = partial(on_devices if devices > 1 else in_order, attempt, on_update)
-        dataset = compute(attempt, run, on_update)
+        dataset = compute(attempt, partial(runner, attempt, on_update), on_update)
         try:
             finish(attempt, dataset)
         except Unwritable as trouble:
             return dataset, trouble
         return dataset, None
+
+
+def _runner(workers: int) -> tuple[Callable[..., Any], int]:
+    """What runs the tasks of an attempt here, and on how many devices."""
+    import jax
+
+    from landscape.jobs.processes.pool import on_processes
+    from landscape.jobs.resume import in_order
+    from landscape.jobs.threads import on_devices
+
+    devices = jax.local_device_count()
+    if devices > 1:
+        return on_devices, devices
+    return (partial(on_processes, workers) if workers > 1 and jax.default_backend() == "cpu" else in_order), 1
 
 
 def _with_weights(study: Study, store: Store) -> Study:

@@ -1,10 +1,12 @@
-"""The tasks of a study on several devices of one process: each device runs one task at a time."""
+"""The tasks of a study at several places at the same time, each driven by a thread: the devices of one process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from threading import Event
+from typing import TypeAlias, TypeVar
 
 import jax
 
@@ -12,9 +14,18 @@ from landscape.jobs.attempt import Attempt
 from landscape.jobs.progress import OnUpdate, Update
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned, run_task
 
+Place = TypeVar("Place")
+Run: TypeAlias = Callable[[Place, str, list[AnyOutcome], Event], AnyOutcome]
+
 
 class Stopped(Exception):
     """Another task has failed, or the process was interrupted."""
+
+
+def raise_if_stopped(stop: Event) -> None:
+    """Raises Stopped once the event is set."""
+    if stop.is_set():
+        raise Stopped
 
 
 def on_devices(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:
@@ -23,30 +34,38 @@ def on_devices(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived:
     Of the tasks that could start, the first in the plan does. When one fails, the others stop at their next update,
     and its error is raised.
     """
-    free, stop, places = list(jax.local_devices()), Event(), {name: i for i, name in enumerate(planned)}
-    running: dict[Future[AnyOutcome], tuple[str, jax.Device]] = {}
-    missing, ready = sorter_of_missing(planned, arrived), list[str]()
 
-    def update_or_stop(update: Update) -> None:
-        if stop.is_set():
-            raise Stopped
-        on_update(update)
+    def run(device: jax.Device, name: str, needs: list[AnyOutcome], stop: Event) -> AnyOutcome:
+        def update_or_stop(update: Update) -> None:
+            raise_if_stopped(stop)
+            on_update(update)
 
-    def run(name: str, needs: list[AnyOutcome], device: jax.Device) -> AnyOutcome:
         with jax.default_device(device):
             return run_task(attempt, name, planned[name], needs, update_or_stop)
 
+    yield from side_by_side(jax.local_devices(), run, planned, arrived)
+
+
+def side_by_side(places: Sequence[Place], run: Run[Place], planned: Planned, arrived: Arrived) -> Outcomes:
+    """Run the missing tasks at several places, each of which runs one at a time.
+
+    `run` is called with a place, the name of a task, what it needs, and an event; once that is set, it raises Stopped
+    soon.
+    """
+    free, stop, order = list(places), Event(), {name: i for i, name in enumerate(planned)}
+    running: dict[Future[AnyOutcome], tuple[str, Place]] = {}
+    missing, ready = sorter_of_missing(planned, arrived), list[str]()
     with ThreadPoolExecutor(len(free)) as threads:
         try:
             while missing.is_active():
-                ready = sorted([*ready, *missing.get_ready()], key=places.__getitem__)
+                ready = sorted([*ready, *missing.get_ready()], key=order.__getitem__)
                 while free and ready:
-                    name, device = ready.pop(0), free.pop()
+                    name, place = ready.pop(0), free.pop()
                     needs = [arrived[need] for need in planned[name].needs]
-                    running[threads.submit(run, name, needs, device)] = (name, device)
+                    running[threads.submit(run, place, name, needs, stop)] = (name, place)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    name, device = running.pop(future)
-                    free.append(device)
+                    name, place = running.pop(future)
+                    free.append(place)
                     yield name, future.result()
                     missing.done(name)
         finally:

@@ -1,0 +1,1 @@
+"""What keeps a computation from harm: folders that nobody else opens, workers that hang, answers that never come."""

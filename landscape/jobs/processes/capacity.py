@@ -1,0 +1,69 @@
+"""How many tasks of a study this computer runs at the same time. Every way of computing asks here.
+
+No number of a result depends on it. Each process has as many of XLA's threads as the computer has cores, however many
+processes there are, since the order of a convolution's sums follows the number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from landscape.analysis.cost import BACKWARD, multiply_adds
+from landscape.jobs.footprint import footprint
+from landscape.study import Study
+from landscape.study.member import members
+
+PROCESS = 2**29  # bytes of a process before it computes: its imports and compiled programs
+CORE = 5e7  # multiply-adds of a training step that occupy another core: about 2 ms of it, where a thread costs 0.1 ms
+START = 10.0  # seconds of a study's work that are worth another process, which takes a few to start
+
+
+@cache
+def cores() -> int:
+    """The cores that this process may use: of its affinity and of its container."""
+    from dask.system import cpu_count
+
+    return cpu_count()
+
+
+@cache
+def memory() -> int:
+    """Bytes of memory that this process may use: of the computer or of its container."""
+    from distributed.system import memory_limit
+
+    return memory_limit()
+
+
+def workers() -> int:
+    """How many workers an engine has on a processor: one a core, as far as memory allows."""
+    return max(1, min(cores(), memory() // (2 * PROCESS)))
+
+
+def at_once(study: Study) -> int:
+    """How many tasks of a study run here at the same time, each in a process of its own.
+
+    A small network leaves all cores but one idle, so each core gets a task; a large one occupies several by XLA's
+    threads. There are never more than memory holds. It is 1 where it is not known yet how large the examples are.
+
+    >>> from landscape import preset
+    >>> from landscape.jobs.processes.capacity import at_once, cores
+    >>> at_once(preset("digits-mlp")) == cores(), at_once(preset("cnn-cifar10-paper")) < 2 or cores() > 100
+    (True, True)
+    """
+    if study.refusal:
+        return 1
+    try:
+        need = footprint(study).memory + PROCESS
+        step = (1 + BACKWARD) * study.training.batch_size * max(multiply_adds(study))
+    except ValueError:
+        return 1
+    occupied, networks = max(1, int(step / CORE)), study.seeds * len(members(study))
+    return max(1, min(cores() // occupied, int(memory() / need), networks))
+
+
+def worth(study: Study, expected: float | None) -> int:
+    """How many processes are started to compute a study that is expected to take so many seconds in one.
+
+    None is where nobody knows how long it takes.
+    """
+    return at_once(study) if expected is None else min(at_once(study), 1 + int(expected / START))

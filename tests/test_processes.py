@@ -1,0 +1,185 @@
+"""A study on every core: how many processes share it, side by side, and that no number depends on them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from threading import Event
+
+import pytest
+import xarray as xr
+
+from landscape.cli.parser import main, parser
+from landscape.jobs.attempt import Attempt
+from landscape.jobs.guard.private import private_folder
+from landscape.jobs.local import computed
+from landscape.jobs.processes import capacity, pool, programs
+from landscape.jobs.progress import StudyUpdate, Update
+from landscape.jobs.tasks.outcome import Outcome
+from landscape.jobs.threads import Stopped
+from landscape.store.results import Store
+from landscape.store.sealed import Unwritable
+from landscape.study import Study, schema, validated
+from landscape.study.presets import preset
+
+SMALL, LARGE = preset("digits-mlp"), preset("cnn-cifar10-paper")
+
+
+def study(**changes: object) -> Study:
+    content = {
+        "name": "tiny",
+        "data": {"train_size": 120, "validation_size": 100},
+        "model": {"kind": "mlp", "hidden": [5]},
+        "candidates": [[{"widen": "hidden1", "size": 6}]],
+        "training": {"batch_size": 60, "base_epochs": 2, "epochs": 1},
+        "walk": {"group": "hidden1", "permutations": 4, "batch_size": 60, "nodes": 2},
+        "seeds": 2,
+    }
+    return validated(content | changes)
+
+
+def ignore(update: Update) -> None:
+    """An `on_update` that nobody needs."""
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight cores and 16 GiB."""
+    monkeypatch.setattr(capacity, "cores", lambda: 8)
+    monkeypatch.setattr(capacity, "memory", lambda: 16 * 2**30)
+
+
+def test_small_networks_get_a_core_each_and_large_ones_all_cores(machine: None) -> None:
+    assert capacity.at_once(SMALL) == 8 and capacity.at_once(LARGE) == 1
+    assert capacity.at_once(study(seeds=1)) == 3, "never more than there are networks: base, candidate, control"
+    wide = {"model": {"kind": "mlp", "hidden": [2000]}, "candidates": [[{"widen": "hidden1", "size": 2100}]]}
+    between = study(**wide, data={"train_size": 1000}, training={"batch_size": 500}, seeds=9)
+    assert capacity.at_once(between) == 8 // int(3 * 500 * (64 + 10) * 2100 / capacity.CORE) == 2
+
+
+def test_memory_counts(machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert capacity.workers() == 8
+    monkeypatch.setattr(capacity, "memory", lambda: 3 * capacity.PROCESS)
+    assert capacity.at_once(SMALL) == 2 and capacity.workers() == 1
+
+
+def test_a_process_is_started_where_it_saves_more_than_it_costs(machine: None) -> None:
+    assert [capacity.worth(SMALL, expected) for expected in (1.0, 25.0, 1000.0, None)] == [1, 3, 8, 8]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "", "1025"])
+def test_a_wrong_number_of_processes_is_named(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["run", "digits-mlp", "--workers", text])
+    assert f"{text!r} is no number of processes" in capsys.readouterr().err
+
+
+def test_processes_are_no_matter_for_a_scheduler(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "digits-mlp", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two that wait for each other both run, each in a process of its own; all processes are ended."""
+    meeting, ended = threading.Barrier(2, timeout=20), []
+
+    class Process:
+        def run(self, attempt: Attempt, name: str, *others: object) -> Outcome:
+            if name in ("base-seed0", "base-seed1"):
+                meeting.wait()
+            return Outcome(xr.Dataset(), {})
+
+        def end(self) -> None:
+            ended.append(self)
+
+    monkeypatch.setattr(pool, "WorkerProcess", Process)
+    asked, arrived = study(), dict[str, Outcome]()
+    planned = pool.resume.plan_study(asked)
+    for name, outcome in pool.on_processes(2, Attempt(asked, Store(tmp_path)), ignore, planned, arrived):
+        arrived[name] = outcome
+    assert arrived.keys() == planned.keys() and len({*ended}) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_compute_the_numbers_of_one(tmp_path: Path) -> None:
+    heard: list[Update] = []
+    datasets = [
+        computed(study(), Store(tmp_path / str(workers)), heard.append, workers)[0].drop_vars(schema.TIMES)
+        for workers in (2, 1)
+    ]
+    assert datasets[0].drop_attrs(deep=False).identical(datasets[1].drop_attrs(deep=False))
+    of_two = [update for update in heard if isinstance(update, StudyUpdate)][: len(heard) // 2]
+    assert [update.parts for update in of_two][:3] == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_errors_come_back_and_a_process_that_died_is_named(tmp_path: Path) -> None:
+    attempt, worker = Attempt(study(), Store(tmp_path)), pool.WorkerProcess()
+    try:
+        with pytest.raises(KeyError, match="no such task"):
+            worker.run(attempt, "no such task", [], ignore, Event())
+        stop = Event()
+        stop.set()
+        with pytest.raises(Stopped):
+            worker.run(attempt, "base-seed0", [], ignore, stop)
+        os.kill(worker._process.pid, signal.SIGKILL)
+        with pytest.raises(pool.WorkerDied, match="killed, or out of memory"):
+            worker.run(attempt, "base-seed0", [], ignore, Event())
+    finally:
+        worker.end()
+
+
+def test_an_error_that_cannot_travel_is_sent_as_text() -> None:
+    class Strange(Exception):
+        """Of a class that another process cannot find."""
+
+    assert str(pool._portable(Strange("no luck"))) == "Strange: no luck"
+    assert isinstance(pool._portable(ValueError("no luck")), ValueError)
+
+
+def test_code_of_ones_own_stays_in_this_process(tmp_path: Path) -> None:
+    own = study().model_copy(update={"model": preset("digits-mlp").model.model_copy()})
+    object.__setattr__(own, "model", Refusing())
+    with pytest.raises(ValueError, match="code of one's own"):
+        computed(own, Store(tmp_path), ignore, 2)
+
+
+class Refusing:
+    refusal = "it runs code of one's own"
+
+
+def test_programs_lie_in_a_folder_of_the_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    found = programs.environment(tmp_path)
+    folder = Path(found["JAX_COMPILATION_CACHE_DIR"])
+    assert folder.parent == tmp_path / ".compiled" and "TF_CPP_MIN_LOG_LEVEL" not in found, "what a user set stays"
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
+    (tmp_path / "file").write_text("no folder")
+    assert programs.environment(tmp_path / "file") == {}
+
+
+def test_programs_of_another_number_of_cores_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = set()
+    for cores in (1, 2):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        folders.add(programs._processor())
+    assert len(folders) == 2
+
+
+def test_programs_used_longest_ago_go_first(tmp_path: Path) -> None:
+    for i, name in enumerate("abc"):
+        (tmp_path / name).write_bytes(bytes(10))
+        os.utime(tmp_path / name, (i, i))
+    programs._keep_below(tmp_path, 25)
+    assert sorted(os.listdir(tmp_path)) == ["b", "c"]
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "planted").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unwritable, match="is a link"):
+        private_folder(tmp_path / "planted")

@@ -1,5 +1,6 @@
-"""The claims of the paper: what each says of a figure, and which studies test it.
+"""The claims of the paper, and ours beside them: what each says of a figure, and which studies test it.
 
+Claims that are ours say what would have to hold if M₀ were more than size, and no artefact of copying units.
 Sections are those of Malviya et al. (2024), arXiv 2405.15895. Of its second version (June 2025) only the abstract is
 known here.
 """
@@ -8,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import xarray as xr
 
-from landscape.analysis.scorecard import findings
+from landscape.analysis.scorecard import findings, open_questions
 from landscape.analysis.scorecard.verdict import Finding, Range
 from landscape.study import Study
 from landscape.study.schema import study_of
-from landscape.study.steps import Deepen, Widen
+from landscape.study.steps import Deepen, NewUnits, Widen
 
 NEAR = 0.1  # how far behind the strongest baseline τ may be and still count as near it
-FLAT = 5.0  # percent of all steps by which M_t may change and still count as constant
+FLAT = 5.0  # percent of all steps by which M may change and still count as the same
 EQUAL = 1.02  # the greatest parameter count over the least that still count as equal: ±1 %
 
 POSITIVE: Range = (0, inf)
@@ -28,11 +30,11 @@ NEGATIVE: Range = (-inf, 0)
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper about one figure of a study.
+    """A claim about one figure of a study.
 
     Attributes:
       text: the claim.
-      section: where the paper makes it.
+      section: where the paper makes it, or "ours".
       figure: what the figure is, and its unit.
       measured: the figure of a result.
       claimed: the range in which the claim puts the figure, bounds excluded.
@@ -62,7 +64,13 @@ class Claim:
 
 
 def _expanded(dataset: xr.Dataset) -> bool:
-    return study_of(dataset).expansion.start == "expanded"
+    """Whether all candidates are expanded in the paper's way."""
+    study = study_of(dataset)
+    return study.expansion.start == "expanded" and not any(isinstance(s, Widen) and s.units for s in _steps(study))
+
+
+def _steps(study: Study) -> list[Widen | Deepen]:
+    return [step for candidate in study.candidates for step in candidate]
 
 
 def _images(dataset: xr.Dataset) -> bool:
@@ -85,14 +93,13 @@ def _attention(dataset: xr.Dataset) -> bool:
 
 def _all_convolutions(dataset: xr.Dataset) -> bool:
     study = study_of(dataset)
-    steps = [step for candidate in study.candidates for step in candidate]
-    return study.model.kind == "cnn" and all(isinstance(step, Widen) and step.widen == "conv*" for step in steps)
+    widened = all(isinstance(step, Widen) and step.widen == "conv*" for step in _steps(study))
+    return study.model.kind == "cnn" and widened
 
 
 def _deeper(dataset: xr.Dataset) -> bool:
     study = study_of(dataset)
-    steps = [step for candidate in study.candidates for step in candidate]
-    return study.model.kind == "cnn" and all(isinstance(step, Deepen) for step in steps)
+    return study.model.kind == "cnn" and all(isinstance(step, Deepen) for step in _steps(study))
 
 
 def _resnet(dataset: xr.Dataset) -> bool:
@@ -104,7 +111,17 @@ def _equal_size(dataset: xr.Dataset) -> bool:
     return len(counts) > 1 and bool(counts.min() > 0) and float(counts.max() / counts.min()) <= EQUAL
 
 
+def _unequal_size(dataset: xr.Dataset) -> bool:
+    return _expanded(dataset) and not _equal_size(dataset)
+
+
+def _has(units: NewUnits, dataset: xr.Dataset) -> bool:
+    """Whether a study has the same widening by copies and by other new units."""
+    return bool(open_questions.twins(dataset, units))
+
+
 TAU, AHEAD = "τ of M₀ with G*", "τ of M₀ minus that of the strongest baseline"
+OURS = "ours"
 
 CLAIMS = (
     Claim(
@@ -166,5 +183,29 @@ CLAIMS = (
     Claim(
         "M₀ is a better predictor than the baselines also among candidates of equal parameter count.",
         "version 2, abstract", AHEAD, findings.ahead_of_the_strongest, POSITIVE, _equal_size, "predictors",
+    ),
+    Claim(
+        "M₀ is positively correlated with G* among candidates of equal parameter count.",
+        OURS, TAU, findings.rank_of, POSITIVE, _equal_size, "predictors",
+    ),
+    Claim(
+        "M₀ says more of G* than the parameter count does.",
+        OURS, "τ of M₀ with G* given the parameter count", open_questions.beyond_the_size, POSITIVE, _unequal_size,
+        "predictors",
+    ),
+    Claim(
+        "Training the candidate that M₀ picks loses less gain than training any.",
+        OURS, "regret of M₀ minus that of a random pick", open_questions.against_chance, NEGATIVE, _expanded,
+        "predictors",
+    ),
+    Claim(
+        f"M₀ is no artefact of copying: silent units give no less, to within {FLAT:g} %.",
+        OURS, "M₀ of silent units minus that of copies, in %", partial(open_questions.against_copies, units="silent"),
+        (-FLAT, inf), partial(_has, "silent"), "study", False, "+.1f",
+    ),
+    Claim(
+        f"M₀ is no artefact of copying: random units give no less, to within {FLAT:g} %.",
+        OURS, "M₀ of random units minus that of copies, in %", partial(open_questions.against_copies, units="random"),
+        (-FLAT, inf), partial(_has, "random"), "study", False, "+.1f",
     ),
 )  # fmt: skip

@@ -249,6 +249,32 @@ def test_cancel_stops_and_what_is_done_is_used_again(script: Script, client: Cal
     np.testing.assert_array_equal(jobs.store.read(key).base_stop, expected(study()))
 
 
+def test_a_paused_study_goes_on_where_it_stopped(script: Script, client: Callable[[], Jobs]) -> None:
+    jobs, key = client(), study().key
+    jobs.submit(study())
+    until(jobs, key, running_second)
+    client().pause(key)
+    assert until(jobs, key, ended)[:2] == ("paused", "paused")
+    script.go.set()
+    jobs.submit(study())
+    assert until(jobs, key, ended).state == "done"
+    assert sorted(script.ran) == ["seed0", "seed1", "seed1", "seed2", "seed3"]
+
+
+def test_a_small_study_does_not_wait_for_a_large_one(script: Script, client: Callable[[], Jobs]) -> None:
+    """A task of the large one steps aside with what it has in memory, and goes on afterwards."""
+    jobs, large, small = client(), study(walk=study().walk.model_dump() | {"permutations": 10**5}), study(seeds=1)
+    jobs.submit(large)
+    until(jobs, large.key, running_second)
+    jobs.submit(small)
+    assert until(jobs, small.key, ended).state == "done"
+    assert jobs.progress(large.key).active and script.ran == ["seed0", "seed1", "seed0"]
+    assert "seed 1: waiting" in until(jobs, large.key, running_second).activity
+    script.go.set()
+    assert until(jobs, large.key, ended).state == "done"
+    assert script.ran[3:] == ["seed2", "seed3"]
+
+
 def test_start_again_while_stopping(script: Script, client: Callable[[], Jobs]) -> None:
     """The new attempt is not ended by the end of the old one."""
     jobs, key = client(), study().key
@@ -281,6 +307,7 @@ def test_failure_is_named_and_the_engine_goes_on(script: Script, client: Callabl
     jobs.submit(study())
     failed = until(jobs, key, ended)
     assert failed.state == "failed" and "ValueError: batch_size = 60 is too much" in failed.error
+    assert "in link" in failed.lines and failed.device
     assert key not in jobs.store
     script.error = None
     jobs.submit(study())

@@ -16,7 +16,7 @@ from distributed.comm.registry import get_backend
 
 from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, run_study, topic
+from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
 from landscape.store.uploads import with_kept_weights
@@ -67,10 +67,20 @@ class Jobs:
 
     def cancel(self, key: str) -> None:
         """Stop a study soon, at the next update of its running tasks. The outcomes that it has finished are kept."""
+        self._stop(key)
+
+    def pause(self, key: str) -> None:
+        """Stop a study as `cancel` does, and let it be known as paused: `submit` goes on with it."""
+        self._stop(key, pause=True)
+
+    def _stop(self, key: str, pause: bool = False) -> None:
         progress, client = self.progress(key), self._client
         if progress and progress.active and client:
             attempt = self._attempt(key)
-            Event(self._identity(key, attempt), client).set()
+            name = self._identity(key, attempt)
+            if pause:
+                Event(pausing(name), client).set()
+            Event(name, client).set()
             now = time.time()
             self._publish(client, StudyUpdate(key, attempt, progress.state, now, now, stopping=True))
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, Event, SchedulerPlugin, get_client, get_worker, secede, wait
+from distributed import Client, Event, SchedulerPlugin, get_client, get_worker, rejoin, secede, wait
 
+from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.progress import StudyUpdate, Update
+from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
+from landscape.study import Study
 
 if TYPE_CHECKING:
     from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
@@ -25,10 +29,51 @@ if TYPE_CHECKING:
 PERIOD = 0.5  # seconds between two looks at whether to stop
 WORKERS = "LANDSCAPE_WORKERS"  # the environment variable by which the workers of an engine know how many they are
 STARTUP = 120  # seconds that a worker may take to start
+CLASS = 4.0  # how many times the work of one study is that of another which takes precedence over it
+LAST = 99  # the class of a study whose work is not known
+PER_CLASS = 10**6  # priorities of Dask in a class: more than a study has tasks
+LINES = 12  # of a traceback that a failure is reported with
 
 
 class Cancelled(Exception):
     """The study was asked to stop."""
+
+
+def precedence(study: Study) -> int:
+    """The class of a study by its work: of two classes, tasks of the lower one run first.
+
+    A study whose work is not known before its data are loaded comes last.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.jobs.dask_worker import precedence
+      >>> precedence(preset("digits-mlp")) < precedence(preset("cnn-cifar10-paper"))
+      True
+    """
+    try:
+        return int(math.log(1 + sum(cost.work(study)), CLASS))
+    except ValueError:
+        return LAST
+
+
+def give_way(own: int, stop: Event) -> None:
+    """Let the tasks of a lower class that are at this worker run first.
+
+    The thread of the task that calls this leaves the worker's pool meanwhile, and keeps all that it has in memory.
+    Raises Cancelled.
+    """
+    secede()
+    while preceded(own):
+        raise_if_set(stop)
+        time.sleep(PERIOD)
+    rejoin()
+
+
+def preceded(own: int) -> bool:
+    """Whether a task of a class below one's own runs at this worker, or could."""
+    state = get_worker().state
+    there = [*state.executing, *([state.ready.peek()] if state.ready else [])]
+    return any(task.priority is not None and task.priority[0] // PER_CLASS < own for task in there)
 
 
 def folder_name(root: Path) -> str:
@@ -39,6 +84,11 @@ def folder_name(root: Path) -> str:
 def identity(root: Path, study: str, attempt: int) -> str:
     """The Dask key of an attempt at a study for a cache folder, and the name of the event that asks it to stop."""
     return f"study-{folder_name(root)}-{study}-{attempt}"
+
+
+def pausing(identity: str) -> str:
+    """The name of the event that says that an attempt which is asked to stop is to be continued."""
+    return f"{identity}-pause"
 
 
 def topic(folder: str, kind: type[Update]) -> str:
@@ -54,7 +104,8 @@ def run_study(attempt: Attempt) -> None:
     secede()
     client, study, since = get_client(), attempt.study, time.time()
     update = StudyUpdate(study.key, attempt.number, "done", since, since)
-    stop = Event(identity(attempt.store.root, study.key, attempt.number), client)
+    name = identity(attempt.store.root, study.key, attempt.number)
+    stop = Event(name, client)
     publish = partial(publish_update, folder_name(attempt.store.root))
     try:
         from landscape.jobs.resume import compute, divided, finish
@@ -64,10 +115,11 @@ def run_study(attempt: Attempt) -> None:
                 attempt = divided(attempt, count_workers(client))
                 finish(attempt, compute(attempt, partial(on_workers, client, stop, attempt), publish))
     except Cancelled:
-        update = update._replace(state="cancelled")
+        update = update._replace(state="paused" if Event(pausing(name), client).is_set() else "cancelled")
     except Exception as error:
         stop.set()  # its other tasks are of no use now, and the next attempt gets another key
-        update = update._replace(state="failed", error=f"{type(error).__name__}: {error}")
+        lines = "".join(traceback.format_exception(error)).splitlines()[-LINES:]
+        update = update._replace(state="failed", error=f"{type(error).__name__}: {error}", lines="\n".join(lines))
     publish(update._replace(now=time.time()))
 
 
@@ -86,14 +138,16 @@ def count_workers(client: Client) -> int:
 def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, arrived: Arrived) -> Outcomes:
     """Run the missing tasks as Dask tasks, and yield their outcomes as they arrive. Raises Cancelled.
 
-    Dask starts a task once what it needs has arrived; of those that could start, the first in the plan.
+    Dask starts a task once what it needs has arrived; of those that could start, one of the study with the least work,
+    and of these the first in the plan.
     """
+    first = -PER_CLASS * precedence(attempt.study)
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
     study = identity(attempt.store.root, attempt.study.key, attempt.number)
     for i, name in enumerate(missing):
         needs = [futures[need] for need in planned[name].needs]
-        futures[name] = client.submit(run_task, attempt, name, *needs, key=f"{name}-{study}", priority=-i)
+        futures[name] = client.submit(run_task, attempt, name, *needs, key=f"{name}-{study}", priority=first - i)
     names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
     try:
@@ -115,16 +169,23 @@ def finished(futures: list[Any], stop: Event) -> set[Any]:
 def run_task(attempt: Attempt, name: str, *needs: AnyOutcome) -> AnyOutcome:
     """Run one task of a study and publish its updates. Raises Cancelled soon after the study was asked to stop.
 
-    The task is found by its name, so that the scheduler, which reads what is submitted, does not load JAX for it.
+    With each update it gives way to studies with less work. The task is found by its name, so that the scheduler, which
+    reads what is submitted, does not load JAX for it.
     """
     from landscape.jobs import resume
 
-    root = attempt.store.root
+    root, own = attempt.store.root, precedence(attempt.study)
     stop = Event(identity(root, attempt.study.key, attempt.number), get_client())
+
+    publish = partial(publish_update, folder_name(root))
 
     def publish_or_stop(update: Update) -> None:
         raise_if_set(stop)
-        publish_update(folder_name(root), update)
+        publish(update)
+        if isinstance(update, TaskUpdate) and preceded(own):
+            publish(update._replace(activity="Waiting until studies with less work are done"))
+            give_way(own, stop)
+            publish(update)
 
     task = resume.plan_study(attempt.study, attempt.divisions)[name]
     return resume.run_task(attempt, name, task, needs, publish_or_stop)

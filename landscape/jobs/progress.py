@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from landscape.study import Study
 from landscape.study.member import members
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
+State = Literal["waiting", "running", "done", "failed", "paused", "cancelled"]
 
 OnActivity = Callable[[str, int, int], None]  # what a task does, steps of it that are done, and all its steps
 
@@ -32,7 +32,8 @@ class Progress(NamedTuple):
 
     activity: what is being done, in words; fraction: how much of the work is done, from 0 to 1; parts: how many tasks
     are finished, so that another number means new partial results; elapsed: seconds since the study was started;
-    left: seconds still to go, None where that is not known yet; error: why it failed; found and tasks: how many tasks
+    left: seconds still to go, None where that is not known yet; error: why it failed; lines: the last lines of the
+    traceback; device: what computes it; found and tasks: how many tasks
     had been computed before, by an earlier attempt or for another study, and how many there are.
     """
 
@@ -45,6 +46,8 @@ class Progress(NamedTuple):
     error: str = ""
     found: int = 0
     tasks: int = 0
+    lines: str = ""
+    device: str = ""
 
     @property
     def active(self) -> bool:
@@ -62,9 +65,10 @@ class StudyUpdate(NamedTuple):
 
     kept, done and total are sums of task weights: what earlier attempts had done, what is done by now, and all there
     is to do; parts, found and tasks count tasks: those done by now, those that earlier attempts and other studies had
-    done, and all. `finished` names the task just finished; `stopping` says that the attempt was asked to stop. `since`,
-    when the attempt started, and `now` are times in seconds. `expected` is the wall time in seconds that the whole
-    study is expected to take on this machine, by earlier results; 0 where nobody knows.
+    done, and all. `finished` names the task just finished; `error` says why it failed, and `lines` are the last of the
+    traceback; `stopping` says that the attempt was asked to stop. `since`, when the attempt started, and `now` are
+    times in seconds. `device` is what computes it. `expected` is the wall time in seconds that the whole study is
+    expected to take on this machine, by earlier results; 0 where nobody knows.
     """
 
     study: str
@@ -82,6 +86,8 @@ class StudyUpdate(NamedTuple):
     expected: float = 0.0
     found: int = 0
     tasks: int = 0
+    lines: str = ""
+    device: str = ""
 
 
 class TaskUpdate(NamedTuple):
@@ -195,13 +201,16 @@ class Tally:
         if old and update.state != "waiting" and not update.total:  # its sender does not know how far the study was
             update = update._replace(since=old.since, kept=old.kept, done=old.done, total=old.total)
             update = update._replace(parts=old.parts, found=old.found, tasks=old.tasks)
+            update = update._replace(device=old.device)
         self._expected = update.expected or self._expected
         self._study = update
 
     def progress(self) -> Progress | None:
         """Where the study stands now, or None where it was never asked for."""
         study, found = self._study, self._progress()
-        return found._replace(found=study.found, tasks=study.tasks) if study and found else None
+        if study is None or found is None:
+            return None
+        return found._replace(found=study.found, tasks=study.tasks, lines=study.lines, device=study.device)
 
     def _progress(self) -> Progress | None:
         study, tasks = self._study, list(self._tasks.values())

@@ -17,7 +17,7 @@ import xarray as xr
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
 from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate, task_in_words
-from landscape.jobs.provenance import record_of
+from landscape.jobs.provenance import device, record_of
 from landscape.jobs.tasks.content import task_key
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.store.entries import TAKEN, Entry
@@ -44,13 +44,13 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     """
     parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
     kept, elapsed_before = keep_usable(attempt, planned), parts.elapsed()
-    arrived: dict[str, AnyOutcome] = dict(kept)
+    arrived, here = dict[str, AnyOutcome](kept), device()
 
     def send_update(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
         update = StudyUpdate(attempt.study.key, attempt.number, "running", since, time.time(), before, done, total)
         update = update._replace(parts=len(arrived), found=len(kept), tasks=len(planned))
-        on_update(update._replace(finished=finished))
+        on_update(update._replace(finished=finished, device=here))
 
     send_update()
     for name, outcome in run(planned, arrived):

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import xarray as xr
 from plotly.offline import get_plotlyjs
@@ -16,10 +17,10 @@ from synthetic import small_study, synthetic
 from landscape import figures
 from landscape.analysis.summary import csv_file
 from landscape.analysis.wording import number, origin
-from landscape.figures.comparison import QUANTITIES, comparison_data
+from landscape.figures.comparison import QUANTITIES, comparison_data, difference_data
 from landscape.figures.export import alternatives as said
 from landscape.figures.export.files import config, html_file
-from landscape.figures.export.tables import labelled
+from landscape.figures.export.tables import drawn, labelled
 from landscape.study.schema import empty
 
 Q, N, MEASURE = 0.4, 50, "accuracy"
@@ -118,6 +119,10 @@ ALTERNATIVES = {
     "correlation": lambda d: said.correlation_text(TABLES["correlation"](d), Q),
     "sensitivity": lambda d: said.sensitivity_text(TABLES["sensitivity"](d)),
     "predictors": lambda d: said.predictors_text(figures.predictor_ranks_data({"one": d}, Q, N, MEASURE, ["kendall"])),
+    "comparison": lambda d: said.comparison_text(comparison_data({"one": d}, QUANTITIES[1], Q, MEASURE), QUANTITIES[1]),
+    "difference": lambda d: said.difference_text(
+        difference_data({"one": whole(), "other": d}, QUANTITIES[1], Q, MEASURE), "one", QUANTITIES[1]
+    ),
     "sides": lambda d: said.surface_text(TABLES["sides"](d)),
 }
 
@@ -148,3 +153,13 @@ def test_report_and_app_tell_one_origin():
     known = {"device": "a laptop", "computed": "2026-11-24T16:56:12+00:00", "seconds": 79.4}
     attributes = known | {"seconds": np.float64(79.4), "versions": '{"jax": "0.10.1", "flax": "0.12.8"}'}
     assert origin(attributes) == origin(known | {"versions": {"jax": "0.10.1", "flax": "0.12.8"}})
+
+
+def test_what_a_figure_draws_is_a_table_of_all_its_points():
+    figure = go.Figure([go.Scatter(x=[0, 1], y=[2, 3], name="line"), go.Heatmap(z=[[4, 5, 6], [7, 8, 9]])])
+    figure.update_layout(xaxis_title="α (1)", yaxis_title="L<sub>0</sub> (nats)")
+    figure.frames = [go.Frame(name="later", data=[go.Scatter(x=[9], y=[10])], traces=[0])]
+    table = drawn(figure)
+    assert table["frame"].tolist() == [""] * 8 + ["later"] and set(table["y is"]) == {"L0 (nats)"}
+    assert table.loc[table["trace"] == 0, ["x", "y"]].values.tolist() == [[0, 2], [1, 3], [9, 10]]
+    assert table.loc[(table["x"] == 2) & (table["y"] == 1), "z"].item() == 9

@@ -523,6 +523,17 @@ def test_hover_texts_leave_out_what_is_not_known(name, seeds):
 
 
 @pytest.mark.parametrize("name", DRAWN)
+def test_numbers_in_a_hover_text_have_sensible_digits(name):
+    """What Plotly fills in without a format is a text or a whole number, and no trace is left to its defaults."""
+    drawn = [trace for trace in DRAWN[name](whole()).data if trace.x is None or any(x is not None for x in trace.x)]
+    for trace in drawn:  # others are there for the legend
+        assert trace.hoverinfo == "skip" or trace.hovertemplate or trace.hovertext is not None, trace
+        for field, place in re.findall(r"%{(\w+)(?:\[(\d)\])?}", str(trace.hovertemplate)):
+            values = [row[int(place)] for row in trace[field]] if place else np.ravel(trace[field])
+            assert all(isinstance(value, str) or value == round(value) for value in values), (field, values)
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_without_training_a_figure_says_so_or_shows_the_rest(name):
     figure = DRAWN[name](untrained())
     if name in UNTRAINED:

@@ -171,10 +171,11 @@ def cost_gain(dataset: xr.Dataset, measure: Measure, cost: str) -> go.Figure:
 
 
 def _add_control(figure: go.Figure, dataset: xr.Dataset, measure: Measure) -> None:
-    """A line at the mean G*_T of the control, if there is one."""
-    control = float(control_gain(dataset, measure).mean())
+    """A line at the mean G*_T of the control, if there is one, named on its right on the side with fewer points."""
+    control, gains = float(control_gain(dataset, measure).mean()), best_gain(dataset, measure).mean("seed")
     if not np.isnan(control):
-        label = {"text": "control", "x": 0, "xanchor": "left", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
+        side = "top" if float(gains.median()) > control else "bottom"
+        label = {"text": "control", "x": 1, "xanchor": "right", "yanchor": side, "font": {"size": TICK_SIZE}}
         figure.add_hline(control, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, annotation=label)
 
 
@@ -219,7 +220,8 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
             line={"color": looks[name].colour, "width": LINE_WIDTH, "dash": looks[name].dash},
             marker={"symbol": looks[name].symbol, "size": 15},
             customdata=points[["predictor", "score"]],
-            hovertemplate=f"{name}<br>rank %{{y}} by %{{customdata[0]}}<br>score %{{customdata[1]:.5g}}<extra></extra>",
+            hovertemplate=f"{name}<br>rank %{{y:~g}} by %{{customdata[0]}}<br>"
+            "score %{customdata[1]:.5g}<extra></extra>",
         )  # fmt: skip
     figure = finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)

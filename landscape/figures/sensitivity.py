@@ -89,7 +89,7 @@ def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
     figure.add_scatter(
         x=columns["n"], y=columns["q"], mode="markers", showlegend=False, customdata=at,
         marker={"size": 18, "symbol": "square", "color": "rgba(0, 0, 0, 0)"}, text=texts,
-        hovertemplate="q = %{customdata[0]}, n = %{customdata[1]}<br>%{text}<extra></extra>",
+        hovertemplate="q = %{customdata[0]:.4~g}, n = %{customdata[1]:d}<br>%{text}<extra></extra>",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from landscape.analysis.ranking.decision import decide, sentence
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import steps_reached
 from landscape.figures.comparison import QUANTITIES, SIZES, comparison, comparison_data, difference, difference_data
+from landscape.figures.export.alternatives import comparison_text, difference_text
 from pages.shared import library, show
 from pages.shared.controls import COMPARED, checked
 from pages.shared.widgets import Several
@@ -43,21 +44,22 @@ with picture:
     if layout == "difference":
         first = studies[0]
         found = difference_data(opened, quantity, q, measure)
-        alt = f"The {quantity} of the candidates of each study minus that of {first}"
+        alt = difference_text(found, first, quantity)
         show.chart(difference(found, first, quantity, measure), "difference", alt, lambda: found)
     elif layout == "side by side":
         for row in range(0, len(studies), A_ROW):
             for column, label in zip(st.columns(A_ROW), studies[row : row + A_ROW], strict=False):
                 with column:
                     st.header(label)
+                    own = frame.query(f"study == {label!r}")
                     show.chart(
                         comparison(frame, quantity, measure, axis, label, 340),
                         f"comparison-{label}",
-                        f"The {quantity} of {label} by size",
+                        comparison_text(own, quantity),
                         partial(frame.query, f"study == {label!r}"),
                     )
     else:
-        alt = f"The {quantity} of the candidates of every study, by their size"
+        alt = comparison_text(frame, quantity)
         show.chart(comparison(frame, quantity, measure, axis), "comparison", alt, lambda: frame)
 st.markdown("\n".join(f"- {show.bold(label)}: {answer(dataset)}" for label, dataset in opened.items()))
 number = st.column_config.NumberColumn

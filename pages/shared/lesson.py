@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
+from landscape.figures.export.tables import drawn
 from landscape.figures.lessons import enlarged
 from pages.shared import show
 from pages.shared.controls import LESSONS as CONTROLS
@@ -38,10 +39,10 @@ LESSONS = (
 
 
 def screen() -> tuple[Any, Any]:
-    """A column for the words of a lesson and one for its picture; on a phone, one above the other."""
+    """A column for the words of a lesson and one for its picture; on a phone, the picture is above the words."""
     with st.sidebar:
         speaker = checked("speaker", CONTROLS["speaker"])
-    words, picture = st.columns([3, 7] if speaker else [2, 3], gap="large")
+    picture, words = st.columns([7, 3] if speaker else [3, 2], gap="large")
     return words, picture
 
 
@@ -70,6 +71,8 @@ def picture(figure: go.Figure, name: str, alt: str) -> None:
     """Show the figure of a lesson. `alt` says what it shows to those who do not see it."""
     shown = show.legible(enlarged(figure) if _speaking() else figure)
     st.plotly_chart(shown, key=f"chart-{name}", config=show.CONFIG | {"displayModeBar": False}, alt=alt)
+    if not _speaking():
+        show.files(figure, name, lambda: drawn(figure))
 
 
 def ending(name: str, question: str, answer: str) -> None:

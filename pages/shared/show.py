@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 import xarray as xr
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from landscape.analysis.summary import Q, csv_file
@@ -34,13 +35,23 @@ def chart(
     drawn = st.plotly_chart(
         legible(figure), key=f"chart-{name}", config=config(figure, called, image), alt=alt, **options
     )
-    with st.popover(f"Files: {said(name)}", icon=":material/download:", type="tertiary"):
+    with files(figure, name, data):
+        st.segmented_control(
+            f"The camera saves {said(name)} as", FORMATS, default=FORMATS[0], required=True, key=f"image-{name}"
+        )
+    return drawn
+
+
+def files(figure: go.Figure, name: str, data: Callable[[], pd.DataFrame] | None) -> DeltaGenerator:
+    """Offer a figure as a page and, if there is `data`, its numbers as CSV; what else belongs there goes into it."""
+    offered = st.popover(f"Files: {said(name)}", icon=":material/download:", type="tertiary")
+    with offered:
         if data:
             table(name, data)
         st.download_button(
             f"HTML: {said(name)}",
-            lambda: html_file(figure, called),
-            f"{called}.html",
+            lambda: html_file(figure, filed(name)),
+            f"{filed(name)}.html",
             "text/html",
             key=f"html-{name}",
             help="Download the figure as a page that opens without a network.",
@@ -48,10 +59,7 @@ def chart(
             on_click="ignore",
             type="tertiary",
         )
-        st.segmented_control(
-            f"The camera saves {said(name)} as", FORMATS, default=FORMATS[0], required=True, key=f"image-{name}"
-        )
-    return drawn
+    return offered
 
 
 def report(label: str, dataset: Callable[[], xr.Dataset]) -> None:

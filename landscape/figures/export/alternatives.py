@@ -130,6 +130,25 @@ def surface_text(barriers: pd.DataFrame) -> str:
     return f"The highest barrier between three permuted copies is {told}."
 
 
+def comparison_text(frame: pd.DataFrame, quantity: str) -> str:
+    """How far a quantity goes in each study; `frame` is from `comparison_data`."""
+    told = [
+        f"in {study} it goes {_extent(rows, 'mean', 'candidate', frame)}"
+        for study, rows in frame.groupby("study", sort=False)
+    ]
+    return f"The {quantity} of the candidates by their size: {'; '.join(told)}." if told else NOTHING
+
+
+def difference_text(frame: pd.DataFrame, first: str, quantity: str) -> str:
+    """How far each study is from the first one, and how often surely; `frame` is from `difference_data`."""
+    told = [
+        f"that of {study} minus that of {first} goes {_extent(rows, 'mean', 'candidate', frame)}, and its interval "
+        f"leaves out 0 for {int(((rows['low'] > 0) | (rows['high'] < 0)).sum())} of {len(rows)}"
+        for study, rows in frame.groupby("study", sort=False)
+    ]
+    return f"The {quantity} of the candidates: {'; '.join(told)}." if told else NOTHING
+
+
 def scorecard_text(frame: pd.DataFrame) -> str:
     """Both correlations of each study; `frame` is from `scorecard_ranks_data`."""
     told = [

@@ -41,5 +41,5 @@ def map_trace(values: Float[np.ndarray, "y x"], axes: dict[str, str]) -> go.Cont
     return go.Contour(
         x=X, y=Y, z=values, **options, **axes, line={"color": INK, "width": 2},
         contours={"coloring": "heatmap", "start": 50, "end": 50, "size": 1},
-        hovertemplate="x₁ = %{x:.2f}, x₂ = %{y:.2f}<br>probability of class 1: %{z} %<extra></extra>",
+        hovertemplate="x₁ = %{x:.2f}, x₂ = %{y:.2f}<br>probability of class 1: %{z:.0f} %<extra></extra>",
     )  # fmt: skip

@@ -46,7 +46,7 @@ def _add_histogram(figure: go.Figure, barriers: np.ndarray, edges: np.ndarray, l
         figure.add_bar(
             x=centres, y=np.histogram(barriers[kind], edges)[0], width=width, name=name, xaxis="x", yaxis=axis,
             marker={"color": colour, "line": {"color": ACCENT, "width": 0.5}},
-            hovertemplate=f"%{{y}} steps with b̂ near %{{x:.2g}} nats, {name}<extra></extra>",
+            hovertemplate=f"%{{y:d}} steps with b̂ near %{{x:.2g}} nats, {name}<extra></extra>",
         )  # fmt: skip
 
 

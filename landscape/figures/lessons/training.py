@@ -57,7 +57,7 @@ def _until(tables: list[pd.DataFrame], dataset: xr.Dataset, t: int) -> list[go.S
             showlegend=axis == "y", yaxis=axis,
             line={"color": looks[name].colour, "width": LINE_WIDTH, "dash": looks[name].dash},
             marker={"symbol": looks[name].symbol, "size": 8, "maxdisplayed": 8},
-            hovertemplate=f"{name}<br>epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+            hovertemplate=f"{name}<br>epoch %{{x:d}}: %{{y:.2f}}<extra></extra>",
         )
         for axis, table in zip(("y", "y2"), tables, strict=True)
         for name, rows in table[table["t"] <= t].groupby("candidate", sort=False)

@@ -52,7 +52,7 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
         go.Bar(
             x=steps[kind], y=np.maximum(barriers[:i][kind], 0.004 * barriers.max()).round(4), name=name, **STEPS,
             marker={"color": colour, "line": {"color": edge, "width": 1}, "pattern": {"shape": shape}},
-            hovertemplate=f"step %{{x}}: {name}<br>b̂ = %{{y:.3g}} nats<extra></extra>",
+            hovertemplate=f"step %{{x:d}}: {name}<br>b̂ = %{{y:.3g}} nats<extra></extra>",
         )
         for kind, name, colour, edge, shape in (
             (edges, "b̂ ≤ λ: an edge", ACCENT, ACCENT, ""),
@@ -65,7 +65,7 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
     )  # fmt: skip
     line = go.Scatter(
         x=steps, y=100 * m.round(4), mode="lines", name="m", line={"color": ACCENT, "width": LINE_WIDTH}, **SIZE,
-        hovertemplate="after %{x} steps: m = %{y:.1f} %<extra></extra>",
+        hovertemplate="after %{x:d} steps: m = %{y:.1f} %<extra></extra>",
     )  # fmt: skip
     return [*bars, band, line]
 

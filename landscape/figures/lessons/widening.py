@@ -69,7 +69,7 @@ def _add_metric(
     if whole:
         figure.add_scatter(
             x=widths, y=metric, mode="lines+markers", line={"color": ACCENT, "width": LINE_WIDTH},
-            hovertemplate="%{x} units<br>M₀ = %{y:.1f} %<extra></extra>",
+            hovertemplate="%{x:d} units<br>M₀ = %{y:.1f} %<extra></extra>",
         )  # fmt: skip
         add_ceiling(figure, q, "y")
         here = metric[list(widths).index(units)]

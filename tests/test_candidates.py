@@ -18,8 +18,8 @@ from trained import LENGTH, SPECS, trained
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute
 from landscape.data.split import IGNORED
+from landscape.models.expansion.steps import expand
 from landscape.models.functional import Network, Weights, split
-from landscape.models.net2net import expand
 from landscape.models.site import Site
 from landscape.models.symmetry import named_group, take
 from landscape.study import Study, validated
@@ -66,7 +66,7 @@ def study(name: str) -> Study:
 
 @cache
 def expanded(name: str) -> nnx.Module:
-    return expand(trained(name).model, study(name).candidates[0], study(name).expansion, KEY)
+    return expand(trained(name).model, study(name).candidates[0], study(name).expansion, KEY).model
 
 
 @jax.jit

@@ -68,13 +68,13 @@ STUDIES = [
 
 
 def networks(study: Study) -> list[nnx.Module]:
-    from landscape.models.net2net import expand
+    from landscape.models.expansion.steps import expand
 
     examples = examples_of(study.data)
     drawn = nnx.eval_shape(lambda: study.model.build(examples.shape, examples.classes, nnx.Rngs(0)))
     base = jax.tree.map(lambda array: jnp.asarray(np.zeros(array.shape, array.dtype)), split(drawn)).module()
     key = jax.random.key(0)
-    return [base, *(expand(base, candidate, study.expansion, key) for candidate in study.candidates)]
+    return [base, *(expand(base, candidate, study.expansion, key).model for candidate in study.candidates)]
 
 
 def products(jaxpr) -> int:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from networks import GROUPS, SPECS, batch, data, outputs, plain, trained
 from scipy.stats import kstest
 
+from landscape.models.expansion.steps import expand
 from landscape.models.functional import split
-from landscape.models.net2net import copied_units, copy_shares, deepen, expand, named_group, pad, widen
+from landscape.models.net2net import copied_units, copy_shares, deepen, named_group, pad, widen
 from landscape.models.symmetry import Axis, Group
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
@@ -46,7 +47,7 @@ def test_a_candidate_widens_every_matching_group_and_deepens(name):
     model = trained(name)
     first = next(iter(model.groups()))
     steps = (Widen(widen="*", factor=1.5), Deepen(deepen=first, layers=2), Widen(widen=f"{first}_1", size=20))
-    expanded = expand(model, steps, Expansion(), KEY)
+    expanded = expand(model, steps, Expansion(), KEY).model
     sizes = SPECS[name].group_sizes()
     for step in steps:
         sizes = step.apply(sizes)
@@ -111,13 +112,14 @@ def test_steps_say_what_their_new_units_are():
     model, fresh = trained("mlp2"), drawn("mlp2", "hidden1", 20)
     ways = ["copies", "noisy copies", "silent", "random"]
     steps = [Widen(widen="hidden1", size=20, units=way) for way in ways]
-    models = [expand(model, (step,), Expansion(noise=0.1), KEY, drawn=fresh) for step in steps]
+    models = [expand(model, (step,), Expansion(noise=0.1), KEY, drawn=fresh).model for step in steps]
     kernels = [plain(wider)[0][0] for wider in models]
     assert [len(np.unique(kernel, axis=1).T) for kernel in kernels] == [7, 20, 20, 20]
     moved = [np.abs(outputs(wider) - outputs(model)).max() for wider in models]
     assert moved[0] < 1e-5 < moved[1] and moved[2] < 1e-5 < moved[3]
     same = [
-        expand(model, (step,), Expansion(), KEY, drawn=fresh) for step in (steps[0], Widen(widen="hidden1", size=20))
+        expand(model, (step,), Expansion(), KEY, drawn=fresh).model
+        for step in (steps[0], Widen(widen="hidden1", size=20))
     ]
     np.testing.assert_array_equal(*(outputs(wider) for wider in same))
 

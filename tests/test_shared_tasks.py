@@ -95,6 +95,8 @@ def another(value: object, kind: object) -> object:
         return next(each for each in get_args(kind) if each != value)
     if isinstance(value, str):
         return "another"
+    if isinstance(value, tuple):
+        return (*value, 8)
     return not value if isinstance(value, bool) else value + 1
 
 

@@ -56,6 +56,8 @@ EDITS = {  # another valid value for every field that affects numbers
     "walk.checkpoints": 7,
     "walk.nodes": 7,
     "walk.surface": 9,
+    "walk.sharpness": True,
+    "walk.batches": [8, 16],
     "seeds": 7,
     "control": False,
     "weights": {"sha256": "0" * 64},
@@ -91,7 +93,12 @@ def test_keys_are_equal_when_all_that_affects_numbers_is(some, others):
 
 
 def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
-    later = {"training": {"initialisation"}, "walk": {"start"}, "control": True, "weights": True}
+    later = {
+        "training": {"initialisation"},
+        "walk": {"start", "sharpness", "batches"},
+        "control": True,
+        "weights": True,
+    }
     before = edited({"control": False})
     content = before.model_dump(mode="json", exclude=dict.fromkeys(specification.TEXTS_OF_STUDY, True) | later)
     for step in chain(*content["candidates"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 from landscape.analysis.plane import coefficients, corners, grid, three_nodes
 from landscape.barriers.interpolation import path_losses, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.sharpness import Sharpness, sharpness
 from landscape.barriers.surface import surface_losses
 from landscape.barriers.timing import Walked, timed_walk
 from landscape.barriers.walk import compose, draw_swaps, nodes
@@ -25,7 +26,7 @@ from landscape.models.functional import split, trainable
 from landscape.models.symmetry import named_group, take, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
 from landscape.study import Study
-from landscape.study.schema import ALPHAS
+from landscape.study.schema import ALPHAS, BATCHES
 
 
 def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
@@ -41,6 +42,23 @@ def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
         return jax.tree.map(lambda array: jnp.asarray(array[:size]), examples)
 
     return first(data.train), first(data.validation)
+
+
+def other_batches(study: Study, data: Data) -> Iterator[tuple[tuple[int, int, int], Split]]:
+    """The further batches on which the first walk is measured, each at its place in the result: split, size, number.
+
+    Those of one size are disjoint: the first examples, the next ones, and so on, as many as the examples fill, up to
+    `schema.BATCHES`. So the first of the size of `walk.batch_size` is the batch on which everything else is measured.
+
+    Raises ValueError for a size of which the training data do not fill one batch.
+    """
+    for place, size in enumerate(study.walk.batches):
+        if size > len(data.train):
+            raise ValueError(f"walk.batches = {size} is larger than the {len(data.train)} training examples")
+        for part, examples in enumerate((data.train, data.validation)):
+            for number in range(min(BATCHES, len(examples) // size)):
+                rows = slice(number * size, (number + 1) * size)
+                yield (part, place, number), jax.tree.map(lambda array, rows=rows: jnp.asarray(array[rows]), examples)
 
 
 class MeasuredWalk:
@@ -78,6 +96,14 @@ class MeasuredWalk:
         return timed_walk(
             self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
         )
+
+    def barriers_on(self, model: nnx.Module, batch: Split) -> Float[np.ndarray, " n"]:
+        """b̂ of all steps of the walk on another batch, in nats."""
+        return midpoint_barriers(self._evaluated(model), self.permutations, *batch, group=self.group)
+
+    def sharpness(self, model: nnx.Module, key: PRNGKeyArray) -> Sharpness:
+        """The Hessian of the loss on the training batch."""
+        return sharpness(self._evaluated(model), *self.train, key=key)
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss in nats between every two of the first nodes, on the training and on the validation batch.

@@ -15,17 +15,21 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from landscape.jobs.tasks import content
+from landscape.jobs.tasks.batches import batches_task
 from landscape.jobs.tasks.look import look_task
 from landscape.jobs.tasks.networks import kept_bytes
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.seeds import pair_task
+from landscape.jobs.tasks.sharpness import GRADIENTS, sharpness_task
 from landscape.jobs.tasks.train import base_task, candidate_task
 from landscape.jobs.tasks.walk import segments, walk_task
 from landscape.numerics.memory import device_bytes
 from landscape.study import Study
 from landscape.study.member import Member, members
+from landscape.study.schema import BATCHES
 
 KEPT_BYTES = 4 * 2**30  # of the weights that one training task keeps: its host holds them, and loses them if it ends
+PAPER_EXAMPLES = 40_000  # of an epoch where it is not known before the data are loaded
 BARRIERS_PER_EPOCH = 500  # midpoint barriers that take about as long as an epoch of training
 
 
@@ -58,6 +62,9 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
                 planned |= _walk(member, seed, 0, seeds) | (_look(member, seed, seeds) if member.moments else {})
     for member in (each for each in members(study) if each.moments and study.seeds > 1):
         planned |= _pairs(member, trained_by)
+    for seed, seeds in trained_by.items():
+        for member in members(study):
+            planned |= _further(member, seed, seeds)
     for segment in range(1, len(segments(study))):
         for seed, seeds in trained_by.items():
             for member in members(study):
@@ -96,6 +103,25 @@ def _look(member: Member, seed: int, trained_with: range) -> dict[str, Task]:
     needs = (training_name(member, trained_with),)
     run, numbers = partial(look_task, member, seed), partial(content.of_look, member, seed)
     return {f"{member.name}-seed{seed}-look": Task(run, needs, content=numbers)}
+
+
+def _further(member: Member, seed: int, trained_with: range) -> dict[str, Task]:
+    """What is measured only where a study asks for it."""
+    study, needs, name = member.study, (training_name(member, trained_with),), f"{member.name}-seed{seed}"
+    planned = {}
+    if study.walk.batches and not member.is_control:
+        weight = 2 * BATCHES * sum(study.walk.batches) / study.walk.batch_size
+        weight *= study.walk.permutations / BARRIERS_PER_EPOCH
+        planned[f"{name}-batches"] = Task(
+            partial(batches_task, member, seed), needs, weight, partial(content.of_batches, member, seed)
+        )
+    if study.walk.sharpness:
+        examples = study.data.train_size or PAPER_EXAMPLES
+        weight = len(member.checkpoints) * GRADIENTS * study.walk.batch_size / examples
+        planned[f"{name}-sharpness"] = Task(
+            partial(sharpness_task, member, seed), needs, weight, partial(content.of_sharpness, member, seed)
+        )
+    return planned
 
 
 def _walk(member: Member, seed: int, segment: int, trained_with: range) -> dict[str, Task]:

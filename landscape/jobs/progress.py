@@ -110,6 +110,8 @@ DOING = {  # what a task does with a member, by what its name has behind the see
     "look": "Measuring curves and predictors of {member}",
     "walk": "Measuring barriers of {member}",
     "pair": "Comparing two networks of {member}",
+    "batches": "Measuring barriers of {member} on other batches",
+    "sharpness": "Measuring the Hessian of {member}",
 }
 TASK = re.compile(r"(?P<member>[a-z]+\d*)-seeds?(?P<first>\d+)(?:_to_(?P<last>\d+))?(?:-(?P<what>[a-z]+)\d*)?")
 

@@ -5,8 +5,6 @@ Padding with units that are drawn is what Chen et al. compare Net2WiderNet with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import jax
@@ -19,14 +17,7 @@ from landscape.models.checks.same_function import check_preserved
 from landscape.models.checks.sizes import Follow, follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Axis, Group, by_unit, named_group, retaken, unit_groups
-from landscape.study import Expansion
-from landscape.study.steps import Deepen, NewUnits, Widen
-
-COPIES: Mapping[NewUnits | None, Literal["unequal", "equal"]] = {
-    "copies": "unequal",
-    "noisy copies": "equal",
-}  # their shares
+from landscape.models.symmetry import Axis, Group, by_unit, named_group, retaken
 
 
 def widen(
@@ -54,8 +45,10 @@ def widen(
       group: the unit group to widen, by name.
       size: how many units the group has afterwards, above today's number.
       key: decides which units are copied, their shares and the noise.
-      shares: "unequal" draws the s_j of each unit uniformly from the simplex, so that copies receive different
-        gradients and can part; "equal" gives every copy the same, which is Net2Net's own rule.
+      shares: "unequal" draws the s_j of each unit uniformly from the simplex, so that the gradients of its copies
+        differ: by their scale alone as long as the copies are equal. Gradient descent parts them therefore, and Adam
+        hardly, since it divides a gradient by its scale (`landscape.models.expansion.copies` measures it). "equal"
+        gives every copy the same, which is Net2Net's own rule.
       noise: standard deviation of what is added to the incoming weights of copies, relative to that of the layer's.
         It breaks the tie of equal shares as Net2Net does; the function is preserved exactly only without it.
       inputs: some inputs of a network of your own, on which its function is compared before and after (without noise).
@@ -85,6 +78,19 @@ def widen(
       Chen et al. (2016), "Net2Net: Accelerating Learning via Knowledge Transfer", arXiv 1511.05641, section 2.3
       (Net2WiderNet); the unequal shares are ours.
     """
+    return widened(model, group, size, key, shares, noise, inputs)[0]
+
+
+def widened(
+    model: nnx.Module,
+    group: str,
+    size: int,
+    key: PRNGKeyArray,
+    shares: Literal["unequal", "equal"],
+    noise: float,
+    inputs: Any,
+) -> tuple[nnx.Module, Int[np.ndarray, " size"]]:
+    """What `widen` returns, and the unit g(j) of which each unit is a copy."""
     table, asked, across = _wider(model, group, size)
     network = split(model)
     old = table.size(network.weights)
@@ -103,7 +109,7 @@ def widen(
 
     if inputs is not None:
         check_preserved(model, wider(weights), inputs, f"widening group {group!r} of {type(model).__name__}")
-    return wider(_shaken(weights, table, old, noise, generator))
+    return wider(_shaken(weights, table, old, noise, generator)), index
 
 
 def pad(model: nnx.Module, group: str, size: int, drawn: Weights, *, silent: bool = True) -> nnx.Module:
@@ -199,48 +205,6 @@ def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: An
     if inputs is not None:
         check_preserved(model, deeper, inputs, f"deepening {type(model).__name__} after {after!r}")
     return deeper
-
-
-def expand(
-    model: nnx.Module,
-    steps: tuple[Widen | Deepen, ...],
-    expansion: Expansion,
-    key: PRNGKeyArray,
-    *,
-    inputs: Any = None,
-    drawn: Weights | None = None,
-) -> nnx.Module:
-    """The network that a candidate's steps make of `model`, applied in order; each step has a key of its own.
-
-    `drawn` are the weights of an untrained network of the candidate's sizes, for steps whose new units are drawn.
-
-    Raises ValueError as `widen`, `pad` and `deepen` do, which compare functions on `inputs`.
-    """
-    for i, step in enumerate(steps):
-        model = _apply(model, step, expansion, jax.random.fold_in(key, i), inputs, drawn)
-    return model
-
-
-def _apply(
-    model: Any, step: Widen | Deepen, expansion: Expansion, key: PRNGKeyArray, inputs: Any, drawn: Weights | None
-) -> nnx.Module:
-    if isinstance(step, Deepen):
-        place = step.deepen
-        for name in step.inserted:
-            model, place = deepen(model, place, name, inputs=inputs), name
-        return model
-    weights = split(model).weights
-    sizes = {name: table.size(weights) for name, table in unit_groups(model).items()}
-    shares = COPIES.get(step.units, expansion.shares)
-    noise = 0.0 if step.units == "copies" else expansion.noise
-    for i, (name, size) in enumerate(step.apply(sizes).items()):
-        if not fnmatchcase(name, step.widen):
-            continue
-        if step.draws:
-            model = pad(model, name, size, drawn or {}, silent=step.units == "silent")
-        else:
-            model = widen(model, name, size, jax.random.fold_in(key, i), shares=shares, noise=noise, inputs=inputs)
-    return model
 
 
 def _wider(model: nnx.Module, group: str, size: int) -> tuple[Group, Follow, tuple[str, ...]]:

@@ -17,6 +17,7 @@ class Stream(IntEnum):
     EXPAND = 2
     WALK = 3
     CONTROL = 4
+    SHARPNESS = 5
 
 
 def stream_key(seed: int, stream: Stream, member: int) -> PRNGKeyArray:

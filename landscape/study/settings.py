@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from landscape.study.base import Frozen
 from landscape.study.limits import MOST_EPOCHS, MOST_EXAMPLES, MOST_STEPS
@@ -92,8 +92,8 @@ class Expansion(Frozen):
       start: "expanded" keeps the function of the base; "random" keeps the sizes of the candidate only and draws all
         weights anew, so that θ⁰ is untrained (A.2.7).
       shares: how the copies of a unit divide its outgoing weights. "unequal" shares are drawn uniformly from the
-        simplex: they preserve the function exactly, and the copies get different gradients. "equal" ones are
-        Net2Net's, whose copies differ by `noise` only.
+        simplex: they preserve the function exactly, and the gradients of copies differ, at first by their scale alone:
+        too little for Adam to part them soon. "equal" ones are Net2Net's, whose copies differ by `noise` only.
       noise: the standard deviation of the noise on the incoming weights of copies, relative to that of the weights. The
         function is preserved up to it.
 
@@ -116,6 +116,13 @@ class Expansion(Frozen):
     ] = 0.0
 
 
+def none_twice(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes, none of which may come twice. Raises ValueError that names the one that does."""
+    if twice := next((size for size in sizes if sizes.count(size) > 1), None):
+        raise ValueError(f"{twice} is given twice")
+    return sizes
+
+
 class Walk(Frozen):
     """The permutation walk (Algorithm 1, A.2.1) and what is measured on it.
 
@@ -133,6 +140,10 @@ class Walk(Frozen):
       checkpoints: at how many epochs after the expansion a candidate is walked at most.
       nodes: among how many of the first nodes all pairs get an interpolation curve.
       surface: the number of points on each side of the grid on the plane through three nodes; 0 means no plane.
+      sharpness: whether the largest eigenvalue and the trace of the Hessian are measured at every checkpoint, on the
+        batch of the walk.
+      batches: sizes of further batches on which the walk right after the expansion is measured again: of each size as
+        many disjoint ones as the training data and the validation data fill, up to eight.
 
     Example:
       >>> from landscape.study import Walk
@@ -176,3 +187,16 @@ class Walk(Frozen):
     surface: Annotated[
         int, Field(ge=0, le=101, title="Points of a surface", description="On each side of its grid; 0 for none.")
     ] = 25
+    sharpness: Annotated[
+        bool,
+        Field(title="Sharpness", description="Measure the Hessian at every checkpoint: about 100 gradients each."),
+    ] = False
+    batches: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=MOST_EXAMPLES)], ...],
+        Field(
+            max_length=8,
+            title="Sizes of other batches",
+            description="On disjoint batches of these sizes M₀ is measured again; empty for none.",
+        ),
+        AfterValidator(none_twice),
+    ] = ()

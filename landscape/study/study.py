@@ -29,6 +29,8 @@ BATCH_NORM_SCHEMA = 3  # that of networks with BatchNorm: until 2, its statistic
 TEXTS_OF_STUDY = ("name", "title", "description", "reproduces")  # no number depends on them
 ADDED_LATER = {  # settings that came after the first results, and what those had in their place, which no key contains
     ("walk", "start"): "current",
+    ("walk", "sharpness"): False,
+    ("walk", "batches"): [],
     ("training", "initialisation"): "flax",
     ("control",): False,
     ("weights",): None,

@@ -91,7 +91,7 @@ def _with(study: Study, found: FoundModule) -> Study:
 
 def _counted(member: Member, base: nnx.Module, shapes: Shapes) -> Counted:
     try:
-        found = counted(at_expansion(member, 0, base), shapes)
+        found = counted(at_expansion(member, 0, base).model, shapes)
     except ValueError as error:
         raise ValueError(f"{member.label}: {error}") from None
     if dict(found.sizes) != member.sizes:

@@ -34,7 +34,8 @@ CODE = (  # of this package, which numbers depend on
 OF_THE_SET = ("candidates", "seeds", "control")  # which members there are, and how many of each
 OF_TRAINING = ("training", "expansion")  # on which what is measured of a network depends through its weights alone
 OF_BASE = ("training.base_epochs", "training.patience")
-LENGTHS = ("walk.permutations", "walk.nodes", "walk.checkpoints", "walk.surface")
+ASKED = ("walk.sharpness", "walk.batches")  # for tasks of their own
+LENGTHS = ("walk.permutations", "walk.nodes", "walk.checkpoints", "walk.surface", *ASKED)
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision")  # of JAX
 DIGITS = 16  # of a SHA-256
 
@@ -47,7 +48,7 @@ def of_base(study: Study, seeds: range) -> Content:
 def of_candidate(member: Member, seeds: range) -> Content:
     """Of training candidates, or controls, of some seeds together, beside the bases."""
     left = _without(member.study, *OF_THE_SET, *OF_BASE, "walk", *(["expansion"] if member.is_control else []))
-    return left | _place(member) | {"task": "candidate", "seeds": [*seeds], "kept": sorted(kept_epochs(member))}
+    return left | _place(member) | {"task": "candidate", "seeds": [*seeds]} | _epochs(member)
 
 
 def of_look(member: Member, seed: int) -> Content:
@@ -65,6 +66,17 @@ def of_look(member: Member, seed: int) -> Content:
 def of_walk(member: Member, seed: int, steps: int) -> Content:
     """Of the barriers of the first steps of a walk, at all checkpoints: a shorter walk is a prefix of a longer one."""
     return _measured(member) | {"task": "walk", "seed": seed, "steps": steps, "checkpoints": member.checkpoints}
+
+
+def of_batches(member: Member, seed: int) -> Content:
+    """Of the barriers of a walk on further batches."""
+    walk = member.study.walk
+    return _measured(member) | {"task": "batches", "seed": seed, "steps": walk.permutations, "batches": [*walk.batches]}
+
+
+def of_sharpness(member: Member, seed: int) -> Content:
+    """Of the Hessian at all checkpoints."""
+    return _measured(member) | {"task": "sharpness", "seed": seed, "checkpoints": member.checkpoints}
 
 
 def of_pair(member: Member, first: int) -> Content:
@@ -117,6 +129,11 @@ def _without(study: Study, *names: str) -> Content:
 
 def _measured(member: Member) -> Content:
     return _without(member.study, *OF_THE_SET, *OF_TRAINING, *LENGTHS) | _place(member)
+
+
+def _epochs(member: Member) -> Content:
+    """The epochs whose weights are kept, and those at which the copies of units are compared."""
+    return {"kept": sorted(kept_epochs(member)), "checkpoints": member.checkpoints}
 
 
 def _place(member: Member) -> Content:

@@ -12,10 +12,10 @@ import numpy as np
 from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
+from landscape.models.expansion.steps import Expanded, expand
 from landscape.models.functional import Network, split
 from landscape.models.functional import Weights as Arrays
 from landscape.models.initializers import drawn_as_pytorch
-from landscape.models.net2net import expand
 from landscape.models.prng import Stream, stream_key
 from landscape.models.weights.bert import vocabulary_of
 from landscape.models.weights.own import filled
@@ -68,19 +68,19 @@ def untrained(member: Member, seed: int) -> nnx.Module:
     return model
 
 
-def at_expansion(member: Member, seed: int, base: nnx.Module, inputs: Any = None) -> nnx.Module:
+def at_expansion(member: Member, seed: int, base: nnx.Module, inputs: Any = None) -> Expanded:
     """The member's network before it is trained further: θ⁰ of a candidate, and φ* itself of the base and the control.
 
-    A candidate is the base's network expanded, or drawn at random where the study asks for a random start. New units
-    that are drawn are those of the same untrained network that a random start has.
+    A candidate is the base's network expanded, or drawn at random where the study asks for a random start: no unit of
+    it is a copy then. New units that are drawn are those of the same untrained network that a random start has.
 
     Raises ValueError where an expansion changes the function of the base on `inputs`.
     """
     if not member.is_candidate:
-        return base
+        return Expanded(base, {})
     study = member.study
     if study.expansion.start == "random":
-        return untrained(member, seed)
+        return Expanded(untrained(member, seed), {})
     key, steps = stream_key(seed, Stream.EXPAND, member.index), study.candidates[member.index - 1]
     drawn = split(untrained(member, seed)).weights if draws(steps) else None
     return expand(base, steps, study.expansion, key, inputs=inputs, drawn=drawn)
@@ -93,7 +93,7 @@ def abstract_network(member: Member) -> nnx.Module:
     The base is not drawn: zeros take its place.
     """
     base = jax.eval_shape(lambda: split(untrained(Member(member.study, 0), 0)))
-    network = split(at_expansion(member, 0, zeros(base)))
+    network = split(at_expansion(member, 0, zeros(base)).model)
     return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
 
 

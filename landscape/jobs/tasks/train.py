@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,12 +10,20 @@ import xarray as xr
 from flax import nnx
 
 from landscape.barriers.walk import draw_swaps
-from landscape.jobs.measurements import measurement_batches
+from landscape.jobs.measurements import measurement_batches, other_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import at_expansion, base_start, kept_epochs, network_with, to_numpy
+from landscape.jobs.tasks.networks import (
+    abstract_network,
+    at_expansion,
+    base_start,
+    kept_epochs,
+    network_with,
+    to_numpy,
+)
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.checks.same_function import few, is_own
+from landscape.models.expansion.copies import copy_cosines
 from landscape.models.prng import Stream, stream_key
 from landscape.proxies import parameters
 from landscape.study import Study, schema
@@ -61,15 +69,38 @@ def candidate_task(
     inputs = few(examples(member.study.data).train.inputs) if is_own(trained[0]) else None
     starts = [at_expansion(member, seed, network, inputs) for seed, network in zip(seeds, trained, strict=True)]
     histories: dict[int, list[Epoch]] = {seed: [] for seed in seeds}
-    weights = {}
-    for epochs in train(member, seeds, starts, on_activity):
+    weights: dict[str, dict[str, np.ndarray]] = {}
+    for epochs in train(member, seeds, [start.model for start in starts], on_activity):
         for seed, epoch in zip(seeds, epochs, strict=True):
             histories[seed].append(epoch._replace(weights={}))
             if epoch.epoch in kept_epochs(member):
                 weights[network_name(seed, epoch.epoch)] = to_numpy(epoch.weights)
     seconds = clock.lap() / len(seeds)
-    parts = [training_part(member, seed, starts[0], histories[seed], seconds) for seed in seeds]
+    parts = [
+        training_part(
+            member, seed, start.model, histories[seed], seconds, **copies_apart(member, seed, start.originals, weights)
+        )
+        for seed, start in zip(seeds, starts, strict=True)
+    ]
     return Outcome(join_seeds(parts), weights)
+
+
+def copies_apart(
+    member: Member, seed: int, originals: Mapping[str, np.ndarray], weights: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """How far the copies of a candidate's units have parted from their originals, at every checkpoint.
+
+    It is NaN where no unit is a copy; members that are not expanded have no such variable.
+    """
+    if not member.is_candidate:
+        return {}
+    model, names = abstract_network(member), [network_name(seed, epoch) for epoch in member.checkpoints]
+    cosines = [copy_cosines(model, dict(weights[name]), originals) for name in names]
+    known = [each[np.isfinite(each)] if np.isfinite(each).any() else np.array([np.nan]) for each in cosines]
+    return {
+        "copy_cosine": np.array([each.mean() for each in known]),
+        "least_copy_cosine": np.array([each.min() for each in known]),
+    }
 
 
 def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activity: OnActivity) -> Iterator[list[Epoch]]:
@@ -83,10 +114,12 @@ def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activit
 def check_walks(study: Study, seeds: range) -> None:
     """Check that all walks of these seeds can be measured, before hours of training are spent on them.
 
-    Raises ValueError for a batch larger than the training data, and where a group has too few units for so many
+    Raises ValueError for batches larger than the training data, and where a group has too few units for so many
     distinct steps.
     """
     measurement_batches(study, examples(study.data))
+    for _ in other_batches(study, examples(study.data)):
+        pass
     for member in members(study) if study.walk.distinct else ():
         for seed in seeds:
             key, units = stream_key(seed, Stream.WALK, member.index), member.sizes[study.walk.group]

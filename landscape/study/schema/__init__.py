@@ -11,129 +11,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from landscape.study import Study, recorded
 from landscape.study.predictors import proxies
+from landscape.study.schema.variables import VARIABLES, Variable
 
 ALPHAS = np.linspace(0, 1, 25)  # the midpoint is ALPHAS[12]
 BASE = "base"
 CONTROL = "control"
-
-
-class Variable(NamedTuple):
-    """One variable of the result: its dimensions, its unit, its meaning, and the type in which it is stored.
-
-    `optional` says that results computed before the variable was added lack it, and are read as if it were missing
-    everywhere (`completed`).
-    """
-
-    dims: tuple[str, ...]
-    units: str
-    meaning: str
-    dtype: type = np.float32
-    optional: bool = False
-
-
-VARIABLES = {
-    "base_barrier": Variable(
-        ("seed", "permutation"), "nats", "midpoint barrier of each step of the base's walk: B* (section 3.3)"
-    ),
-    "barrier": Variable(
-        ("seed", "candidate", "checkpoint", "permutation"),
-        "nats",
-        "midpoint barrier of each step of the candidate's walk, `checkpoint` epochs after expansion (Algorithm 1)",
-    ),
-    "base_train_loss": Variable(("seed", "base_epoch"), "nats", "mean training loss of the base's epoch"),
-    "base_validation_loss": Variable(("seed", "base_epoch"), "nats", "validation loss of the base after the epoch"),
-    "base_validation_accuracy": Variable(
-        ("seed", "base_epoch"), "1", "validation accuracy of the base after the epoch"
-    ),
-    "base_stop": Variable(("seed",), "epochs", "epoch at which early stopping chose the base φ*"),
-    "train_loss": Variable(("seed", "candidate", "epoch"), "nats", "mean training loss of the epoch"),
-    "sotl_e": Variable(
-        ("seed", "candidate", "epoch"), "nats", "SoTL-E: sum over batches of the epoch's training losses (A.2.3)"
-    ),
-    "validation_loss": Variable(
-        ("seed", "candidate", "epoch"), "nats", "validation loss of the candidate after the epoch"
-    ),
-    "validation_accuracy": Variable(
-        ("seed", "candidate", "epoch"), "1", "validation accuracy of the candidate after the epoch"
-    ),
-    "control_train_loss": Variable(
-        ("seed", "epoch"), "nats", "mean training loss of the control's epoch: φ* trained on unexpanded", optional=True
-    ),
-    "control_sotl_e": Variable(
-        ("seed", "epoch"), "nats", "sum over batches of the training losses of the control's epoch", optional=True
-    ),
-    "control_validation_loss": Variable(
-        ("seed", "epoch"), "nats", "validation loss of the control after the epoch", optional=True
-    ),
-    "control_validation_accuracy": Variable(
-        ("seed", "epoch"), "1", "validation accuracy of the control after the epoch", optional=True
-    ),
-    "control_barrier": Variable(
-        ("seed", "checkpoint", "permutation"),
-        "nats",
-        "midpoint barrier of each step of the base's walk, the base trained on for `checkpoint` epochs",
-        optional=True,
-    ),
-    "control_seconds": Variable(
-        ("seed", "phase"), "s", "wall time of the control, compilation included", optional=True
-    ),
-    "swaps": Variable(
-        ("seed", "model", "permutation", "swap", "end"),
-        "1",
-        "the two units of each swap of each step of the walk (A.2.1); -1 where a narrower model swaps fewer",
-        np.int32,
-    ),
-    "curve": Variable(
-        ("seed", "model", "moment", "pair", "split", "alpha"),
-        "nats",
-        "loss along the line between two of the walk's first nodes; α = 1 is `pair_to`, α = 0 is `pair_from`",
-    ),
-    "node_distance": Variable(
-        ("seed", "model", "moment", "node", "other_node"),
-        "1",
-        "Euclidean distance in parameter space between the walk's first nodes; running statistics are no parameters",
-    ),
-    "seed_curve": Variable(
-        ("model", "moment", "seed_pair", "alignment", "split", "alpha"),
-        "nats",
-        "loss along the line between two separately trained seeds, as trained and after weight matching",
-    ),
-    "surface": Variable(
-        ("model", "moment", "surface_y", "surface_x"),
-        "nats",
-        "loss of seed 0 on the plane through three of the walk's nodes, on the grid of `analysis.plane` (Figure 1)",
-    ),
-    "proxy": Variable(
-        ("seed", "candidate", "predictor"),
-        "1",
-        "zero-cost proxy of the candidate right after its expansion (A.2.3)",
-        np.float64,
-    ),
-    "proxy_seconds": Variable(("seed", "candidate", "predictor"), "s", "wall time of a proxy, compilation apart"),
-    "proxy_compile_seconds": Variable(
-        ("seed", "candidate", "predictor"), "s", "what compiling a proxy added; about 0 where its program was at hand"
-    ),
-    "walk_seconds": Variable(
-        ("seed", "candidate"), "s", "wall time of the walk right after the expansion, compilation apart"
-    ),
-    "walk_compile_seconds": Variable(("seed", "candidate"), "s", "what compiling the walk added"),
-    "parameters": Variable(("model",), "1", "number of trainable parameters", np.int64),
-    "width": Variable(("model",), "units", "units in the walked group", np.int64),
-    "seconds": Variable(("seed", "model", "phase"), "s", "wall time, compilation included"),
-}
 
 TIMES = tuple(name for name, variable in VARIABLES.items() if variable.units == "s")  # they differ from run to run
 MOMENTS = ("start", "end")  # φ* or θ⁰; θ^T. The base is measured at the start only
 SPLITS = ("train", "validation")
 PHASES = ("train", "barriers", "curves", "proxies")
 ALIGNMENTS = ("as trained", "aligned")
+BATCHES = 8  # disjoint batches of each size of `walk.batches`, at most
 
 
 def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
@@ -170,6 +66,8 @@ def coordinates(study: Study) -> dict[str, tuple[str, np.ndarray] | np.ndarray]:
         "surface_x": np.arange(study.walk.surface),
         "surface_y": np.arange(study.walk.surface),
         "phase": np.array(PHASES),
+        "batch_size": np.array(study.walk.batches, int),
+        "batch": np.arange(BATCHES),
         "predictor": np.array(list(proxies())),
     }
 

@@ -31,6 +31,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[1]
 PAGES = [path.stem for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared"]
 WAIT = 30_000  # milliseconds for a page to be drawn, on a busy machine
+AXE = os.environ.get("AXE")  # the file axe.min.js of the npm package axe-core
 
 
 @contextmanager
@@ -231,6 +232,23 @@ def test_nothing_is_wider_than_a_telephone(address, browser):
         wide = tab.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth")
         assert wide <= 400, f"{page} is {wide} pixels wide"
     context.close()
+
+
+@pytest.mark.skipif(AXE is None, reason="AXE does not name the file axe.min.js of axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_that_is_ours(address, browser, scheme):
+    """The list of pages is Streamlit's, whose items axe does not take for children of a list."""
+    context, found = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme), []
+    tab = context.new_page()
+    for page in PAGES:
+        tab.goto(f"{address}/{page}")
+        settled(tab)
+        tab.add_script_tag(path=AXE)
+        seen = tab.evaluate("axe.run({exclude: ['[data-testid=stSidebarNav]']}, {resultTypes: ['violations']})")
+        serious = [each for each in seen["violations"] if each["impact"] in ("serious", "critical")]
+        found += [(page, each["id"], node["html"]) for each in serious for node in each["nodes"]]
+    context.close()
+    assert found == []
 
 
 def test_a_study_is_started_cancelled_and_finished(address, cache, tab):

@@ -39,9 +39,8 @@ def controls(app: AppTest) -> Iterator[tuple[str, str | list[str], str | list[st
     for box in app.selectbox:
         yield box.key, box.value, box.options[box.proto.default]
     for group in app.button_group:
-        yield group.key, group.value, group.options[group.proto.default[0]]
-    for several in app.multiselect:
-        yield several.key, several.value, []
+        default = [group.options[place] for place in group.proto.default]
+        yield group.key, group.value, default if isinstance(group.value, list) else default[0]
     for switch in app.toggle:
         yield switch.key, str(switch.value).lower(), str(switch.proto.default).lower()
 
@@ -58,7 +57,7 @@ def touch(app: AppTest) -> None:
     for slider in app.slider:
         slider.set_value(slider.min + slider.step * round((slider.max - slider.min) / slider.step / 3))
     for group in app.button_group:
-        group.set_value(group.options[-1])
+        group.set_value(group.options[-2:] if isinstance(group.value, list) else group.options[-1])
     for switch in app.toggle:
         switch.set_value(True)
     app.run()

@@ -156,9 +156,15 @@ class Several(NamedTuple):
         return text in ("", *self.options)
 
     def draw(self, name: str) -> list[str]:
-        """Draw the widget."""
-        common: Any = {"key": name, "help": self.help, "max_selections": self.most, "bind": "query-params"}
-        return st.multiselect(self.label, self.options, list(self.default), **common)
+        """Draw the widget, and say so if more are chosen than are used.
+
+        Pills rather than a list, whose white text on the primary colour is illegible in the dark.
+        """
+        common: Any = {"key": name, "help": self.help, "bind": "query-params"}
+        chosen = st.pills(self.label, self.options, selection_mode="multi", default=list(self.default), **common)
+        if len(chosen) > self.most:
+            st.caption(f"Only the first {self.most} are used.")
+        return chosen[: self.most]
 
 
 class Guess(NamedTuple):

@@ -156,6 +156,15 @@ VIEWS = {
             of_one_study=False,
         ),
         View(
+            "jobs",
+            ":material/pending_actions:",
+            "What is being computed?",
+            "What runs, what waits and what failed: how far it is, on what, and for how long still.",
+            (),
+            title="Jobs",
+            of_one_study=False,
+        ),
+        View(
             "network",
             ":material/upload_file:",
             "Should I widen this network?",

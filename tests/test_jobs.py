@@ -26,6 +26,7 @@ from distributed import LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landscape.cli.parser import main
 from landscape.jobs import engine, resume
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.client import Jobs, connect
@@ -249,14 +250,14 @@ def test_cancel_stops_and_what_is_done_is_used_again(script: Script, client: Cal
     np.testing.assert_array_equal(jobs.store.read(key).base_stop, expected(study()))
 
 
-def test_a_paused_study_goes_on_where_it_stopped(script: Script, client: Callable[[], Jobs]) -> None:
+def test_a_paused_study_goes_on_where_it_stopped(script: Script, client: Callable[[], Jobs], address: str) -> None:
     jobs, key = client(), study().key
     jobs.submit(study())
     until(jobs, key, running_second)
     client().pause(key)
     assert until(jobs, key, ended)[:2] == ("paused", "paused")
     script.go.set()
-    jobs.submit(study())
+    assert main(["jobs", "--resume", "tiny", "--scheduler", address, "--cache", str(jobs.store.root)]) == 0
     assert until(jobs, key, ended).state == "done"
     assert sorted(script.ran) == ["seed0", "seed1", "seed1", "seed2", "seed3"]
 

@@ -16,6 +16,7 @@ from test_upkeep import real
 from landscape.jobs.progress import Progress
 from landscape.store import netcdf
 from landscape.store.results import Store
+from landscape.study.presets import preset
 from pages.shared import own_actions, running
 from pages.shared.show import plain
 
@@ -35,11 +36,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-def opened(**link: str) -> AppTest:
+def opened(page: str = "mine", **link: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, text in link.items():
         app.query_params[name] = text
-    app = app.switch_page("pages/own/mine.py").run()
+    app = app.switch_page(f"pages/own/{page}.py").run()
     assert not app.exception
     return app
 
@@ -92,11 +93,31 @@ def test_an_unfinished_study_can_be_continued_and_a_failed_one_says_why(
     app = opened(mine=name)
     assert any("no\\* space" in error.value for error in app.error)
     state = Progress("running", "Training the base", 0.5, left=60.0)
-    monkeypatch.setattr(running, "here", lambda: SimpleNamespace(cancel=print, progress=running.progress))
+    monkeypatch.setattr(running, "here", lambda: SimpleNamespace(cancel=print, pause=print, progress=running.progress))
     app = opened(mine=name)
     assert any(button.key == "cancel" for button in app.button) and not any(b.key == "delete" for b in app.button)
     app.button(key="open").click().run()
     assert not app.exception and app.title[0].value == "Which expansion pays off?"
+
+
+def test_the_page_of_jobs_stops_studies_and_lets_them_go_on(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs stands first; each button is about its own study; texts of errors are plain."""
+    asked, keys = [], [preset(name).key for name in ("minibert", "resnet18-cifar10")]
+    failed = Progress("failed", "failed", 0.5, error="OSError: *no* space", lines="in write\n*OSError*")
+    running_now = Progress("running", "Training the base", 0.25, left=60.0, found=3, tasks=40, device="a GPU")
+    stand = {keys[0]: failed, keys[1]: running_now}
+    acts = {name: lambda *given, name=name: asked.append((name, given[0])) for name in ("pause", "cancel", "submit")}
+    monkeypatch.setattr(running, "here", lambda: SimpleNamespace(known=lambda: stand, progress=stand.get, **acts))
+    assert any("Nothing is being computed" in each.value for each in opened("jobs").info), "nothing was started here"
+    (cache.root / ".engine").mkdir()
+    app = opened("jobs")
+    told = [each.value for each in app.markdown if "·" in each.value]
+    assert "25%" in told[0] and "a GPU" in told[0] and "3 of 40 tasks were computed before" in told[0]
+    assert "no\\* space" in app.error[0].value and app.code[0].value == failed.lines
+    for name in (f"Pause-{keys[1]}", f"Cancel-{keys[1]}", f"continue-{keys[0]}"):
+        app.button(key=name).click().run()
+        assert not app.exception
+    assert asked == [("pause", keys[1]), ("cancel", keys[1]), ("submit", preset("minibert"))]
 
 
 def test_a_file_is_uploaded_or_refused_in_a_sentence(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,10 @@ def _add_cache(subparsers: Subparsers) -> argparse.ArgumentParser:
 def _add_jobs(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "show what is computed in the background: how far each study is, the time left, and why one failed"
     command = _add_command(subparsers, "jobs", watching.jobs, text)
-    command.add_argument("--cancel", metavar="NAME", help="stop a study soon, by its name or its key")
+    stop = command.add_mutually_exclusive_group()
+    stop.add_argument("--cancel", metavar="NAME", help="stop a study soon, by its name or its key")
+    stop.add_argument("--pause", metavar="NAME", help="the same; it is then listed as paused")
+    stop.add_argument("--resume", metavar="NAME", help="go on with a study that was paused, cancelled, or failed")
     command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead of the app's engine")
     command.add_argument("--json", action="store_true", help="print a JSON list")
     return command

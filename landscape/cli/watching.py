@@ -1,4 +1,4 @@
-"""The command for what is computed in the background: how far each study is, and its end before its time."""
+"""The command for what is computed in the background: how far each study is, its end, its pause and its going on."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from landscape.cli.listing import Prices
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
+from landscape.study import Study
 from landscape.study.presets import presets
 
-COLUMNS = ("name", "key", "state", "done", "left", "doing")
+COLUMNS = ("name", "key", "state", "done", "left", "device", "doing")
 
 
 def jobs(options: argparse.Namespace) -> int:
-    """Print what the app's engine, or a Dask scheduler, computes and has computed; or cancel one of its studies."""
+    """Print what the app's engine, or a Dask scheduler, computes and has computed; or stop a study or go on with it."""
     from landscape.jobs.client import connect
 
     store = Store(options.cache)
@@ -24,15 +26,29 @@ def jobs(options: argparse.Namespace) -> int:
         raise ValueError(f"there is no Dask scheduler at {options.scheduler!r}: {error}") from None
     try:
         found, names = watched.known(), _names(store)
-        if options.cancel:
-            key = named(options.cancel, found, names)
-            watched.cancel(key)
+        if stopped := options.cancel or options.pause:
+            key = named(stopped, found, names)
+            (watched.cancel if options.cancel else watched.pause)(key)
             print(f"{names.get(key, key)} stops soon; what it has finished is kept.")
+        elif options.resume:
+            study = unfinished(options.resume, store)
+            watched.submit(study, Prices(store.entries().entries).of(study) or 0.0)
+            print(f"{study.name} goes on.")
         else:
             _show([row(key, names.get(key, "?"), progress) for key, progress in found.items()], options.json)
     finally:
         watched.close()
     return 0
+
+
+def unfinished(text: str, store: Store) -> Study:
+    """The unfinished study that a name, or the first four or more digits of a key, stands for.
+
+    Raises:
+      ValueError: where none or several do; the message lists what is unfinished.
+    """
+    begun = {study.key: study for study in store.begun()}
+    return begun[_one(text, {key: study.name for key, study in begun.items()}, "is unfinished", "unfinished:")]
 
 
 def named(text: str, found: Mapping[str, Progress], names: Mapping[str, str]) -> str:
@@ -42,15 +58,20 @@ def named(text: str, found: Mapping[str, Progress], names: Mapping[str, str]) ->
       ValueError: where none or several do; the message lists what runs.
     """
     active = {key: names.get(key, "?") for key, progress in found.items() if progress.active}
-    fitting = [key for key, name in active.items() if name == text or (len(text) >= 4 and key.startswith(text))]
+    return _one(text, active, "runs", "there runs")
+
+
+def _one(text: str, names: Mapping[str, str], which: str, others: str) -> str:
+    fitting = [key for key, name in names.items() if name == text or (len(text) >= 4 and key.startswith(text))]
     if len(fitting) != 1:
-        there = ", ".join(f"{name} ({key})" for key, name in active.items()) or "nothing"
-        raise ValueError(f"{text!r} names {'several studies' if fitting else 'no study'} that runs; there runs {there}")
+        there = ", ".join(f"{name} ({key})" for key, name in names.items()) or "nothing"
+        number = "several studies" if fitting else "no study"
+        raise ValueError(f"{text!r} names {number} that {which}; {others} {there}")
     return fitting[0]
 
 
 def row(key: str, name: str, progress: Progress) -> dict[str, Any]:
-    """A study as a row of the table; `doing` says why it failed."""
+    """A study as a row of the table; `doing` says why it failed, and `lines` end its traceback."""
     return {
         "name": name,
         "key": key,
@@ -58,6 +79,10 @@ def row(key: str, name: str, progress: Progress) -> dict[str, Any]:
         "fraction": progress.fraction,
         "seconds_left": progress.left,
         "doing": progress.error or progress.activity,
+        "found": progress.found,
+        "tasks": progress.tasks,
+        "device": progress.device,
+        "lines": progress.lines,
     }
 
 
@@ -75,6 +100,9 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         each["done"] = f"{each['fraction']:.0%}"
         each["left"] = "?" if each["seconds_left"] is None else duration(each["seconds_left"])
     print(table(COLUMNS, [[each[name] for name in COLUMNS] for each in rows]))
+    for each in rows:
+        if each["lines"]:
+            print(f"\nThe last lines of {each['name']} ({each['key']}):\n{each['lines']}")
 
 
 def _names(store: Store) -> dict[str, str]:

@@ -21,7 +21,7 @@ def attempt(action: Callable[[], str]) -> None:
     """Do something that a button asks for, and keep what is to be said about it. Made for `on_click`."""
     try:
         st.session_state[TOLD] = (st.success, action())
-    except (ValueError, Unwritable, OSError) as error:
+    except (ValueError, Unwritable, OSError, RuntimeError) as error:
         st.session_state[TOLD] = (st.error, f"That was not possible: {error}.")
 
 

@@ -19,7 +19,7 @@ from pages.shared import library, running
 
 MEANS = (
     "*Computed* and *uploaded* studies can be renamed and deleted, *shipped* ones come with the program. *Unfinished*, "
-    "*failed* and *cancelled* ones have kept what was done, and go on from there."
+    "*paused*, *failed* and *cancelled* ones have kept what was done, and go on from there."
 )
 
 

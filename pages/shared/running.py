@@ -42,6 +42,11 @@ def progress(key: str) -> Progress | None:
     return here().progress(key)
 
 
+def known() -> dict[str, Progress]:
+    """How far each study is that the engine was asked for since it started, by key."""
+    return here().known() if (Store().root / ".engine").exists() else {}
+
+
 def choose(study: Study, start: bool) -> None:
     """Select a study, and start it if asked to. Made for a button's `on_click`, which runs before the page."""
     library.asked_for()[study.key] = study
@@ -85,8 +90,8 @@ def show(study: Study) -> None:
         watch(study.key, found.parts)
     elif found.state == "failed":
         st.error(plain(f"The computation failed: {found.error}. {KEPT}"))
-    elif found.state == "cancelled":
-        st.info(f"The computation was cancelled. {KEPT}")
+    elif found.state in ("paused", "cancelled"):
+        st.info(f"The computation was {found.state}. {KEPT}")
 
 
 @st.fragment(run_every=PERIOD)
@@ -95,9 +100,10 @@ def watch(key: str, parts: int) -> None:
     found = progress(key)
     if found is None or not found.active or found.parts != parts:
         st.rerun()
-    bar, button = st.columns([5, 1], vertical_alignment="center")
+    bar, pause, cancel = st.columns([5, 1, 1], vertical_alignment="center")
     bar.progress(min(1.0, found.fraction), f"{plain(found.activity)}. {left(found)}")
-    button.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
+    pause.button("Pause", key="pause", on_click=here().pause, args=(key,), width="stretch")
+    cancel.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
     if parts:
         before = f" {found.found_in_words}." if found.found else ""
         st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.{before}")

@@ -551,6 +551,7 @@ def test_time_left_is_steady_where_it_is_expected(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", ["digits-mlp", "cnn-cifar10-gpu", "tinybert"])
 def test_every_task_says_what_it_does(name: str) -> None:
     study = preset(name).scaled(seeds=3)
+    assert task_in_words(study.scaled(epochs=0), "candidate1-seed0").startswith("Expanding to ")
     told = {task: task_in_words(study, task) for task in plan_study(study)}
     assert len({*told.values()}) == len([task for task in told if not re.search("walk[1-9]", task)])
     assert all(text.split()[0] in ("Training", "Measuring", "Comparing") for text in told.values())

@@ -77,7 +77,10 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     net = app.selectbox(key="net").value
     link = {"net": net, "net_steps": "60", "net_seeds": "4", "net_candidates": "hidden1 → 9"}
     reading = own_network.read(weights.sha256, weights.file, ("digits",))
-    store_result(cache, own_network.study_about(weights, *reading.fits["digits"], "hidden1", "hidden1 → 9", 60, 4))
+    data, model = reading.fits["digits"]
+    scale = own_network.afforded(weights, data, model, "hidden1", "hidden1 × 2")._replace(steps=60, seeds=4)
+    assert scale[:3] == own_network.SCALES["images"][0][:3]
+    store_result(cache, own_network.study_about(weights, data, model, "hidden1", "hidden1 → 9", scale))
     computed = visited(**link)
     assert not computed.exception
     assert "the network predicts 90.0 % of the validation images of digits correctly" in told(computed)

@@ -111,6 +111,13 @@ def test_every_walk_is_short_before_any_is_long():
     assert max(trained) < planned.index("base-seed0-walk1")
 
 
+def test_where_nothing_is_trained_walks_come_before_all_else():
+    planned = list(plan_study(STUDY.scaled(permutations=70, epochs=0)))
+    assert max(planned.index(name) for name in planned if re.search("walk[01]", name)) < min(
+        planned.index(name) for name in planned if name.endswith("look")
+    )
+
+
 @pytest.mark.parametrize(("devices", "groups"), [(1, [range(5)]), (2, [range(3), range(3, 5)]), (9, None)])
 def test_accelerators_share_the_seeds(devices, groups, monkeypatch):
     study = STUDY.scaled(seeds=5)

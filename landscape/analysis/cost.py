@@ -179,8 +179,9 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
         study.base_epochs if base_epochs is None else base_epochs,
         *(each.epochs for each in networks[1:]),
     ]
-    epoch = training_examples(study) * (1 + BACKWARD) + study.data.validation_size
-    train = study.seeds * epoch * _total(forward, epochs)
+    steps = training_examples(study) * (1 + BACKWARD) * _total(forward, epochs)
+    evaluations = study.data.validation_size * _total(forward, [1 + each for each in epochs])  # epoch 0 is one too
+    train = study.seeds * (steps + evaluations)
     walks = [len(each.checkpoints) for each in networks]
     barriers = study.seeds * study.walk.permutations * batch * _total(midpoint, walks)
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)

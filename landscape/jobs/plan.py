@@ -55,21 +55,23 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
     groups = seed_groups(study, divisions)
     trained_by = {seed: seeds for seeds in groups for seed in seeds}
     planned: dict[str, Task] = {}
+    measured = planned if study.training.epochs else {}  # where nothing is trained, M₀ is all that is asked for: it comes first
     for seeds in groups:
         for member in members(study):
             planned |= _training(member, seeds)
             for seed in seeds:
-                planned |= _walk(member, seed, 0, seeds) | (_look(member, seed, seeds) if member.moments else {})
+                planned |= _walk(member, seed, 0, seeds)
+                measured |= _look(member, seed, seeds) if member.moments else {}
     for member in (each for each in members(study) if each.moments and study.seeds > 1):
-        planned |= _pairs(member, trained_by)
+        measured |= _pairs(member, trained_by)
     for seed, seeds in trained_by.items():
         for member in members(study):
-            planned |= _further(member, seed, seeds)
+            measured |= _further(member, seed, seeds)
     for segment in range(1, len(segments(study))):
         for seed, seeds in trained_by.items():
             for member in members(study):
                 planned |= _walk(member, seed, segment, seeds)
-    return planned
+    return planned | measured
 
 
 def seed_groups(study: Study, divisions: int) -> list[range]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from landscape.study import Study
-from landscape.study.member import members
+from landscape.study.member import Member, members
 
 State = Literal["waiting", "running", "done", "failed", "paused", "cancelled"]
 
@@ -106,7 +106,6 @@ OnUpdate = Callable[[Update], None]  # may raise, to stop the task that sends th
 
 
 DOING = {  # what a task does with a member, by what its name has behind the seeds
-    "": "Training {member}",
     "look": "Measuring curves and predictors of {member}",
     "walk": "Measuring barriers of {member}",
     "pair": "Comparing two networks of {member}",
@@ -128,13 +127,22 @@ def task_in_words(study: Study, task: str) -> str:
     >>> task_in_words(preset("digits-mlp"), "candidate1-seeds0_to_1-pair")
     'Comparing two networks of hidden1 → 7, seeds 1 to 2 of 10'
     """
-    names = {each.name: each.label if each.is_candidate else f"the {each.label}" for each in members(study)}
+    every = {each.name: each for each in members(study)}
+    names = {name: each.label if each.is_candidate else f"the {each.label}" for name, each in every.items()}
     found = TASK.fullmatch(task)
     if found is None:
         return task
     first, last = int(found["first"]) + 1, int(found["last"] or found["first"]) + 1
     seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
-    return f"{DOING[found['what'] or ''].format(member=names[found['member']])}, {seeds} of {study.seeds}"
+    doing = DOING[found["what"]] if found["what"] else _made(every[found["member"]])
+    return f"{doing.format(member=names[found['member']])}, {seeds} of {study.seeds}"
+
+
+def _made(member: Member) -> str:
+    """How a member comes about, as an entry of `DOING`."""
+    if member.epochs:
+        return "Training {member}"
+    return "Expanding to {member}" if member.is_candidate else "Evaluating {member}"
 
 
 class Meter:

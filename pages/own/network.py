@@ -7,7 +7,6 @@ import xarray as xr
 
 from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import decide, sentence
-from landscape.analysis.walks import steps_reached
 from landscape.figures import initial_metrics, initial_metrics_data
 from landscape.study import Study
 from pages.shared import caveats, compute, controls, library, own_network, running, show
@@ -38,8 +37,10 @@ def answer(study: Study) -> None:
     current = library.open_study(library.choices()[0].get(label) or library.Choice(label, study, None))
     if current.dataset is not None and current.dataset["base_validation_loss"].notnull().any():
         st.markdown(own_network.reading_in_words(current.dataset))
-        if steps_reached(current.dataset):
+        if current.dataset["barrier"].notnull().any():
             metrics(current.dataset)
+        else:
+            st.caption("The barriers of the network itself are measured first; M₀ of its expansions will stand here.")
     state = running.progress(study.key)
     if current.whole:
         if st.button("Open it on the other pages", icon=":material/open_in_new:", type="tertiary"):

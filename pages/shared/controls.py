@@ -124,7 +124,7 @@ NETWORK: dict[str, Callable[[Values], Control | None]] = {
     "net_candidates": lambda v: Text("Candidates", v["candidates"], f"Separate them by semicolons. Write {NOTATION}."),
     "net_steps": lambda v: Number("Permutations", 1, 100_000, v["steps"], "Steps of each walk."),
     "net_seeds": lambda v: Number(
-        "Repetitions", 1, 100, 3, "How often copies and permutations are drawn anew; intervals are over them."
+        "Repetitions", 1, 100, v["seeds"], "How often copies and permutations are drawn anew; intervals are over them."
     ),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 import xarray as xr
 
+from landscape.analysis.cost import work
 from landscape.data import available
 from landscape.data.shapes import examples_of
 from landscape.models.weights.bert import PLACES, vocabulary_of
@@ -29,9 +30,9 @@ from pages.shared.show import plain
 DIGITS = 12  # of a SHA-256, by which lists and links call a network
 MOST_MEBIBYTES = 200
 UPLOAD, FAULT = "upload", "fault of the upload"
-IMAGES, VALIDATION = 10_000, 2_000  # at most, on which a network is looked at
-SEQUENCES, LENGTH = 256, 128
+LENGTH = 128  # of a sequence, at most
 FACTORS = (1.25, 1.5, 2, 3)
+AFFORDED = 2.5e13  # multiply-adds until M₀ is known: about ten minutes of two cores
 
 Table = dict[str, Any]  # of a study's file
 
@@ -44,6 +45,34 @@ class Reading(NamedTuple):
 
     fits: dict[str, tuple[Table, Table]]
     reasons: list[str]
+
+
+class Scale(NamedTuple):
+    """How much is measured: examples, those of them to validate on, the batch, steps of a walk and repetitions."""
+
+    examples: int
+    validation: int
+    batch: int
+    steps: int
+    seeds: int
+
+
+SCALES = {  # the first that is afforded, else the last
+    "images": (
+        Scale(10_000, 2_000, 512, 1000, 3),
+        Scale(10_000, 2_000, 512, 250, 3),
+        Scale(2_000, 500, 256, 250, 3),
+        Scale(1_000, 250, 128, 100, 3),
+        Scale(500, 125, 64, 100, 1),
+        Scale(250, 64, 32, 50, 1),
+    ),
+    "text": (
+        Scale(256, 64, 32, 250, 3),
+        Scale(256, 64, 32, 100, 3),
+        Scale(128, 32, 16, 100, 1),
+        Scale(64, 16, 8, 50, 1),
+    ),
+}
 
 
 def upload() -> None:
@@ -106,30 +135,41 @@ def _study(weights: Weights, data: Table, model: Table) -> Study:
     sizes = model_spec(model).group_sizes()
     group = _drawn("net_group", {"groups": [name for name, size in sizes.items() if size >= MINIMUM_WIDTH]})
     usual = "; ".join(f"{group} × {factor:g}" for factor in FACTORS)
+    scale = afforded(weights, data, model, group, usual)
     candidates = _drawn("net_candidates", {"candidates": usual})
-    steps = _drawn("net_steps", {"steps": 1000 if model["kind"] == "mlp" else 250})
-    return study_about(weights, data, model, group, candidates, steps, _drawn("net_seeds", {}))
+    scale = scale._replace(steps=_drawn("net_steps", {"steps": scale.steps}))
+    scale = scale._replace(seeds=_drawn("net_seeds", {"seeds": scale.seeds}))
+    return study_about(weights, data, model, group, candidates, scale)
 
 
-def study_about(
-    weights: Weights, data: Table, model: Table, group: str, candidates: str, steps: int, seeds: int
-) -> Study:
+def afforded(weights: Weights, data: Table, model: Table, group: str, candidates: str) -> Scale:
+    """The largest scale at which M₀ is known in a few minutes."""
+    scales = SCALES["text" if model["kind"] == "bert" else "images"]
+    for scale in scales[:-1]:
+        needed = work(study_about(weights, data, model, group, candidates, scale))
+        if needed.train + needed.barriers <= AFFORDED:
+            return scale
+    return scales[-1]
+
+
+def study_about(weights: Weights, data: Table, model: Table, group: str, candidates: str, scale: Scale) -> Study:
     """The study that measures M₀ of the candidates of a network. Raises ValueError for what it does not allow."""
+    train = min(scale.examples, data["train_size"])
     content = {
         "name": f"{data['name'].replace('/', '-')}-{model['kind']}-given",
         "title": f"A trained {model['kind']} on {data['name']}",
-        "data": data,
+        "data": data | {"train_size": train, "validation_size": min(scale.validation, data["validation_size"])},
         "model": model,
         "candidates": candidates_from(candidates),
-        "training": {"batch_size": min(32, data["train_size"]), "epochs": 0},
+        "training": {"batch_size": min(32, train), "epochs": 0},
         "walk": {
             "group": group,
-            "permutations": steps,
-            "batch_size": min(32 if model["kind"] == "bert" else 512, data["train_size"]),
+            "permutations": scale.steps,
+            "batch_size": min(scale.batch, train),
             "nodes": 2,
             "surface": 0,
         },
-        "seeds": seeds,
+        "seeds": scale.seeds,
         "control": False,
         "weights": weights,
     }
@@ -155,8 +195,9 @@ def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
 def _images(name: str) -> DataSpec:
     """A part of the images of a set. Raises ValueError where it is not known how many it has."""
     count = examples_of(DataSpec(name=name)).labelled
-    validation = min(VALIDATION, max(1, count // 3))
-    return DataSpec(name=name, train_size=min(IMAGES, count - validation), validation_size=validation)
+    most = SCALES["images"][0]
+    validation = min(most.validation, max(1, count // 3))
+    return DataSpec(name=name, train_size=min(most.examples, count - validation), validation_size=validation)
 
 
 def _text(name: str, tensors: Tensors) -> TextSpec:
@@ -164,7 +205,8 @@ def _text(name: str, tensors: Tensors) -> TextSpec:
     own = tensors.get("places.embedding")
     places = own or tensors.get(PLACES)
     length = places.shape[0] if places and own else min(LENGTH, places.shape[0] if places else LENGTH)
-    sizes = {"train_size": SEQUENCES, "validation_size": SEQUENCES // 4}
+    most = SCALES["text"][0]
+    sizes = {"train_size": most.examples, "validation_size": most.validation}
     return TextSpec(name=name, sequence_length=length, vocabulary=vocabulary_of(tensors), **sizes)  # type: ignore[arg-type]
 
 
@@ -173,7 +215,11 @@ def found_in_words(study: Study) -> str:
     sizes = study.model.group_sizes()
     kind = type(study.model).model_config.get("title") or study.model.kind
     shown = [f"{name} of {size}" for name, size in list(sizes.items())[:6]] + ["…"] * (len(sizes) > 6)
-    return f"The file holds the weights of this network: {kind}, with {', '.join(shown)}."
+    batch, what = study.walk.batch_size, "sequences" if study.data.modality == "text" else "images"
+    return (
+        f"The file holds the weights of this network: {kind}, with {', '.join(shown)}. Barriers are measured on a "
+        f"batch of {batch} {what}."
+    )
 
 
 def reading_in_words(dataset: xr.Dataset) -> str:

@@ -55,7 +55,7 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
     groups = seed_groups(study, divisions)
     trained_by = {seed: seeds for seeds in groups for seed in seeds}
     planned: dict[str, Task] = {}
-    measured = planned if study.training.epochs else {}  # where nothing is trained, M₀ is all that is asked for: it comes first
+    measured = planned if study.training.epochs else {}  # where nothing is trained, walks come before all else
     for seeds in groups:
         for member in members(study):
             planned |= _training(member, seeds)

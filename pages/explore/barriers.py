@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscape.analysis.clones.connected import sentences
 from landscape.figures import barrier_histogram, barrier_histogram_data, manifold_sizes_data
 from landscape.figures.export import alternatives as said
 from pages.shared import caveats, library, show
@@ -32,6 +33,8 @@ sizes = manifold_sizes_data(*view)
 with st.expander("Manifold sizes, seed by seed"):
     st.dataframe(sizes, hide_index=True, column_config=COLUMNS)
     show.table("sizes", lambda: sizes)
+for sentence in sentences(dataset, q, n) if checkpoint == 0 else ():
+    st.caption(show.escaped(sentence))
 caveats.beside(dataset, q, n, checkpoint)
 show.definition(
     r"\hat b_i = \left|\mathcal L\left(\tfrac12\theta_i + \tfrac12\theta_{i+1}\right) - \tfrac12"

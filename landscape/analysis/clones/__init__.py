@@ -1,0 +1,1 @@
+"""What of a manifold's size is owed to copies by construction (ours)."""

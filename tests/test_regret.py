@@ -134,6 +134,7 @@ def test_the_table_of_the_page_has_the_regrets_of_its_csv(dataset: xr.Dataset) -
     assert shown.index[-1] == "chance" and (shown.loc["chance", ["τ", "partial τ"]] == "–").all()
     assert shown.loc["M₀", "regret (points)"].startswith(f"{float(regrets.sel(predictor='M0')):.2f}")
     assert shown.iloc[1]["partial τ"] == "–"  # the parameter count, given itself
+    assert ranking.beyond_size(rows, "kendall").endswith(f"partial τ = **{shown.loc['M₀', 'partial τ']}**.")
     said = ranking.regret(rows, MEASURE)
     assert f"**{shown.loc['M₀', 'regret (points)']}** points" in said
     assert said.endswith(f"a random pick {shown.loc['chance', 'regret (points)']}.")
@@ -154,7 +155,7 @@ def test_a_result_without_gains_has_no_sentence_and_dashes(dataset: xr.Dataset) 
     for name in ("validation_accuracy", "validation_loss"):
         dataset[name].values[:] = np.nan
     rows = figures.predictor_ranks_data({"one": dataset}, Q, N, MEASURE, ["kendall"])
-    assert ranking.regret(rows, MEASURE) == ""
+    assert ranking.regret(rows, MEASURE) == ranking.beyond_size(rows, "kendall") == ""
     shown: pd.DataFrame = ranking.table(rows, "kendall", MEASURE)
     assert (shown.drop(columns="predictor") == "–").all(axis=None)
     assert "Partial τ of" not in summary_text(summary(dataset, Q, N))

@@ -30,9 +30,10 @@ costs = predictor_cost_data(dataset)
 
 
 def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
-    """How well M₀ and the others rank the candidates of one study and what its pick loses, or why M₀ has no rank."""
+    """How well M₀ and the others rank the candidates and what its pick loses, or why M₀ has no rank."""
     if rows.set_index("predictor").loc[METRIC, "count"]:
-        return f"{ranking.answer(rows, rank)}{ranking.doubt(dataset, measure)} {ranking.regret(rows, measure)}"
+        first = f"{ranking.answer(rows, rank)}{ranking.doubt(dataset, measure)}"
+        return " ".join(filter(None, (first, ranking.beyond_size(rows, rank), ranking.regret(rows, measure))))
     scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
     return why_unranked(scores, best_gain(dataset, measure))
 

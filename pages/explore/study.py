@@ -31,8 +31,9 @@ with first_view():
     show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
 shown = answer.table(frame, costs, ranks, measure)
 st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))
-regret = ranking.regret(predictor_ranks_data({"": dataset}, q, n, measure, [rank]), measure)
-said = [*answer.sentences(dataset, frame, q, n, measure, rank), answer.picked(dataset, q, n), regret]
+predictors = predictor_ranks_data({"": dataset}, q, n, measure, [rank])
+beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), ranking.regret(predictors, measure))
+said = [*answer.sentences(dataset, frame, q, n, measure, rank), *beyond]
 st.markdown("\n".join(f"- {each}" for each in said if each))
 caveats.beside(dataset, q, n)
 left, right = st.columns(2)

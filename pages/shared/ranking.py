@@ -93,6 +93,14 @@ def table(rows: pd.DataFrame, kind: Kind, measure: Measure) -> pd.DataFrame:
     )
 
 
+def beyond_size(rows: pd.DataFrame, kind: Kind) -> str:
+    """What is left of M₀'s rank correlation given the parameter count; empty where no seed has that."""
+    metric, seeds = rows.set_index("predictor").loc[METRIC].to_dict(), rows["random_regret_count"].iloc[0]
+    if not metric["partial_count"]:
+        return ""
+    return f"Given the parameter count, M₀ reaches partial {LETTERS[kind]} = **{_cell(metric, 'partial_', 2, seeds)}**."
+
+
 def regret(rows: pd.DataFrame, measure: Measure) -> str:
     """What is lost by taking M₀'s pick, beside the largest candidate and a random one; empty without regrets."""
     known, digits = rows.set_index("predictor"), _digits(rows)

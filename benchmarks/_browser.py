@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def answering(address: str) -> None:
     for _ in range(6000):
         try:
             return urlopen(f"{address}/_stcore/health", timeout=5).close()
-        except URLError:
+        except OSError:
             time.sleep(0.01)
     raise ValueError(f"no server answers at {address}")
 

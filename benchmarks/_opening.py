@@ -43,9 +43,11 @@ def opening(cache: Path, quick: bool) -> list[Opened]:
     browser.
     """
     with chromium() as browser:
-        starts = {page: [_start(browser, cache, page) for _ in range(1 if quick else 3)] for page in ("", "study")}
+        if quick:
+            return _gathered("", [_start(browser, cache, "")])
+        starts = {page: [_start(browser, cache, page) for _ in range(3)] for page in ("", "study")}
         steps = [each for page, found in starts.items() for each in _gathered(page, found)]
-        return [*steps, *_imports(), *_within(browser, cache, quick)]
+        return [*steps, *_imports(), *_within(browser, cache)]
 
 
 def _gathered(page: str, starts: list[dict[str, float]]) -> list[Opened]:
@@ -92,7 +94,7 @@ def _imports() -> list[Opened]:
     return [Opened("imports (s)", package, [taken / 1e6]) for package, taken in rows]
 
 
-def _within(browser: Browser, cache: Path, quick: bool) -> list[Opened]:
+def _within(browser: Browser, cache: Path) -> list[Opened]:
     """Reloads and changes of page on a server that runs."""
     with server(cache) as address:
         answering(address)
@@ -100,14 +102,14 @@ def _within(browser: Browser, cache: Path, quick: bool) -> list[Opened]:
         tab.goto(f"{address}/study")
         painted(tab)
         settled(tab)
-        reloads = [_reload(tab) for _ in range(1 if quick else 5)]
-        rounds = [_round(tab, 2 if quick else None) for _ in range(1 if quick else 4)]
+        reloads = [_reload(tab) for _ in range(5)]
+        rounds = [_round(tab) for _ in range(4)]
         tab.context.close()
     first, *others = [dict(each) for each in rounds]
     return [
         Opened("warm reload to the first chart (s)", "study", reloads, 1.5),
         *(Opened("first visit of a page (s)", page, [taken]) for page, taken in first.items()),
-        *(Opened("change of page (s)", page, [each[page] for each in others], 0.5) for page in first if others),
+        *(Opened("change of page (s)", page, [each[page] for each in others], 0.5) for page in first),
     ]
 
 
@@ -118,10 +120,10 @@ def _reload(tab: Page) -> float:
     return time.perf_counter() - start
 
 
-def _round(tab: Page, most: int | None) -> list[tuple[str, float]]:
+def _round(tab: Page) -> list[tuple[str, float]]:
     """Every page by the navigation, one after the other, until each is drawn."""
     found = []
-    for i in range(tab.locator(LINK).count())[:most]:
+    for i in range(tab.locator(LINK).count()):
         link = tab.locator(LINK).nth(i)
         name = Path(urlsplit(link.get_attribute("href") or "").path).name or "home"
         if (Path(urlsplit(tab.url).path).name or "home") == name:

@@ -63,7 +63,9 @@ class Choices(NamedTuple):
         """Draw the widget."""
         common: Any = {"key": name, "help": self.help, "bind": "query-params"}
         if self.side_by_side:
-            return st.segmented_control(self.label, self.options, default=self.default, required=True, **common)
+            return st.segmented_control(
+                self.label, self.options, default=self.default, required=True, wrap=True, **common
+            )
         return st.selectbox(self.label, self.options, list(self.options).index(self.default), **common)
 
 
@@ -160,7 +162,7 @@ class Several(NamedTuple):
 
         Pills rather than a list, whose white text on the primary colour is illegible in the dark.
         """
-        common: Any = {"key": name, "help": self.help, "bind": "query-params"}
+        common: Any = {"key": name, "help": self.help, "bind": "query-params", "wrap": True}
         chosen = st.pills(self.label, self.options, selection_mode="multi", default=list(self.default), **common)
         if len(chosen) > self.most:
             st.caption(f"Only the first {self.most} are used.")

@@ -17,7 +17,10 @@ MEASURE = r"(?:\s*(?:→|->|=)\s*(?P<size>\d+)|(?:\s*×|\s+[xX*])\s*(?P<factor>\
 UNITS = rf"(?:\s*\((?P<units>{'|'.join(get_args(NewUnits))})\))?"
 WIDEN = re.compile(GROUP + MEASURE + UNITS)
 DEEPEN = re.compile(r"(?P<layers>\d+) +layers? +after +" + GROUP)
-NOTATION = "hidden1 → 12 for a width, conv* × 1.5 for a factor, or 2 layers after conv3 for inserted ones"
+NOTATION = (
+    "hidden1 → 12 for a width, conv* × 1.5 for a factor, hidden1 → 12 (silent) for new units that are no copies, or 2 "
+    "layers after conv3 for inserted ones"
+)
 
 
 def candidates_from(text: str) -> list[list[dict[str, Any]]]:

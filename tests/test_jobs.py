@@ -276,6 +276,19 @@ def test_a_small_study_does_not_wait_for_a_large_one(script: Script, client: Cal
     assert script.ran[3:] == ["seed2", "seed3"]
 
 
+def test_a_study_that_steps_aside_is_cancelled_at_once(script: Script, client: Callable[[], Jobs]) -> None:
+    """While one with less work runs, or both wait for the only thread."""
+    jobs, large, small = client(), study(walk=study().walk.model_dump() | {"permutations": 10**5}), study(seeds=2)
+    jobs.submit(large)
+    until(jobs, large.key, running_second)
+    jobs.submit(small)
+    until(jobs, small.key, running_second)
+    jobs.cancel(large.key)
+    assert until(jobs, large.key, ended, 5).state == "cancelled"
+    script.go.set()
+    assert until(jobs, small.key, ended).state == "done"
+
+
 def test_start_again_while_stopping(script: Script, client: Callable[[], Jobs]) -> None:
     """The new attempt is not ended by the end of the old one."""
     jobs, key = client(), study().key

@@ -23,6 +23,7 @@ from prepared_sets import write_images
 
 from landscape import best_gain, gain, manifold_metric
 from landscape.analysis.wording import interval
+from landscape.cli.computing import every
 from landscape.cli.naming import named_study
 from landscape.cli.parser import main
 from landscape.cli.progress import ProgressLine
@@ -278,6 +279,9 @@ ERRORS = {
     "run FILE --train-size 10": "walk.batch_size = 60 is larger than the 10 training examples",
     "run FILE --train-size 5000": "1797 examples; 5000 for training",
     "run FILE --scheduler 127.0.0.1:1": "there is no Dask scheduler at '127.0.0.1:1'",
+    "run": "run takes either the NAME of a study or --all",
+    "run digits-mlp --all": "run takes either the NAME of a study or --all",
+    "run digits-mlp --scale paper": "--scale goes with --all; NAME-paper is the preset NAME at the paper's scale",
     "show nope": "'nope' names no result; there are: tiny",
     "show digits-mlp": "'digits-mlp' names no result; there are: tiny",
     "show tiny --q 0": "q must lie strictly between 0 and 1; got 0",
@@ -389,7 +393,27 @@ def test_data_that_a_study_cannot_use_are_named_before_anything_is_trained(
     assert re.search(f"^error: .*{said}", err, re.DOTALL | re.MULTILINE), err
 
 
-@pytest.mark.parametrize("line", ["", "run", "show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])
+def test_all_presets_of_a_scale_are_computed_whatever_becomes_of_each(computed, monkeypatch, capsys):
+    """One is computed, one fails, one is stored; that of the other scale is left alone."""
+    stored = from_toml(computed.file)
+    large = stored.model_copy(update={"training": stored.training.model_copy(update={"batch_size": 121, "epochs": 1})})
+    known = {"a-paper": stored, "b-paper": large, "c-paper": stored.scaled(seeds=1, permutations=2), "d": stored}
+    renamed = {name: study.model_copy(update={"name": name}) for name, study in known.items()}
+    monkeypatch.setattr(every, "presets", lambda: renamed)
+    assert main(["run", "--all", "--scale", "paper", "--cache", computed.cache]) == 1
+    told = capsys.readouterr()
+    table = [line.split() for line in told.out.splitlines()[1:4]]
+    assert sorted(each[0] for each in table) == ["a-paper", "b-paper", "c-paper"]
+    assert "To compute: 2 of 3 studies, about " in told.out and "Checkpoints take up to " in told.out
+    assert "error: b-paper failed: training.batch_size = 121 is larger than the 120 training examples" in told.err
+    assert "Failed: 1 of 3. The same command tries them again." in told.err
+    assert renamed["c-paper"].key in Store(computed.cache)
+    assert main(["run", "--all", "--scale", "paper", "--json", "--cache", computed.cache]) == 1
+    again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["name"]: "error" in each for each in again} == {"a-paper": False, "b-paper": True, "c-paper": False}
+
+
+@pytest.mark.parametrize("line", ["", "show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])
 def test_wrong_usage(line: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as raised:
         main(line.split())

@@ -55,12 +55,15 @@ def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 class Prices:
-    """The time that studies would take here, each estimated from the stored result that resembles it most."""
+    """The time that studies would take here, each estimated from the stored result that resembles it most.
 
-    def __init__(self, entries: Sequence[Entry]):
+    With `on_gpu`, that on the GPU that a shipped result was computed on.
+    """
+
+    def __init__(self, entries: Sequence[Entry], on_gpu: bool = False):
         from landscape.store import netcdf
 
-        self._known = {entry.study: entry for entry in entries if entry.timed_here}
+        self._known = {e.study: e for e in entries if (e.timed_on_gpu if on_gpu else e.timed_here)}
         self._read = cache(netcdf.read)
 
     def of(self, study: Study) -> float | None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from landscape.cli import caching, listing, preparing, reading, running, scoring, watching
+from landscape.cli import caching, listing, preparing, reading, scoring, watching
+from landscape.cli.computing import every, one
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    except (NotInstalled, Unwritable, running.ComputationError) as error:
+    except (NotInstalled, Unwritable, one.ComputationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
     except BrokenPipeError:  # the reader of the output has left, as `head` does
@@ -98,8 +99,12 @@ def _add_list(subparsers: Subparsers) -> argparse.ArgumentParser:
 
 def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "compute a study and store its result; if it is stored already, just show it"
-    command = _add_command(subparsers, "run", running.run, text)
-    command.add_argument("name", metavar="NAME", help=PRESET)
+    command = _add_command(subparsers, "run", every.run, text)
+    command.add_argument("name", metavar="NAME", nargs="?", help=PRESET)
+    command.add_argument("--all", action="store_true", help="every preset, what takes least time first")
+    command.add_argument(
+        "--scale", choices=every.SCALES, help="with --all, the presets at this scale (default: laptop)"
+    )
     command.add_argument("--seeds", type=int, metavar="N", help="how often the whole study is repeated")
     command.add_argument(
         "--epochs", type=int, metavar="N", help="the most epochs of training, before and after the expansion"
@@ -217,14 +222,14 @@ def _add_jobs(subparsers: Subparsers) -> argparse.ArgumentParser:
 
 def _add_gallery(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "put a preset's result into the gallery that ships with the repository, computing it if necessary"
-    command = _add_command(subparsers, "gallery", running.gallery, text)
+    command = _add_command(subparsers, "gallery", one.gallery, text)
     command.add_argument("name", metavar="NAME", help="a preset, as `list` shows it")
     return command
 
 
 def _add_engine(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "compute what the app asks for, until there is nothing left to do; the app starts this by itself"
-    command = _add_command(subparsers, "engine", running.engine, text)
+    command = _add_command(subparsers, "engine", one.engine, text)
     command.add_argument(
         "--idle", type=float, default=600.0, metavar="SECONDS", help="stop after this long without work (default: 600)"
     )

@@ -7,6 +7,8 @@ from landscape.data.prepared import find
 from landscape.data.registry import IMAGE_SETS
 from landscape.study.examples import DataSpec, Examples, OwnData, TextSpec
 
+# Words of the training texts (Merity et al., 2016, arXiv 1609.07843, Table 1). WordPiece makes about one token of each.
+WORDS = {"wikitext-2": 2_088_628, "wikitext-103": 103_227_021}
 USUAL = {"cifar10": Examples((32, 32, 3), 10, 50000), "cifar100": Examples((32, 32, 3), 100, 50000)}
 
 
@@ -38,7 +40,7 @@ def examples_of(data: DataSpec) -> Examples:
     """What the examples of a specification look like.
 
     How many sequences a text has is not known before it is loaded: `labelled` is the number that the specification asks
-    for, or 0 where it takes them all.
+    for; where it takes them all, about how many there are, or 0 where that is not known either.
 
     Raises:
       ValueError: if nothing on this computer describes the images.
@@ -51,7 +53,8 @@ def examples_of(data: DataSpec) -> Examples:
     """
     if isinstance(data, TextSpec):
         length = data.sequence_length
-        return Examples((length,), data.vocabulary, data.train_size or 0, max_predictions(length))
+        about = WORDS[data.name] // (length - 2) + data.validation_size if data.name in WORDS else 0
+        return Examples((length,), data.vocabulary, data.train_size or about, max_predictions(length))
     if not isinstance(data, OwnData):
         return image_examples(data.name)
     if data.found is None:

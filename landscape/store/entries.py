@@ -58,6 +58,11 @@ class Entry(NamedTuple):
         return self.record["device"].endswith("cores") if self.shipped else not self.uploaded
 
     @property
+    def timed_on_gpu(self) -> bool:
+        """Whether its time says how long such a study takes on a GPU."""
+        return not (self.record.get(TAKEN) or self.uploaded or self.record["device"].endswith("cores"))
+
+    @property
     def uploaded(self) -> bool:
         """Whether somebody brought its file, so that only that file says where its numbers come from."""
         return UPLOADED in self.record

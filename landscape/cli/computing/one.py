@@ -31,14 +31,10 @@ class ComputationError(RuntimeError):
 def run(options: argparse.Namespace) -> int:
     """Compute a study unless it is stored; then print its table, or one line of JSON."""
     since, store = time.time(), Store(options.cache)
-    sizes = {name: getattr(options, name) for name in ("seeds", "epochs", "train_size", "permutations")}
-    study = named_study(options.name).scaled(**sizes)
+    study = named_study(options.name).scaled(**sizes(options))
     if options.weights:
         study = study.starting_from(options.weights)
-    if options.scheduler:
-        dataset, trouble = _computed_on(options.scheduler, study, store), None
-    else:
-        dataset, trouble = _computed_here(study, store, options.workers)
+    dataset, trouble = result(study, store, options)
     if options.json:
         path = None if trouble else str(store.entry(study.key).path)
         print(json.dumps({"key": study.key, "path": path, "seconds": round(time.time() - since, 3)}))
@@ -47,6 +43,18 @@ def run(options: argparse.Namespace) -> int:
     if trouble:
         print(f"error: the result is not stored: {trouble}", file=sys.stderr)
     return NOT_STORED if trouble else 0
+
+
+def sizes(options: argparse.Namespace) -> dict[str, int | None]:
+    """The sizes that the options give a study, for `Study.scaled`."""
+    return {name: getattr(options, name) for name in ("seeds", "epochs", "train_size", "permutations")}
+
+
+def result(study: Study, store: Store, options: argparse.Namespace) -> tuple[xr.Dataset, Unwritable | None]:
+    """The result, computed where the options say if necessary, and why it could not be stored."""
+    if options.scheduler:
+        return _computed_on(options.scheduler, study, store), None
+    return _computed_here(study, store, options.workers)
 
 
 def gallery(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""The commands that compute: `one` study, the gallery and the app's engine; or `every` preset of a scale."""

@@ -18,24 +18,24 @@ from landscape.study.presets import PAPER, presets
 
 SCALES = ("laptop", PAPER)
 FAILED = 1  # exit code where a study failed
-COLUMNS = ("name", "state", "time here", "time on a GPU", "disk")
+COLUMNS = ("name", "state", "time on cores", "time on a GPU", "disk")
 
 
 class Forecast(NamedTuple):
-    """What it takes to compute a study: seconds here and on the GPU of a shipped result, and bytes while it runs.
+    """What it takes to compute a study: seconds on a processor and on a GPU, by results there, and bytes meanwhile.
 
     None where that is not known.
     """
 
     study: Study
     state: str
-    here: float | None
+    cores: float | None
     gpu: float | None
     disk: float | None
 
     def row(self) -> list[str]:
         """Its line of the table."""
-        times = ["–" if self.state == "stored" else _time(each) for each in (self.here, self.gpu)]
+        times = ["–" if self.state == "stored" else _time(each) for each in (self.cores, self.gpu)]
         disk = "–" if self.state == "stored" else "?" if self.disk is None else size_in_words(self.disk)
         return [self.study.name, self.state, *times, disk]
 
@@ -90,10 +90,10 @@ def forecast(studies: Sequence[Study], store: Store) -> list[Forecast]:
     """What each study takes, those that are known to take least time first."""
     from landscape.cli.listing import Prices
     from landscape.jobs.footprint import footprint
-    from landscape.numerics.memory import device_bytes
 
     entries, begun = store.entries().entries, {study.key for study in store.begun()}
-    here, gpu = Prices(entries, on_gpu=device_bytes() is not None), Prices(entries, on_gpu=True)
+    cores = Prices([entry for entry in entries if not entry.timed_on_gpu])
+    gpu = Prices(entries, on_gpu=True)
 
     def disk(study: Study) -> float | None:
         try:
@@ -104,8 +104,8 @@ def forecast(studies: Sequence[Study], store: Store) -> list[Forecast]:
     def state(study: Study) -> str:
         return "stored" if study.key in store else "begun" if study.key in begun else "not computed"
 
-    found = [Forecast(study, state(study), here.of(study), gpu.of(study), disk(study)) for study in studies]
-    return sorted(found, key=lambda each: (each.here is None, each.here or 0.0))
+    found = [Forecast(study, state(study), cores.of(study), gpu.of(study), disk(study)) for study in studies]
+    return sorted(found, key=lambda each: (each.cores is None, each.cores or 0.0))
 
 
 def _table(forecasts: Sequence[Forecast], store: Store) -> str:
@@ -113,12 +113,12 @@ def _table(forecasts: Sequence[Forecast], store: Store) -> str:
     from landscape.cli.tables import table
 
     left = [each for each in forecasts if each.state != "stored"]
-    here, gpu = (_together([getattr(each, name) for each in left]) for name in ("here", "gpu"))
+    cores, gpu = (_together([getattr(each, name) for each in left]) for name in ("cores", "gpu"))
     most = max((each.disk or 0.0 for each in left), default=0.0)
     free = shutil.disk_usage(store.root if store.root.is_dir() else ".").free
     sentences = [
-        f"To compute: {len(left)} of {len(forecasts)} studies, {here} here or {gpu} on the GPU of cnn-cifar10-gpu, "
-        "estimated from multiply-adds.",
+        f"To compute: {len(left)} of {len(forecasts)} studies, {cores} on a processor or {gpu} on a GPU, "
+        "estimated by their multiply-adds from stored results.",
         f"Checkpoints take up to {size_in_words(most)} at a time, until their study is finished; {size_in_words(free)} "
         f"are free{', which is not enough' if most > free else ''}.",
         "It can be stopped at any time: the same command goes on from there.",

@@ -142,8 +142,8 @@ def _framed(figure: go.Figure) -> go.Figure:
         xaxis3={"anchor": "y3", "domain": [0.58, 1], "nticks": 5, "zeroline": False},
         yaxis3={"anchor": "x3", "domain": [0.06, 0.38], "nticks": 5, "zeroline": False},
         annotations=[
-            _heading("What it computes: x₁ across, x₂ up", 0, 0.38),
-            _heading("Where it is: two of its weights", 0.58, 0.38),
+            _heading("What it computes:<br>x₁ across, x₂ up", 0, 0.38),
+            _heading("Where it is:<br>two of its weights", 0.58, 0.38),
         ],
     )
     return figure
@@ -151,4 +151,4 @@ def _framed(figure: go.Figure) -> go.Figure:
 
 def _heading(text: str, x: float, y: float) -> dict:
     place = {"x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-    return place | {"text": text, "showarrow": False, "font": {"size": TICK_SIZE}, "yshift": 4}
+    return place | {"text": text, "showarrow": False, "align": "left", "font": {"size": TICK_SIZE}, "yshift": 4}

@@ -276,7 +276,7 @@ def test_a_proxy_needs_a_function_and_no_training() -> None:
 @pytest.mark.parametrize(
     ("model", "needles"),
     [
-        ({"kind": "squeezed", "units": 0}, ["model.units: ", "greater than or equal to 1", "given 0"]),
+        ({"kind": "squeezed", "units": 0}, ["model.units: ", "must be at least 1", "given 0"]),
         ({"kind": "squeezed", "units": 4, "depth": 2}, ["model: unknown key 'depth'", "units, activation"]),
         ({"kind": "round"}, ["unknown kind 'round'", "'mlp', 'cnn', 'resnet18', 'bert', 'own', 'squeezed'"]),
         ({"units": 4}, ["model: ", "'squeezed'"]),

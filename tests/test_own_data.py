@@ -249,8 +249,8 @@ def test_a_study_without_the_hash_of_its_data_has_no_key() -> None:
 def test_what_a_file_may_not_say_of_data(tmp_path: Path) -> None:
     for data, expected in {
         'file = "no.npz"': r"no.npz cannot be read: No such file",
-        "file = 3": r"data.file: input should be a valid string",
-        'text = "prose.txt", vocabulary = 2': r"data.vocabulary: .* greater than or equal to 256",
+        "file = 3": r"data.file: must be a text",
+        'text = "prose.txt", vocabulary = 2': r"data.vocabulary: must be at least 256",
         'file = "a.npz", folder = "b"': r"data: unknown key 'folder'",
     }.items():
         with pytest.raises(ValueError, match=expected):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -280,18 +281,18 @@ def test_factors_round_half_up(width, factor):
         "candidates": [[{"widen": "hidden1", "factor": float(factor)}]],
     }
     if factor == 1 or rounded == width:
-        with pytest.raises(ValueError, match=r"greater than 1|must be above"):
+        with pytest.raises(ValueError, match=r"must be above"):
             edited(edits)
     else:
         assert edited(edits).group_sizes()[1] == {"hidden1": rounded}
 
 
 BAD = [
-    ({"seeds": 0}, ["seeds", "greater than or equal to 1", "given 0"]),
-    ({"seeds": "many"}, ["seeds", "integer", "given 'many'"]),
+    ({"seeds": 0}, ["seeds", "must be at least 1", "given 0"]),
+    ({"seeds": "many"}, ["seeds", "whole number", "given 'many'"]),
     ({"seeds": 1.5}, ["seeds", "given 1.5"]),
-    ({"training.epochs": -3}, ["training.epochs", "greater than or equal to 0", "given -3"]),
-    ({"training.learning_rate": 0}, ["training.learning_rate", "greater than 0", "given 0"]),
+    ({"training.epochs": -3}, ["training.epochs", "must be at least 0", "given -3"]),
+    ({"training.learning_rate": 0}, ["training.learning_rate", "must be above 0", "given 0"]),
     ({"training.learning_rate": float("inf")}, ["training.learning_rate", "finite", "given inf"]),
     ({"training.weight_decay": float("nan")}, ["training.weight_decay", "given nan"]),
     ({"training.optimizer": "sgd"}, ["training.optimizer", "'adamw'", "'adam'", "given 'sgd'"]),
@@ -299,23 +300,23 @@ BAD = [
     ({"seed": 1}, ["unknown key 'seed'", "seeds"]),
     ({"data.size": 1}, ["unknown key 'size'", "train_size"]),
     ({"data.name": "../digits"}, ["data", "given '../digits'"]),
-    ({"data.train_size": 0}, ["data.train_size: ", "greater than or equal to 1", "given 0"]),
+    ({"data.train_size": 0}, ["data.train_size: ", "must be at least 1", "given 0"]),
     ({"model": {"kind": "rnn"}}, ["model", "'rnn'", "'mlp'", "'cnn'"]),
     ({"model": 3}, ["model", "given 3"]),
-    ({"model.hidden": []}, ["model.hidden: ", "at least 1"]),
+    ({"model.hidden": []}, ["model.hidden: ", "1 or more"]),
     ({"data": {"name": "python-docs"}}, ["'mlp' cannot read python-docs", "'bert'"]),
     ({"model": {"kind": "bert"}}, ["'bert' cannot read digits", "'mlp', 'cnn', 'resnet18'"]),
     ({"model.hidden": [3, 5]}, ["hidden1 = 3", "at least 4"]),
     ({"walk.group": "hidden9"}, ["'hidden9'", "hidden1, hidden2"]),
-    ({"walk.permutations": 0}, ["walk.permutations", "greater than or equal to 1", "given 0"]),
-    ({"walk.checkpoints": 0}, ["walk.checkpoints", "greater than or equal to 1", "given 0"]),
-    ({"candidates": []}, ["candidates", "at least 1"]),
-    ({"candidates": [[]]}, ["candidates.0", "at least 1"]),
+    ({"walk.permutations": 0}, ["walk.permutations", "must be at least 1", "given 0"]),
+    ({"walk.checkpoints": 0}, ["walk.checkpoints", "must be at least 1", "given 0"]),
+    ({"candidates": []}, ["candidates", "1 or more"]),
+    ({"candidates": [[]]}, ["candidates.0", "1 or more"]),
     ({"candidates": [[{"widen": "hidden1", "size": 6}]]}, ["hidden1 = 6", "above 6"]),
     ({"candidates": [[{"widen": "hidden1", "size": 3}]]}, ["hidden1 = 3", "above 6"]),
     (
         {"candidates": [[{"widen": "hidden1", "size": 0}]]},
-        ["candidates.0.0.size: ", "greater than or equal to 1", "given 0"],
+        ["candidates.0.0.size: ", "must be at least 1", "given 0"],
     ),
     ({"candidates": [[{"widen": "hidden1", "factor": 1.01}]]}, ["hidden1 = 6", "above 6"]),
     ({"candidates": [[{"widen": "hidden1", "factor": float("inf")}]]}, ["candidates.0.0", "finite", "given inf"]),
@@ -325,7 +326,7 @@ BAD = [
     ({"candidates": [[{"shrink": "hidden1"}]]}, ["candidates.0.0", "{widen, size}", "{deepen, layers}"]),
     ({"candidates": [[{"widen": "conv*", "size": 8}]]}, ["'conv*'", "hidden1, hidden2"]),
     ({"candidates": [[{"deepen": "head"}]]}, ["'head'", "hidden1, hidden2"]),
-    ({"candidates": [[{"deepen": "hidden1", "layers": 0}]]}, ["layers", "greater than or equal to 1", "given 0"]),
+    ({"candidates": [[{"deepen": "hidden1", "layers": 0}]]}, ["layers", "must be at least 1", "given 0"]),
     ({"candidates": [[{"deepen": "hidden1"}, {"deepen": "hidden1"}]]}, ["'hidden1'", "hidden1_1"]),
     ({"candidates": [[{"widen": "hidden1", "size": 8}]] * 2}, ["candidate given twice", "hidden1 → 8"]),
 ]
@@ -390,7 +391,7 @@ def test_scaling_changes_what_it_names():
 )
 def test_scaling_out_of_range_is_named(sizes, place):
     (value,) = sizes.values()
-    with pytest.raises(ValueError, match=rf"{place}: .*greater than or equal to .*given {value}"):
+    with pytest.raises(ValueError, match=rf"{place}: .*must be at least .*given {value}"):
         edited({}).scaled(**sizes)
 
 
@@ -421,11 +422,16 @@ def test_a_file_gives_the_study_that_it_writes_down(tmp_path):
     ("text", "needles"),
     [
         ("seeds = = 3", ["not a TOML file"]),
+        (b"#" * 60_000, ["longer than 50,000 characters"]),
+        ("x = " + "[" * 5000, ["more than 10 deep"]),
+        ("x = " + "{a = " * 5000, ["more than 10 deep"]),
+        ("x." + "a." * 5000 + "a = 1", ["more than 10 deep"]),
+        ("seeds = " + "9" * 5000, ["thousands of digits"]),
         (b"name = '\xff'", ["not a TOML file", "save it as UTF-8"]),
-        ("seeds = 0" + WRITTEN, ["seeds", "greater than or equal to 1", "given 0"]),
+        ("seeds = 0" + WRITTEN, ["seeds", "must be at least 1", "given 0"]),
         ("sedes = 3" + WRITTEN, ["unknown key 'sedes'", "seeds"]),
         (WRITTEN + "permutations = -4", ["walk.permutations", "given -4"]),
-        ("", ["model", "candidates", "walk", "required"]),
+        ("", ["model", "candidates", "walk", "is missing"]),
     ],
 )
 def test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles):
@@ -433,6 +439,20 @@ def test_faults_of_a_file_name_it_and_the_fault(tmp_path, text, needles):
     with pytest.raises(ValueError) as caught:
         from_toml(path)
     assert [needle for needle in [str(path), *needles] if needle not in str(caught.value)] == []
+
+
+PIPES = {
+    "study": None,
+    "weights": 'weights = "pipe.toml"' + WRITTEN,
+    "data": WRITTEN + '[data]\nfile = "pipe.toml"\nvalidation_size = 5',
+}
+
+
+@pytest.mark.parametrize("text", PIPES.values(), ids=PIPES)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, text):
+    os.mkfifo(pipe := tmp_path / "pipe.toml")
+    with pytest.raises((ValueError, OSError), match="Not a regular file"):
+        from_toml(pipe if text is None else toml(tmp_path, text))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

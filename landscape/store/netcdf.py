@@ -13,6 +13,7 @@ import xarray as xr
 
 from landscape.study import schema
 from landscape.study.steps import Deepen
+from landscape.study.user_files import content_of
 
 LABELLED = ("candidate", "model")  # the dimensions whose values are the names of candidates
 RENAMED = {"stage": "moment"}  # dimensions of files written before they had their present names
@@ -85,7 +86,7 @@ def _layers_after(found: re.Match[str]) -> str:
 def read(path: str | Path) -> xr.Dataset:
     """The result in a NetCDF file, checked against the schema. Raises ValueError that names the file and the fault."""
     try:
-        return decode(Path(path).read_bytes())
+        return decode(content_of(path))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:

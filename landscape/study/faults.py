@@ -18,7 +18,7 @@ def explain(error: ValidationError) -> str:
       ...     Training(patience=0)
       ... except ValidationError as error:
       ...     print(explain(error))
-      patience: input should be greater than or equal to 1 (given 0)
+      patience: must be at least 1 (given 0)
     """
     return "\n".join(map(str, faults_of(error)))
 
@@ -65,16 +65,38 @@ def faults_of(error: ValidationError) -> list[Fault]:
     return [_fault(fault) for fault in faults if not follows(fault)]
 
 
+WORDS = {  # by the type of a fault, for those of which pydantic speaks in terms of Python; with its context
+    "missing": "is missing",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "finite_number": "must be a finite number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "string_pattern_mismatch": "must have the form {pattern}",
+    "tuple_type": "must be a list",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "literal_error": "must be {expected}",
+    "too_short": "must have {min_length} or more entries",
+    "too_long": "must have {max_length} or fewer entries; it has {actual_length}",
+}
 TAGS = {"data": 1, "candidates": 3}  # the position at which pydantic inserts the member of a union, which no file has
 
 
 def _fault(fault: ErrorDetails) -> Fault:
     path = fault["loc"]
     place = tuple(part for i, part in enumerate(path) if i != TAGS.get(str(path[0])))
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "too_short":
-        least = fault["ctx"]["min_length"]
-        message = f"needs at least {least} {'entry' if least == 1 else 'entries'}"
+    words = WORDS.get(fault["type"])
+    message = fault["msg"].removeprefix("Value error, ") if words is None else words.format(**fault.get("ctx", {}))
     given = "" if isinstance(fault["input"], dict) else _short(fault["input"])
     return Fault(place, message[:1].lower() + message[1:], given)
 

@@ -11,11 +11,17 @@ from typing import Any
 from landscape.study.examples import OWN
 from landscape.study.sources import Sourced, Weights
 from landscape.study.study import Study, validated
+from landscape.study.user_files import opened
 
 PRESETS = Path(str(resources.files("landscape") / "presets"))
 EXTENDS, LAPTOP = "extends", "laptop"  # what a file may hold beside the fields of a study
 PATHS = {"data": tuple(OWN), "model": ("module",)}  # the settings that are paths, from the folder of the file on
 WEIGHTS = "weights"  # of the base: the path of a file
+MOST_CHARACTERS = 50_000
+MOST_BYTES = 4 * MOST_CHARACTERS + 4  # in UTF-32, with a byte-order mark
+TOO_LONG = f"not a study: it is longer than {MOST_CHARACTERS:,} characters"
+MOST_LEVELS = 10  # of tables and lists within each other; `[laptop]` and a step of a candidate make four
+TOO_DEEP = f"not a study: its tables and lists lie more than {MOST_LEVELS} deep in each other"
 MARKS = {  # byte-order marks, which Windows' editors and shells write; that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -86,6 +92,37 @@ def scales(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return content, laptop
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """The content of a TOML text, which may come from anybody.
+
+    Raises:
+      ValueError: for a text that is too long, is not TOML, or holds tables in tables or numbers beyond all that a study
+        has.
+
+    Example:
+      >>> from landscape.study.files import parsed
+      >>> parsed("walk.nodes = 5")
+      {'walk': {'nodes': 5}}
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(TOO_LONG)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not a TOML file: {error}") from None
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    except ValueError:  # Python's limit on the digits of an integer
+        raise ValueError("not a TOML file: it holds a number of thousands of digits") from None
+    level = [content]
+    for _ in range(MOST_LEVELS):
+        level = [each for part in level for each in (part.values() if isinstance(part, dict) else part)]
+        level = [each for each in level if isinstance(each, dict | list)]
+    if level:
+        raise ValueError(TOO_DEEP)
+    return content
+
+
 def merged(content: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The first content with the second one laid over it: tables are merged, all other values are replaced."""
     found = dict(content)
@@ -122,15 +159,17 @@ def _named(other: object, path: Path) -> Path:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    """The content of a TOML file. Raises ValueError for a file in another format."""
-    written = path.read_bytes()
+    """The content of a TOML file. Raises ValueError for one in another format, and as `parsed` does."""
+    with opened(path) as file:
+        written = file.read(MOST_BYTES + 1)
+    if len(written) > MOST_BYTES:
+        raise ValueError(TOO_LONG)
     encoding = next((encoding for mark, encoding in MARKS.items() if written.startswith(mark)), "utf-8")
     try:
-        return _anchored(tomllib.loads(written.decode(encoding)), path.absolute().parent)
+        text = written.decode(encoding)
     except UnicodeDecodeError as error:
         raise ValueError(f"not a TOML file: {error}; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not a TOML file: {error}") from None
+    return _anchored(parsed(text), path.absolute().parent)
 
 
 def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:

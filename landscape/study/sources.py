@@ -7,12 +7,14 @@ not the path.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, PlainSerializer
 
 from landscape.study.base import Frozen
+from landscape.study.user_files import opened
 
 # A path on this computer, of which a record and a result keep the name only: the rest tells about its owner, and says
 # nothing elsewhere.
@@ -86,7 +88,7 @@ def visible_files(folder: Path) -> list[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -126,9 +128,10 @@ class Weights(Frozen):
 def content_of(path: str | Path) -> bytes:
     """The content of a file of weights. Raises ValueError, which names it, as `Weights.of` does."""
     try:
-        size = Path(path).stat().st_size
-        if size > MOST_BYTES:
-            raise ValueError(f"{path} has {size:,} bytes; weights may have {MOST_BYTES:,} at most")
-        return Path(path).read_bytes()
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_BYTES:
+                raise ValueError(f"{path} has {size:,} bytes; weights may have {MOST_BYTES:,} at most")
+            return file.read()
     except OSError as error:
         raise ValueError(f"the weights {path} cannot be read: {error.strerror}") from None

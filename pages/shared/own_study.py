@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from landscape.study import Study
 from landscape.study.examples import OWN, Modality
 from landscape.study.faults import Fault, faults_of
+from landscape.study.files import MOST_CHARACTERS
 from landscape.study.kinds import OwnSpec
 from landscape.study.presets import presets
 from landscape.study.writing.notation import candidates_from
-from landscape.study.writing.toml_text import MOST_CHARACTERS, content_of
+from landscape.study.writing.toml_text import content_of
 from pages.shared import adapting, fields, form, library, running, show
 from pages.shared.form import CANDIDATES, TABLES, Content, Held
 
@@ -58,8 +59,7 @@ def _texts(study: Study) -> dict[str, str]:
 
 def in_words(fault: Fault, content: Content) -> str:
     """A fault as a sentence, in which values have the names of their controls."""
-    message = re.sub(r"^input should (be )?", lambda found: "must be " if found[1] else "must ", fault.message)
-    message = PLACE.sub(lambda found: f"“{label(f'{found[1]}.{found[2]}', content)}”", message)
+    message = PLACE.sub(lambda found: f"“{label(f'{found[1]}.{found[2]}', content)}”", fault.message)
     place = _place(fault, content)
     given = f"; it is {fault.given}" if place and fault.given not in ("", "[]") else ""
     return f"{place}{message}{given}".rstrip(".") + "."

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from landscape.data.own.checks import Labelled, Part, check_arrays, labelled
+from landscape.study.user_files import opened
 
 WHOLE = (("inputs", "labels"),)
 SPLIT = (("train_inputs", "train_labels"), ("validation_inputs", "validation_labels"))
@@ -62,7 +63,7 @@ def read_headers(path: Path) -> dict[str, Header]:
 
     Raises ValueError for an array of objects, and for one that is not as long as its header says.
     """
-    with zipfile.ZipFile(path) as archive:
+    with opened(path) as content, zipfile.ZipFile(content) as archive:
         headers = {}
         for member in archive.infolist():
             with archive.open(member) as file:

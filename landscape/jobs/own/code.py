@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from landscape.study.kinds.own import OwnSpec, module_digest
+from landscape.study.user_files import content_of
 
 
 def builder(spec: OwnSpec) -> Callable[..., Any]:
@@ -25,7 +26,7 @@ def builder(spec: OwnSpec) -> Callable[..., Any]:
     """
     path = spec.path
     try:
-        source = path.read_bytes()
+        source = content_of(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     if module_digest(hashlib.sha256(source).hexdigest(), spec.builder) != spec.content:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from landscape.study.files import EXTENDS, LAPTOP, PRESETS, merged, scales
+from landscape.study.files import EXTENDS, LAPTOP, PRESETS, merged, parsed, scales
 from landscape.study.study import Study
-
-MOST_CHARACTERS = 50_000
 
 
 def toml_text(study: Study) -> str:
@@ -59,12 +56,7 @@ def content_of(text: str) -> dict[str, Any]:
     Raises:
       ValueError: for a text that is too long, is not TOML, or extends what is not shipped.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"the text has {len(text):,} characters; at most {MOST_CHARACTERS:,} are read")
-    try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ValueError(f"this is not TOML: {error}") from None
+    content = parsed(text)
     laptop, other = content.pop(LAPTOP, {}), content.pop(EXTENDS, None)
     if other is not None:
         known = sorted(path.stem for path in PRESETS.glob("*.toml"))

@@ -270,7 +270,7 @@ ERRORS = {
     "run nope": "unknown study 'nope'; the studies are .*digits-mlp",
     "run nope.toml": "nope.toml: No such file",
     "run BAD": "walk: unknown key .grop.",
-    "run MALFORMED": "not a TOML file",
+    "run MALFORMED": "this is not TOML",
     "run FILE --seeds 0": "seeds: must be at least 1 .given 0",
     "run FILE --epochs -1": "training.epochs: must be at least 0 .given -1",
     "run FILE --permutations 0": "walk.permutations: must be at least 1 .given 0",

@@ -125,7 +125,7 @@ def test_a_result_with_them_is_read_as_it_was_written_and_one_of_before_lacks_th
 
 @pytest.mark.parametrize(
     ("batches", "said"),
-    [([16, 16], "16 is given twice"), ([0], "greater than or equal to 1"), ([41], "41 is larger than the 40 training")],
+    [([16, 16], "16 is given twice"), ([0], "must be at least 1"), ([41], "41 is larger than the 40 training")],
 )
 def test_batches_that_cannot_be_are_named_before_anything_is_trained(batches, said):
     with pytest.raises(ValueError, match=said):

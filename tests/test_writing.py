@@ -115,8 +115,8 @@ def test_a_text_may_extend_what_ships_and_nothing_else() -> None:
     ("text", "named"),
     [
         ("seeds = ", "not TOML"),
-        ("x = " + "[" * 5000, "not TOML"),
-        ("#" * 60_000, "60,000 characters"),
+        ("x = " + "[" * 5000, "more than 10 deep"),
+        ("#" * 60_000, "50,000 characters"),
         ("laptop = 1", "a table"),
     ],
 )

@@ -109,11 +109,11 @@ def parsed(text: str) -> dict[str, Any]:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not a TOML file: {error}") from None
+        raise ValueError(f"this is not TOML: {error}") from None
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     except ValueError:  # Python's limit on the digits of an integer
-        raise ValueError("not a TOML file: it holds a number of thousands of digits") from None
+        raise ValueError("this is not TOML: it holds a number of thousands of digits") from None
     level = [content]
     for _ in range(MOST_LEVELS):
         level = [each for part in level for each in (part.values() if isinstance(part, dict) else part)]
@@ -168,7 +168,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         text = written.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"not a TOML file: {error}; save it as UTF-8") from None
+        raise ValueError(f"this is not TOML: {error}; save it as UTF-8") from None
     return _anchored(parsed(text), path.absolute().parent)
 
 

@@ -106,7 +106,7 @@ class Number(NamedTuple):
 
     def accepts(self, text: str) -> bool:
         """Whether a value in a link is allowed."""
-        return text.isdecimal() and self.low <= int(text) <= self.high
+        return text.isdecimal() and len(text) < 20 and self.low <= int(text) <= self.high
 
     def draw(self, name: str) -> int:
         """Draw the widget. Raises ValueError if it was emptied."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
-def opened(path: str | Path) -> BinaryIO:
+def opened(path: str | Path) -> BufferedReader:
     """A file, opened to read its bytes.
 
     Raises OSError where there is none, where it is a folder, and for a pipe, a device or a socket, before it is opened.

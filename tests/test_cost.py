@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +68,7 @@ STUDIES = [
 ]
 
 
+@cache
 def networks(study: Study) -> list[nnx.Module]:
     from landscape.models.expansion.steps import expand
 
@@ -74,7 +76,10 @@ def networks(study: Study) -> list[nnx.Module]:
     drawn = nnx.eval_shape(lambda: study.model.build(examples.shape, examples.classes, nnx.Rngs(0)))
     base = jax.tree.map(lambda array: jnp.asarray(np.zeros(array.shape, array.dtype)), split(drawn)).module()
     key = jax.random.key(0)
-    return [base, *(expand(base, candidate, study.expansion, key).model for candidate in study.candidates)]
+    found = [base, *(expand(base, candidate, study.expansion, key).model for candidate in study.candidates)]
+    for model in found:
+        model.eval()
+    return found
 
 
 def products(jaxpr) -> int:
@@ -106,8 +111,6 @@ def one_input(study: Study):
 def test_counts_are_those_of_the_networks(study: Study):
     found = networks(study)
     weights = [sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))) for model in found]
-    for model in found:
-        model.eval()
     programs = [jax.make_jaxpr(model)(one_input(study)) for model in found]
     assert cost.parameters(study) == weights
     assert cost.multiply_adds(study) == [products(program.jaxpr) for program in programs]
@@ -133,7 +136,7 @@ MLP, CNN, RESNET, BERT = (STUDIES[i] for i in (1, 2, 4, 5))
     ],
 )
 def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, group: str):
-    study = study.model_copy(update={"walk": study.walk.model_copy(update={"group": group})})
+    walked = study.model_copy(update={"walk": study.walk.model_copy(update={"group": group})})
 
     def midpoint(model: nnx.Module) -> int:
         site = Site(split(model), group)
@@ -145,7 +148,7 @@ def test_midpoints_are_counted_as_the_fast_form_computes_them(study: Study, grou
         decoded = 0 if head is None else math.prod(head[0].shape) * max_predictions(study.data.sequence_length)
         return products(program.jaxpr) + decoded
 
-    assert cost.midpoint_multiply_adds(study) == [midpoint(model) for model in networks(study)]
+    assert cost.midpoint_multiply_adds(walked) == [midpoint(model) for model in networks(study)]
 
 
 def swaps(units: int) -> np.ndarray:

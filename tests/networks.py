@@ -8,6 +8,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 from scipy.special import logsumexp
 
@@ -27,7 +28,12 @@ SPECS = {
     "cnn3": CnnSpec(kind="cnn", channels=(4, 4, 5), dense=()),
     "cnn4": CnnSpec(kind="cnn", channels=(4, 4, 4, 5), dense=(6,)),
 }
-GROUPS = [(name, group) for name, spec in SPECS.items() for group in spec.group_sizes()]
+FEW = ("mlp2", "cnn2")  # on every run; all of them where slow tests are run
+GROUPS = [
+    pytest.param(name, group, marks=() if name in FEW else pytest.mark.slow)
+    for name, spec in SPECS.items()
+    for group in spec.group_sizes()
+]
 
 
 @cache

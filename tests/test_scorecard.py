@@ -203,12 +203,14 @@ def test_a_figure_of_each_kind_by_hand(capsys: pytest.CaptureFixture) -> None:
     assert (sizes["mean"], sizes["low"], sizes["high"]) == pytest.approx(by_hand(tau([counts] * len(seeds))))
 
 
+@pytest.mark.slow
 def test_readme_has_the_table_that_is_printed(capsys: pytest.CaptureFixture) -> None:
     assert main(["scorecard", "--markdown"]) == 0
     text = README.read_text(encoding="utf-8")
     assert f"<!-- scorecard -->\n{capsys.readouterr().out}<!-- /scorecard -->" in text
 
 
+@pytest.mark.slow
 def test_every_shipped_study_and_claim_has_its_row(capsys: pytest.CaptureFixture) -> None:
     assert main(["scorecard"]) == 0
     text = capsys.readouterr().out

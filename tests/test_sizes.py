@@ -145,7 +145,11 @@ def sizes(layer: nnx.Module) -> dict:
     return {name: value for name, value in plain.items() if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("name", CASES)
+FEW = ("groups of two", "layer norm", "heads")  # on every run; all of them where slow tests are run
+EVERY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in CASES]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_layer_is_that_of_a_network_built_so_wide_and_the_function_stays(name):
     build, inputs, size = CASES[name]
     model, built = drawn(lambda: build(4)), nnx.eval_shape(lambda: build(size))

@@ -47,6 +47,6 @@ def prepare() -> None:
 
 def address() -> str:
     """Where this computer finds the app."""
-    host = st.get_option("server.address") or "localhost"
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{st.get_option('server.port')}/{base}"
+    host, port, base = (st.get_option(f"server.{name}") for name in ("address", "port", "baseUrlPath"))
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    return f"{scheme}://{'localhost' if host in (None, '0.0.0.0', '::') else host}:{port}/{base.strip('/')}"

@@ -436,8 +436,10 @@ def test_steps_that_run_out_are_named_before_anything_is_trained():
     walk = {"group": "hidden1", "distinct": True, "permutations": 100}
     model = {"kind": "mlp", "hidden": [4]}
     content = {"name": "few", "model": model, "candidates": [[{"widen": "hidden1", "size": 5}]], "walk": walk}
-    with pytest.raises(ValueError, match=r"only 1\d distinct permutations of 4 units found; 100 were asked for"):
-        base_task(validated(content), range(1), on_activity=fail)
+    few = validated(content)
+    for train in (partial(base_task, few, range(1)), partial(candidate_task, members(few)[1], range(1), None)):
+        with pytest.raises(ValueError, match=r"only 1\d distinct permutations of 4 units found; 100 were asked for"):
+            train(on_activity=fail)
 
 
 def fail(*what: object) -> None:

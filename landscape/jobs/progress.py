@@ -68,7 +68,8 @@ class StudyUpdate(NamedTuple):
     done, and all. `finished` names the task just finished; `error` says why it failed, and `lines` are the last of the
     traceback; `stopping` says that the attempt was asked to stop. `since`, when the attempt started, and `now` are
     times in seconds. `device` is what computes it. `expected` is the wall time in seconds that the whole study is
-    expected to take on this machine, by earlier results; 0 where nobody knows.
+    expected to take on this machine, by earlier results, and `ahead` that of the tasks still to do, one after another,
+    by those that are done; 0 where nobody knows.
     """
 
     study: str
@@ -88,6 +89,7 @@ class StudyUpdate(NamedTuple):
     tasks: int = 0
     lines: str = ""
     device: str = ""
+    ahead: float = 0.0
 
 
 class TaskUpdate(NamedTuple):
@@ -240,11 +242,16 @@ class Tally:
     def _left(self, study: StudyUpdate, done: float, elapsed: float) -> float | None:
         """The seconds still to go, None where nothing says.
 
-        They are the part of the work that is left, times the time of all. That time is a mean of what earlier results
-        lead to expect and of what this attempt's pace comes to, whose weight is the part of the work that is done. So
-        compiling at first does not look like the pace of the whole. Before the attempt starts, the engine may have to.
+        Once tasks of the kinds that are still to do were measured, they say, and as many are done at the same time as
+        run now. Before that, it is the part of the work that is left, times the time of all. That time is a mean of
+        what earlier results lead to expect and of what this attempt's pace comes to, whose weight is the part of the
+        work that is done. So compiling at first does not look like the pace of the whole. Before the attempt starts,
+        the engine may have to.
         """
         gained, missing = done - study.kept, study.total - study.kept
+        if study.ahead and study.total > study.done:
+            at_once = sum(task.fraction < 1 for task in self._tasks.values())
+            return study.ahead * max(0.0, study.total - done) / (study.total - study.done) / max(1, at_once)
         if not self._expected:
             return elapsed * (study.total - done) / gained if gained > KNOWN * study.total else None
         if not missing:

@@ -20,6 +20,7 @@ from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate, task_in_words
 from landscape.jobs.provenance import device, record_of
 from landscape.jobs.tasks.content import task_key
 from landscape.jobs.tasks.outcome import Outcome
+from landscape.jobs.tasks.pace import Pace
 from landscape.store.entries import TAKEN, Entry
 from landscape.store.partial import StoredOutcome
 from landscape.store.sealed import Unwritable
@@ -45,16 +46,19 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
     kept, elapsed_before = keep_usable(attempt, planned), parts.elapsed()
     arrived, here = dict[str, AnyOutcome](kept), device()
+    pace = Pace({name: task.weight for name, task in planned.items()})
 
     def send_update(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
         update = StudyUpdate(attempt.study.key, attempt.number, "running", since, time.time(), before, done, total)
         update = update._replace(parts=len(arrived), found=len(kept), tasks=len(planned))
-        on_update(update._replace(finished=finished, device=here))
+        on_update(update._replace(finished=finished, device=here, ahead=pace.left(planned.keys() - arrived.keys())))
 
     send_update()
     for name, outcome in run(planned, arrived):
         arrived[name] = outcome
+        if isinstance(outcome, StoredOutcome) and outcome.seconds:
+            pace.add(name, outcome.seconds)
         parts.note_elapsed(elapsed_before + time.time() - since)
         send_update(name)
     dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned if name in arrived))
@@ -126,6 +130,7 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
     if taken := taken_over(attempt, name, key):
         return taken
     meter = Meter(attempt.study.key, attempt.number, name, task_in_words(attempt.study, name), task.weight, on_update)
+    since = time.perf_counter()
     outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:
@@ -135,7 +140,7 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
         return outcome
     if key:
         attempt.shared.keep(key, attempt.parts.folder / name)
-    return stored
+    return stored._replace(seconds=time.perf_counter() - since)
 
 
 def in_order(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:

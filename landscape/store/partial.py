@@ -70,13 +70,15 @@ class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
 class StoredOutcome(NamedTuple):
     """What a task returned, kept on disk; its fields begin as those of `landscape.jobs.tasks.outcome.Outcome`.
 
-    checksum: the SHA-256 of the weights; taken: whether another study had computed it.
+    checksum: the SHA-256 of the weights; taken: whether another study had computed it; seconds:
+    how long its task took, of one that was run just now.
     """
 
     part: xr.Dataset
     weights: Weights
     checksum: str = ""
     taken: bool = False
+    seconds: float = 0.0
 
 
 class Parts:

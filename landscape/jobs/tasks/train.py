@@ -65,6 +65,7 @@ def candidate_task(
     The control is a candidate whose expansion changes nothing.
     """
     clock, base = Clock(), Member(member.study, 0)
+    check_walks(member.study, seeds)  # another study may have trained the bases
     trained = [network_with(base, bases.weights[network_name(seed, 0)]) for seed in seeds]
     inputs = few(examples(member.study.data).train.inputs) if is_own(trained[0]) else None
     starts = [at_expansion(member, seed, network, inputs) for seed, network in zip(seeds, trained, strict=True)]

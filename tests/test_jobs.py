@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
+import distributed.comm
 import numpy as np
 import pytest
 import xarray as xr
@@ -31,6 +32,8 @@ from landscape.jobs import engine, resume
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.dask_worker import identity
+from landscape.jobs.guard import credentials
+from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
 from landscape.jobs.progress import (
@@ -678,26 +681,58 @@ def test_an_address_that_no_client_can_use_is_named_at_once(tmp_path: Path, addr
 
 def test_another_program_at_the_port_of_a_dead_engine_is_not_believed(tmp_path: Path) -> None:
     """It accepts and says nothing."""
-    file = tmp_path / ".engine" / "scheduler.json"
-    file.parent.mkdir()
+    folder = private_folder(tmp_path / ".engine")
+    credentials.made(folder)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        file.write_text(json.dumps({"address": f"tcp://127.0.0.1:{silent.getsockname()[1]}", "id": "ours"}))
+        written = {"address": f"tls://127.0.0.1:{silent.getsockname()[1]}", "id": "ours"}
+        (folder / "scheduler.json").write_text(json.dumps(written))
         before = time.monotonic()
         assert engine.address(tmp_path) is None
         assert connect(tmp_path).known() == {}
         assert time.monotonic() - before < 30
 
 
-def test_a_scheduler_with_another_identity_is_not_believed(tmp_path: Path, address: str) -> None:
-    file = tmp_path / ".engine" / "scheduler.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps({"address": address, "id": "ours"}))
-    assert engine.address(tmp_path) is None
+def test_only_who_has_the_key_of_an_engine_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is himself shown its certificate and its identity. Every file with a key is its user's alone."""
+    monkeypatch.setattr(engine, "devices", list)
+    folder, file = tmp_path / ".engine", tmp_path / ".engine" / "scheduler.json"
 
-    async def from_a_notebook() -> str | None:
-        return engine.address(tmp_path)
+    async def reached() -> list[str | None]:
+        serving = asyncio.create_task(engine.serve(tmp_path))
+        while not file.exists():
+            await asyncio.sleep(0.05)
+        written = json.loads(file.read_text())
+        found = [await asyncio.to_thread(engine.address, tmp_path)]
+        file.write_text(json.dumps(written | {"id": "of another engine"}))
+        found.append(await asyncio.to_thread(engine.address, tmp_path))
+        with pytest.raises(OSError):
+            await connect_plainly(written["address"].replace("tls", "tcp"))
+        file.write_text(json.dumps(written))
+        modes = {path.stat().st_mode & 0o777 for path in (folder / credentials.KEY, folder / credentials.CERTIFICATE)}
+        assert modes == {0o600} and folder.stat().st_mode & 0o777 == 0o700
+        credentials.made(folder)
+        found.append(await asyncio.to_thread(engine.address, tmp_path))
+        serving.cancel()
+        return [written["address"], *found]
 
-    assert asyncio.run(from_a_notebook()) is None
+    address, ours, *others = asyncio.run(reached())
+    assert address == ours and address.startswith("tls://127.0.0.1:") and others == [None, None]
+
+
+async def connect_plainly(address: str) -> None:
+    comm = await asyncio.wait_for(distributed.comm.connect(address), 5)
+    await comm.write({"op": "identity"})
+    await asyncio.wait_for(comm.read(), 5)
+
+
+def test_a_study_that_waits_for_a_worker_says_so(tmp_path: Path) -> None:
+    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as empty:
+        jobs = connect(tmp_path, empty.scheduler_address)
+        jobs.submit(study())
+        waiting = until(jobs, study().key, lambda progress: bool(progress.trouble))
+        assert (waiting.state, waiting.left) == ("waiting", None)
+        assert waiting.activity == "Waiting for a worker: the scheduler has none"
+        jobs.close()
 
 
 def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

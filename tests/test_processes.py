@@ -12,13 +12,14 @@ import pytest
 import xarray as xr
 
 from landscape.cli.parser import main, parser
-from landscape.jobs.attempt import Attempt
+from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import computed
+from landscape.jobs.plan import Task
 from landscape.jobs.processes import capacity, pool, programs
 from landscape.jobs.progress import StudyUpdate, Update
 from landscape.jobs.tasks.outcome import Outcome
-from landscape.jobs.threads import Stopped
+from landscape.jobs.threads import Stopped, side_by_side
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
 from landscape.study import Study, schema, validated
@@ -60,9 +61,9 @@ def test_small_networks_get_a_core_each_and_large_ones_all_cores(machine: None) 
 
 
 def test_memory_counts(machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert capacity.workers() == 8
+    assert len(capacity.tags()) == 8
     monkeypatch.setattr(capacity, "memory", lambda: 3 * capacity.PROCESS)
-    assert capacity.at_once(SMALL) == 2 and capacity.workers() == 1
+    assert capacity.at_once(SMALL) == 2 and capacity.tags() == [{}]
 
 
 def test_a_process_is_started_where_it_saves_more_than_it_costs(machine: None) -> None:
@@ -103,6 +104,20 @@ def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert arrived.keys() == planned.keys() and len({*ended}) == 2
 
 
+def test_tasks_that_run_the_same_programs_stay_at_one_place() -> None:
+    """As long as there are others to run; two kinds of four tasks each, in step."""
+    step, where = threading.Barrier(2, timeout=20), dict[str, set[int]]()
+
+    def run(place: int, name: str, *others: object) -> Outcome:
+        step.wait()
+        where.setdefault(pool.kind(name), set()).add(place)
+        return Outcome(xr.Dataset(), {})
+
+    planned = {f"{member}-seed{seed}": Task(run) for seed in range(4) for member in ("base", "candidate1")}
+    assert len([*side_by_side([0, 1], run, planned, {}, pool.kind)]) == len(planned)
+    assert sorted(where) == ["base", "candidate1"] and where["base"].isdisjoint(where["candidate1"])
+
+
 @pytest.mark.slow
 def test_two_processes_compute_the_numbers_of_one(tmp_path: Path) -> None:
     heard: list[Update] = []
@@ -126,7 +141,7 @@ def test_errors_come_back_and_a_process_that_died_is_named(tmp_path: Path) -> No
         with pytest.raises(Stopped):
             worker.run(attempt, "base-seed0", [], ignore, stop)
         os.kill(worker._process.pid, signal.SIGKILL)
-        with pytest.raises(pool.WorkerDied, match="killed, or out of memory"):
+        with pytest.raises(WorkerDied, match="killed, or out of memory"):
             worker.run(attempt, "base-seed0", [], ignore, Event())
     finally:
         worker.end()

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from landscape.cli import caching, listing, preparing, reading, scoring, watching
 from landscape.cli.computing import every, one
+from landscape.jobs.attempt import WorkerDied
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    except (NotInstalled, Unwritable, one.ComputationError) as error:
+    except (NotInstalled, Unwritable, WorkerDied, TimeoutError, one.ComputationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
     except BrokenPipeError:  # the reader of the output has left, as `head` does

@@ -20,7 +20,7 @@ class ProgressLine:
         columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.description}", markup=False)
         self._live = Live(*columns, console=self._console, transient=True, redirect_stdout=False)
         self._task = self._live.add_task("", total=1.0)
-        self._parts = -1
+        self._parts, self._trouble = -1, ""
 
     def __enter__(self) -> Self:
         return self
@@ -34,8 +34,8 @@ class ProgressLine:
         if self._console.is_interactive:
             self._live.start()
             self._live.update(self._task, completed=progress.fraction, description=_text(progress))
-        elif progress.parts > self._parts:
-            self._parts = progress.parts
+        elif progress.parts > self._parts or progress.trouble != self._trouble:
+            self._parts, self._trouble = progress.parts, progress.trouble
             print(f"{progress.fraction:4.0%}  {_text(progress)}", file=self._console.file, flush=True)
 
 

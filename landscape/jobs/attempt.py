@@ -10,6 +10,10 @@ from landscape.store.shared import SharedOutcomes
 from landscape.study import Study
 
 
+class WorkerDied(RuntimeError):
+    """A process that computed has ended before its task."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What is computed, and where its outcomes are kept.

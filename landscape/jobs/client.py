@@ -17,12 +17,15 @@ from distributed.comm.registry import get_backend
 from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
+from landscape.jobs.guard import attendance, credentials
+from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
 from landscape.store.uploads import with_kept_weights
 from landscape.study import Study
 
-TIMEOUT = 10.0  # seconds to reach a scheduler
+TIMEOUT = 10.0  # seconds to reach a scheduler, and for its answer to anything that is asked
+FAREWELL = 2.0  # seconds to take leave of one
 
 
 class Jobs:
@@ -37,6 +40,7 @@ class Jobs:
         self._address = address
         self._client: Client | None = None
         self._tallies: dict[str, Tally] = {}
+        self._heard = attendance.Heard()
         self._connecting, self._counting = threading.Lock(), threading.Lock()
 
     def submit(self, study: Study, expected: float = 0.0) -> None:
@@ -46,8 +50,8 @@ class Jobs:
         nobody knows.
 
         Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, OSError where
-        there is no scheduler at the address given, or ValueError where the study's weights are not on this computer or
-        it runs code of one's own, which no other process is sent.
+        there is no scheduler at the address given or it does not answer, or ValueError where the study's weights are
+        not on this computer or it runs code of one's own, which no other process is sent.
         """
         if study.refusal:
             raise ValueError(f"{study.name} is not computed here: {study.refusal}")
@@ -55,6 +59,9 @@ class Jobs:
             return
         study = with_kept_weights(self.store.root, study)
         client = self._connected()
+        within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))
+
+    def _ask_for(self, client: Client, study: Study, expected: float) -> None:
         number = next(  # an attempt that was asked to stop is not joined
             number
             for number in itertools.count(self._attempt(study.key))
@@ -66,7 +73,10 @@ class Jobs:
         fire_and_forget(client.submit(run_study, attempt, key=self._identity(study.key, number), priority=1))
 
     def cancel(self, key: str) -> None:
-        """Stop a study soon, at the next update of its running tasks. The outcomes that it has finished are kept."""
+        """Stop a study soon, at the next update of its running tasks. The outcomes that it has finished are kept.
+
+        Raises TimeoutError where the scheduler does not answer.
+        """
         self._stop(key)
 
     def pause(self, key: str) -> None:
@@ -76,13 +86,15 @@ class Jobs:
     def _stop(self, key: str, pause: bool = False) -> None:
         progress, client = self.progress(key), self._client
         if progress and progress.active and client:
-            attempt = self._attempt(key)
-            name = self._identity(key, attempt)
-            if pause:
-                Event(pausing(name), client).set()
-            Event(name, client).set()
-            now = time.time()
-            self._publish(client, StudyUpdate(key, attempt, progress.state, now, now, stopping=True))
+            within(2 * TIMEOUT, "the scheduler", partial(self._ask_to_stop, client, key, progress, pause))
+
+    def _ask_to_stop(self, client: Client, key: str, progress: Progress, pause: bool) -> None:
+        attempt, now = self._attempt(key), time.time()
+        name = self._identity(key, attempt)
+        if pause:
+            Event(pausing(name), client).set()
+        Event(name, client).set()
+        self._publish(client, StudyUpdate(key, attempt, progress.state, now, now, stopping=True))
 
     def progress(self, key: str) -> Progress | None:
         """Where a study stands, or None if nobody has asked for it and it is not stored."""
@@ -91,6 +103,8 @@ class Jobs:
             progress = tally.progress() if tally else None
         if progress and progress.active and not self._alive():
             return progress._replace(state="failed", activity="failed", left=None, error="the engine has ended")
+        if progress and progress.active and (trouble := self._heard.trouble()):
+            return progress._replace(activity=trouble, left=None, trouble=trouble)
         if progress is None and key in self.store:
             return Progress("done", "done", 1.0, left=0.0)
         return progress
@@ -103,7 +117,8 @@ class Jobs:
     def close(self) -> None:
         """Disconnect from the scheduler, which goes on computing."""
         if self._client:
-            self._client.close()
+            with contextlib.suppress(TimeoutError):
+                self._client.close(FAREWELL)
 
     def join(self) -> None:
         """Connect to the scheduler at the address given, or to the cache folder's engine if it is alive."""
@@ -117,7 +132,7 @@ class Jobs:
     def _connected(self) -> Client:
         """A client that is connected, to a new scheduler where the last one has ended."""
         with self._connecting:
-            if not self._alive():
+            if not (self._alive() and self._heard.answers):
                 self._listen(self._address or engine.started(self.store.root))
             assert self._client is not None
             return self._client
@@ -128,9 +143,16 @@ class Jobs:
     def _listen(self, address: str) -> None:
         """Subscribe to new updates, then read the old ones: a tally passes over what it hears twice or late."""
         self.close()
-        check_address(address)
-        client = Client(address, timeout=TIMEOUT, set_as_default=False)
-        client.register_plugin(DeathNotices())
+        security = Security() if self._address else credentials.of_engine(self.store.root / ".engine")
+        check_address(address, security)
+        within(2 * TIMEOUT, address, partial(self._subscribe, address, security))
+
+    def _subscribe(self, address: str, security: Security) -> None:
+        client = Client(address, timeout=TIMEOUT, security=security, set_as_default=False)
+        self._heard = attendance.Heard()
+        for plugin in (DeathNotices(), attendance.Attendance()):
+            client.register_plugin(plugin)
+        client.subscribe_topic(attendance.TOPIC, self._heard)
         self._client, self._tallies = client, {}
         past = []
         for kind in (StudyUpdate, TaskUpdate):
@@ -163,7 +185,7 @@ class Jobs:
             return self._tallies[key].attempt if key in self._tallies else 0
 
 
-def check_address(address: str) -> None:
+def check_address(address: str, security: Security) -> None:
     """Raise OSError for an address that no client can use, of which Dask's own client would not let go for long."""
     try:
         scheme, _ = parse_address(address)
@@ -171,7 +193,7 @@ def check_address(address: str) -> None:
         get_address_host_port(address)
     except ValueError as error:
         raise OSError(str(error)) from None
-    if scheme == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+    if scheme == "tls" and security.get_connection_args("client")["ssl_context"] is None:
         raise OSError("Dask's configuration names no certificate and key for TLS (distributed.comm.tls)")
 
 

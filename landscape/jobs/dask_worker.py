@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, Event, SchedulerPlugin, get_client, get_worker, rejoin, secede, wait
+from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client, get_worker, rejoin, secede, wait
 
 from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.processes import capacity
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.study import Study
 
@@ -33,6 +34,7 @@ CLASS = 4.0  # how many times the work of one study is that of another which tak
 LAST = 99  # the class of a study whose work is not known
 PER_CLASS = 10**6  # priorities of Dask in a class: more than a study has tasks
 LINES = 12  # of a traceback that a failure is reported with
+DIED = "the worker process died while computing, again and again: killed, or out of memory. Or it hung"
 
 
 class Cancelled(Exception):
@@ -119,7 +121,8 @@ def run_study(attempt: Attempt) -> None:
     except Exception as error:
         stop.set()  # its other tasks are of no use now, and the next attempt gets another key
         lines = "".join(traceback.format_exception(error)).splitlines()[-LINES:]
-        update = update._replace(state="failed", error=f"{type(error).__name__}: {error}", lines="\n".join(lines))
+        reason = DIED if isinstance(error, KilledWorker) else f"{type(error).__name__}: {error}"
+        update = update._replace(state="failed", error=reason, lines="\n".join(lines))
     publish(update._replace(now=time.time()))
 
 
@@ -144,10 +147,10 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     first = -PER_CLASS * precedence(attempt.study)
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
-    study = identity(attempt.store.root, attempt.study.key, attempt.number)
+    study, needed = identity(attempt.store.root, attempt.study.key, attempt.number), tags(client, attempt.study)
     for i, name in enumerate(missing):
-        needs = [futures[need] for need in planned[name].needs]
-        futures[name] = client.submit(run_task, attempt, name, *needs, key=f"{name}-{study}", priority=first - i)
+        needs, key = [futures[need] for need in planned[name].needs], f"{name}-{study}"
+        futures[name] = client.submit(run_task, attempt, name, *needs, key=key, priority=first - i, resources=needed)
     names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
     try:
@@ -156,6 +159,16 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
                 yield names.pop(future), future.result()
     finally:
         client.cancel(list(names))
+
+
+def tags(client: Client, study: Study) -> dict[str, int] | None:
+    """What the tasks of a study ask of a worker, so that no more of them run at the same time than this computer bears.
+
+    None where any worker will do: a few may run on each of them, or they are not those of an engine.
+    """
+    needed = capacity.tag(capacity.at_once(study))
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return {needed: 1} if any(needed in worker["resources"] for worker in workers) else None
 
 
 def finished(futures: list[Any], stop: Event) -> set[Any]:
@@ -213,6 +226,6 @@ class DeathNotices(SchedulerPlugin):
         """
         study = re.fullmatch("study-([0-9a-f]{16})-([0-9a-f]{16})-([0-9]+)", str(key))
         if finish == "erred" and study:
-            error = kwargs.get("exception_text") or "the worker process died while computing: killed, or out of memory"
+            error = kwargs.get("exception_text") or DIED
             update = StudyUpdate(study[2], int(study[3]), "failed", time.time(), time.time(), error=error)
             self._scheduler.log_event(topic(study[1], StudyUpdate), update._asdict())

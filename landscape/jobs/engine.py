@@ -1,8 +1,8 @@
-"""The engine: a Dask scheduler and one worker process a device, in a process of its own beside the app.
+"""The engine: a Dask scheduler and one worker process a device or core, in a process of its own beside the app.
 
 The first client that needs it starts it (`python -m landscape engine`), and others find it through the file
-`.engine/scheduler.json` in the cache folder. It listens on the loopback interface only, and ends by itself when it
-has been idle.
+`.engine/scheduler.json` in the cache folder. It listens on the loopback interface only, to whoever can read the key in
+that folder, and ends by itself when it has been idle.
 """
 
 from __future__ import annotations
@@ -17,15 +17,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from distributed import Nanny, Scheduler
+import dask
+from distributed import Nanny, Scheduler, Security
 from distributed.comm import connect
 from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
+from landscape.jobs.guard import credentials
+from landscape.jobs.guard.hung import replace_hung
+from landscape.jobs.guard.private import private_folder
 from landscape.jobs.installed import require_computing
 from landscape.jobs.local import PREALLOCATE
+from landscape.jobs.processes import capacity, programs
 from landscape.store.sealed import Unwritable
 
 IDLE = 600.0  # seconds without work after which the engine ends
@@ -34,24 +39,42 @@ STARTUP = 60.0  # seconds that a start may take
 ANSWER = 2.0  # seconds that an engine has to answer who it is
 DATA = ("TFDS_DATA_DIR", "WIKITEXT_DIR")  # environment variables that name folders of data
 
-LOCAL: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+CONFIGURATION: dict[str, Any] = {
+    "distributed.scheduler.worker-ttl": None,  # `replace_hung` knows better
+    "distributed.scheduler.http.routes": [],  # pages that every user of this computer could read
+    "distributed.worker.http.routes": [],
+}
+LOCAL: dict[str, Any] = {"protocol": "tls", "host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class EngineError(RuntimeError):
     """The engine did not start. The message ends with the last lines of its log."""
 
 
+class Place(NamedTuple):
+    """Where a worker runs: its environment variables, and the tags by which large tasks find it."""
+
+    environment: dict[str, str]
+    tags: dict[str, float] | None = None
+
+
 async def serve(root: Path, idle: float = IDLE) -> None:
     """Run the engine of a cache folder until it has been idle for `idle` seconds."""
-    folder, places = root / ".engine", devices()
-    folder.mkdir(parents=True, exist_ok=True)
-    own = {"nthreads": 1, "memory_limit": None, "local_directory": str(folder), **LOCAL}
+    folder, places, programs_folder = private_folder(root / ".engine"), devices(), programs.environment(root)
+    local = {"security": credentials.made(folder), **LOCAL}
+    own = {"nthreads": 1, "memory_limit": None, "local_directory": str(folder), **local}
     async with AsyncExitStack() as stack:
-        scheduler = Scheduler(idle_timeout=idle, allowed_failures=DEATHS, **LOCAL)
+        stack.enter_context(dask.config.set(CONFIGURATION))
+        scheduler = Scheduler(idle_timeout=idle, allowed_failures=DEATHS, **local)
         await stack.enter_async_context(scheduler)
         with published(folder / "scheduler.json", scheduler.address, scheduler.id):
-            workers = [Nanny(scheduler.address, env=place | {WORKERS: str(len(places))}, **own) for place in places]
+            workers = [
+                Nanny(scheduler.address, env=place.environment | programs_folder, resources=place.tags, **own)
+                for place in places
+            ]
             await asyncio.gather(*map(stack.enter_async_context, workers))
+            watch = asyncio.create_task(replace_hung(scheduler, workers))
+            stack.callback(watch.cancel)
             await scheduler.finished()
 
 
@@ -73,8 +96,8 @@ def published(file: Path, address: str, identity: str) -> Iterator[None]:
                 file.unlink()
 
 
-def devices() -> list[dict[str, str]]:
-    """The environment variables of each worker: one worker a GPU, each sees its own; without a GPU, one worker.
+def devices() -> list[Place]:
+    """Where the workers run: one a GPU, each of which sees its own; without a GPU, as many as the processor feeds.
 
     JAX counts the devices in a process of its own, since it takes hold of the devices that it lists. A worker takes
     memory as it needs it, and leaves the rest to others. Raises RuntimeError where JAX does not start.
@@ -85,10 +108,10 @@ def devices() -> list[dict[str, str]]:
         raise RuntimeError("JAX does not start: " + "".join(counted.stderr.strip().splitlines()[-1:]))
     backend, count = counted.stdout.split()[-2:]
     if backend != "gpu":
-        return [{}]
+        return [Place({}, tags) for tags in capacity.tags()]
+    shared = {PREALLOCATE: "false", WORKERS: count}
     return [
-        {f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")} | {PREALLOCATE: "false"}
-        for i in range(int(count))
+        Place({f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")} | shared) for i in range(int(count))
     ]
 
 
@@ -99,17 +122,21 @@ def address(root: Path) -> str | None:
     listens there is asked for the identity that the engine has written down, and has two seconds to answer.
     """
     try:
-        written = json.loads((root / ".engine" / "scheduler.json").read_text())
+        folder = root / ".engine"
+        written, security = json.loads((folder / "scheduler.json").read_text()), credentials.of_engine(folder)
         with ThreadPoolExecutor(1) as own:  # the caller's thread may have a running loop, as a notebook's does
-            answer = own.submit(asyncio.run, _identity(written["address"])).result()
+            answer = own.submit(asyncio.run, _identity(written["address"], security)).result()
         return written["address"] if answer == written["id"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-async def _identity(address: str) -> str:
+async def _identity(address: str, security: Security) -> str:
     """The identity of the scheduler at an address. Raises OSError where none answers in time."""
-    comm = await asyncio.wait_for(connect(address), ANSWER)  # its own timeout does not hold for the first answer
+    shown = security.get_connection_args("client")
+    comm = await asyncio.wait_for(
+        connect(address, **shown), ANSWER
+    )  # its own timeout does not hold for the first answer
     try:
         await comm.write({"op": "identity"})
         return (await asyncio.wait_for(comm.read(), ANSWER))["id"]
@@ -124,9 +151,8 @@ def started(root: Path) -> str:
     to, and EngineError where the engine does not start.
     """
     require_computing()
-    folder = root / ".engine"
+    folder = private_folder(root / ".engine")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock", timeout=STARTUP):
             return address(root) or _start(root, folder)
     except OSError as error:

@@ -33,8 +33,8 @@ class Progress(NamedTuple):
     activity: what is being done, in words; fraction: how much of the work is done, from 0 to 1; parts: how many tasks
     are finished, so that another number means new partial results; elapsed: seconds since the study was started;
     left: seconds still to go, None where that is not known yet; error: why it failed; lines: the last lines of the
-    traceback; device: what computes it; found and tasks: how many tasks
-    had been computed before, by an earlier attempt or for another study, and how many there are.
+    traceback; device: what computes it; found and tasks: how many tasks had been computed before, by an earlier attempt
+    or for another study, and how many there are; trouble: what keeps it from going on at the moment, in words.
     """
 
     state: State
@@ -48,6 +48,7 @@ class Progress(NamedTuple):
     tasks: int = 0
     lines: str = ""
     device: str = ""
+    trouble: str = ""
 
     @property
     def active(self) -> bool:

@@ -46,23 +46,29 @@ def on_devices(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived:
     yield from side_by_side(jax.local_devices(), run, planned, arrived)
 
 
-def side_by_side(places: Sequence[Place], run: Run[Place], planned: Planned, arrived: Arrived) -> Outcomes:
+def side_by_side(
+    places: Sequence[Place], run: Run[Place], planned: Planned, arrived: Arrived, kind: Callable[[str], str] = str
+) -> Outcomes:
     """Run the missing tasks at several places, each of which runs one at a time.
 
     `run` is called with a place, the name of a task, what it needs, and an event; once that is set, it raises Stopped
-    soon.
+    soon. Tasks whose `kind` is the same run the same programs. Of the tasks that could start at a place, the first in
+    the plan does; but where there are some for which no other place has compiled the programs, one of these.
     """
-    free, stop, order = list(places), Event(), {name: i for i, name in enumerate(planned)}
-    running: dict[Future[AnyOutcome], tuple[str, Place]] = {}
-    missing, ready = sorter_of_missing(planned, arrived), list[str]()
-    with ThreadPoolExecutor(len(free)) as threads:
+    free, stop, order = [*range(len(places))], Event(), {name: i for i, name in enumerate(planned)}
+    running: dict[Future[AnyOutcome], tuple[str, int]] = {}
+    missing, ready, compiled = sorter_of_missing(planned, arrived), list[str](), [set[str]() for _ in places]
+    with ThreadPoolExecutor(len(places)) as threads:
         try:
             while missing.is_active():
                 ready = sorted([*ready, *missing.get_ready()], key=order.__getitem__)
                 while free and ready:
-                    name, place = ready.pop(0), free.pop()
+                    place = free.pop()
+                    elsewhere = set[str]().union(*compiled) - compiled[place]
+                    ready.remove(name := min(ready, key=lambda each: kind(each) in elsewhere))
+                    compiled[place].add(kind(name))
                     needs = [arrived[need] for need in planned[name].needs]
-                    running[threads.submit(run, place, name, needs, stop)] = (name, place)
+                    running[threads.submit(run, places[place], name, needs, stop)] = (name, place)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     name, place = running.pop(future)
                     free.append(place)

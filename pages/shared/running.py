@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -102,13 +103,23 @@ def watch(key: str, parts: int) -> None:
         st.rerun()
     bar, pause, cancel = st.columns([5, 1, 1], vertical_alignment="center")
     bar.progress(min(1.0, found.fraction), f"{plain(found.activity)}. {left(found)}")
-    pause.button("Pause", key="pause", on_click=here().pause, args=(key,), width="stretch")
-    cancel.button("Cancel", key="cancel", on_click=here().cancel, args=(key,), width="stretch")
+    pause.button("Pause", key="pause", on_click=asked, args=(here().pause, key), width="stretch")
+    cancel.button("Cancel", key="cancel", on_click=asked, args=(here().cancel, key), width="stretch")
     if parts:
         before = f" {found.found_in_words}." if found.found else ""
         st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.{before}")
 
 
+def asked(stop: Callable[[str], None], key: str) -> None:
+    """Stop or pause a study, or say why that cannot be. Made for a button's `on_click`."""
+    try:
+        stop(key)
+    except OSError as error:
+        st.toast(plain(f"It could not be stopped: {error}"))
+
+
 def left(found: Progress) -> str:
-    """The time left, in words."""
+    """The time left, in words; nothing where something keeps the study from going on."""
+    if found.trouble:
+        return ""
     return "The time left is not known yet." if found.left is None else f"About {duration(found.left)} left."

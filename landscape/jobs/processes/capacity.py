@@ -34,9 +34,22 @@ def memory() -> int:
     return memory_limit()
 
 
-def workers() -> int:
-    """How many workers an engine has on a processor: one a core, as far as memory allows."""
-    return max(1, min(cores(), memory() // (2 * PROCESS)))
+def tags() -> list[dict[str, float]]:
+    """The workers of an engine on a processor, one a core as far as memory allows: each with its tags.
+
+    A task of a study of which c run at the same time asks for a worker with the tag of c, which the first c have.
+
+    >>> from landscape.jobs.processes import capacity
+    >>> len(capacity.tags()) <= capacity.cores()
+    True
+    """
+    workers = max(1, min(cores(), memory() // (2 * PROCESS)))
+    return [{tag(c): 1.0 for c in range(i + 1, workers)} for i in range(workers)]
+
+
+def tag(limit: int) -> str:
+    """The tag of workers on which tasks run of which so many may run at the same time."""
+    return f"at most {limit}"
 
 
 def at_once(study: Study) -> int:

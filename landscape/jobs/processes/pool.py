@@ -7,6 +7,7 @@ started it does, at the next update of its task at the latest.
 from __future__ import annotations
 
 import pickle
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,17 +17,13 @@ from threading import Event
 from typing import NamedTuple
 
 from landscape.jobs import resume
-from landscape.jobs.attempt import Attempt
+from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 from landscape.jobs.threads import raise_if_stopped, side_by_side
 
 NEW = get_context("spawn")  # a copy of this process would share the state of JAX
 PERIOD = 0.1  # seconds between two looks at whether to stop
-
-
-class WorkerDied(RuntimeError):
-    """A process that computed has ended before its task."""
 
 
 class Failed(NamedTuple):
@@ -38,14 +35,24 @@ class Failed(NamedTuple):
 def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:
     """Run the missing tasks in so many processes, each as soon as what it needs has arrived and a process is free.
 
-    Of the tasks that could start, the first in the plan does. When one fails, the others stop, and its error is raised.
+    When one fails, the others stop, and its error is raised.
     """
 
     def run(worker: WorkerProcess, name: str, needs: list[AnyOutcome], stop: Event) -> AnyOutcome:
         return worker.run(attempt, name, needs, on_update, stop)
 
     with _started(number) as workers:
-        yield from side_by_side(workers, run, planned, arrived)
+        yield from side_by_side(workers, run, planned, arrived, kind)
+
+
+def kind(task: str) -> str:
+    """What a task has in common with those that run the same programs: all of its name but seeds and segment.
+
+    >>> from landscape.jobs.processes.pool import kind
+    >>> kind("candidate2-seed3-walk1"), kind("base-seeds0_to_1")
+    ('candidate2-walk', 'base')
+    """
+    return re.sub(r"-seeds?\d+(_to_\d+)?|(?<=walk)\d+", "", task)
 
 
 @contextmanager

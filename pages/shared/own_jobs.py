@@ -43,7 +43,7 @@ def _draw(key: str, study: Study | None, progress: Progress) -> None:
         bar, pause, cancel = st.columns([5, 1, 1], vertical_alignment="center")
         bar.progress(min(1.0, progress.fraction), f"{plain(progress.activity)}. {running.left(progress)}")
         for column, name, stop in ((pause, "Pause", running.here().pause), (cancel, "Cancel", running.here().cancel)):
-            column.button(name, key=f"{name}-{key}", on_click=stop, args=(key,), width="stretch")
+            column.button(name, key=f"{name}-{key}", on_click=running.asked, args=(stop, key), width="stretch")
     if progress.error:
         st.error(plain(progress.error))
     if progress.lines:

@@ -213,8 +213,8 @@ def state() -> dict[str, np.ndarray]:
     ({"fc2.weight": np.ones((5, 8), np.float32)}, r"no weight of shape \(5, 7\).*fc2\.weight of shape \(5, 8\)"),
     ({"fc2.bias": np.ones(6, np.float32)}, r"fc2\.bias has shape \(6,\); \(5,\) is expected"),
     ({"scale": np.ones(3, np.float32)}, r"scale of shape \(3,\), for which the network has no place"),
-    ({"fc2.weight": np.full((5, 7), np.nan, np.float32)}, r"fc2\.weight holds 35 numbers that are NaN or infinite"),
-    ({"fc2.weight": np.full((5, 7), 1e300)}, r"fc2\.weight holds 35 numbers that are NaN or infinite"),
+    ({"fc2.weight": np.full((5, 7), np.nan, np.float32)}, r"fc2\.weight holds 35 of 35 numbers that are NaN"),
+    ({"fc2.weight": np.full((5, 7), 1e300)}, r"fc2\.weight holds 35 of 35 numbers that are NaN or infinite"),
     ({"fc2.weight": np.ones((5, 7), np.int32)}, r"fc2\.weight is of type I32; weights are of type F64"),
 ])  # fmt: skip
 def test_a_tensor_that_does_not_fit_is_named(change: dict[str, Any], message: str) -> None:

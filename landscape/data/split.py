@@ -99,6 +99,7 @@ def drawn(
     asked = (("train_size", spec.train_size or 1, train), ("validation_size", spec.validation_size, validation))
     for name, wanted, count in asked:
         if wanted > count:
-            raise ValueError(f"{spec.name} has {count} examples for {name} = {wanted}")
+            enough = f"; set {name} to {count} or less" if count else ""
+            raise ValueError(f"{spec.name} has {count} examples for {name} = {wanted}{enough}")
     rng = np.random.default_rng(spec.seed)
     return rng.permutation(validation)[: spec.validation_size], rng.permutation(train)[: spec.train_size]

@@ -40,7 +40,7 @@ Table = dict[str, Any]  # of a study's file
 class Reading(NamedTuple):
     """How the file of a network can be read: the data and the model, by the name of a data set that fits.
 
-    Where none fits, `reasons` say why, a sentence for each set.
+    Where none fits, `reasons` say why, a sentence for each reason.
     """
 
     fits: dict[str, tuple[Table, Table]]
@@ -180,7 +180,8 @@ def study_about(weights: Weights, data: Table, model: Table, group: str, candida
 def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
     """How a file can be read, for each data set. Raises ValueError for a file that is not what it was."""
     tensors = tensors_of(Weights(sha256=sha256, file=_file).content())
-    texts, fits, reasons = vocabulary_of(tensors) > 0, {}, []
+    texts, fits = vocabulary_of(tensors) > 0, {}
+    unfit: dict[str, list[str]] = {}  # names of sets by the reason, since several often have the same
     for name in (each for each in sets if (each in TEXTS) == texts):
         try:
             data = _text(name, tensors) if texts else _images(name)
@@ -188,8 +189,8 @@ def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
             check(model, examples_of(data), tensors)
             fits[name] = data.model_dump(mode="json"), model.model_dump(mode="json")
         except ValueError as error:
-            reasons.append(f"{name}: {error}.")
-    return Reading(fits, reasons)
+            unfit.setdefault(str(error), []).append(name)
+    return Reading(fits, [f"{', '.join(names)}: {error}." for error, names in unfit.items()])
 
 
 def _images(name: str) -> DataSpec:

@@ -87,7 +87,9 @@ def _analysis(graphdef: nnx.GraphDef, weights: Leaves, precision: Any, shapes: S
     skeleton = _skeleton(graphdef, weights)
     one, more = (_program(graphdef, weights, precision, shapes, examples) for examples in (EXAMPLES, EXAMPLES + 1))
     if one.outline() != more.outline():
-        raise ValueError(f"{_name(skeleton)} traces differently for another number of examples")
+        raise ValueError(
+            f"{_name(skeleton)} traces differently for another number of examples; it must not depend on it"
+        )
     _check_certain(one, _name(skeleton))
     return Analysis(skeleton, shapes, one, *inferred(skeleton.weights, one))
 

@@ -51,7 +51,8 @@ class Tensor(NamedTuple):
         with np.errstate(over="ignore"):
             numbers = (raw.astype("<u4") << 16).view("<f4") if self.dtype == "BF16" else raw.astype("<f4")
         if not (finite := np.isfinite(numbers)).all():
-            raise ValueError(f"{self.name} holds {len(finite) - finite.sum()} numbers that are NaN or infinite")
+            count = len(finite) - finite.sum()
+            raise ValueError(f"{self.name} holds {count} of {len(finite)} numbers that are NaN or infinite")
         return numbers.reshape(self.shape)
 
 

@@ -90,6 +90,26 @@ VIEWS = {
             (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
+            "parting",
+            ":material/content_copy:",
+            "Do copies part?",
+            "A wider network has copies of units. As long as a copy does what its original does, the network is no "
+            "wider than its base: then the cosine of what comes into the two is 1. Lines are means over seeds, with a "
+            "band of one standard deviation.",
+            (("of_copies", "epochs_axis"),),
+            title="Parting copies",
+            variable="copy_cosine",
+        ),
+        View(
+            "sharpness",
+            ":material/signal_cellular_alt:",
+            "Is M small where the loss is sharp?",
+            "The sharpness is the largest eigenvalue of the Hessian of the training loss, or its trace. Lines are "
+            "means over seeds, with a band of one standard deviation.",
+            (("q", "n"), ("hessian", "rank", "epochs_axis")),
+            variable="sharpness",
+        ),
+        View(
             "sensitivity",
             ":material/grid_on:",
             "How much do q and n matter?",

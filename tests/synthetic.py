@@ -40,6 +40,11 @@ def synthetic(study: Study, rng: np.random.Generator) -> xr.Dataset:
     _fill_predictors(dataset, growth, rng)
     if study.has_control:
         _fill_control(dataset)
+    _fill_copies(dataset)
+    if study.walk.sharpness:
+        _fill_hessian(dataset)
+    if study.walk.batches:
+        _fill_batches(dataset, rng)
     dataset["parameters"].values[:] = PARAMETERS_PER_UNIT * widths + 10
     dataset["width"].values[:] = widths
     dataset["seconds"].values[:] = rng.uniform(0.1, 3, dataset["seconds"].shape)
@@ -96,6 +101,32 @@ def _fill_control(dataset: xr.Dataset) -> None:
     late = 1 + np.linspace(0, 1, dataset.sizes["checkpoint"])[:, None]
     dataset["control_barrier"].values[:] = dataset["base_barrier"].values[:, None] * late
     dataset["control_seconds"].loc[{"phase": ["train", "barriers"]}] = 1.0
+
+
+def _fill_copies(dataset: xr.Dataset) -> None:
+    """Copies start at their originals and part slowly, in some seeds sooner."""
+    late = np.linspace(0, 1, dataset.sizes["checkpoint"]) * (1 + dataset["seed"].values[:, None, None])
+    dataset["copy_cosine"].values[:] = 1 - 0.01 * late
+    dataset["least_copy_cosine"].values[:] = 1 - 0.03 * late
+
+
+def _fill_hessian(dataset: xr.Dataset) -> None:
+    """The loss gets sharper as training goes on, of the control as well, which starts at the base."""
+    late = 1 + np.linspace(0, 1, dataset.sizes["checkpoint"]) * (1 + dataset["seed"].values[:, None])
+    for name, level in (("sharpness", 5.0), ("hessian_trace", 20.0), ("hessian_trace_error", 1.0)):
+        dataset[name].values[:] = level * late[:, None]
+        dataset[f"base_{name}"].values[:] = level
+        if dataset["control_barrier"].notnull().any():
+            dataset[f"control_{name}"].values[:] = level * late
+
+
+def _fill_batches(dataset: xr.Dataset, rng: np.random.Generator) -> None:
+    """Eight batches of the first size, one of the second; of validation examples seven and none."""
+    start = {"base_batch_barrier": dataset["base_barrier"], "batch_barrier": dataset["barrier"].isel(checkpoint=0)}
+    for name, barriers in start.items():
+        values = barriers.values[..., None, None, None, :] * rng.uniform(0.9, 1.1, dataset[name].shape)
+        values[..., 0, 1, 1:, :] = values[..., 1, 0, 7:, :] = values[..., 1, 1, :, :] = np.nan
+        dataset[name].values[:] = values
 
 
 def _fill_walk(dataset: xr.Dataset, widths: np.ndarray, rng: np.random.Generator) -> None:

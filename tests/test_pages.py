@@ -18,7 +18,7 @@ from synthetic import small_study, synthetic, without
 
 from landscape.store import places
 from landscape.store.results import Store, open_study
-from landscape.study import SCHEMA
+from landscape.study import SCHEMA, validated
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
 from pages.shared import caveats, show
@@ -30,6 +30,7 @@ FOLDERS = ("explore", "compare")
 PAGES = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / "pages" / folder).glob("*.py"))
 HOME, STUDY, SCORECARD = "pages/home/home.py", "pages/explore/study.py", "pages/compare/scorecard.py"
 EVERY = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py") if path.parent.name != "shared")
+ASKED = ["pages/explore/parting.py", "pages/explore/sharpness.py"]  # what digits-mlp does not hold
 OF_ONE_STUDY = [page for page in PAGES if page not in (SCORECARD, "pages/compare/studies.py")]
 STEPS = 60  # of the made-up study
 
@@ -57,12 +58,27 @@ def store_synthetic(store: Store, dataset: xr.Dataset) -> str:
     return f"{study.name}-{study.key[:6]}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_page_renders_and_says_what_it_shows(page):
     app = visited(page)
     assert not app.exception
     assert app.title[0].value
     assert app.get("plotly_chart")
+
+
+@pytest.mark.parametrize("page", [*ASKED, "pages/explore/sensitivity.py"])
+def test_what_a_study_may_ask_for_is_shown_or_a_preset_is_named_that_asks(page, own_cache):
+    empty = visited(page)
+    assert not empty.exception and any("study=digits-mechanism" in info.value for info in empty.info)
+    content = small_study().model_dump(mode="json")
+    content["walk"] |= {"sharpness": True, "batches": [64, 512]}
+    dataset = synthetic(validated(content), np.random.default_rng(0))
+    app = visited(page, study=store_synthetic(own_cache, dataset))
+    assert not app.exception and not app.info
+    charts, buttons = app.get("plotly_chart"), app.get("download_button")
+    assert len(charts) > (page == "pages/explore/sensitivity.py")
+    for names in ([chart.proto.alt for chart in charts], [button.proto.label for button in buttons]):
+        assert all(names) and len(set(names)) == len(names)
 
 
 def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
@@ -113,7 +129,7 @@ def test_a_shipped_study_is_described_in_the_words_of_its_preset(own_cache):
     assert any(caption.value == show.plain(preset("digits-mlp").description) for caption in app.sidebar.caption)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
     """For those who hear the page."""
     app = visited(page)

@@ -25,7 +25,7 @@ from landscape.study import validated
 
 README = Path(__file__).parents[1] / "README.md"
 UNDECIDED = "not decided at this scale"
-POSITIVE_TAU, NEAR_BEST, FLAT, FALLS, WITH_N, WITH_Q, SOTL_E = range(7)
+POSITIVE_TAU, NEAR_BEST, FLAT, FALLS, SHARPER, SMALLER, WITH_N, WITH_Q, SOTL_E = range(9)
 FASTER, EQUAL_SIZE = 12, 13
 
 RNG = np.random.default_rng(0)

@@ -45,7 +45,7 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
     `best_gain` and `best_gain_std` are the mean and std of G*_T, the greatest gain of each seed, and `best_epoch` is
     the mean of the epochs at which the seeds have it.
     """
-    frame = _table(beside_control(lambda each: gain(each, measure), dataset), "candidate", "epoch")
+    frame = table_over_seeds(beside_control(lambda each: gain(each, measure), dataset), "candidate", "epoch")
     best = spread(beside_control(lambda each: best_gain(each, measure), dataset))
     epochs = spread(beside_control(lambda each: best_epoch(each, measure), dataset))
     columns = {"best_gain": best["mean"], "best_gain_std": best["std"], "best_epoch": epochs["mean"]}
@@ -58,7 +58,7 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
 def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) -> go.Figure:
     """G_t of each candidate, mean ± std over seeds, with a star at G*_T, the mean of the seeds' greatest gains."""
     frame = gain_trajectories_data(dataset, measure)
-    figure = _candidate_lines(frame, dataset, "epoch", log)
+    figure = candidate_lines(frame, dataset, "epoch", log)
     looks = marks(dataset)
     for row in frame.dropna(subset="best_gain").drop_duplicates("candidate").itertuples():
         figure.add_scatter(
@@ -69,7 +69,7 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
             hovertemplate=f"{row.candidate}<br>G*<sub>T</sub> {number(row.best_gain)}"
             f"{deviation(row.best_gain_std, '.2g')}<br>reached at epoch {row.best_epoch:.0f} on average<extra></extra>",
         )  # fmt: skip
-    return _finished(figure, frame, "epoch", gain_title(measure), log)
+    return over_training(figure, frame, "epoch", gain_title(measure), log)
 
 
 @derived
@@ -82,7 +82,7 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
     def metric(each: xr.Dataset) -> xr.DataArray:
         return manifold_metric(each, q, n) if reference is None else own_metric(each, q, n, reference)
 
-    frame = _table(beside_control(metric, dataset), "candidate", "checkpoint")
+    frame = table_over_seeds(beside_control(metric, dataset), "candidate", "checkpoint")
     relative = "the base" if reference is None else f"itself at epoch {reference}"
     units = {"mean": "%", "std": "%"} | SEEDS
     return described(frame, units, dataset, q=q, n=n, relative_to=relative)
@@ -94,11 +94,11 @@ def metric_trajectories(
 ) -> go.Figure:
     """M_t of each candidate, mean ± std over seeds; relative to the base, with the ceiling 1 − q."""
     frame = metric_trajectories_data(dataset, q, n, reference)
-    figure = _candidate_lines(frame, dataset, "checkpoint", log)
+    figure = candidate_lines(frame, dataset, "checkpoint", log)
     if reference is None:
         add_ceiling(figure, q, "y")
     relative = "" if reference is None else f" relative to epoch {reference}"
-    return _finished(figure, frame, "checkpoint", f"manifold metric M<sub>t</sub>{relative} (%)", log)
+    return over_training(figure, frame, "checkpoint", f"manifold metric M<sub>t</sub>{relative} (%)", log)
 
 
 def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
@@ -110,7 +110,9 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
     base = spread(base_perplexity(dataset))
     row = {"candidate": BASE, "epoch": 0} | {name: base[name].item() for name in ("mean", "std", "count")}
     first = pd.DataFrame([row]).dropna(subset="mean")
-    frame = pd.concat([first, _table(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True)
+    frame = pd.concat(
+        [first, table_over_seeds(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True
+    )
     return described(frame, {"mean": "1", "std": "1"} | SEEDS, dataset)
 
 
@@ -118,11 +120,11 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
 def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure:
     """Validation perplexity of each candidate, mean ± std over seeds, and that of the base as a line."""
     frame = perplexity_trajectories_data(dataset)
-    figure = _candidate_lines(frame, dataset, "epoch", log)
+    figure = candidate_lines(frame, dataset, "epoch", log)
     for row in frame[frame["candidate"] == BASE].itertuples():
         label = {"text": f"base {number(row.mean, 4)}", "xanchor": "right"}
         figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=label)
-    return _finished(figure, frame, "epoch", "perplexity on validation data (1)", log)
+    return over_training(figure, frame, "epoch", "perplexity on validation data (1)", log)
 
 
 @derived
@@ -137,8 +139,12 @@ def correlation_trajectories_data(
     qs = sorted({q, *further})
     found = [trajectory_correlation(dataset, each, n, measure, kind) for each in qs]
     of_metric = [each["metric"].rename(checkpoint="epoch") for each in found]
-    tables = [_table(each, "epoch").assign(predictor="M_t", q=q) for q, each in zip(qs, of_metric, strict=True)]
-    frame = pd.concat([*tables, _table(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True)
+    tables = [
+        table_over_seeds(each, "epoch").assign(predictor="M_t", q=q) for q, each in zip(qs, of_metric, strict=True)
+    ]
+    frame = pd.concat(
+        [*tables, table_over_seeds(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True
+    )
     return described(frame, CORRELATION, dataset, n=n, measure=measure, kind=kind)
 
 
@@ -167,15 +173,16 @@ def correlation_trajectories(
     _add_line(figure, of_loss, "epoch", Line("−SoTL-E", LOSSES), log)
     figure.update_yaxes(range=[-1.05, 1.05])
     add_doubt(figure, too_few(dataset, measure))
-    return _finished(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
+    return over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
 
 
-def _table(values: xr.DataArray, *dims: str) -> pd.DataFrame:
+def table_over_seeds(values: xr.DataArray, *dims: str) -> pd.DataFrame:
     """Mean, std and count over seeds, in long form and without entries that no seed has."""
     return spread(values).to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
 
 
-def _candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
+def candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
+    """A line for each candidate and the control: the mean over seeds, with a band of one standard deviation."""
     figure, looks = go.Figure(), marks(dataset)
     for name in [*candidate_order(dataset), CONTROL]:
         _add_line(figure, frame[frame["candidate"] == name], x, Line(name, looks[name]), log)
@@ -221,7 +228,8 @@ def _on_axis(epochs: np.ndarray | list | pd.Series, log: bool) -> np.ndarray:
     return np.log10(1 + values) if log else values
 
 
-def _finished(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
+def over_training(figure: go.Figure, frame: pd.DataFrame, x: str, y_title: str, log: bool) -> go.Figure:
+    """The finished figure, with epochs on the axis."""
     if frame.empty:
         return empty_figure("No candidate has been trained yet.")
     figure = finish(figure, "training t (epochs)", y_title)

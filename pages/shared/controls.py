@@ -20,6 +20,7 @@ from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.correlation import KINDS
 from landscape.analysis.walks import steps_reached
 from landscape.figures.comparison import QUANTITIES, SIZES
+from landscape.figures.mechanism import COSINES, CURVATURES
 from landscape.lessons.barriers import STEP_SIZES
 from landscape.lessons.widening import SHARES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
@@ -105,6 +106,8 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "also": lambda d, v: (
         Several("Compare with", others, "Stored studies to show next to this one.") if (others := stored()) else None
     ),
+    "of_copies": lambda d, v: Choices("Copies", COSINES, COSINES[0], "The mean, or the one that parts most.", True),
+    "hessian": lambda d, v: Choices("Sharpness", CURVATURES, CURVATURES[0], "λ_max: the largest eigenvalue.", True),
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
 }
 

@@ -77,6 +77,10 @@ def _images(dataset: xr.Dataset) -> bool:
     return _expanded(dataset) and study_of(dataset).data.modality == "images"
 
 
+def _with_sharpness(dataset: xr.Dataset) -> bool:
+    return _images(dataset) and bool(dataset["sharpness"].notnull().any())
+
+
 def _walks_ffn(study: Study) -> bool:
     return study.walk.group.startswith("ffn")
 
@@ -140,6 +144,16 @@ CLAIMS = (
     Claim(
         "M_t falls in the later phase of training.",
         "4.3, figure 3", "change of M_t in %", findings.late_change, NEGATIVE, _images, "trajectories", False, "+.1f",
+    ),
+    Claim(
+        "The parameters enter a sharper region in the later phase of training: λ_max of the Hessian rises.",
+        "4.3", "λ_max at the end over that at t ≈ 20", findings.rise_of_sharpness, (1, inf), _with_sharpness,
+        "sharpness", False, ".2f",
+    ),
+    Claim(
+        "M_t is smaller where the loss is sharper, which is why it falls.",
+        "4.3", "τ of λ_max with M_t over checkpoints", findings.metric_by_sharpness, NEGATIVE, _with_sharpness,
+        "sharpness", False,
     ),
     Claim(
         "More permutations n give a higher correlation.",

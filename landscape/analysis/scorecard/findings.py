@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from landscape.analysis.mechanism.sharpness import correlation_with_metric
 from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, manifold_metric
 from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.correlation import RANGE, predictor_correlation, sensitivity
@@ -181,6 +182,46 @@ def whole_change(dataset: xr.Dataset) -> Finding:
       Malviya et al. (2024), section 4.4 and Figure 5.
     """
     return _until_the_end(dataset, 0)
+
+
+def rise_of_sharpness(dataset: xr.Dataset) -> Finding:
+    """λ_max of the Hessian at the end over that at the checkpoint nearest to t = 20, the geometric mean of candidates.
+
+    The mean over seeds is geometric too.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard.findings import rise_of_sharpness
+      >>> rise_of_sharpness(landscape.open_study("digits-mlp")).count
+      0
+
+    References:
+      Malviya et al. (2024), section 4.3.
+    """
+    start, end = _nearest_checkpoint(dataset), int(dataset["checkpoint"].max())
+    if end == start:
+        return replace(NOTHING, note=f"the study ends at t = {end}")
+    logs = xr.DataArray(np.log(dataset["sharpness"].where(dataset["sharpness"] > 0)))
+    rise = (logs.sel(checkpoint=end, drop=True) - logs.sel(checkpoint=start, drop=True)).mean("candidate", skipna=False)
+    found = over_the_seeds(rise)
+    value, low, high = (math.exp(each) for each in (found.value, found.low, found.high))
+    return Finding(value, low, high, found.count, f"t = {start} to {end}")
+
+
+def metric_by_sharpness(dataset: xr.Dataset) -> Finding:
+    """Kendall's τ over checkpoints of λ_max of the Hessian with M_t, averaged over candidates.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard.findings import metric_by_sharpness
+      >>> metric_by_sharpness(landscape.open_study("digits-mlp")).count
+      0
+
+    References:
+      Malviya et al. (2024), section 4.3.
+    """
+    found = correlation_with_metric(dataset, Q, checked_n(dataset, None))
+    return over_the_seeds(found.mean("candidate"), RANGE)
 
 
 def time_of_the_walk(dataset: xr.Dataset) -> Finding:

@@ -268,6 +268,7 @@ def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Comput
 
 ERRORS = {
     "run nope": "unknown study 'nope'; the studies are .*digits-mlp",
+    "run digts-mlp": "did you mean digits-mlp. The studies are ",
     "run nope.toml": "nope.toml: No such file",
     "run BAD": "walk: unknown key .grop.",
     "run MALFORMED": "this is not TOML",
@@ -283,7 +284,7 @@ ERRORS = {
     "run digits-mlp --all": "run takes either the NAME of a study or --all",
     "run digits-mlp --scale paper": "--scale goes with --all; NAME-paper is the preset NAME at the paper's scale",
     "show nope": "'nope' names no result; there are: tiny",
-    "show digits-mlp": "'digits-mlp' names no result; there are: tiny",
+    "show digits-mlp": "'digits-mlp' names no result; there are: tiny.*by: python -m landscape run digits-mlp",
     "show tiny --q 0": "q must lie strictly between 0 and 1; got 0",
     "show tiny --q 1.5": "q must lie strictly between 0 and 1; got 1.5",
     "show tiny --q nan": "q must lie strictly between 0 and 1; got nan",

@@ -70,7 +70,7 @@ def test_a_study_is_cancelled_by_its_name(engine: Engine, tmp_path: Path, capsys
         assert main(["jobs", "--cancel", name, "--cache", str(tmp_path)]) == 0 and engine.cancelled == KEYS[0]
     for name in ("minibert", "nothing", KEYS[0][:3]):
         assert main(["jobs", "--cancel", name, "--cache", str(tmp_path)]) == 2
-        assert f"there runs digits-mlp ({KEYS[0]})" in capsys.readouterr().err
+        assert f"running: digits-mlp ({KEYS[0]})" in capsys.readouterr().err
 
 
 def test_a_study_is_paused_and_goes_on(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -58,7 +58,7 @@ def named(text: str, found: Mapping[str, Progress], names: Mapping[str, str]) ->
       ValueError: where none or several do; the message lists what runs.
     """
     active = {key: names.get(key, "?") for key, progress in found.items() if progress.active}
-    return _one(text, active, "runs", "there runs")
+    return _one(text, active, "is running", "running:")
 
 
 def _one(text: str, names: Mapping[str, str], which: str, others: str) -> str:

@@ -47,6 +47,8 @@ def run(study: Study, cache: str | Path | None = None, *, build: Build | None = 
     >>> dataset["barrier"].dims
     ('seed', 'candidate', 'checkpoint', 'permutation')
     """
+    if not isinstance(study, Study):
+        raise ValueError(f"run takes a Study, as landscape.preset and landscape.from_toml give it; got {study!r:.80}")
     study = identified(study) if build is None else _handed_over(study, build)
     dataset, trouble = computed(study, Store(cache), lambda update: None)
     if trouble:

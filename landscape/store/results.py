@@ -160,7 +160,8 @@ class Store:
         if len(found) == 1:
             return found[0]
         known = ", ".join(f"{entry.name} ({entry.key})" for entry in found or entries.values()) or "none yet"
-        raise ValueError(f"{text!r} names {'several results' if found else 'no result'}; there are: {known}")
+        way = f"; it is computed by: python -m landscape run {text}" if exact and not found else ""
+        raise ValueError(f"{text!r} names {'several results' if found else 'no result'}; there are: {known}{way}")
 
     def open(self, text: str | Path) -> xr.Dataset:
         """The result in a `.nc` file, or that of the entry which `find` finds. Raises ValueError if there is none."""

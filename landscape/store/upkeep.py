@@ -154,7 +154,7 @@ def chosen(
     for name in studies:
         named = [each for each in useful if name == each.name or (len(name) >= 4 and each.key.startswith(name))]
         if not named:
-            raise ValueError(f"there is nothing here of {name!r}; there is {_names(useful)}")
+            raise ValueError(f"there is nothing here of {name!r}; the folder holds {_names(useful)}")
         taken += [each for each in named if each not in taken]
     if older_than is not None:
         taken += [each for each in useful if each.changed < time.time() - older_than and each not in taken]

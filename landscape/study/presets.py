@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -51,5 +52,7 @@ def preset(name: str) -> Study:
     """
     found = presets()
     if name not in found:
-        raise ValueError(f"unknown study {name!r}; the studies are {', '.join(found)}")
+        close = get_close_matches(str(name), found, n=1)
+        hint = f"did you mean {close[0]}? The" if close else "the"
+        raise ValueError(f"unknown study {name!r}; {hint} studies are {', '.join(found)}")
     return found[name]

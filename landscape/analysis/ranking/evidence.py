@@ -11,7 +11,7 @@ from landscape.analysis.performance import Measure, best_gain
 
 ENOUGH_CANDIDATES = 4  # of fewer, chance alone has the right order in 1 of 6 seeds or more, and of four in 1 of 24
 ENOUGH_SEEDS = 3  # of two, Student's interval is 9 standard deviations wide on either side
-FEW = {1: "one seed", 2: "both seeds agree"}  # where "all n seeds agree" is not how one says it
+FEW: dict[float, str] = {1: "one seed", 2: "both seeds agree"}
 
 
 def too_few(dataset: xr.Dataset, measure: Measure) -> str:

@@ -68,6 +68,7 @@ def answering(address: str) -> None:
 def visitor(browser: Browser) -> Page:
     """An empty tab of somebody who was never here."""
     tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    tab.set_default_timeout(WAIT)
     tab.goto("about:blank")
     return tab
 

@@ -29,7 +29,7 @@ from landscape.study.schema import study_of
 README = Path(__file__).parents[1] / "README.md"
 UNDECIDED = "not decided at this scale"
 POSITIVE_TAU, NEAR_BEST, FLAT, FALLS, SHARPER, SMALLER, WITH_N, WITH_Q, SOTL_E = range(9)
-FASTER, EQUAL_SIZE = 12, 13
+FASTER, EQUAL_SIZE = 14, 15
 
 RNG = np.random.default_rng(0)
 numbers = st.floats(-10, 10)

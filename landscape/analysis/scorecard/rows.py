@@ -16,14 +16,7 @@ from landscape.analysis.walks import checked_n
 from landscape.study.predictors import PARAMETERS
 from landscape.study.schema import study_of
 
-NETWORKS = {"data", "model", "candidates", "expansion", "training", "weights"}  # what the networks of a study follow
-    "data",
-    "model",
-    "candidates",
-    "expansion",
-    "training",
-    "weights",
-}  # of a study: what its networks depend on
+NETWORKS = {"data", "model", "candidates", "expansion", "training", "weights"}  # what its networks depend on
 
 
 @dataclass(frozen=True)

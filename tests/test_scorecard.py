@@ -27,6 +27,7 @@ from landscape.study import validated
 from landscape.study.schema import study_of
 
 README = Path(__file__).parents[1] / "README.md"
+DIGITS = "digits-mlp"
 UNDECIDED = "not decided at this scale"
 POSITIVE_TAU, NEAR_BEST, FLAT, FALLS, SHARPER, SMALLER, WITH_N, WITH_Q, SOTL_E = range(9)
 FASTER, EQUAL_SIZE = 14, 15
@@ -171,11 +172,18 @@ def by_hand(values: np.ndarray, tests: int = 1) -> tuple[float, float, float]:
     return values.mean(), *bounds
 
 
-def test_a_figure_of_each_kind_by_hand(capsys: pytest.CaptureFixture) -> None:
-    """The digits study from its file, by NumPy and SciPy alone."""
+def test_json_has_the_figures_of_the_scorecard(capsys: pytest.CaptureFixture) -> None:
     assert main(["scorecard", "--json"]) == 0
-    rows = {row["claim"]: row for row in json.loads(capsys.readouterr().out) if row["study"] == "digits-mlp"}
-    file = shipped()["digits-mlp"]
+    text = CLAIMS[FALLS].text
+    (printed,) = [row for row in json.loads(capsys.readouterr().out) if (row["study"], row["claim"]) == (DIGITS, text)]
+    found = scorecard({DIGITS: landscape.open_study(DIGITS)})[FALLS].found
+    assert tuple(printed["found"][name] for name in ("mean", "low", "high")) == (found.value, found.low, found.high)
+
+
+def test_a_figure_of_each_kind_by_hand() -> None:
+    """The digits study from its file, by NumPy and SciPy alone."""
+    rows = {row.claim: row for row in scorecard({DIGITS: landscape.open_study(DIGITS)})}
+    file = shipped()[DIGITS]
     base, walks = file["base_barrier"].values.astype(float), file["barrier"].values.astype(float)  # s n, s c t n
     accuracy, seeds = 100 * file["validation_accuracy"].values.astype(float), range(file.sizes["seed"])
     best = accuracy.max(-1)  # s c; the base's accuracy is the same for all candidates of a seed
@@ -208,11 +216,11 @@ def test_a_figure_of_each_kind_by_hand(capsys: pytest.CaptureFixture) -> None:
         FASTER: tuple(map(math.exp, ratio)),
     }
     for claim, figures in expected.items():
-        found = rows[CLAIMS[claim].text]["found"]
-        assert (found["mean"], found["low"], found["high"]) == pytest.approx(figures, abs=1e-6, rel=1e-5), claim
+        found = rows[CLAIMS[claim]].found
+        assert (found.value, found.low, found.high) == pytest.approx(figures, abs=1e-6, rel=1e-5), claim
     counts = file["parameters"].values[1:]
-    sizes = rows[CLAIMS[POSITIVE_TAU].text]["parameters"]
-    assert (sizes["mean"], sizes["low"], sizes["high"]) == pytest.approx(by_hand(tau([counts] * len(seeds))))
+    sizes = rows[CLAIMS[POSITIVE_TAU]].parameters
+    assert (sizes.value, sizes.low, sizes.high) == pytest.approx(by_hand(tau([counts] * len(seeds))))
 
 
 @pytest.mark.slow

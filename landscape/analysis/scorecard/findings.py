@@ -29,6 +29,7 @@ PAPER_EPOCHS = {"images": 500, "text": 15}  # after the expansion (4.3, 4.4)
 DIFFERENCE: Range = (-2, 2)  # of two correlations
 
 NOTHING = Finding(math.nan, math.nan, math.nan, 0)
+NO_WALK = f"no walk near t = {EARLY}"
 
 
 def ranks(dataset: xr.Dataset) -> xr.DataArray:
@@ -149,6 +150,8 @@ def early_change(dataset: xr.Dataset) -> Finding:
       Malviya et al. (2024), section 4.3 and Figure 3.
     """
     t = _nearest_checkpoint(dataset)
+    if t == 0:
+        return replace(NOTHING, note=NO_WALK)
     found = over_the_seeds(_metric(dataset, t) - _metric(dataset, 0))
     can_be: Verdicts = BOTH if t >= LONG_ENOUGH else ("contradicted",)
     return replace(found, note=f"t = {t}", can_be=can_be)
@@ -166,7 +169,10 @@ def late_change(dataset: xr.Dataset) -> Finding:
     References:
       Malviya et al. (2024), section 4.3 and Figure 3.
     """
-    return _until_the_end(dataset, _nearest_checkpoint(dataset))
+    t = _nearest_checkpoint(dataset)
+    found = _until_the_end(dataset, t)
+    late = t >= LONG_ENOUGH or math.isnan(found.value)
+    return found if late else replace(NOTHING, note=NO_WALK)
 
 
 def whole_change(dataset: xr.Dataset) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isnan
 from urllib.parse import urlencode
 
 import xarray as xr
@@ -84,8 +85,8 @@ def scorecard(results: Mapping[str, xr.Dataset]) -> list[Row]:
 
     Returns:
       The rows, claim by claim in the order of `CLAIMS`, and within a claim in the order of the results. A claim that no
-      result tests has one row, whose verdict says so. Of the results that train the same networks, the one with most
-      seeds, and then with the longest walks, answers for all: the others would say the same again.
+      result tests has one row, whose verdict says so. Of the results that train the same networks, the one answers
+      that can give most verdicts, and of several of these the one with most seeds: the others would say it again.
 
     Example:
       >>> import landscape
@@ -101,28 +102,29 @@ def scorecard(results: Mapping[str, xr.Dataset]) -> list[Row]:
 
 
 def _rows(claim: Claim, results: Mapping[str, xr.Dataset]) -> Iterator[Row]:
-    tested = _one_of_alike({name: dataset for name, dataset in results.items() if claim.tests(dataset)})
-    if not tested:
+    found = {name: claim.measured(dataset) for name, dataset in results.items() if claim.tests(dataset)}
+    if not found:
         yield Row(claim, "no shipped study yet")
-    for name, dataset in tested.items():
-        found = claim.measured(dataset)
+    for name in _one_of_alike(found, results):
+        dataset = results[name]
         metric = rank_of(dataset) if claim.ranks else None
         parameters = rank_of(dataset, PARAMETERS) if claim.ranks else None
-        yield Row(claim, verdict(found, claim.claimed), name, found, metric, parameters, _scale(dataset))
+        said = verdict(found[name], claim.claimed)
+        yield Row(claim, said, name, found[name], metric, parameters, _scale(dataset))
 
 
-def _one_of_alike(results: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """The results, and of those that train the same networks only the one with most seeds, then with longest walks."""
+def _one_of_alike(found: Mapping[str, Finding], results: Mapping[str, xr.Dataset]) -> list[str]:
+    """The studies that answer: of those that train the same networks, the one that can say most, by most seeds."""
     chosen: dict[str, str] = {}
-    for name, dataset in results.items():
-        networks = study_of(dataset).model_dump_json(include=NETWORKS)
-        chosen[networks] = max(chosen.get(networks, name), name, key=lambda each: _effort(results[each]))
-    return {name: dataset for name, dataset in results.items() if name in chosen.values()}
+    for name in found:
+        networks = study_of(results[name]).model_dump_json(include=NETWORKS)
+        chosen[networks] = max(chosen.get(networks, name), name, key=lambda each: _weight(found[each], results[each]))
+    return [name for name in found if name in chosen.values()]
 
 
-def _effort(dataset: xr.Dataset) -> tuple[int, int]:
+def _weight(found: Finding, dataset: xr.Dataset) -> tuple[int, int, int]:
     study = study_of(dataset)
-    return study.seeds, study.walk.permutations
+    return 0 if isnan(found.value) else len(found.can_be), study.seeds, study.walk.permutations
 
 
 def _scale(dataset: xr.Dataset) -> Scale:

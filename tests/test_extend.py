@@ -131,6 +131,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(  # of a study: those that show a figure of it
     str(path.relative_to(ROOT)) for folder in ("explore", "compare") for path in (ROOT / "pages" / folder).glob("*.py")
 )
+ASKED = {"parting.py", "sharpness.py"}  # they draw what a study holds only where it asks for it, and name one that does
 FORM = "pages/own/new.py"
 
 
@@ -211,7 +212,7 @@ def test_every_page_shows_it(computed: Computed, page: str, monkeypatch: pytest.
     app = opened(page, study=f"squeezed-{computed.study.key[:6]}")
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("squeezed")
-    assert app.get("plotly_chart")
+    assert app.get("plotly_chart") or Path(page).name in ASKED
 
 
 def test_the_form_of_the_app_has_a_control_for_each_of_its_fields(own_cache: Store) -> None:
@@ -334,7 +335,7 @@ def test_a_result_with_other_proxies_is_read_and_shown(
 def test_every_page_shows_a_result_with_other_proxies(page: str, fewer: str) -> None:
     app = opened(page, study=fewer)
     assert not app.exception
-    assert app.get("plotly_chart")
+    assert app.get("plotly_chart") or Path(page).name in ASKED
 
 
 @pytest.mark.parametrize("names", [["snip", "snip"], [1, 2]])

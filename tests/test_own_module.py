@@ -34,7 +34,14 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- study ([\w.]+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
 NET, STUDY = FILES["net.py"], FILES["mine.toml"]
-OUTSIDE = ("pages/home/home.py", "pages/own/", "pages/learn/", "pages/compare/scorecard.py")  # not of one study
+OUTSIDE = (
+    "pages/home/home.py",
+    "pages/own/",
+    "pages/learn/",
+    "pages/compare/scorecard.py",
+    "pages/explore/sharpness.py",
+)
+
 PAGES = sorted(
     page for page in (str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py")) if "/shared/" not in page
 )

@@ -255,13 +255,13 @@ def test_the_scorecard_is_there_whichever_study_is_chosen(own_cache):
     app = visited(SCORECARD, study="cnn-cifar100")
     assert not app.exception and app.get("plotly_chart")
     assert any("digits-mlp" in table.value["study"].tolist() for table in app.dataframe)
-    links = {link for table in app.dataframe for link in table.value["page"] if "study=digits-mlp" in link}
-    assert len(links) == 3
+    links = {link for table in app.dataframe for link in table.value["page"] if "study=digits-shares&" in link}
+    assert len(links) == 4
     for link in links:
         page, query = link.split("?")
         app = visited(next(each for each in PAGES if Path(each).stem == page), **dict(parse_qsl(query)))
         assert not app.exception and not app.warning
-        assert app.selectbox(key="study").value == "digits-mlp" and app.slider(key="q").value == 0.4
+        assert app.selectbox(key="study").value == "digits-shares" and app.slider(key="q").value == 0.4
 
 
 def test_viewing_does_not_import_jax():

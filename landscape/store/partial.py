@@ -136,7 +136,8 @@ class Parts:
 
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
         """Keep one outcome. What is returned holds no weights in memory. Raises Unwritable."""
-        files = {PART: bytes(part.to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
+        endless = [dim for dim, size in part.sizes.items() if size == 0]  # NetCDF-3 takes no length for unlimited
+        files = {PART: bytes(part.drop_dims(endless).to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
         checksums = write_sealed(self.folder / task, files, self._record(task))
         return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS), checksums[WEIGHTS])
 

@@ -128,9 +128,10 @@ def _adapt_to_data(content: Content) -> None:
         content["data"] = DataSpec(name=name, **_sizes(name)).model_dump(mode="json")
     else:
         usual = next(study for study in presets().values() if study.data.modality == reads)
-        same = next((study for study in presets().values() if study.data.name == name), usual)
-        content |= {table: value for table, value in same.model_dump(mode="json").items() if table in ADAPTED}
-        content["data"] = same.data.model_dump(mode="json") | {"name": name}
+        same = [study for study in presets().values() if study.data.name == name] or [usual]
+        plainest = min(same, key=lambda study: len(study.name))  # names say what is special
+        content |= {table: value for table, value in plainest.model_dump(mode="json").items() if table in ADAPTED}
+        content["data"] = plainest.data.model_dump(mode="json") | {"name": name}
         if reads == "images":
             content["data"] |= _sizes(name)
     size = content["data"]["train_size"]

@@ -124,7 +124,7 @@ def _allowed(content: Content) -> Content:
     if model.get("kind") == "own":
         raise ValueError(f"The app does not compute this study: {OwnSpec.model_validate(model).refusal}")
     kinds = {each["kind"] for modality in MODALITIES for each in adapting.named_models(modality).values()}
-    if "kind" in model and model["kind"] not in kinds:
+    if "kind" in model and not (isinstance(model["kind"], str) and model["kind"] in kinds):
         raise ValueError(f"model.kind: here it must be one of {', '.join(sorted(kinds))} (given {model['kind']!r:.80})")
     if own := sorted(OWN.keys() & data.keys()):
         raise ValueError(f"data.{own[0]}: files are read by the command line only: python -m landscape run FILE.toml")

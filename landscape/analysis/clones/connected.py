@@ -91,6 +91,9 @@ def sentences(dataset: xr.Dataset, q: float, n: int) -> list[str]:
       >>> from landscape.analysis.clones.connected import sentences
       >>> sentences(landscape.open_study("digits-mlp"), q=0.4, n=1000)[0][-59:]
       ' 65.3 % of hidden1 → 8 that is 0.051 %, and less of others.'
+
+    References:
+      Ours; m is that of Malviya et al. (2024), section 3.3.
     """
     study, shares = study_of(dataset), connected(dataset)
     base, barriers = prefix(dataset.isel(checkpoint=[0]), n)

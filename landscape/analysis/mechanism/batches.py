@@ -94,7 +94,7 @@ def best_known_batches(values: xr.DataArray) -> tuple[str, int] | None:
       True
 
     References:
-      Ours.
+      Ours; M₀ on one fixed batch is that of Malviya et al. (2024), section 3.3.
     """
     counts = values.notnull().any(("seed", "candidate")).sum("batch")
     found = [

@@ -52,7 +52,7 @@ def against_chance(dataset: xr.Dataset) -> Finding:
       -1.24
 
     References:
-      The regret is ours: `landscape.analysis.ranking.regret`.
+      The regret is ours: `landscape.analysis.ranking.regret`. M₀: Malviya et al. (2024), section 3.3.
     """
     measure = usual_measure(dataset)
     lost = predictor_regret(dataset, Q, checked_n(dataset, None), measure).sel(predictor=METRIC, drop=True)
@@ -90,6 +90,9 @@ def twins(dataset: xr.Dataset, units: NewUnits) -> dict[str, str]:
       >>> from landscape.analysis.scorecard.open_questions import twins
       >>> twins(landscape.open_study("digits-mlp"), "silent")
       {}
+
+    References:
+      Copies are those of Chen et al. (2016), arXiv 1511.05641, section 2.3.
     """
     study = study_of(dataset)
     named = dict(zip(study.candidates, study.labels, strict=True))

@@ -85,13 +85,13 @@ def _computed_here(study: Study, store: Store, workers: int | None) -> tuple[xr.
     from landscape.cli.listing import Prices
     from landscape.cli.progress import ProgressLine
     from landscape.jobs.local import PREALLOCATE, computed
-    from landscape.jobs.processes import capacity, programs
+    from landscape.jobs.processes import programs
     from landscape.jobs.progress import Tally
 
     os.environ.setdefault(PREALLOCATE, "false")  # the app may be using the same GPU
     programs.share(store.root)
     expected = Prices(store.entries().entries).of(study)
-    tally, workers = Tally(expected or 0.0), workers or capacity.worth(study, expected)
+    tally = Tally(expected or 0.0)
     with ProgressLine() as line:
 
         def on_update(update: Update) -> None:
@@ -99,7 +99,16 @@ def _computed_here(study: Study, store: Store, workers: int | None) -> tuple[xr.
             if progress := tally.progress():
                 line.show(progress)
 
-        return computed(study, store, on_update, workers)
+        return computed(study, store, on_update, workers or _worth(study, store, expected))
+
+
+def _worth(study: Study, store: Store, expected: float | None) -> int:
+    """How many processes are worth starting; what is stored is read without asking, since that takes JAX."""
+    if study.key in store:
+        return 1
+    from landscape.jobs.processes import capacity
+
+    return capacity.worth(study, expected)
 
 
 def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:

@@ -14,6 +14,7 @@ def private_folder(path: Path) -> Path:
     Raises Unwritable where it cannot be made, or something there belongs to another user or leads elsewhere.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from landscape.jobs.guard.private import private_folder
     >>> folder = private_folder(Path(tempfile.mkdtemp()) / "mine")
     >>> oct(folder.stat().st_mode)[-3:]

@@ -92,7 +92,8 @@ show.definition(
     "Against the strongest of k baselines, the interval holds for all of them at once (Bonferroni). Otherwise each "
     "interval holds by itself: of many rows, some are wrong. The rules and ranges were written down before the "
     "verdicts were looked at (`landscape/analysis/scorecard`). Where several studies train the same networks, the one "
-    "with most seeds that can decide answers; this rule alone was made afterwards. Everything is at q = 0.4 and with all steps of the "
+    "with most seeds that can decide answers; this rule alone was made afterwards. Everything is at "
+    "q = 0.4 and with all steps of the "
     "walks, and G* is that of the measure that the paper uses: accuracy for images, −log(loss) for text. Of the "
     "paper's second version only the abstract is known here.",
 )

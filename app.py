@@ -85,8 +85,8 @@ VIEWS = {
             "trajectories",
             ":material/show_chart:",
             "What does training change?",
-            "Lines are means over seeds, with a band of one standard deviation. A star marks G*, the mean of the "
-            "seeds' greatest gains.",
+            "Lines are means over seeds, with a band of one standard deviation, as far as seeds reach. A star marks "
+            "G*, the mean of the seeds' greatest gains.",
             (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
@@ -95,7 +95,7 @@ VIEWS = {
             "Do copies part?",
             "A wider network has copies of units. As long as a copy does what its original does, the network is no "
             "wider than its base: then the cosine of what comes into the two is 1. Lines are means over seeds, with a "
-            "band of one standard deviation.",
+            "band of one standard deviation, as far as seeds reach.",
             (("of_copies", "epochs_axis"),),
             title="Parting copies",
             variable="copy_cosine",
@@ -105,7 +105,7 @@ VIEWS = {
             ":material/signal_cellular_alt:",
             "Is M small where the loss is sharp?",
             "The sharpness is the largest eigenvalue of the Hessian of the training loss, or its trace. Lines are "
-            "means over seeds, with a band of one standard deviation.",
+            "means over seeds, with a band of one standard deviation, as far as seeds reach.",
             (("q", "n"), ("hessian", "rank", "epochs_axis")),
             variable="sharpness",
         ),

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 from networks import batch, trained
-from synthetic import small_study, synthetic
+from synthetic import small_study, synthetic, without
 
 import landscape
 from landscape.analysis.clones.connected import connected, sentences
@@ -88,7 +88,9 @@ def test_each_candidate_has_the_share_of_its_new_units() -> None:
     content = small_study(seeds=2).model_dump(mode="json") | {"candidates": candidates}
     plain = synthetic(validated(content | {"candidates": candidates[:3:2]}), np.random.default_rng(0))
     assert list(connected(plain).values()) == [share_of_copies(6, 8, 3), share_within([1] * 6 + [2], 3)]
-    assert [text.split("permutes ")[1][:6] for text in sentences(plain, 0.4, 60)] == ["copies", "silent"]
+    assert [text.split("only swaps ")[1][:6] for text in sentences(plain, 0.4, 60)] == ["copies", "silent"]
+    silent = without(plain, candidate=plain["candidate"].values[0])  # of which candidate the walk is still to come
+    assert [text.split("only swaps ")[1][:6] for text in sentences(silent, 0.4, 60)] == ["silent"]
     noisy = synthetic(validated(content | {"expansion": {"noise": 0.1}}), np.random.default_rng(0))
     assert [share > 0 for share in connected(noisy).values()] == [True, False, True, False, False, False]
     first = validated(content | {"candidates": candidates[:1], "walk": content["walk"] | {"start": "first"}})

@@ -21,6 +21,7 @@ from landscape.analysis.performance import Measure
 from landscape.analysis.plane import pushed_apart, scaled_to_plane
 from landscape.figures.palette import barrier_colours
 from landscape.figures.style import candidate_order
+from landscape.figures.trajectories import candidate_lines, table_over_seeds
 from landscape.study import Study, schema, validated
 from landscape.study.presets import preset
 
@@ -277,6 +278,17 @@ def test_correlation_trajectories_of_further_quantiles_are_those_of_each_alone()
     assert set(frame[frame["q"].isna()]["predictor"]) == {"−SoTL-E"}
     figure = figures.correlation_trajectories(whole(), Q, N, MEASURE, further=(0.1, Q))
     assert len([trace for trace in figure.data if trace.showlegend is not False]) == 3
+
+
+def test_a_band_is_one_std_and_never_goes_beyond_the_seeds():
+    """Three seeds at 1 and one at 0.2: one std above their mean of 0.8 would be 1.2, where no correlation is."""
+    values = xr.DataArray([[1.0, 0.5], [1.0, 0.7], [1.0, 0.4], [0.2, 0.6]], {"epoch": [0, 1]}, ("seed", "epoch"))
+    frame = table_over_seeds(values, "epoch").assign(candidate="control")
+    band, _ = candidate_lines(frame, whole(), "epoch", log=False).data
+    above, below = np.split(np.array(band.y), 2)
+    mean, std = values.values.mean(0), values.values.std(0, ddof=1)
+    np.testing.assert_allclose(above, [1.0, (mean + std)[1]])
+    np.testing.assert_allclose(below[::-1], mean - std)
 
 
 def test_perplexity_is_the_exponential_of_the_loss():

@@ -23,7 +23,11 @@ from landscape.study.presets import preset
 from landscape.study.schema import study_of
 from pages.shared import caveats, show
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("one_scan"),
+    pytest.mark.filterwarnings("error::RuntimeWarning"),  # as of the mean of nothing
+]
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("explore", "compare")

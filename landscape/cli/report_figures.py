@@ -104,20 +104,20 @@ def _training(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterat
         "How does performance improve with training?",
         figures.gain_trajectories(dataset, measure),
         said.lines_text(figures.gain_trajectories_data(dataset, measure), "Gain"),
-        "G_t is the validation performance t epochs after the expansion minus that of the base. A star marks G*, the "
-        "mean of the seeds' greatest gains; bands are one standard deviation.",
+        "Gₜ is the validation performance t epochs after the expansion minus that of the base. A star marks G*, the "
+        "mean of the seeds' greatest gains; bands are one standard deviation, as far as seeds reach.",
     )
     yield Drawn(
         "How does the manifold change with training?",
         figures.metric_trajectories(dataset, q, n),
         said.lines_text(figures.metric_trajectories_data(dataset, q, n), "Manifold metric"),
-        "M_t is M of the candidate t epochs after its expansion, with λ and n of the base; it is at most 1 − q.",
+        "Mₜ is M of the candidate t epochs after its expansion, with λ and n of the base; it is at most 1 − q.",
     )
     yield Drawn(
         "Does the metric keep predicting the gain during training?",
         figures.correlation_trajectories(dataset, q, n, measure),
         said.correlation_text(figures.correlation_trajectories_data(dataset, q, n, measure), q),
-        "Kendall's τ of M_t, and of minus the sum of an epoch's training losses (SoTL-E), with G* over candidates.",
+        "Kendall's τ of Mₜ, and of minus the sum of an epoch's training losses (SoTL-E), with G* over candidates.",
     )
     if is_text(dataset):
         yield Drawn(

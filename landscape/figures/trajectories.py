@@ -17,7 +17,7 @@ from landscape.analysis.performance import Measure, base_perplexity, best_epoch,
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.wording import deviation, number, why_unranked
-from landscape.figures.export.tables import CORRELATION, SEEDS, described
+from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (
     GAIN_UNITS,
@@ -50,8 +50,8 @@ def gain_trajectories_data(dataset: xr.Dataset, measure: Measure) -> pd.DataFram
     epochs = spread(beside_control(lambda each: best_epoch(each, measure), dataset))
     columns = {"best_gain": best["mean"], "best_gain_std": best["std"], "best_epoch": epochs["mean"]}
     frame = frame.assign(**{name: frame["candidate"].map(values.to_series()) for name, values in columns.items()})
-    of_gain = dict.fromkeys(("mean", "std", "best_gain", "best_gain_std"), GAIN_UNITS[measure])
-    return described(frame, of_gain | {"best_epoch": "epochs"} | SEEDS, dataset, measure=measure)
+    units = spread_units(unit := GAIN_UNITS[measure]) | {"best_gain": unit, "best_gain_std": unit}
+    return described(frame, units | {"best_epoch": "epochs"}, dataset, measure=measure)
 
 
 @derived
@@ -84,8 +84,7 @@ def metric_trajectories_data(dataset: xr.Dataset, q: float, n: int, reference: i
 
     frame = table_over_seeds(beside_control(metric, dataset), "candidate", "checkpoint")
     relative = "the base" if reference is None else f"itself at epoch {reference}"
-    units = {"mean": "%", "std": "%"} | SEEDS
-    return described(frame, units, dataset, q=q, n=n, relative_to=relative)
+    return described(frame, spread_units("%"), dataset, q=q, n=n, relative_to=relative)
 
 
 @derived
@@ -113,7 +112,7 @@ def perplexity_trajectories_data(dataset: xr.Dataset) -> pd.DataFrame:
     frame = pd.concat(
         [first, table_over_seeds(beside_control(perplexity, dataset), "candidate", "epoch")], ignore_index=True
     )
-    return described(frame, {"mean": "1", "std": "1"} | SEEDS, dataset)
+    return described(frame, spread_units("1"), dataset)
 
 
 @derived
@@ -145,7 +144,7 @@ def correlation_trajectories_data(
     frame = pd.concat(
         [*tables, table_over_seeds(found[0]["sotl_e"], "epoch").assign(predictor="−SoTL-E")], ignore_index=True
     )
-    return described(frame, CORRELATION, dataset, n=n, measure=measure, kind=kind)
+    return described(frame, spread_units("1"), dataset, n=n, measure=measure, kind=kind)
 
 
 @derived
@@ -177,8 +176,9 @@ def correlation_trajectories(
 
 
 def table_over_seeds(values: xr.DataArray, *dims: str) -> pd.DataFrame:
-    """Mean, std and count over seeds, in long form and without entries that no seed has."""
-    return spread(values).to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
+    """Mean, std, least, greatest and count over seeds, in long form and without entries that no seed has."""
+    found = spread(values).assign(least=values.min("seed"), greatest=values.max("seed"))
+    return found.to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
 
 
 def candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
@@ -215,7 +215,10 @@ def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
 
 
 def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
-    around = np.r_[points["mean"] + points["std"], (points["mean"] - points["std"])[::-1]]
+    """One std on either side of the mean, but no further than a seed reaches: beyond 1 there is no correlation."""
+    above = np.minimum(points["mean"] + points["std"], points["greatest"])
+    below = np.maximum(points["mean"] - points["std"], points["least"])
+    around = np.r_[above, below[::-1]]
     figure.add_scatter(
         x=_on_axis(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
         fillcolor=translucent(line.look.colour, 0.16), legendgroup=line.name, showlegend=False, hoverinfo="skip",

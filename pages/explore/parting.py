@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 import xarray as xr
 
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.wording import enumeration, number
-from landscape.figures.export.alternatives import lines_text
 from landscape.figures.mechanism import copy_cosines, copy_cosines_data
 from landscape.study.schema import study_of
 from pages.shared import library, show
@@ -58,20 +59,17 @@ else:
     which, axis = chosen("of_copies", "epochs_axis")
     with first_view():
         st.markdown(sentence(dataset))
-        show.chart(
-            copy_cosines(dataset, which, axis == "log"),
-            "copies",
-            lines_text(copy_cosines_data(dataset, which), "Cosine of copies and originals"),
-            lambda: copy_cosines_data(dataset, which),
-        )
+        data = partial(copy_cosines_data, dataset, which)
+        show.lines(copy_cosines(dataset, which, axis == "log"), "copies", "Cosine of copies and originals", data)
         st.caption(how(dataset))
 show.definition(
     r"\cos(u_j, u_{g(j)}) = \frac{\langle u_j, u_{g(j)} \rangle}{\lVert u_j \rVert \, \lVert u_{g(j)} \rVert}",
     "ours; Chen et al., 2016, section 2.3, who add noise so that copies part",
-    "u_j holds all parameters that make unit j: its incoming weights, its bias, and the scale and shift of a "
-    "normalisation behind it; g(j) is the unit of which it is a copy. The mean is over all copied units of all layers. "
-    "A copy's gradient is its share of its unit's gradient as long as the two are equal. Gradient descent parts copies "
-    "of unequal shares therefore; Adam divides a gradient by its scale, and so takes nearly the same step for both. "
+    "$u_j$ holds all parameters that make unit j: its incoming weights, its bias, and the scale and shift of a "
+    "normalisation behind it; $g(j)$ is the unit of which it is a copy. The mean is over all copied units of all "
+    "layers. A copy's gradient is its share of its unit's gradient as long as the two are equal. Gradient descent "
+    "parts copies of unequal shares therefore; Adam divides a gradient by its scale, and so takes nearly the same step "
+    "for both. "
     "Noise parts copies from the start, whatever their shares. An inserted layer and units that were drawn have no "
     "copies.",
 )

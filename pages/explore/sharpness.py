@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from landscape.analysis.ranking.correlation import LETTERS, Kind
 from landscape.analysis.wording import counted, interval
 from landscape.figures import metric_trajectories, metric_trajectories_data
-from landscape.figures.export.alternatives import lines_text
 from landscape.figures.mechanism import (
     sharpness_correlations_data,
     sharpness_trajectories,
@@ -23,7 +24,7 @@ def sentence(frame: pd.DataFrame, which: str, kind: Kind) -> str:
     row = next((row for row in frame.to_dict("records") if row["candidate"] == "all"), None)
     if row is None:
         return "Too few checkpoints have both M and the sharpness to say whether they go together."
-    named = "the trace" if which == "trace" else "λ_max"
+    named = f"the {which} of the Hessian"
     told = interval(row["mean"], row["low"], row["high"], 2).replace("-", "−")
     if row["high"] < 0:
         found = f"Yes: Mₜ is smaller where {named} is greater"
@@ -52,18 +53,12 @@ else:
         left, right = st.columns(2)
         with left:
             st.header("Sharpness")
-            show.chart(
-                sharpness_trajectories(dataset, which, log), "sharpness",
-                lines_text(sharpness_trajectories_data(dataset, which), f"Sharpness ({which})"),
-                lambda: sharpness_trajectories_data(dataset, which),
-            )  # fmt: skip
+            data = partial(sharpness_trajectories_data, dataset, which)
+            show.lines(sharpness_trajectories(dataset, which, log), "sharpness", f"Sharpness ({which})", data)
         with right:
             st.header("Manifold metric")
-            show.chart(
-                metric_trajectories(dataset, q, n, log), "metric-beside-sharpness",
-                lines_text(metric_trajectories_data(dataset, q, n), "Manifold metric"),
-                lambda: metric_trajectories_data(dataset, q, n),
-            )  # fmt: skip
+            data = partial(metric_trajectories_data, dataset, q, n)
+            show.lines(metric_trajectories(dataset, q, n, log), "metric-beside-sharpness", "Manifold metric", data)
     with st.expander("The correlation of each candidate"):
         numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in ("mean", "std", "low", "high")}
         st.dataframe(table, hide_index=True, column_config=numbers)
@@ -73,8 +68,9 @@ show.definition(
     r" \operatorname{tr} H = \mathbb E\left[v^\top H v\right],\ v_i = \pm 1, \qquad"
     r" \tau\left(\lambda_{\max}, M_t\right) \text{ over } t",
     "section 4.3; Cohen et al., 2021; Hutchinson, 1989",
-    "L is the mean cross-entropy on the batch of training data on which barriers are measured. λ_max is found by "
-    "Lanczos iteration (ARPACK), and the trace from 64 random vectors; its standard error is a column of the CSV. "
+    "L is the mean cross-entropy on the batch of training data on which barriers are measured. The largest "
+    "eigenvalue of H is found by Lanczos iteration (ARPACK), and the trace from 64 random vectors; its standard error "
+    "is a column of the CSV. "
     "The correlation is over the checkpoints of one candidate and seed, and its interval over seeds. Both quantities "
     "follow the same training, so that they may go together without one causing the other. Widening rescales outgoing "
     "weights without changing the function, which changes H: compare a candidate with itself over t.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from landscape.analysis.metric import PAPER_QUANTILES
@@ -16,7 +18,7 @@ from landscape.figures import (
     perplexity_trajectories,
     perplexity_trajectories_data,
 )
-from landscape.figures.export import alternatives as said
+from landscape.figures.export.alternatives import correlation_text
 from pages.shared import caveats, library, show
 from pages.shared.controls import chosen, first_view
 
@@ -27,34 +29,25 @@ with first_view():
     left, right = st.columns(2)
     with left:
         st.header("Performance gain")
-        show.chart(
-            gain_trajectories(dataset, measure, log), "gain",
-            said.lines_text(gain_trajectories_data(dataset, measure), "Gain"),
-            lambda: gain_trajectories_data(dataset, measure),
-        )  # fmt: skip
+        data = partial(gain_trajectories_data, dataset, measure)
+        show.lines(gain_trajectories(dataset, measure, log), "gain", "Gain", data)
     with right:
         st.header("Manifold metric")
-        show.chart(
-            metric_trajectories(dataset, q, n, log, reference), "metric",
-            said.lines_text(metric_trajectories_data(dataset, q, n, reference), "Manifold metric"),
-            lambda: metric_trajectories_data(dataset, q, n, reference),
-        )  # fmt: skip
+        data = partial(metric_trajectories_data, dataset, q, n, reference)
+        show.lines(metric_trajectories(dataset, q, n, log, reference), "metric", "Manifold metric", data)
 places = st.columns(2) if is_text(dataset) else [st.container()]
 with places[0]:
     st.header("Rank correlation")
     show.chart(
         correlation_trajectories(dataset, q, n, measure, rank, log, PAPER_QUANTILES), "correlation",
-        said.correlation_text(correlation_trajectories_data(dataset, q, n, measure, rank), q),
+        correlation_text(correlation_trajectories_data(dataset, q, n, measure, rank), q),
         lambda: correlation_trajectories_data(dataset, q, n, measure, rank, PAPER_QUANTILES),
     )  # fmt: skip
 if is_text(dataset):
     with places[1]:
         st.header("Perplexity")
-        show.chart(
-            perplexity_trajectories(dataset, log), "perplexity",
-            said.lines_text(perplexity_trajectories_data(dataset), "Perplexity"),
-            lambda: perplexity_trajectories_data(dataset),
-        )  # fmt: skip
+        data = partial(perplexity_trajectories_data, dataset)
+        show.lines(perplexity_trajectories(dataset, log), "perplexity", "Perplexity", data)
 caveats.beside(dataset, q, n)
 show.definition(
     r"G_t = A(\theta^{(t)}) - A(\phi^*), \qquad M_t = M(\theta^{(t)}, \phi^*), \qquad"

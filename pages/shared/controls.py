@@ -107,7 +107,7 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
         Several("Compare with", others, "Stored studies to show next to this one.") if (others := stored()) else None
     ),
     "of_copies": lambda d, v: Choices("Copies", COSINES, COSINES[0], "The mean, or the one that parts most.", True),
-    "hessian": lambda d, v: Choices("Sharpness", CURVATURES, CURVATURES[0], "λ_max: the largest eigenvalue.", True),
+    "hessian": lambda d, v: Choices("Sharpness", CURVATURES, CURVATURES[0], "Of the Hessian of the loss.", True),
     "grid": lambda d, v: Choices("Grid", ("paper", "fine"), "paper", None, True),
 }
 

@@ -15,6 +15,7 @@ from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from landscape.analysis.summary import Q, csv_file
 from landscape.analysis.walks import steps_reached
+from landscape.figures.export.alternatives import lines_text
 from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
@@ -40,6 +41,11 @@ def chart(
             f"The camera saves {said(name)} as", FORMATS, default=FORMATS[0], required=True, key=f"image-{name}"
         )
     return drawn
+
+
+def lines(figure: go.Figure, name: str, what: str, data: Callable[[], pd.DataFrame]) -> None:
+    """Show lines over training as `chart` does; where they begin and end, which their table says, goes into words."""
+    chart(figure, name, lines_text(data(), what), data)
 
 
 def files(figure: go.Figure, name: str, data: Callable[[], pd.DataFrame] | None) -> DeltaGenerator:

@@ -89,27 +89,31 @@ def sentences(dataset: xr.Dataset, q: float, n: int) -> list[str]:
     Example:
       >>> import landscape
       >>> from landscape.analysis.clones.connected import sentences
-      >>> sentences(landscape.open_study("digits-mlp"), q=0.4, n=1000)[0][-59:]
-      ' 65.3 % of hidden1 → 8 that is 0.051 %, and less of others.'
+      >>> sentences(landscape.open_study("digits-mlp"), q=0.4, n=1000)[0][-41:]
+      'tes; m, with all of its edges, is 65.3 %.'
 
     References:
       Ours; m is that of Malviya et al. (2024), section 3.3.
     """
     study, shares = study_of(dataset), connected(dataset)
-    base, barriers = prefix(dataset.isel(checkpoint=[0]), n)
-    sizes = np.nanmean(manifold_size(barriers[:, :, 0], threshold(base, q)[:, None]), 0)
-    found = []
+    sizes, found = _mean_sizes(dataset, q, n), []
+    of = {name: _units(study, candidate) for name, candidate in zip(study.labels, study.candidates, strict=True)}
     for units, words in PERMUTED.items():
-        mine = {
-            i: shares[name]
-            for i, name in enumerate(study.labels)
-            if name in shares and _units(study, study.candidates[i]) == units
-        }
-        if mine and max(mine.values()) > 0:
-            most = max(mine, key=lambda i: mine[i])
+        mine = {name: share for name, share in shares.items() if of[name] == units and name in sizes}
+        most = max(mine, key=lambda name: mine[name], default=None)
+        if most and mine[most] > 0:
             found.append(
-                f"Right after the expansion, a step that only permutes {words} has no barrier, whatever was learnt. Of "
-                f"m = {100 * sizes[most]:.1f} % of {study.labels[most]} that is {100 * mine[most]:.2g} %, and less of "
-                "others."
+                f"Right after the expansion, some edges exist whatever was learnt: a step that only swaps {words} has "
+                f"no barrier. {100 * mine[most]:.2g} % of the steps of {most} are expected to be of this kind"
+                f"{', the most of all candidates' * (len(mine) > 1)}; m, with all of its edges, is "
+                f"{100 * sizes[most]:.1f} %."
             )
     return found
+
+
+def _mean_sizes(dataset: xr.Dataset, q: float, n: int) -> dict[str, float]:
+    """m right after the expansion by candidate, the mean over seeds; without candidates that no seed has measured."""
+    base, barriers = prefix(dataset.isel(checkpoint=[0]), n)
+    sizes = manifold_size(barriers[:, :, 0], threshold(base, q)[:, None])  # seed candidate
+    known = {name: row[~np.isnan(row)] for name, row in zip(dataset["candidate"].values.tolist(), sizes.T, strict=True)}
+    return {name: float(row.mean()) for name, row in known.items() if row.size}

@@ -137,23 +137,23 @@ CLAIMS = (
         "4.2, figure 2", AHEAD, findings.ahead_of_the_strongest, (-NEAR, inf), _expanded, "predictors",
     ),
     Claim(
-        f"M_t stays constant at first, until t ≈ {findings.EARLY}: it changes by less than {FLAT:g} %.",
-        "4.3, figure 3", "change of M_t in %", findings.early_change, (-FLAT, FLAT), _images,
+        f"Mₜ stays constant at first, until t ≈ {findings.EARLY}: it changes by less than {FLAT:g} %.",
+        "4.3, figure 3", "change of Mₜ in %", findings.early_change, (-FLAT, FLAT), _images,
         "trajectories", False, "+.1f",
     ),
     Claim(
-        "M_t falls in the later phase of training.",
-        "4.3, figure 3", "change of M_t in %", findings.late_change, NEGATIVE, _images, "trajectories", False, "+.1f",
+        "Mₜ falls in the later phase of training.",
+        "4.3, figure 3", "change of Mₜ in %", findings.late_change, NEGATIVE, _images, "trajectories", False, "+.1f",
     ),
     Claim(
-        "The parameters enter a sharper region in the later phase of training: λ_max of the Hessian rises.",
-        "4.3", "λ_max at the end over that at t ≈ 20", findings.rise_of_sharpness, (1, inf), _with_sharpness,
-        "sharpness", False, ".2f",
+        "The parameters enter a sharper region in the later phase of training: the Hessian's largest eigenvalue rises.",
+        "4.3", "largest eigenvalue at the end over that at t ≈ 20", findings.rise_of_sharpness, (1, inf),
+        _with_sharpness, "sharpness", False, ".2f",
     ),
     Claim(
-        "M_t is smaller where the loss is sharper, which is why it falls.",
-        "4.3", "τ of λ_max with M_t over checkpoints", findings.metric_by_sharpness, NEGATIVE, _with_sharpness,
-        "sharpness", False,
+        "Mₜ is smaller where the loss is sharper, which is why it falls.",
+        "4.3", "τ of the largest eigenvalue with Mₜ over checkpoints", findings.metric_by_sharpness, NEGATIVE,
+        _with_sharpness, "sharpness", False,
     ),
     Claim(
         "More permutations n give a higher correlation.",
@@ -169,12 +169,12 @@ CLAIMS = (
     ),
     Claim(
         "The manifold of a Transformer shrinks as it trains.",
-        "4.4, figure 5", "change of M_t in %", findings.whole_change, NEGATIVE, _transformer,
+        "4.4, figure 5", "change of Mₜ in %", findings.whole_change, NEGATIVE, _transformer,
         "trajectories", False, "+.1f",
     ),
     Claim(
         "The manifold of a Transformer also shrinks where attention is permuted instead of the FFN.",
-        "A.2.7, figure 11", "change of M_t in %", findings.whole_change, NEGATIVE, _attention,
+        "A.2.7, figure 11", "change of Mₜ in %", findings.whole_change, NEGATIVE, _attention,
         "trajectories", False, "+.1f",
     ),
     Claim(

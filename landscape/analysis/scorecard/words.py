@@ -73,7 +73,7 @@ def heading(row: Row) -> str:
       >>> from landscape.analysis.scorecard import CLAIMS, Row
       >>> from landscape.analysis.scorecard.words import heading
       >>> heading(Row(CLAIMS[3], "no shipped study yet"))
-      'M_t falls in the later phase of training. (4.3, figure 3; figure: change of M_t in %)'
+      'Mₜ falls in the later phase of training. (4.3, figure 3; figure: change of Mₜ in %)'
     """
     return f"{row.claim.text} ({row.claim.section}; figure: {row.claim.figure})"
 

@@ -12,7 +12,13 @@ import plotly.graph_objects as go
 import xarray as xr
 
 SEEDS = {"count": "seeds"}
+OF_SPREAD = ("mean", "std", "least", "greatest")  # columns in the unit of what was repeated over seeds
 CORRELATION = {"mean": "1", "std": "1", "low": "1", "high": "1"} | SEEDS
+
+
+def spread_units(unit: str) -> dict[str, str]:
+    """The units of the columns of `landscape.figures.trajectories.table_over_seeds`, of values in this unit."""
+    return dict.fromkeys(OF_SPREAD, unit) | SEEDS
 
 
 def described(frame: pd.DataFrame, units: Mapping[str, str], dataset: xr.Dataset, **settings: object) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
-from landscape.figures.export.tables import SEEDS, described
+from landscape.figures.export.tables import described, spread_units
 from landscape.figures.trajectories import candidate_lines, over_training, table_over_seeds
 from landscape.store.derived import derived
 
@@ -20,9 +20,9 @@ VARIABLE: dict[Copies, str] = {"mean": "copy_cosine", "least": "least_copy_cosin
 
 @derived
 def copy_cosines_data(dataset: xr.Dataset, which: Copies = "mean") -> pd.DataFrame:
-    """The cosine between copies and originals: mean, std and count over seeds, a row per candidate and checkpoint."""
+    """The cosine between copies and originals: over seeds, a row per candidate and checkpoint."""
     frame = table_over_seeds(dataset[VARIABLE[which]], "candidate", "checkpoint")
-    return described(frame, {"mean": "1", "std": "1"} | SEEDS, dataset, of_copies=which)
+    return described(frame, spread_units("1"), dataset, of_copies=which)
 
 
 @derived

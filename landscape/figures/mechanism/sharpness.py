@@ -11,25 +11,24 @@ import xarray as xr
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.mechanism.sharpness import correlation_with_metric, with_control
 from landscape.analysis.ranking.correlation import RANGE, Kind
-from landscape.figures.export.tables import CORRELATION, SEEDS, described
+from landscape.figures.export.tables import CORRELATION, described, spread_units
 from landscape.figures.trajectories import candidate_lines, over_training, table_over_seeds
 from landscape.store.derived import derived
 
-Curvature = Literal["λ_max", "trace"]
+Curvature = Literal["largest eigenvalue", "trace"]  # of the Hessian
 
 CURVATURES: tuple[Curvature, ...] = get_args(Curvature)
-VARIABLE: dict[Curvature, str] = {"λ_max": "sharpness", "trace": "hessian_trace"}
-TITLE: dict[Curvature, str] = {"λ_max": "λ<sub>max</sub> of the Hessian (nats)", "trace": "trace of the Hessian (nats)"}
+VARIABLE: dict[Curvature, str] = {"largest eigenvalue": "sharpness", "trace": "hessian_trace"}
 
 
 @derived
-def sharpness_trajectories_data(dataset: xr.Dataset, which: Curvature = "λ_max") -> pd.DataFrame:
-    """λ_max or the trace: mean, std and count over seeds, a row per candidate and checkpoint; the control is the last.
+def sharpness_trajectories_data(dataset: xr.Dataset, which: Curvature = CURVATURES[0]) -> pd.DataFrame:
+    """The largest eigenvalue or the trace over seeds, a row per candidate and checkpoint; the control is the last.
 
     `error` is the standard error of the trace by the probes of its estimator, the mean over seeds.
     """
     frame = table_over_seeds(with_control(dataset, VARIABLE[which]), "candidate", "checkpoint")
-    units = {"mean": "nats", "std": "nats"} | SEEDS
+    units = spread_units("nats")
     if which == "trace":
         error = with_control(dataset, "hessian_trace_error").mean("seed").rename("error").to_dataframe().reset_index()
         frame, units = frame.merge(error, how="left", on=["candidate", "checkpoint"]), units | {"error": "nats"}
@@ -37,16 +36,16 @@ def sharpness_trajectories_data(dataset: xr.Dataset, which: Curvature = "λ_max"
 
 
 @derived
-def sharpness_trajectories(dataset: xr.Dataset, which: Curvature = "λ_max", log: bool = False) -> go.Figure:
-    """λ_max or the trace of each candidate, mean ± std over seeds; drawn from `sharpness_trajectories_data`."""
+def sharpness_trajectories(dataset: xr.Dataset, which: Curvature = CURVATURES[0], log: bool = False) -> go.Figure:
+    """One of the two of each candidate, mean ± std over seeds; drawn from `sharpness_trajectories_data`."""
     frame = sharpness_trajectories_data(dataset, which)
     figure = candidate_lines(frame, dataset, "checkpoint", log)
-    return over_training(figure, frame, "checkpoint", TITLE[which], log)
+    return over_training(figure, frame, "checkpoint", f"{which} of the Hessian (nats)", log)
 
 
 @derived
 def sharpness_correlations_data(
-    dataset: xr.Dataset, q: float, n: int, which: Curvature = "λ_max", kind: Kind = "kendall"
+    dataset: xr.Dataset, q: float, n: int, which: Curvature = CURVATURES[0], kind: Kind = "kendall"
 ) -> pd.DataFrame:
     """The rank correlation over checkpoints with M_t: mean, interval and count over seeds, one row per candidate.
 

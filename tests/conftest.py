@@ -67,6 +67,21 @@ def one_scan() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def compiled_quickly() -> Iterator[None]:
+    """Programs of a file that checks laws are optimised little, which takes a third off compiling them.
+
+    Files that compare bits or run a study from end to end do without it: their programs are those that users run.
+    """
+    import jax
+
+    for quickly in (True, False):
+        jax.clear_caches()  # or a program of the other kind would be met again
+        jax.config.update("jax_disable_most_optimizations", quickly)
+        if quickly:
+            yield
+
+
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Kinds of models, predictors and data sets as they were before the test."""

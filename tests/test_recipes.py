@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from compiling import QUICKLY
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ class Copy(NamedTuple):
     folder: Path
 
     def run(self, *command: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PATH": path_with_this_python()}
+        environment = {**os.environ, **QUICKLY, "PYTHONPATH": str(self.folder), "PATH": path_with_this_python()}
         environment.pop("LANDSCAPE_CACHE", None)
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr

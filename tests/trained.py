@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +31,7 @@ SPECS: dict[str, ModelSpec] = {
     "cnn-cifar100": CnnSpec(kind="cnn", channels=(4, 5, 6, 5), dense=(7,)),
     "resnet18": ResNetSpec(kind="resnet18", width=4),
     "tinybert": BertSpec(kind="bert", layers=2, hidden=12, heads=3, ffn=(10, 9)),
-    "minibert": BertSpec(kind="bert", layers=4, hidden=16, heads=4, ffn=8),
+    "minibert": BertSpec(kind="bert", layers=3, hidden=16, heads=4, ffn=8),
 }
 
 
@@ -70,9 +72,21 @@ def trained(name: str) -> Trained:
 def fitted(name: str) -> list[tuple[str, Any]]:
     """The weights of the network at the start and at the end of its training."""
     training = Training(learning_rate=1e-2, batch_size=16)
-    (start,), (first,), *_, (last,) = fit([build(name)], data(name), training, 10, [jax.random.key(3)])
+    (start,), (first,), *_, (last,) = fit([drawn(partial(build, name))], data(name), training, 10, [jax.random.key(3)])
     assert last.train_loss < 0.95 * first.train_loss
     return [("start", start.weights.items()), ("end", last.weights.items())]
+
+
+def drawn(build: Callable[[], nnx.Module]) -> Any:
+    """An untrained network with weights drawn on the host, which compiles nothing."""
+    network, rng = split(nnx.eval_shape(build)), np.random.default_rng(0)
+
+    def draw(path: str, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        if leaf.ndim == 1:
+            return jnp.full(leaf.shape, float(path.endswith((".scale", ".var"))))
+        return jnp.asarray(rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]), jnp.float32)
+
+    return network.replace({path: draw(path, leaf) for path, leaf in network.weights.items()}).module()
 
 
 def build(name: str) -> nnx.Module:

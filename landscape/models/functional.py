@@ -71,24 +71,31 @@ def array_names(model: nnx.Module) -> dict[str, str]:
     return {name: name for name in held} | shared
 
 
-def _variables(node: Any, path: tuple[str, ...] = (), above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Any]]:
+def _variables(module: nnx.Module) -> Iterator[tuple[str, Any]]:
     """Every array of a module under each of its names; a module that holds itself is entered once."""
-    if isinstance(node, nnx.Variable):
-        yield ".".join(path), node
-    elif id(node) not in above:
-        for name, child in _children(node):
-            yield from _variables(child, (*path, str(name)), above | {id(node)})
+    waiting: list[tuple[tuple[str, ...], Any, frozenset[int]]] = [((), module, frozenset())]
+    while waiting:
+        path, node, above = waiting.pop()
+        if isinstance(node, nnx.Variable):
+            yield ".".join(path), node
+        elif id(node) not in above:
+            inside = above | {id(node)}
+            waiting += [((*path, str(name)), child, inside) for name, child in reversed(_children(node))]
 
 
-def _children(node: Any) -> Iterable[tuple[Any, Any]]:
+def _children(node: Any) -> list[tuple[Any, Any]]:
+    """What a container holds, by name, without settings such as sizes and functions."""
     match node:
         case nnx.List() | list() | tuple():
-            return enumerate(node)
+            items: Iterable[tuple[Any, Any]] = enumerate(node)
         case nnx.Pytree():
-            return vars(node).items()
-        case Mapping():
-            return node.items()
-    return ()
+            items = vars(node).items()
+        case _:
+            items = node.items()
+    return [(name, child) for name, child in items if isinstance(child, _HOLDERS)]
+
+
+_HOLDERS = (nnx.Variable, nnx.Pytree, nnx.List, list, tuple, Mapping)
 
 
 def trainable(model: nnx.Module) -> frozenset[str]:

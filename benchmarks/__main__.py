@@ -20,11 +20,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="sizes for a test, which say nothing about speed")
     gpu = parser.add_argument_group("options of gpu")
     gpu.add_argument("--minutes", type=float, help="how long it may take (default: 10)")
-    gpu.add_argument("--study", help="a preset (default: cnn-cifar10-gpu)")
+    gpu.add_argument(
+        "--study", nargs="+", help="presets (default: cnn-cifar10-gpu); lists joined by commas run side by side"
+    )
     gpu.add_argument("--cache", help="the folder where tasks are kept")
-    gpu.add_argument("--output", help="the NetCDF file for what there is of the study's result (default: result.nc)")
+    gpu.add_argument("--output", help="the folder for what there is of results, NAME.nc (default: this one)")
+    gpu.add_argument(
+        "--unchecked", action="store_true", default=None, help="the studies alone, without checks and times"
+    )
     options = parser.parse_args()
-    own = {name: getattr(options, name) for name in ("minutes", "study", "cache", "output")}
+    own = {name: getattr(options, name) for name in ("minutes", "study", "cache", "output", "unchecked")}
     given = {name: value for name, value in own.items() if value is not None}
     if given and options.name != "gpu":
         parser.error(f"--{next(iter(given))} is an option of gpu")

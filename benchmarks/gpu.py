@@ -1,9 +1,13 @@
 """Everything that an accelerator should show, in one unattended run of a given length.
 
 First checks: the sums of `landscape.numerics.precision`, the fast barriers against Algorithm 1 on this device, and
-against float64 on the processor. Then times of training steps and midpoints. Then as much of a study as the minutes
-allow, every task kept as it ends, so that a run that was cut off goes on where it stopped: with `--cache`, in the same
-folder, and `landscape run` goes on from there as well. Compiled programs are kept beside them.
+against float64 on the processor. Then times of training steps and midpoints. Then as much of the studies as the
+minutes allow, every task kept as it ends, so that a run that was cut off goes on where it stopped: with `--cache`, in
+the same folder, and `landscape run` goes on from there as well. Compiled programs are kept beside them.
+
+Several lists of studies are computed side by side, the studies of a list (joined by commas) one after the other, each
+by a process of its own with its share of the memory: a study leaves the device idle while its programs are compiled,
+and studies that share networks, such as those of the same base, belong in one list.
 
 Training runs at JAX's default precision, which on NVIDIA's tensor cores is TF32; barriers, curves and evaluation in
 full float32.
@@ -11,10 +15,14 @@ full float32.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,29 +52,56 @@ from landscape.training.epoch import run_epoch, together
 STUDY = "cnn-cifar10-gpu"
 COMPILED = "/jax/core/compile/backend_compile_duration"
 EVERY = 30.0  # seconds between two writings of the result so far
+MEMORY = 0.9  # of an accelerator's, shared by the processes beside one another
 STEPS = 20  # of a walk that is checked, and of training that is timed
 
 Row = dict[str, Any]
 
 
 def run(
-    quick: bool, minutes: float = 10.0, study: str = STUDY, cache: str | None = None, output: str = "result.nc"
+    quick: bool,
+    minutes: float = 10.0,
+    study: Sequence[str] = (STUDY,),
+    cache: str | None = None,
+    output: str = ".",
+    unchecked: bool = False,
 ) -> list[Row]:
-    """Checks, times, and as much of the study as fits; what there is of its result is written to `output`."""
+    """Checks, times, and as much of the studies as fits; what there is of a result is written to `output`/NAME.nc."""
     deadline, compiling = time.monotonic() + 60 * minutes, count_compilations()
-    if quick:
-        with TemporaryDirectory() as folder:
-            rows = _rows(quick, tiny(), Store(folder), deadline, Path(folder) / "result.nc")
-    else:
-        whole, store = preset(study), Store(cache)
-        jax.config.update("jax_compilation_cache_dir", str(store.root / ".compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        rows = _rows(quick, whole, store, deadline, Path(output))
+    lists = [[preset(name) for name in names.split(",")] for names in study]
+    with TemporaryDirectory() as folder:
+        store, output = (Store(folder), folder) if quick else (Store(cache), output)
+        if not quick:
+            jax.config.update("jax_compilation_cache_dir", str(store.root / ".compiled"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        rows = [] if unchecked else [*checks(quick), *times(quick)]
+        if len(names := [one.name for some in lists for one in some]) > 1:
+            rows += side_by_side(lists, store, deadline, output)
+        else:
+            only = tiny() if quick else preset(names[0])
+            rows.append(computed(only, store, deadline, Path(output) / f"{only.name}.nc"))
     return [*rows, row("programs compiled", len(compiling), ""), row("compiling them", sum(compiling), "s")]
 
 
-def _rows(quick: bool, study: Study, store: Store, deadline: float, output: Path) -> list[Row]:
-    return [*checks(quick), *times(quick), computed(study, store, deadline, output)]
+def side_by_side(lists: Sequence[Sequence[Study]], store: Store, deadline: float, output: str) -> list[Row]:
+    """Every list by processes of its own, one for each study; a row says whether a study's process ended well."""
+
+    def compute_list(studies: Sequence[Study]) -> list[Row]:
+        return [
+            row(f"{study.name}, exit status", _process(study, len(lists), store, deadline, output), "")
+            for study in studies
+        ]
+
+    with ThreadPoolExecutor(len(lists)) as pool:
+        return [each for rows in pool.map(compute_list, lists) for each in rows]
+
+
+def _process(study: Study, beside: int, store: Store, deadline: float, output: str) -> int:
+    minutes = max(0.0, deadline - time.monotonic()) / 60
+    options = {"--study": study.name, "--minutes": f"{minutes:.3f}", "--cache": str(store.root), "--output": output}
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--unchecked", *chain.from_iterable(options.items())]
+    memory = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY / beside:.3f}"}
+    return subprocess.run(command, env=os.environ | memory).returncode
 
 
 def tiny() -> Study:
@@ -152,7 +187,7 @@ def _case(width: int, batch: int) -> barriers.Case:
 
 def computed(study: Study, store: Store, deadline: float, output: Path) -> Row:
     """As much of the study as there is time for; the row says how much that is, by the weights of its plan."""
-    attempt, progress = Attempt(study, store), Progress()
+    attempt, progress = Attempt(study, store), Progress(study.name)
     with attempt.parts.sole_computation():
         attempt = divided(attempt, jax.local_device_count())
         dataset = compute(attempt, partial(until, deadline, attempt, progress, output), progress)
@@ -165,7 +200,8 @@ def computed(study: Study, store: Store, deadline: float, output: Path) -> Row:
 class Progress:
     """Hears how far the study is, and prints a line for each task that ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.last = StudyUpdate("", 0, "waiting", 0, 0)
 
     def __call__(self, update: Update) -> None:
@@ -173,7 +209,11 @@ class Progress:
         if isinstance(update, StudyUpdate):
             self.last = update
             done = f"{update.done:.0f} of {update.total:.0f}"
-            print(f"{update.now - update.since:7.1f} s  {done}  {update.finished}", file=sys.stderr, flush=True)
+            print(
+                f"{update.now - update.since:7.1f} s  {self.name} {done}  {update.finished}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     @property
     def complete(self) -> bool:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from benchmarks._measure import Aim, digits, short_of
 from landscape.jobs.processes import capacity
-from landscape.jobs.processes.programs import FOLDER
+from landscape.store.upkeep import PROGRAMS
 from landscape.study import from_toml
 from landscape.study.presets import preset
 
@@ -129,7 +129,7 @@ def _lap(command: Sequence[str], quick: bool) -> float:
 def _keep_programs(cache: Path) -> None:
     """Remove everything that was computed; compiled programs stay."""
     for path in cache.iterdir():
-        if path.name != FOLDER:
+        if path.name != PROGRAMS:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -73,3 +73,13 @@ def test_a_link_opened_elsewhere_shows_the_same(page: str, study: str) -> None:
     app.selectbox(key="study").set_value(study).run()
     assert not app.exception and not app.warning
     assert view(opened(page, link(app))) == view(app)
+
+
+def test_settings_that_no_page_has_are_named_once_and_those_of_other_pages_are_not() -> None:
+    app = opened(
+        "pages/learn/copies.py", {"colour": "blue", "$x$": "1", "guess_line": "yes", "training.epochs": "3", "q": "0.2"}
+    )
+    assert not app.exception and not app.warning
+    assert [each.value for each in app.info] == [
+        "The link has settings that this app does not know: `colour`, `$x$`. They are left out."
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -13,6 +14,7 @@ import xarray as xr
 
 from landscape.cli.parser import main, parser
 from landscape.jobs.attempt import Attempt, WorkerDied
+from landscape.jobs.client import Jobs
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import computed
 from landscape.jobs.plan import Task
@@ -160,6 +162,32 @@ def test_code_of_ones_own_stays_in_this_process(tmp_path: Path) -> None:
     object.__setattr__(own, "model", Refusing())
     with pytest.raises(ValueError, match="code of one's own"):
         computed(own, Store(tmp_path), ignore, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data": {"train_size": 59, "validation_size": 9}}, "walk.batch_size = 60 is larger than the 59 training"),
+        ({"data": {"validation_size": 1750}}, "walk.batch_size = 60 is larger than the 47 training"),
+        ({"data": {"train_size": 1790}}, "digits has 1797 examples; 1790 for training and 500 for validation"),
+        ({"training": {"batch_size": 121}}, "training.batch_size = 121 is larger than the 120 training"),
+        ({"walk": {"group": "hidden1", "batch_size": 121}}, "walk.batch_size = 121 is larger than the 120 training"),
+        (
+            {"walk": {"group": "hidden1", "batch_size": 9, "batches": [500]}},
+            "walk.batches = 500 is larger than the 120",
+        ),
+        ({"model": {"kind": "mlp", "hidden": [5, *[90_000] * 20]}}, "tiny needs at least .* of memory, and this comp"),
+    ],
+)
+def test_what_the_specification_alone_rules_out_is_refused_before_anything_starts(
+    changes: dict[str, object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("landscape.jobs.local.require_computing", lambda: pytest.fail("it has started"))
+    monkeypatch.setattr("landscape.jobs.engine.started", lambda root: pytest.fail("an engine has started"))
+    for start in (partial(computed, store=Store(tmp_path), on_update=ignore), Jobs(Store(tmp_path)).submit):
+        with pytest.raises(ValueError, match=told):
+            start(study(**changes))
+    assert not any(tmp_path.iterdir())
 
 
 class Refusing:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landscape.cli.parser import main
 from landscape.store import netcdf, places
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
@@ -41,11 +43,11 @@ def tiny(**changes: object) -> Study:
 
 
 def filled(study: Study, seed: int = 0) -> xr.Dataset:
-    """A result of arbitrary numbers, NaN among them."""
+    """A result of arbitrary numbers that can be, NaN among them."""
     dataset, rng = schema.empty(study), np.random.default_rng(seed)
-    for variable in dataset.data_vars.values():
-        values = rng.normal(size=variable.shape) * 100
-        variable.values[...] = values.astype(variable.dtype)
+    for name, variable in dataset.data_vars.items():
+        values = rng.uniform(1, 2 if str(name).endswith("accuracy") else 300, variable.shape)
+        variable.values[...] = (values - str(name).endswith("accuracy")).astype(variable.dtype)
         if variable.dtype.kind == "f":
             variable.values.flat[:1] = np.nan
     return dataset
@@ -275,6 +277,25 @@ def test_absurd_content_under_an_intact_seal_is_named_and_hides_no_other_entry(w
     assert [damage.name for damage in damaged] == [study.key]
     with pytest.raises(DamagedEntry, match=study.key):
         cache.read(study.key)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("validation_accuracy", 7), ("barrier", -1), ("seconds", -2), ("barrier", np.nan)]
+)
+def test_numbers_that_cannot_be_are_not_shown_under_an_intact_seal(cache: Store, name: str, value: float) -> None:
+    """The entry is named as damaged and set aside, and can be computed again; others are as they were."""
+    absurd, other = tiny(), tiny(seeds=3)
+    for study in (absurd, other):
+        dataset = filled(study)
+        if study is absurd:
+            dataset[name].values[...] = value
+        write_sealed(cache.root / study.key, {"result.nc": netcdf.encode(dataset)}, record(study))
+    assert [damage.name for damage in cache.verify().damaged] == [absurd.key]
+    with pytest.raises(DamagedEntry, match=f"{absurd.key} is damaged: {name} "):
+        cache.read(absurd.key)
+    assert absurd.key not in cache
+    cache.write(filled(absurd), record(absurd))
+    assert {study.key for study in (absurd, other)} == {entry.key for entry in cache.verify().entries}
 
 
 @pytest.mark.parametrize("missing", ["record.json", "result.nc"])
@@ -617,3 +638,30 @@ def test_part_of_another_task_or_study_is_dropped(cache: Store) -> None:
     shutil.copytree(source, cache.parts(other).folder / "seed0-base")
     assert list(cache.parts(study).read()) == ["seed0-base"]
     assert cache.parts(other).read() == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the rights of another user for a moment")
+def test_a_folder_that_cannot_be_entered_is_named_and_hides_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what forbids to read its names nor what forbids to enter it, or one above it, ends in a traceback."""
+    with tempfile.TemporaryDirectory() as name:
+        (top := Path(name)).chmod(0o755)
+        for mode in (0o700, 0o744):
+            (gallery := top / f"{mode:o}" / "gallery").mkdir(parents=True)
+            gallery.chmod(mode)
+        (top / "cache").mkdir(mode=0o755)
+        study = tiny()
+        Store(top / "cache").write(filled(study), record(study))
+        (shut := top / "shut" / "gallery").mkdir(parents=True)
+        shut.parent.chmod(0o700)
+        for closed in (shut, top / "700" / "gallery", top / "744" / "gallery"):
+            monkeypatch.setattr(places, "GALLERY", closed)
+            os.seteuid(65534)
+            try:
+                assert main(["list", "--cache", str(top / "cache")]) == 0
+            finally:
+                os.seteuid(0)
+            out, err = capsys.readouterr()
+            assert "tiny" in out
+            assert f"{closed} is damaged: it cannot be read: Permission denied" in err

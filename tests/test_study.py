@@ -516,3 +516,25 @@ def test_every_preset_is_valid_and_found_by_its_name():
     assert len({study.key for study in found.values()}) == len(found)
     with pytest.raises(ValueError, match=r"'nothing'.*digits-mlp"):
         preset("nothing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seeds": True}, "seeds: must be a number (given True)"),
+        ({"training": {"learning_rate": True}}, "training.learning_rate: must be a number (given True)"),
+        ({"data": {"train_size": False}}, "data.train_size: must be a number (given False)"),
+        ({"model": {"kind": "mlp", "hidden": [6, True]}}, "model.hidden: must hold numbers, not true or false"),
+        ({"candidates": [[{"deepen": "hidden1", "layers": True}]]}, "candidates.0.0.layers: must be a number"),
+        ({"control": 1}, "control: must be true or false (given 1)"),
+        ({"walk": {"group": "hidden1", "distinct": "no"}}, "walk.distinct: must be true or false (given 'no')"),
+        ({"name": ""}, "name: must not be empty"),
+        ({"name": "x" * 201}, "name: must have 200 or fewer characters"),
+        ({"title": "two\nlines"}, "title: must be one line of printable characters"),
+        ({"description": "x" * 5001}, "description: must have 5000 or fewer characters"),
+    ],
+)
+def test_truth_is_no_number_and_texts_have_a_length(changes: dict[str, object], told: str) -> None:
+    base = {"name": "mine", "model": {"kind": "mlp", "hidden": [6]}, "walk": {"group": "hidden1"}}
+    with pytest.raises(ValueError, match=re.escape(told)):
+        validated(base | {"candidates": [[{"widen": "hidden1", "size": 9}]]} | changes)

@@ -63,6 +63,15 @@ def test_weights_are_listed_and_stay_as_long_as_an_unfinished_study_starts_from_
     assert [*kept_weights(cache.root)] == [weights[0].sha256]
 
 
+def test_compiled_programs_are_listed_and_go_last_of_what_was_used(cache: Store) -> None:
+    (folder := cache.root / ".compiled" / ("0" * 16)).mkdir(parents=True)
+    (folder / "program").write_bytes(bytes(7))
+    (held,) = (holding for holding in holdings(cache) if holding.kind == "programs")
+    assert (held.size, held.name) == (7, "compiled programs")
+    assert held not in chosen(holdings(cache)) and held in chosen(holdings(cache), to_size=0)
+    assert removed(held) and not folder.exists()
+
+
 def test_everything_is_listed_once(cache: Store) -> None:
     assert kinds(cache) == ["damaged", "leftover", "leftover", "result", "result", "unfinished"]
     first = next(holding for holding in holdings(cache) if holding.key == STUDIES[0].key)
@@ -217,11 +226,8 @@ def test_what_is_shipped_can_be_neither_changed_nor_removed(cache: Store) -> Non
 
 
 def real(study: Study) -> xr.Dataset:
-    """A result of numbers that can be."""
+    """A result with the attributes that its computation gives it."""
     dataset = filled(study)
-    for name, variable in dataset.data_vars.items():
-        fits = np.abs(variable.values) % 1 if "accuracy" in str(name) else np.abs(variable.values)
-        variable.values[...] = fits.astype(variable.dtype) if variable.dtype.kind == "f" else np.maximum(fits, 1)
     return dataset.assign_attrs(device="CPU, 2 cores", computed="2026-01-01T00:00:00+00:00", seconds=3.0, versions="{}")
 
 

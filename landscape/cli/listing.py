@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 from landscape.store import places
 from landscape.store.results import Entry, Store
+from landscape.store.sealed import barred
 from landscape.study import Study
 from landscape.study.presets import presets
 
@@ -24,7 +26,7 @@ def list_studies(options: argparse.Namespace) -> int:
     listing = store.entries()
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
-    if not places.GALLERY.is_dir():
+    if not os.path.isdir(places.GALLERY) and not barred(places.GALLERY):
         print(f"warning: the shipped results are missing; they should be in {places.GALLERY}", file=sys.stderr)
     rows = sorted(
         [*_stored(listing.entries), *_not_stored(store, listing.entries)],

@@ -21,13 +21,13 @@ def scorecard(options: argparse.Namespace) -> int:
     from landscape.analysis.scorecard import scorecard
     from landscape.analysis.scorecard.words import markdown
     from landscape.cli.tables import json_text
-    from landscape.store import netcdf
 
-    listing = Store(options.cache).entries()
+    store = Store(options.cache)
+    listing = store.verify()
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
-    shipped = sorted((entry.name, entry.path) for entry in listing.entries if entry.shipped)
-    rows = scorecard({name: netcdf.read(path) for name, path in shipped})
+    shipped = sorted((entry.name, entry.key) for entry in listing.entries if entry.shipped)
+    rows = scorecard({name: store.read(key) for name, key in shipped})
     if options.json:
         print(json_text([_plain(row) for row in rows]))
     else:

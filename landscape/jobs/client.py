@@ -18,6 +18,7 @@ from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
 from landscape.jobs.guard import attendance, credentials
+from landscape.jobs.guard.fits import check_examples, check_memory
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
@@ -51,12 +52,16 @@ class Jobs:
 
         Outcomes that a cancelled or failed attempt left behind are used. Raises Unwritable, EngineError, OSError where
         there is no scheduler at the address given or it does not answer, or ValueError where the study's weights are
-        not on this computer or it runs code of one's own, which no other process is sent.
+        not on this computer, it runs code of one's own, which no other process is sent, or it does not fit its examples
+        or this computer.
         """
         if study.refusal:
             raise ValueError(f"{study.name} is not computed here: {study.refusal}")
         if study.key in self.store:
             return
+        check_examples(study)
+        if not self._address:  # the workers of a scheduler have a memory of their own
+            check_memory(study)
         study = with_kept_weights(self.store.root, study)
         client = self._connected()
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))

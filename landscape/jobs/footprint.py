@@ -22,10 +22,12 @@ class Footprint(NamedTuple):
       memory: of the process that trains its largest network: weights, gradients, moments, activations of one batch,
         and the examples. Imports and compiled programs come on top, about half a gigabyte.
       disk: of the checkpoints that are kept until the study is finished.
+      least: of that memory what no slicing of a batch saves: all but the activations.
     """
 
     memory: float
     disk: float
+    least: float
 
 
 def footprint(study: Study) -> Footprint:
@@ -45,6 +47,7 @@ def footprint(study: Study) -> Footprint:
     activations = max(sum(layer.units * layer.places for layer in network) for network in layers)
     batch = max(study.training.batch_size, study.walk.batch_size)
     held = (training_examples(study) + study.data.validation_size) * math.prod(examples.shape)
-    memory = COPIES * max(counts) + PASSES * batch * activations + held
+    least = COPIES * max(counts) + held
+    memory = least + PASSES * batch * activations
     kept = sum(counts[each.index] * max(len(each.checkpoints), 2) for each in members(study))
-    return Footprint(float(FLOAT * memory), float(FLOAT * study.seeds * kept))
+    return Footprint(float(FLOAT * memory), float(FLOAT * study.seeds * kept), float(FLOAT * least))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -90,7 +91,7 @@ def keep_usable(attempt: Attempt, planned: Planned) -> dict[str, StoredOutcome]:
 
 def taken_over(attempt: Attempt, name: str, key: str) -> StoredOutcome | None:
     """The outcome of a task that another study has computed under its shared key, if it is there and intact."""
-    if not key or not attempt.shared.path(key).is_dir():
+    if not key or not os.path.isdir(attempt.shared.path(key)):
         return None
     attempt.shared.used(key)
     try:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from landscape.store.sealed import RECORD, DamagedEntry, Record, read_sealed
 from landscape.study import Study, recorded
+from landscape.study.limits import MOST_LINE
 
 RESULT = "result.nc"
 TAKEN = "taken"  # the field of a record that has how many of its tasks another study had computed, if any
@@ -20,7 +21,6 @@ FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record that an entry cann
 }
 KINDS: dict[type | tuple[type, ...], str] = {str: "text", dict: "a table", (int, float): "a number"}
 KEY = re.compile("[0-9a-f]{16}")
-LONGEST_TITLE = 200  # characters
 MOST_ENTRIES = 8192  # whose records are remembered
 
 Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
@@ -145,6 +145,6 @@ def check_fields(record: Record) -> None:
 def titled(record: Record, title: str) -> Record:
     """A record with another title. Raises ValueError for a title that is empty, too long, or not one line of text."""
     text = " ".join(title.split())
-    if not 0 < len(text) <= LONGEST_TITLE or not text.isprintable():
-        raise ValueError(f"a title is one line of 1 to {LONGEST_TITLE} printable characters; got {title!r:.80}")
+    if not 0 < len(text) <= MOST_LINE or not text.isprintable():
+        raise ValueError(f"a title is one line of 1 to {MOST_LINE} printable characters; got {title!r:.80}")
     return record | {"title": text, "study": record["study"] | {"title": text}}

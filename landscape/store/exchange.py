@@ -6,24 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from landscape.store import netcdf
-from landscape.store.entries import LONGEST_TITLE, UPLOADED, Entry, check_fields
+from landscape.store.entries import UPLOADED, Entry, check_fields
+from landscape.store.ranges import check_not_empty
 from landscape.store.results import Store
 from landscape.study import SCHEMA, Study, schema
+from landscape.study.limits import MOST_LINE
 
 MOST_BYTES = 200 * 2**20  # of a file
 MOST_IN_MEMORY = 2**30  # bytes of its arrays
 KEPT = ("study", "key", "device", "computed", "seconds", "versions")  # attributes of a result
-
-RANGES = {  # of what a variable holds, by the end of its name, NaN and what was not computed apart
-    "validation_accuracy": (0.0, 1.0),
-    **dict.fromkeys(("loss", "sotl_e", "curve", "surface", "barrier", "distance", "seconds"), (0.0, np.inf)),
-    **dict.fromkeys(("parameters", "width"), (1.0, np.inf)),
-}
-NEEDED = ("base_barrier", "barrier")  # a result without any number of these shows nothing
 
 
 def add_upload(store: Store, content: bytes) -> Entry:
@@ -43,24 +35,11 @@ def add_upload(store: Store, content: bytes) -> Entry:
     study = schema.study_of(dataset)
     if study.key in store:
         raise ValueError(f"{study.name!r:.80} has a result here, under the key {study.key}; it stays as it is")
-    check_numbers(dataset)
+    check_not_empty(dataset)
     record = _record(study, dataset.attrs)
     known = dataset[[name for name in dataset.data_vars if name in schema.VARIABLES]]
     known.attrs = {name: dataset.attrs[name] for name in KEPT if name in dataset.attrs}
     return store.write(known, record)
-
-
-def check_numbers(dataset: xr.Dataset) -> None:
-    """Raises ValueError for numbers that no computation gives: accuracies above 1, negative barriers, none at all."""
-    for name, variable in dataset.data_vars.items():
-        values = variable.values[np.isfinite(variable.values)] if variable.dtype.kind == "f" else variable.values
-        limits = next((limits for end, limits in RANGES.items() if str(name).endswith(end)), None)
-        values = values[values != -1] if variable.dtype.kind == "i" else values
-        if limits and values.size and not (limits[0] <= values.min() and values.max() <= limits[1]):
-            low, high = limits
-            raise ValueError(f"{name} is from {values.min():g} to {values.max():g}; it can be from {low:g} to {high:g}")
-    if missing := [name for name in NEEDED if not np.isfinite(dataset[name].values).any()]:
-        raise ValueError(f"{missing[0]} holds no number at all")
 
 
 def _record(study: Study, attributes: dict[Any, Any]) -> dict[str, Any]:
@@ -78,8 +57,6 @@ def _record(study: Study, attributes: dict[Any, Any]) -> dict[str, Any]:
     check_fields(record)
     texts = [*(record[name] for name in ("name", "title", "device", "computed")), *study.labels, *map(str, versions)]
     for text in texts:
-        if len(text) > LONGEST_TITLE or not text.isprintable():
-            raise ValueError(
-                f"its texts must be lines of at most {LONGEST_TITLE} printable characters; got {text!r:.80}"
-            )
+        if len(text) > MOST_LINE or not text.isprintable():
+            raise ValueError(f"its texts must be lines of at most {MOST_LINE} printable characters; got {text!r:.80}")
     return record

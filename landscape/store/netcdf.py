@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from landscape.store.ranges import check_ranges
 from landscape.study import schema
 from landscape.study.steps import Deepen
 from landscape.study.user_files import content_of
@@ -97,7 +98,8 @@ def check(dataset: xr.Dataset) -> None:
     """Raises ValueError unless a dataset is a result of a study, be it a complete one or not.
 
     A result names a valid study, whose key is the same under the present schema. It has the coordinates and variables
-    of the schema with their dimensions, sizes and types; only optional variables may be missing.
+    of the schema with their dimensions, sizes and types, and numbers that can be; only optional variables may be
+    missing.
     """
     if "study" not in dataset.attrs:
         raise ValueError("its attributes do not name a study, so this program did not write it")
@@ -113,6 +115,7 @@ def check(dataset: xr.Dataset) -> None:
             raise ValueError(f"coordinate {name!r} differs from that of its study")
     for name, variable in present.items():
         _check_variable(dataset, name, variable, expected.sizes)
+    check_ranges(dataset)
 
 
 def proxies(dataset: xr.Dataset) -> np.ndarray:

@@ -35,8 +35,8 @@ def cache_folder(named: str | Path | None = None) -> Path:
 
 def _checkout(folder: Path) -> Path | None:
     """The top of the checkout of this project in which a folder lies, or None."""
-    tops = (top for top in (folder, *folder.parents) if (top / "cache" / "gallery").is_dir())
-    return next((top for top in tops if (top / "app.py").is_file()), None)
+    tops = (top for top in (folder, *folder.parents) if os.path.isdir(top / "cache" / "gallery"))
+    return next((top for top in tops if os.path.isfile(top / "app.py")), None)
 
 
 def _of_the_user() -> Path:

@@ -21,9 +21,11 @@ import xarray as xr
 from landscape.store import netcdf, places
 from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
 from landscape.store.partial import Parts, study_of
+from landscape.store.ranges import check_not_empty
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
+    barred,
     children,
     discard,
     folders,
@@ -127,11 +129,12 @@ class Store:
         return self._listing(lambda entry: entry)
 
     def verify(self) -> Listing:
-        """The same, with every file compared with its checksum, which reads all of them."""
-        return self._listing(verified)
+        """The same, with every file compared with its checksum and every number looked at, which reads all of them."""
+        return self._listing(_read_through)
 
     def _listing(self, checked: Callable[[Entry], Entry]) -> Listing:
-        listing = Listing([], [])
+        closed = ((folder, barred(folder)) for folder in (self.root, *self._galleries()))
+        listing = Listing([], [DamagedEntry(str(folder), f"it cannot be read: {why}") for folder, why in closed if why])
         for folder in (*_keyed(self.root), *self._published()):
             try:
                 listing.entries.append(checked(entry_in(folder, shipped=folder.parent != self.root)))
@@ -194,13 +197,21 @@ class Store:
 
     def _published(self) -> Iterable[Path]:
         """The entries of both galleries; one in this folder's own replaces a shipped one of the same name."""
-        galleries = (places.GALLERY, self.root / "gallery")
-        return {folder.name: folder for gallery in galleries for folder in folders(gallery)}.values()
+        return {folder.name: folder for gallery in self._galleries() for folder in folders(gallery)}.values()
+
+    def _galleries(self) -> tuple[Path, Path]:
+        return places.GALLERY, self.root / "gallery"
 
 
 def _keyed(parent: Path) -> list[Path]:
     """What a folder holds under the name of a key, sorted, be it a folder or not; all else there is not ours."""
     return [path for path in children(parent) if KEY.fullmatch(path.name)]
+
+
+def _read_through(entry: Entry) -> Entry:
+    """The entry, once its result has been read. Raises DamagedEntry."""
+    _read_verified(entry.folder, entry.key)
+    return entry
 
 
 def _read_verified(folder: Path, key: str) -> xr.Dataset:
@@ -209,6 +220,7 @@ def _read_verified(folder: Path, key: str) -> xr.Dataset:
     try:
         check_fields(record)
         dataset = netcdf.decode(files[RESULT])
+        check_not_empty(dataset)
         keys = {recorded(record["study"]).key, record["key"], dataset.attrs["key"]}
     except (ValueError, KeyError) as error:
         raise DamagedEntry(folder.name, str(error)) from None

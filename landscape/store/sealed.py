@@ -254,6 +254,25 @@ def children(parent: Path) -> list[Path]:
         return []
 
 
+def barred(folder: Path) -> str:
+    """Why a folder that is there cannot be looked into; empty where it can, or where no folder is.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from landscape.store.sealed import barred
+      >>> barred(Path()), barred(Path("no such folder"))
+      ('', '')
+    """
+    try:
+        os.listdir(folder)
+        os.stat(os.path.join(folder, "."))  # to read the names in a folder is one right, to enter it another
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def _looks_sealed(folder: Path) -> bool:
     return any(path.name == RECORD or path.suffix == ".nc" for path in children(folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,8 +16,9 @@ from landscape.store.shared import TASKS
 from landscape.store.uploads import FOLDER, kept_weights
 
 DAMAGED = ".damaged"
+PROGRAMS = ".compiled"  # programs that JAX has compiled, a folder for each kind of processor
 DIGITS = 16  # of a SHA-256, as many as a key has
-Kind = Literal["result", "uploaded", "unfinished", "task", "weights", "damaged", "leftover"]
+Kind = Literal["result", "uploaded", "unfinished", "task", "weights", "programs", "damaged", "leftover"]
 OF_NO_USE: tuple[Kind, ...] = ("damaged", "leftover")
 
 
@@ -25,10 +27,10 @@ class Holding(NamedTuple):
 
     Attributes:
       kind: a result that was computed here or uploaded; the outcomes of an unfinished study; the outcome of a task that
-        serves further studies; the weights of a network that was brought; what was damaged; or what a process that is
-        gone has left, which nothing reads.
-      key: of its study or its task, where it has one; of weights the first digits of their SHA-256; else the name of
-        the folder.
+        serves further studies; the weights of a network that was brought; programs that were compiled, which are
+        compiled again where they lack; what was damaged; or what a process that is gone has left, which nothing reads.
+      key: of its study or its task, where it has one; of weights the first digits of their SHA-256; of programs that
+        of the kind of processor; else the name of the folder.
       name: what lists call its study; the key where that cannot be read.
       path: where it is.
       size: in bytes.
@@ -54,7 +56,7 @@ def holdings(store: Store) -> list[Holding]:
       >>> holdings(Store("an-empty-folder"))
       []
     """
-    found = [*_results(store), *_unfinished(store), *_tasks(store), *_weights(store)]
+    found = [*_results(store), *_unfinished(store), *_tasks(store), *_weights(store), *_programs(store)]
     found += [*_set_aside(store), *_leftovers(store)]
     return sorted(found, key=lambda holding: (holding.changed, holding.key))
 
@@ -65,7 +67,7 @@ def _results(store: Store) -> Iterator[Holding]:
         if not entry.shipped:
             yield _holding("uploaded" if entry.uploaded else "result", entry.folder, entry.key, entry.name)
     for damage in listing.damaged:
-        if (store.root / damage.name).exists() and KEY.fullmatch(damage.name):
+        if os.path.exists(store.root / damage.name) and KEY.fullmatch(damage.name):
             yield _holding("damaged", store.root / damage.name, damage.name, damage.name, damage.reason)
 
 
@@ -73,7 +75,7 @@ def _unfinished(store: Store) -> Iterator[Holding]:
     for folder in children(store.root / PARTS):
         if KEY.fullmatch(folder.name):
             study = next(filter(None, map(study_of, folders(folder))), None)
-            finished = (store.root / folder.name).exists()  # its result was written, and then the process ended
+            finished = os.path.exists(store.root / folder.name)  # its result was written, and then the process ended
             name = study.name if study else folder.name
             yield _holding("leftover" if finished else "unfinished", folder, folder.name, name)
 
@@ -87,6 +89,12 @@ def _tasks(store: Store) -> Iterator[Holding]:
 def _weights(store: Store) -> Iterator[Holding]:
     for sha256, weights in kept_weights(store.root).items():
         yield _holding("weights", Path(weights.file), sha256[:DIGITS], "a network that was brought")
+
+
+def _programs(store: Store) -> Iterator[Holding]:
+    for folder in children(store.root / PROGRAMS):
+        if KEY.fullmatch(folder.name):
+            yield _holding("programs", folder, folder.name, "compiled programs")
 
 
 def _set_aside(store: Store) -> Iterator[Holding]:
@@ -107,7 +115,7 @@ def _holding(kind: Kind, path: Path, key: str, name: str, reason: str = "") -> H
     A file that lies there under several names counts in equal parts for each.
     """
     size, changed = 0, 0.0
-    for each in (path, *(path.rglob("*") if path.is_dir() else ())):
+    for each in (path, *(path.rglob("*") if os.path.isdir(path) else ())):
         try:
             found = each.lstat()
         except OSError:
@@ -173,7 +181,7 @@ def removed(holding: Holding) -> bool:
 
     Whoever reads it at the same time reads the whole of it or nothing, and what is computed is left alone.
     """
-    if not holding.path.exists():
+    if not os.path.lexists(holding.path):
         return True
     if holding.path.parent.name == PARTS and KEY.fullmatch(holding.path.name):
         return remove_unless_computed(holding.path)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from landscape.study.limits import MOST_LINE
 
 EACH = "*"  # in a path: every element of a list
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text
+
+
+OneLine = Annotated[str, Field(max_length=MOST_LINE), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MOST_LINE), AfterValidator(_printable)]
 
 
 class Frozen(BaseModel):
@@ -28,6 +40,30 @@ class Frozen(BaseModel):
         if unknown:
             raise ValueError(f"unknown key {unknown[0]!r}; the keys are {', '.join(cls.model_fields)}")
         return content
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for 1 and 1 for true; in a file, one in place of the other is a slip."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if annotation is bool and isinstance(value, int | float | str) and not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(part, bool) for part in parts) and {int, float} & {*types_of(annotation)}:
+            raise ValueError("must hold numbers, not true or false" if parts is value else "must be a number")
+        return value
+
+
+def types_of(annotation: Any) -> Iterator[Any]:
+    """All types that stand in the annotation of a field.
+
+    Example:
+      >>> from landscape.study.base import types_of
+      >>> list(types_of(tuple[int, ...] | None))
+      [<class 'int'>, Ellipsis, <class 'NoneType'>]
+    """
+    inner = get_args(annotation)
+    yield from (each for part in inner for each in types_of(part)) if inner else (annotation,)
 
 
 def drop(content: Any, path: Sequence[str], value: Any) -> None:

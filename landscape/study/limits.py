@@ -14,3 +14,5 @@ MOST_UNITS = 100_000  # of a layer
 MOST_FACTOR = 1_000.0  # of a widening
 MOST_LAYERS = 1_000
 MOST_CANDIDATES = 1_000
+MOST_LINE = 200  # characters of a name or a title
+MOST_PROSE = 5_000  # characters of a description

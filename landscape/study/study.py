@@ -14,11 +14,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from landscape.study.base import EACH, Frozen, drop
+from landscape.study.base import EACH, Frozen, Name, OneLine, drop
 from landscape.study.examples import AnyData, DataSpec
 from landscape.study.faults import explain
 from landscape.study.kinds import AnyModel, kinds_reading
-from landscape.study.limits import MOST_CANDIDATES, MOST_SEEDS
+from landscape.study.limits import MOST_CANDIDATES, MOST_PROSE, MOST_SEEDS
 from landscape.study.settings import Expansion, Training, Walk
 from landscape.study.sources import Sourced, Weights
 from landscape.study.steps import Candidate, Widen, draws, label
@@ -73,10 +73,10 @@ class Study(Frozen):
       Malviya et al. (2024), arXiv 2405.15895, sections 3 and A.2.
     """
 
-    name: str
-    title: str = ""
-    description: str = ""
-    reproduces: str = ""
+    name: Name
+    title: OneLine = ""
+    description: Annotated[str, Field(max_length=MOST_PROSE)] = ""
+    reproduces: OneLine = ""
     data: AnyData = DataSpec()
     model: AnyModel
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, max_length=MOST_CANDIDATES)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def _too_large(need: Footprint) -> list[str]:
 
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that there is."""
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
+    return next(each for each in (folder, *folder.parents) if os.path.isdir(each))
 
 
 def growth(study: Study) -> str:

@@ -157,6 +157,15 @@ COMPARED: dict[str, Control] = {
     "q": Range("Quantile q", 0.01, 0.99, 0.01, 0.4, explained("λ", "B*")),
 }
 
+ELSEWHERE = ("study", "studies", "mine")  # controls that the frame or a page declares, whose options it lists itself
+GUESS = "guess_"  # begins the names of the guesses of lessons
+
+
+def is_known(name: str) -> bool:
+    """Whether a control of any page has this name in links."""
+    known = (*CONTROLS, *NETWORK, *LESSONS, *COMPARED, *ELSEWHERE)
+    return name in known or name.startswith(GUESS)
+
 
 def draw(dataset: xr.Dataset, text: str, rows: Sequence[Sequence[str]]) -> None:
     """Draw below a page's `first_view` how to read that, and its controls, row by row; `chosen` returns their values.

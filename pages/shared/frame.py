@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +14,12 @@ from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.store.derived import keeping
 from landscape.study import Study
-from pages.shared import controls, library, running, show
+from pages.shared import controls, form, library, running, show
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
+MOST_NAMED = 5  # unknown settings of a link that are named
 NAME = "Loss-landscape explorer"
 ICON = Path(__file__).with_name("icon.svg")  # a symbol of Streamlit's would be fetched from outside
 
@@ -72,6 +73,8 @@ def _around(page: st.Page, view: View) -> None:
         st.caption(f"**{show.plain(chosen.label)}**: {show.plain(chosen.study.title or chosen.study.name)}")
     else:
         st.markdown(view.text)
+    if unknown := [name for name in st.query_params if not (controls.is_known(name) or form.is_ours(name))]:
+        st.info(unknown_in_words(unknown))
     running.start_asked()
     if view.of_one_study:
         running.show(chosen.study)
@@ -98,6 +101,14 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
         page.run()
     if view.below:
         view.below()
+
+
+def unknown_in_words(names: Sequence[str]) -> str:
+    """What is said of the settings in a link that no page has, all of them in one sentence."""
+    shown = ", ".join(form.show(name) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    which, they = ("settings", "They are") if len(names) > 1 else ("a setting", "It is")
+    return f"The link has {which} that this app does not know: {shown}{more}. {they} left out."
 
 
 def _sidebar(described: bool) -> library.Choice:

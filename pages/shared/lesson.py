@@ -14,8 +14,8 @@ import streamlit as st
 from landscape.figures.export.tables import drawn
 from landscape.figures.lessons import enlarged
 from pages.shared import show
+from pages.shared.controls import GUESS, checked
 from pages.shared.controls import LESSONS as CONTROLS
-from pages.shared.controls import checked
 from pages.shared.widgets import Guess
 
 
@@ -59,7 +59,7 @@ def control(name: str) -> Any:
 
 def guess(name: str, question: str, options: Sequence[str], answer: str, because: str) -> bool:
     """Ask for a guess; once there is one, say what happens, and return True. `name` is its name in the link."""
-    guessed = checked(f"guess_{name}", Guess(f"**Guess:** {question}", options))
+    guessed = checked(f"{GUESS}{name}", Guess(f"**Guess:** {question}", options))
     if guessed is None:
         return False
     verdict = ":material/check_circle: **You guessed right.**" if guessed == answer else f"**No: {answer}.**"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from landscape.store.entries import LONGEST_TITLE
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
+from landscape.study.limits import MOST_LINE
 from pages.shared import library, own_studies, running
 from pages.shared.own_studies import Row
 from pages.shared.show import plain
@@ -94,5 +94,5 @@ def manage(row: Row) -> None:
                 st.button("Delete it", key="delete", on_click=attempt, args=(lambda: delete(row),))
             if row.entry:
                 with st.popover("Rename", icon=":material/edit:"):
-                    st.text_input("Title", row.study.title, LONGEST_TITLE, key="new title")
+                    st.text_input("Title", row.study.title, MOST_LINE, key="new title")
                     st.button("Rename it", key="rename", on_click=attempt, args=(lambda: rename(row),))

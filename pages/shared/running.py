@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,14 @@ def here() -> Jobs:
 
 def progress(key: str) -> Progress | None:
     """How far a study is; None if nobody has asked for it."""
-    if not (Store().root / ".engine").exists():
+    if not os.path.exists(Store().root / ".engine"):
         return None  # nothing has been computed here, so the page need not import Dask
     return here().progress(key)
 
 
 def known() -> dict[str, Progress]:
     """How far each study is that the engine was asked for since it started, by key."""
-    return here().known() if (Store().root / ".engine").exists() else {}
+    return here().known() if os.path.exists(Store().root / ".engine") else {}
 
 
 def choose(study: Study, start: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -115,7 +116,7 @@ def _table(forecasts: Sequence[Forecast], store: Store) -> str:
     left = [each for each in forecasts if each.state != "stored"]
     cores, gpu = (_together([getattr(each, name) for each in left]) for name in ("cores", "gpu"))
     most = max((each.disk or 0.0 for each in left), default=0.0)
-    free = shutil.disk_usage(store.root if store.root.is_dir() else ".").free
+    free = shutil.disk_usage(store.root if os.path.isdir(store.root) else ".").free
     sentences = [
         f"To compute: {len(left)} of {len(forecasts)} studies, {cores} on a processor or {gpu} on a GPU, "
         "estimated by their multiply-adds from stored results.",

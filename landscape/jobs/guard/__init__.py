@@ -1,1 +1,1 @@
-"""What keeps a computation from harm: folders that nobody else opens, workers that hang, answers that never come."""
+"""What keeps a computation from harm: hung workers, endless waiting, open folders, studies that cannot be computed."""

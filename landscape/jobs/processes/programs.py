@@ -14,8 +14,8 @@ from pathlib import Path
 
 from landscape.jobs.guard.private import private_folder
 from landscape.store.sealed import Unwritable
+from landscape.store.upkeep import PROGRAMS
 
-FOLDER = ".compiled"
 LIMIT = 2**30  # bytes of all programs of one kind of processor; beyond it, those that were used longest ago go
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -27,7 +27,7 @@ def environment(root: Path) -> dict[str, str]:
     says so, wrongly (its compiler names preferences that no processor has); nothing below a fatal error is printed.
     """
     try:
-        folder = private_folder(private_folder(root / FOLDER) / _processor())
+        folder = private_folder(private_folder(root / PROGRAMS) / _processor())
     except Unwritable:
         return {}
     _keep_below(folder, LIMIT)

@@ -8,16 +8,18 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from landscape.cli import caching, listing, preparing, reading, scoring, watching
 from landscape.cli.computing import every, one
+from landscape.cli.signals import Stopped, stoppable
 from landscape.jobs.attempt import WorkerDied
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
 
-USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
+USER_ERROR, FAILURE = 2, 1  # exit codes
 
 PROCESSES = 1024  # more than any computer has cores
 
@@ -38,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        return options.run(options)
+        with stoppable():
+            return options.run(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
@@ -48,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except KeyboardInterrupt:
-        print("Stopped. What is finished is kept; the same command continues from there.", file=sys.stderr)
-        return INTERRUPTED
+    except Stopped as stopped:
+        with suppress(OSError):  # the terminal may be gone
+            print("Stopped. What is finished is kept; the same command continues from there.", file=sys.stderr)
+        return stopped.code
 
 
 def _print_anything() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console
@@ -27,7 +28,8 @@ class ProgressLine:
 
     def __exit__(self, *error: object) -> None:
         if self._console.is_interactive:
-            self._live.stop()
+            with suppress(OSError):  # the terminal may have been closed
+                self._live.stop()
 
     def show(self, progress: Progress) -> None:
         """Show where a study stands."""

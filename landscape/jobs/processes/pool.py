@@ -1,7 +1,7 @@
 """The tasks of a study in several processes of this computer, each of which runs one task at a time.
 
-A process is given a task and sends its updates and its outcome back. It gets no Ctrl-C, and ends when the process that
-started it does, at the next update of its task at the latest.
+A process is given a task and sends its updates and its outcome back. It hears no Ctrl-C and no other request to stop,
+and ends when the process that started it does, at the next update of its task at the latest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from threading import Event
 from typing import NamedTuple
@@ -21,8 +21,10 @@ from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 from landscape.jobs.threads import raise_if_stopped, side_by_side
+from landscape.store.sealed import sweep
 
 NEW = get_context("spawn")  # a copy of this process would share the state of JAX
+UNHEARD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # a terminal sends them to all processes of a command
 PERIOD = 0.1  # seconds between two looks at whether to stop
 
 
@@ -41,8 +43,11 @@ def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Pl
     def run(worker: WorkerProcess, name: str, needs: list[AnyOutcome], stop: Event) -> AnyOutcome:
         return worker.run(attempt, name, needs, on_update, stop)
 
-    with _started(number) as workers:
-        yield from side_by_side(workers, run, planned, arrived, kind)
+    try:
+        with _started(number) as workers:
+            yield from side_by_side(workers, run, planned, arrived, kind)
+    finally:
+        sweep(attempt.parts.folder, attempt.shared.folder)  # one may have been killed while it wrote
 
 
 def kind(task: str) -> str:
@@ -70,8 +75,9 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self._tasks, theirs = NEW.Pipe()
+        resource_tracker.ensure_running()  # where it is to be started, it unblocks what is blocked below
         self._process = NEW.Process(target=serve, args=(theirs,), daemon=True)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the process inherits
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEARD)  # which the process inherits
         try:
             self._process.start()
         finally:

@@ -22,8 +22,9 @@ from landscape.data.corpora import Corpus, read
 from landscape.data.masking import ROWS, mask, max_predictions
 from landscape.data.split import IGNORED
 from landscape.data.text import pack
-from landscape.data.wordpiece import CLS, MASK, SEP, SPECIALS, UNKNOWN, encode, encoded, train
+from landscape.data.wordpiece import SPECIALS, UNKNOWN, Specials, encode, encoded, published, train
 from landscape.study.examples import TextSpec
+from landscape.study.sources import BERT_SPECIALS, Vocabulary, tokens_in
 
 REAL = os.environ.get("TFDS_DATA_DIR")
 real = pytest.mark.skipif(
@@ -210,8 +211,8 @@ def test_packing_loses_the_tail_only(count, length):
     assert count - len(body) < length - 2
     assert sequences.shape[1] == length
     assert sequences.dtype == np.int32
-    assert set(sequences[:, 0]) <= {CLS}
-    assert set(sequences[:, -1]) <= {SEP}
+    assert set(sequences[:, 0]) <= {Specials().cls}
+    assert set(sequences[:, -1]) <= {Specials().sep}
 
 
 # Masks
@@ -242,7 +243,7 @@ def test_laws_of_masking(tokens, seed):
         assert (places[count:] == 0).all()
         others = np.setdiff1d(np.arange(len(row)), chosen)
         np.testing.assert_array_equal(shown[others], row[others])
-        assert ((shown[chosen] == MASK) | (shown[chosen] >= len(SPECIALS))).all()
+        assert ((shown[chosen] == Specials().mask) | (shown[chosen] >= len(SPECIALS))).all()
         assert (shown[chosen] < VOCABULARY).all()
 
 
@@ -269,11 +270,11 @@ def test_rates_of_masking():
     trials = int(chosen.sum())
     shown = np.take_along_axis(inputs["tokens"], inputs["positions"], 1)[chosen]
     kept = (shown == targets[chosen]).sum()
-    masked = (shown == MASK).sum()
+    masked = (shown == Specials().mask).sum()
     assert within(masked, trials, 0.8)
     assert within(kept, trials, 0.1 + 0.1 / 1000)
     assert within(trials - masked - kept, trials, 0.1 * 0.999)
-    replaced = shown[(shown != MASK) & (shown != targets[chosen])]
+    replaced = shown[(shown != Specials().mask) & (shown != targets[chosen])]
     assert within((replaced < len(SPECIALS) + 500).sum(), len(replaced), 0.5)
     counts = np.bincount(inputs["positions"][chosen], minlength=length)
     assert counts[0] == counts[-1] == 0
@@ -401,3 +402,55 @@ def test_wikitext_2(monkeypatch):
     tokens = encoded(corpus, spec.vocabulary).validation
     assert (tokens == UNKNOWN).sum() == sum(line.count("<unk>") for line in corpus.validation) > 1000
     assert len(corpus.train) == 23767  # lines of text among the 36,718 of the file
+
+
+# Published vocabularies
+
+PUBLISHED = ("[PAD]", *(f"[unused{i}]" for i in range(9)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "hill", "##s", ",")
+
+
+@given(st.lists(st.text(st.sampled_from("ahils,"), min_size=1, max_size=8), min_size=1))
+def test_a_published_vocabulary_has_its_own_numbers(words):
+    numbers = {token: number for number, token in enumerate(PUBLISHED)}
+    pieces = re.findall(r"[^\W_]+|[^\w\s]|_", " ".join(words))
+    known = {token: number for token, number in numbers.items() if token not in BERT_SPECIALS}
+    greedily = [number for piece in pieces for number in greedy(piece, known)]
+    expected = [numbers["[UNK]"] if number == UNKNOWN else number for number in greedily]
+    assert encode(published(PUBLISHED), [" ".join(words)]).tolist() == expected
+
+
+def test_a_published_vocabulary_tells_cases_apart_where_it_has_capitals():
+    unknown, hill = PUBLISHED.index("[UNK]"), PUBLISHED.index("hill")
+    assert encode(published(PUBLISHED), ["Hill <unk>"]).tolist() == [hill, unknown]
+    assert encode(published([*PUBLISHED, "H", "##ill"]), ["Hill hill"]).tolist() == [len(PUBLISHED), 19, hill]
+
+
+def test_text_in_a_published_vocabulary_is_framed_and_masked_by_its_tokens(tmp_path):
+    file = tmp_path / "vocab.txt"
+    words = sorted({word for line in read("python-docs").train for word in re.findall("[a-z]+", line.lower())})
+    file.write_text("\r\n".join([*PUBLISHED, *(word for word in words if word not in PUBLISHED), ""]))
+    tokens = Vocabulary.of(file)
+    sizes = {"sequence_length": 16, "train_size": 64, "validation_size": 8}
+    data = load(TextSpec(name="python-docs", vocabulary=len(tokens.tokens()), tokens=tokens, **sizes))
+    specials = Specials(*map(PUBLISHED.index, BERT_SPECIALS))
+    shown, targets = data.train.inputs["tokens"], data.train.targets
+    assert (shown[:, 0] == specials.cls).all() and (shown[:, -1] == specials.sep).all()
+    assert data.classes == len(tokens.tokens()) and (shown == specials.mask).any()
+    assert not np.isin(targets[targets != IGNORED], specials).any()
+    with pytest.raises(ValueError, match=r"data.vocabulary: vocab.txt holds .* tokens \(given 300\)"):
+        load(TextSpec(name="python-docs", vocabulary=300, tokens=tokens, **sizes))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\x80\x04pickle", "is not UTF-8: invalid start byte at byte 0"),
+        (b"[PAD]\n\nhill\n", "line 2 of the vocabulary is not one token: ''"),
+        (b"[PAD]\na hill\n", "line 2 of the vocabulary is not one token: 'a hill'"),
+        (b"[PAD]\nhill\n[PAD]\n", r"has the token \[PAD\] in line 1 and in line 3"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n", r"lacks \[MASK\], so it is none of a BERT"),
+    ],
+)
+def test_what_is_no_vocabulary_says_why(content, told):
+    with pytest.raises(ValueError, match=told):
+        tokens_in(content)

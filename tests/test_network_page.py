@@ -10,11 +10,15 @@ from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
 from landscape.figures import initial_metrics, initial_metrics_data, overview_data
+from landscape.models.weights.bert import PLACES, TYPES, bert_slots
 from landscape.store.results import Store, open_study
-from landscape.store.uploads import kept_weights
+from landscape.store.uploads import kept
 from landscape.study import SCHEMA, Study
+from landscape.study.examples import Examples
+from landscape.study.kinds import BertSpec
 from landscape.study.schema import empty
-from pages.shared import own_network
+from landscape.study.sources import BERT_SPECIALS, Vocabulary, Weights
+from pages.shared import own_network, own_uploads
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
@@ -45,7 +49,7 @@ def told(app: AppTest) -> str:
 
 
 def uploaded(app: AppTest, content: bytes) -> AppTest:
-    return app.file_uploader(key=own_network.UPLOAD).upload("../../evil.safetensors", content).run()
+    return app.file_uploader(key=own_uploads.UPLOAD).upload("../../evil.safetensors", content).run()
 
 
 def test_an_example_stands_until_a_network_is_uploaded(cache: Store) -> None:
@@ -59,7 +63,7 @@ def test_an_example_stands_until_a_network_is_uploaded(cache: Store) -> None:
 def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> None:
     app = uploaded(visited(), b"\x80\x04pickle")
     assert not app.exception and "is a pickle" in told(app)
-    assert kept_weights(cache.root) == {}
+    assert kept(cache.root, Weights) == {}
 
 
 def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None:
@@ -72,7 +76,7 @@ def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None
 def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> None:
     app = uploaded(visited(), network())
     assert not app.exception and [path.name for path in cache.root.iterdir()] == [".weights"]
-    (weights,) = kept_weights(cache.root).values()
+    (weights,) = kept(cache.root, Weights).values()
     assert "Measure M₀" in [button.label for button in app.button] and weights.content() == network()
     net = app.selectbox(key="net").value
     link = {"net": net, "net_steps": "60", "net_seeds": "4", "net_candidates": "hidden1 → 9"}
@@ -86,6 +90,22 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     assert "the network predicts 90.0 % of the validation images of digits correctly" in told(computed)
     assert "no candidate has been trained; before training, M₀ picks hidden1 → 9" in told(computed)
     assert "Measure M₀" not in [button.label for button in computed.button]
+
+
+def test_a_vocabulary_is_read_where_it_has_a_token_for_each_embedding(cache: Store, monkeypatch) -> None:
+    """A Hugging Face BERT of one block with 300 tokens; its study is then in those, and their number is checked."""
+    config = BertSpec(layers=1, hidden=64, heads=1, ffn=(8,))
+    slots = bert_slots(config, Examples((12,), 300, 8))
+    shapes = {slot.name: slot.shape for slot in slots} | {PLACES: (12, 64), TYPES: (2, 64)}
+    app = uploaded(visited(), save({name: np.ones(shape, np.float32) for name, shape in shapes.items()}))
+    assert app.selectbox(key="net_tokens").options == ["learnt from the text"]
+    for count, told_then in ((294, "holds 299 tokens, and the network knows 300"), (295, "Measure M₀")):
+        content = "\n".join([*BERT_SPECIALS, *(f"t{i}" for i in range(count))]).encode()
+        app = app.file_uploader(key=own_uploads.TOKENS).upload("vocab.txt", content).run()
+        assert not app.exception
+        assert told_then in told(app) + " ".join(button.label for button in app.button)
+    (tokens,) = kept(cache.root, Vocabulary).values()
+    assert app.selectbox(key="net_tokens").value == tokens.sha256[: own_uploads.DIGITS]
 
 
 def store_result(cache: Store, study: Study) -> None:

@@ -20,10 +20,12 @@ from landscape.cli.parser import main
 from landscape.data import load
 from landscape.jobs.tasks import networks
 from landscape.models.functional import split
-from landscape.store.uploads import keep_weights, kept_weights, with_kept_weights
+from landscape.store.uploads import keep, kept, with_kept_files
 from landscape.study import Study, recorded, validated
+from landscape.study.files import in_the_vocabulary_of
 from landscape.study.kinds import BertSpec
-from landscape.study.sources import Weights
+from landscape.study.presets import preset
+from landscape.study.sources import BERT_SPECIALS, Weights
 
 CONTENT = {
     "name": "brought",
@@ -80,16 +82,31 @@ def _plain(study: Study) -> dict:
 
 def test_a_file_is_kept_by_its_content(file: Path, tmp_path: Path) -> None:
     """So that a study goes on without it, and no name from outside becomes a path."""
-    study = with_kept_weights(tmp_path / "cache", validated(CONTENT).starting_from(file))
+    study = with_kept_files(tmp_path / "cache", validated(CONTENT).starting_from(file))
     content = file.read_bytes()
     file.unlink()
-    continued = with_kept_weights(tmp_path / "cache", recorded(_plain(study)))
+    continued = with_kept_files(tmp_path / "cache", recorded(_plain(study)))
     assert continued.weights and continued.weights.content() == content
-    assert list(kept_weights(tmp_path / "cache")) == [continued.weights.sha256]
+    assert list(kept(tmp_path / "cache", Weights)) == [continued.weights.sha256]
     Path(continued.weights.file).write_bytes(b"damaged")
-    assert keep_weights(tmp_path / "cache", content).content() == content
+    assert keep(tmp_path / "cache", Weights, content).content() == content
     with pytest.raises(ValueError, match="are not on this computer; give their file again"):
-        with_kept_weights(tmp_path / "elsewhere", recorded(_plain(study)))
+        with_kept_files(tmp_path / "elsewhere", recorded(_plain(study)))
+
+
+def test_a_vocabulary_is_kept_beside_the_weights(tmp_path: Path) -> None:
+    """And the rest of what studies with the same vocabulary share: their key, wherever the file lies."""
+    file = tmp_path / "vocab.txt"
+    file.write_text("\n".join([*BERT_SPECIALS, *map(str, range(300))]))
+    study = in_the_vocabulary_of(file, preset("tinybert"))
+    here = with_kept_files(tmp_path / "cache", study)
+    file.unlink()
+    assert here.key == study.key != preset("tinybert").key
+    continued = with_kept_files(tmp_path / "cache", recorded(_plain(study)))
+    assert continued == here and len(here.data.tokens.tokens()) == here.data.vocabulary == 305
+    assert here.scaled(seeds=2).data.tokens.file == here.data.tokens.file
+    with pytest.raises(ValueError, match="--vocabulary goes with text, and digits-mlp is about images"):
+        in_the_vocabulary_of(file, preset("digits-mlp"))
 
 
 def test_a_changed_file_is_not_used(file: Path) -> None:

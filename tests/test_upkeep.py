@@ -21,8 +21,9 @@ from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, abandoned, temporary_name
 from landscape.store.upkeep import Holding, chosen, holdings, removed
-from landscape.store.uploads import keep_weights, kept_weights
+from landscape.store.uploads import keep, kept
 from landscape.study import Study
+from landscape.study.sources import Weights
 
 DEAD = 2**22 + 1  # no process has this number
 
@@ -54,13 +55,13 @@ def kinds(store: Store) -> list[str]:
 
 
 def test_weights_are_listed_and_stay_as_long_as_an_unfinished_study_starts_from_them(cache: Store) -> None:
-    weights = [keep_weights(cache.root, content) for content in (b"needed", b"not needed")]
+    weights = [keep(cache.root, Weights, content) for content in (b"needed", b"not needed")]
     cache.parts(tiny(weights=weights[0], seeds=1, control=False)).write("seed0", xr.Dataset(), {})
     held = {holding.key: holding for holding in holdings(cache) if holding.kind == "weights"}
     needed, other = (held[each.sha256[:16]] for each in weights)
     assert (needed.size, other.size) == (6, 10)
     assert (removed(needed), removed(other)) == (False, True)
-    assert [*kept_weights(cache.root)] == [weights[0].sha256]
+    assert [*kept(cache.root, Weights)] == [weights[0].sha256]
 
 
 def test_compiled_programs_are_listed_and_go_last_of_what_was_used(cache: Store) -> None:

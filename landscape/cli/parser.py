@@ -119,6 +119,9 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     command.add_argument(
         "--weights", metavar="FILE", help="a safetensors file with the trained base, instead of training one"
     )
+    command.add_argument(
+        "--vocabulary", metavar="FILE", help="the vocab.txt of a published BERT, in whose tokens the text is read"
+    )
     place = command.add_mutually_exclusive_group()
     place.add_argument(
         "--workers",

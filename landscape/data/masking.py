@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from landscape.data.split import IGNORED, Split
-from landscape.data.wordpiece import MASK, SPECIALS
+from landscape.data.wordpiece import OURS, Specials
 
 ROWS = 4096  # sequences masked at a time, to bound memory; another number would give other masks for the same seed
 
@@ -26,7 +26,7 @@ def max_predictions(length: int) -> int:
     return -(-3 * length // 20)
 
 
-def mask(tokens: Int[np.ndarray, "n s"], rng: np.random.Generator, vocabulary: int) -> Split:
+def mask(tokens: Int[np.ndarray, "n s"], rng: np.random.Generator, vocabulary: int, specials: Specials = OURS) -> Split:
     """Hide some tokens of each sequence, which a model is to predict.
 
     Of the tokens of a sequence that are not special, 15 % (rounded, but at least one) are chosen uniformly. Each
@@ -37,6 +37,7 @@ def mask(tokens: Int[np.ndarray, "n s"], rng: np.random.Generator, vocabulary: i
       tokens: the sequences, as numbers below `vocabulary`.
       rng: the generator of random numbers, which is advanced.
       vocabulary: how many tokens there are, the special ones included.
+      specials: the numbers of those; the others are ordinary.
 
     Returns:
       inputs {"tokens": (n, s), "positions": (n, p)} with ascending positions, and targets (n, p), the original tokens
@@ -53,17 +54,19 @@ def mask(tokens: Int[np.ndarray, "n s"], rng: np.random.Generator, vocabulary: i
     References:
       Devlin et al. (2019), arXiv 1810.04805, section 3.1.
     """
-    parts = [_masked(tokens[i : i + ROWS], rng, vocabulary) for i in range(0, max(len(tokens), 1), ROWS)]
+    others = np.setdiff1d(np.arange(vocabulary), specials)
+    numbers = np.concatenate([specials, others])  # the special ones first
+    parts = [_masked(tokens[i : i + ROWS], rng, numbers, specials) for i in range(0, max(len(tokens), 1), ROWS)]
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in ("tokens", "positions")}
     return Split(inputs, np.concatenate([part.targets for part in parts]))
 
 
-def _masked(tokens: np.ndarray, rng: np.random.Generator, vocabulary: int) -> Split:
-    positions, chosen = _choose(tokens >= len(SPECIALS), rng)  # n p
+def _masked(tokens: np.ndarray, rng: np.random.Generator, numbers: np.ndarray, specials: Specials) -> Split:
+    positions, chosen = _choose(~np.isin(tokens, specials), rng)  # n p
     originals = np.take_along_axis(tokens, positions, axis=1)  # n p
     draws = rng.random(positions.shape)  # n p
-    substitutes = rng.integers(len(SPECIALS), vocabulary, positions.shape)  # n p
-    shown = np.where(draws < 0.8, MASK, np.where(draws < 0.9, substitutes, originals))  # n p
+    substitutes = numbers[rng.integers(len(specials), len(numbers), positions.shape)]  # n p
+    shown = np.where(draws < 0.8, specials.mask, np.where(draws < 0.9, substitutes, originals))  # n p
     hidden = tokens.astype(np.int32)  # n s
     rows, _ = np.nonzero(chosen)
     hidden[rows, positions[chosen]] = shown[chosen]

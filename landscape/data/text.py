@@ -11,7 +11,7 @@ from landscape.data import corpora
 from landscape.data.masking import mask
 from landscape.data.own import prose
 from landscape.data.split import Data
-from landscape.data.wordpiece import CLS, SEP, encoded
+from landscape.data.wordpiece import OURS, Specials, encoded
 from landscape.study.examples import ProseSpec, TextSpec
 
 
@@ -22,11 +22,12 @@ def load(spec: TextSpec) -> Data:
 
     Raises:
       ValueError: if the corpus is not on this computer, if a text is too short for one sequence, or if there are fewer
-        training sequences than the specification asks for.
+        training sequences than the specification asks for; or for a vocabulary that is not what it should be.
     """
     lines = prose.read(spec.unchanged_path()) if isinstance(spec, ProseSpec) else corpora.read(spec.name)
-    corpus = encoded(lines, spec.vocabulary)
-    train, validation = (pack(tokens, spec.sequence_length) for tokens in (corpus.train, corpus.validation))
+    corpus = encoded(lines, spec.vocabulary, spec.tokens)
+    packed = partial(pack, length=spec.sequence_length, specials=corpus.specials)
+    train, validation = packed(corpus.train), packed(corpus.validation)
     for text, tokens, sequences in (("training", corpus.train, train), ("validation", corpus.validation, validation)):
         if len(sequences) == 0:
             raise ValueError(
@@ -40,13 +41,13 @@ def load(spec: TextSpec) -> Data:
         )
     rng = np.random.default_rng(spec.seed)
     chosen = validation[rng.permutation(len(validation))[: spec.validation_size]]
-    fixed = mask(chosen, rng, corpus.vocabulary)
+    fixed = mask(chosen, rng, corpus.vocabulary, corpus.specials)
     chosen = train[rng.permutation(len(train))[: spec.train_size]]
-    remask = partial(mask, chosen, vocabulary=corpus.vocabulary)
+    remask = partial(mask, chosen, vocabulary=corpus.vocabulary, specials=corpus.specials)
     return Data(remask(rng), fixed, corpus.vocabulary, remask)
 
 
-def pack(tokens: Int[np.ndarray, " tokens"], length: int) -> Int[np.ndarray, "n {length}"]:
+def pack(tokens: Int[np.ndarray, " tokens"], length: int, specials: Specials = OURS) -> Int[np.ndarray, "n {length}"]:
     """A text as sequences of equal length: [CLS], length − 2 tokens and [SEP].
 
     The tokens that do not fill a last sequence are left out.
@@ -63,4 +64,4 @@ def pack(tokens: Int[np.ndarray, " tokens"], length: int) -> Int[np.ndarray, "n 
     """
     inner = length - 2
     body = tokens[: len(tokens) // inner * inner].reshape(-1, inner)  # n length-2
-    return np.pad(body, ((0, 0), (1, 1)), constant_values=((0, 0), (CLS, SEP)))
+    return np.pad(body, ((0, 0), (1, 1)), constant_values=((0, 0), (specials.cls, specials.sep)))

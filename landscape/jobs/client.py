@@ -22,7 +22,7 @@ from landscape.jobs.guard.fits import check_examples, check_memory
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.results import Store
-from landscape.store.uploads import with_kept_weights
+from landscape.store.uploads import with_kept_files
 from landscape.study import Study
 
 TIMEOUT = 10.0  # seconds to reach a scheduler, and for its answer to anything that is asked
@@ -62,7 +62,7 @@ class Jobs:
         check_examples(study)
         if not self._address:  # the workers of a scheduler have a memory of their own
             check_memory(study)
-        study = with_kept_weights(self.store.root, study)
+        study = with_kept_files(self.store.root, study)
         client = self._connected()
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))
 

@@ -17,7 +17,7 @@ from landscape.jobs.own import prepared, surveyed
 from landscape.jobs.progress import OnUpdate
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable
-from landscape.store.uploads import with_kept_weights
+from landscape.store.uploads import with_kept_files
 from landscape.study import Study
 from landscape.study.files import identified
 
@@ -81,7 +81,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate, workers: int = 1) 
     study = prepared(study)
     from landscape.jobs.resume import compute, divided, finish
 
-    attempt = Attempt(_with_weights(study, store), store)
+    attempt = Attempt(_with_files(study, store), store)
     with attempt.parts.sole_computation():
         if (dataset := stored(study, store)) is not None:  # another process has computed it meanwhile
             return dataset, None
@@ -109,10 +109,10 @@ def _runner(workers: int) -> tuple[Callable[..., Any], int]:
     return (partial(on_processes, workers) if workers > 1 and jax.default_backend() == "cpu" else in_order), 1
 
 
-def _with_weights(study: Study, store: Store) -> Study:
-    """The study with its weights kept in the cache folder, where it can be written to, so that it can go on later."""
+def _with_files(study: Study, store: Store) -> Study:
+    """The study with its files kept in the cache folder, where it can be written to, so that it can go on later."""
     try:
-        return with_kept_weights(store.root, study)
+        return with_kept_files(store.root, study)
     except Unwritable:
         return study
 

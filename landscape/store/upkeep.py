@@ -13,7 +13,7 @@ from landscape.store.partial import is_computed_now, remove_unless_computed, stu
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
-from landscape.store.uploads import FOLDER, kept_weights
+from landscape.store.uploads import FOLDER, KINDS, brought, kept
 
 DAMAGED = ".damaged"
 PROGRAMS = ".compiled"  # programs that JAX has compiled, a folder for each kind of processor
@@ -87,8 +87,11 @@ def _tasks(store: Store) -> Iterator[Holding]:
 
 
 def _weights(store: Store) -> Iterator[Holding]:
-    for sha256, weights in kept_weights(store.root).items():
-        yield _holding("weights", Path(weights.file), sha256[:DIGITS], "a network that was brought")
+    for kind in KINDS:
+        for sha256, file in kept(store.root, kind).items():
+            yield _holding(
+                "weights", Path(file.file), sha256[:DIGITS], f"the {kind.what} of a network that was brought"
+            )
 
 
 def _programs(store: Store) -> Iterator[Holding]:
@@ -195,5 +198,5 @@ def is_in_use(holding: Holding) -> bool:
     """Whether a process computes its study now, or an unfinished study starts from these weights; then it stays."""
     if holding.kind == "weights":
         begun = Store(holding.path.parent.parent).begun()
-        return any(study.weights is not None and study.weights.sha256 == holding.path.stem for study in begun)
+        return any(file.sha256 == holding.path.stem for study in begun for file in brought(study))
     return holding.kind == "unfinished" and is_computed_now(holding.path)

@@ -1,7 +1,8 @@
 """Files that users bring, kept in the cache folder under the hash of their content: `.weights/<sha256>.safetensors`.
 
-A study knows its weights by their hash. So they are found again when it is continued or its link is opened, whatever
-became of the file that they came from, and no name that a user chose becomes part of a path.
+The vocabulary that a network reads lies beside it, as `.weights/<sha256>.txt`. A study knows both by their hash. So
+they are found again when it is continued or its link is opened, whatever became of the file that they came from, and no
+name that a user chose becomes part of a path.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from landscape.store.sealed import Unwritable, children, temporary_name
 from landscape.study import Study
-from landscape.study.sources import Weights
+from landscape.study.examples import TextSpec
+from landscape.study.sources import Brought, Vocabulary, Weights
 
-FOLDER, SUFFIX = ".weights", ".safetensors"
+FOLDER = ".weights"
+KINDS: tuple[type[Brought], ...] = (Weights, Vocabulary)
+File = TypeVar("File", bound=Brought)
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def keep_weights(root: Path, content: bytes) -> Weights:
-    """Keep the content of a file of weights in a cache folder. Raises Unwritable."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    place = _place(root, sha256)
+def keep(root: Path, kind: type[File], content: bytes) -> File:
+    """Keep the content of a file in a cache folder. Raises Unwritable."""
+    kept = _place(root, kind, hashlib.sha256(content).hexdigest())
+    place = Path(kept.file)
     temporary = place.with_name(temporary_name())
     try:
-        if not _intact(place, sha256):
+        if not _intact(kept):
             place.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
             os.replace(temporary, place)
@@ -34,33 +39,44 @@ def keep_weights(root: Path, content: bytes) -> Weights:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise Unwritable(f"cannot write to {place.parent}: {error.strerror or error}") from error
-    return Weights(sha256=sha256, file=str(place))
+    return kept
 
 
-def kept_weights(root: Path) -> dict[str, Weights]:
-    """The weights that a cache folder keeps, by their hash, the newest first."""
-    found = [path for path in children(root / FOLDER) if SHA256.fullmatch(path.stem)]
+def kept(root: Path, kind: type[File]) -> dict[str, File]:
+    """The files of a kind that a cache folder keeps, by their hash, the newest first."""
+    found = [path for path in children(root / FOLDER) if SHA256.fullmatch(path.stem) and path.suffix == kind.suffix]
     newest = sorted(found, key=lambda path: -path.stat().st_mtime)
-    return {path.stem: Weights(sha256=path.stem, file=str(path)) for path in newest if path.suffix == SUFFIX}
+    return {path.stem: _place(root, kind, path.stem) for path in newest}
 
 
-def with_kept_weights(root: Path, study: Study) -> Study:
-    """The study whose weights, if it names any, lie in the cache folder, where every worker finds them.
+def brought(study: Study) -> list[Brought]:
+    """The files that a study names: its weights, and the tokens of its text."""
+    tokens = study.data.tokens if isinstance(study.data, TextSpec) else None
+    return [each for each in (study.weights, tokens) if each]
+
+
+def with_kept_files(root: Path, study: Study) -> Study:
+    """The study whose weights and tokens, if it names any, lie in the cache folder, where every worker finds them.
 
     Raises ValueError where they are neither there nor in their file, and Unwritable.
     """
-    if study.weights is None:
-        return study
-    place = _place(root, study.weights.sha256)
-    kept = Weights(sha256=study.weights.sha256, file=str(place))
-    if not _intact(place, study.weights.sha256):
-        kept = keep_weights(root, study.weights.content())
-    return study.model_copy(update={"weights": kept})
+    changes: dict[str, object] = {}
+    if study.weights:
+        changes["weights"] = _kept(root, study.weights)
+    if isinstance(study.data, TextSpec) and study.data.tokens:
+        changes["data"] = study.data.model_copy(update={"tokens": _kept(root, study.data.tokens)})
+    return study.model_copy(update=changes)
 
 
-def _intact(place: Path, sha256: str) -> bool:
-    return place.is_file() and hashlib.sha256(place.read_bytes()).hexdigest() == sha256
+def _kept(root: Path, file: File) -> File:
+    here = _place(root, type(file), file.sha256)
+    return here if _intact(here) else keep(root, type(file), file.content())
 
 
-def _place(root: Path, sha256: str) -> Path:
-    return root / FOLDER / f"{sha256}{SUFFIX}"
+def _intact(file: Brought) -> bool:
+    place = Path(file.file)
+    return place.is_file() and hashlib.sha256(place.read_bytes()).hexdigest() == file.sha256
+
+
+def _place(root: Path, kind: type[File], sha256: str) -> File:
+    return kind(sha256=sha256, file=str(root / FOLDER / f"{sha256}{kind.suffix}"))

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from landscape.study.base import Frozen
 from landscape.study.limits import MOST_EXAMPLES
-from landscape.study.sources import Sourced, SourcePath
+from landscape.study.sources import Sourced, SourcePath, Vocabulary
 
 Modality = Literal["images", "text"]
 
@@ -65,7 +65,8 @@ class TextSpec(DataSpec):
     """Text for masked language modelling; its sizes count sequences.
 
     At most `validation_size` sequences of the validation text are used. `sequence_length` includes [CLS] and [SEP];
-    `vocabulary` is the largest number of tokens that WordPiece may learn.
+    `vocabulary` is the largest number of tokens that WordPiece may learn from the text, or their number in the
+    `vocab.txt` of a published BERT, where `tokens` names one.
 
     Example:
       >>> from landscape.study.examples import TextSpec
@@ -80,6 +81,7 @@ class TextSpec(DataSpec):
     vocabulary: Annotated[
         int, Field(ge=256, le=65536, title="Vocabulary", description="The most tokens that WordPiece may learn.")
     ] = 30522
+    tokens: Vocabulary | None = None
 
 
 TEXTS: tuple[str, ...] = get_args(TextSpec.model_fields["name"].annotation)

@@ -6,17 +6,18 @@ import codecs
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from landscape.study.examples import OWN
-from landscape.study.sources import Sourced, Weights
+from landscape.study.sources import Brought, Sourced, Vocabulary, Weights
 from landscape.study.study import Study, validated
 from landscape.study.user_files import opened
 
 PRESETS = Path(str(resources.files("landscape") / "presets"))
 EXTENDS, LAPTOP = "extends", "laptop"  # what a file may hold beside the fields of a study
 PATHS = {"data": tuple(OWN), "model": ("module",)}  # the settings that are paths, from the folder of the file on
-WEIGHTS = "weights"  # of the base: the path of a file
+WEIGHTS, TOKENS = "weights", "tokens"  # of the base, and of its text: paths of files
+File = TypeVar("File", bound=Brought)
 MOST_CHARACTERS = 50_000
 MOST_BYTES = 4 * MOST_CHARACTERS + 4  # in UTF-32, with a byte-order mark
 TOO_LONG = f"not a study: it is longer than {MOST_CHARACTERS:,} characters"
@@ -36,7 +37,8 @@ def from_toml(path: str | Path) -> Study:
 
     A table `[laptop]` is laid over the rest of the file, as in the shipped files; without that table, the study is the
     rest alone. `extends = "OTHER"` starts from the content of OTHER.toml in the same folder, or else from the shipped
-    file of that name. `weights = "base.safetensors"` makes the network in that file the base (`Study.starting_from`).
+    file of that name. `weights = "base.safetensors"` makes the network in that file the base (`Study.starting_from`),
+    and `data.tokens = "vocab.txt"` reads text in the vocabulary of a published BERT.
     The file may be in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark. Paths of weights and of data of your own
     begin at the folder of the file, and what lies there is hashed.
 
@@ -182,14 +184,45 @@ def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
             unread = {name: value for name, value in table.items() if not paths or name not in ("content", "found")}
             found[section] = unread | {name: str(folder / Path(path).expanduser()) for name, path in paths.items()}
     if WEIGHTS in found:
-        found[WEIGHTS] = _weights(found[WEIGHTS], folder)
+        found[WEIGHTS] = _brought(Weights, WEIGHTS, found[WEIGHTS], folder)
+    if isinstance(data := found.get("data"), dict) and TOKENS in data:
+        found["data"] = data | in_the_tokens_of(_brought(Vocabulary, f"data.{TOKENS}", data[TOKENS], folder))
     if isinstance(laptop := found.get(LAPTOP), dict):
         found[LAPTOP] = _anchored(laptop, folder)
     return found
 
 
-def _weights(path: object, folder: Path) -> Weights:
-    """The weights that a file in a folder calls by their path. Raises ValueError where they cannot be read."""
+def in_the_vocabulary_of(path: str | Path, study: Study) -> Study:
+    r"""The study whose text is read in the tokens of a published BERT, from its `vocab.txt`.
+
+    Raises:
+      ValueError: for a study of images, and for a file that is no vocabulary.
+
+    Example:
+      >>> import landscape
+      >>> from pathlib import Path
+      >>> from landscape.study.files import in_the_vocabulary_of
+      >>> specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+      >>> written = Path("vocab.txt").write_text("\n".join([*specials, *map(str, range(300))]))
+      >>> in_the_vocabulary_of("vocab.txt", landscape.preset("tinybert")).data.vocabulary
+      305
+
+    References:
+      Devlin et al. (2019), arXiv 1810.04805.
+    """
+    if study.data.modality != "text":
+        raise ValueError(f"--vocabulary goes with text, and {study.name} is about {study.data.modality}")
+    content = study.model_dump()
+    return validated(content | {"data": content["data"] | in_the_tokens_of(Vocabulary.of(path))})
+
+
+def in_the_tokens_of(vocabulary: Vocabulary) -> dict[str, Any]:
+    """What a table of text says that is read in the vocabulary of a file. Raises ValueError for what is none."""
+    return {"vocabulary": len(vocabulary.tokens()), TOKENS: vocabulary}
+
+
+def _brought(kind: type[File], key: str, path: object, folder: Path) -> File:
+    """The file that a study in a folder calls by its path. Raises ValueError where it cannot be read."""
     if not isinstance(path, str) or not path:
-        raise ValueError(f"{WEIGHTS}: must be the path of a safetensors file (given {path!r})")
-    return Weights.of(folder / Path(path).expanduser())
+        raise ValueError(f"{key}: must be the path of a {kind.suffix} file (given {path!r})")
+    return kind.of(folder / Path(path).expanduser())

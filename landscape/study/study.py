@@ -34,6 +34,7 @@ ADDED_LATER = {  # settings that came after the first results, and what those ha
     ("training", "initialisation"): "flax",
     ("control",): False,
     ("weights",): None,
+    ("data", "tokens"): None,
     ("candidates", EACH, EACH, "units"): None,
 }
 MINIMUM_WIDTH = 4  # A.2.1: a group of fewer units has too few permutations
@@ -226,7 +227,7 @@ class Study(Frozen):
 
         What is None stays as it is. Raises ValueError for a size that is out of range.
         """
-        content = self.model_dump() | {"weights": self.weights}
+        content = self.model_dump()
         if epochs is not None:
             content["training"]["base_epochs"] = min(content["training"]["base_epochs"], max(epochs, 1))
         overrides = [

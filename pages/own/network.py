@@ -53,7 +53,6 @@ def answer(study: Study) -> None:
 picture, settings = st.columns([2, 1], gap="large")
 study, fault = None, ""
 with settings:
-    own_network.upload()
     try:
         study = own_network.asked()
     except ValueError as error:

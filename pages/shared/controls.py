@@ -112,12 +112,16 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
 }
 
 EXAMPLE = "the example"  # in place of an uploaded network
+OF_THE_DATA = "learnt from the text"  # in place of an uploaded vocabulary
 
 NETWORK: dict[str, Callable[[Values], Control | None]] = {
     "net": lambda v: Choices(
         "Network", [EXAMPLE, *v["kept"]], EXAMPLE, "Uploaded networks, the newest first, by their content's SHA-256."
     ),
     "net_data": lambda v: Choices("Data set", v["sets"], v["sets"][0], "Those that a network of these shapes reads."),
+    "net_tokens": lambda v: Choices(
+        "Vocabulary", [OF_THE_DATA, *v["tokens"]], OF_THE_DATA, "Uploaded ones that fit, by their content's SHA-256."
+    ),
     "net_heads": lambda v: (
         Number("Heads", 1, 1024, v["heads"], "No shape tells it; published BERTs have one for 64 features.")
         if v["heads"]

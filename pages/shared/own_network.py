@@ -1,4 +1,4 @@
-"""A trained network of one's own: its upload, the controls of what is asked about it, and the study that they are."""
+"""A trained network of one's own: the controls of what is asked about it, and the study that they are."""
 
 from __future__ import annotations
 
@@ -15,21 +15,17 @@ from landscape.models.weights.bert import PLACES, vocabulary_of
 from landscape.models.weights.layouts import check
 from landscape.models.weights.reader import Tensors, tensors_of
 from landscape.models.weights.sizes import model_of
-from landscape.store.results import Store
-from landscape.store.sealed import Unwritable
-from landscape.store.uploads import keep_weights, kept_weights
 from landscape.study import MINIMUM_WIDTH, Study, validated
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
+from landscape.study.files import in_the_tokens_of
 from landscape.study.kinds import BertSpec, model_spec
 from landscape.study.schema import study_of
-from landscape.study.sources import Weights
+from landscape.study.sources import Vocabulary, Weights
 from landscape.study.writing.notation import candidates_from
-from pages.shared.controls import EXAMPLE, NETWORK, Values, checked
+from pages.shared import own_uploads
+from pages.shared.controls import EXAMPLE, NETWORK, OF_THE_DATA, Values, checked
 from pages.shared.show import plain
 
-DIGITS = 12  # of a SHA-256, by which lists and links call a network
-MOST_MEBIBYTES = 200
-UPLOAD, FAULT = "upload", "fault of the upload"
 LENGTH = 128  # of a sequence, at most
 FACTORS = (1.25, 1.5, 2, 3)
 AFFORDED = 2.5e13  # multiply-adds until M₀ is known: about ten minutes of two cores
@@ -75,54 +71,30 @@ SCALES = {  # the first that is afforded, else the last
 }
 
 
-def upload() -> None:
-    """A field for a file, which is looked at and kept under the hash of its content, whatever it is called."""
-    st.file_uploader(
-        "Weights, as safetensors",
-        "safetensors",
-        key=UPLOAD,
-        on_change=_take,
-        max_upload_size=MOST_MEBIBYTES,
-        help="The state dictionary of an MLP, a CNN or torchvision's ResNet18 (3×3 stem) from PyTorch, Hugging Face's "
-        "BertForMaskedLM, or what `landscape.save_weights` wrote. Nothing in it is run.",
-    )
-    if fault := st.session_state.get(FAULT):
-        st.error(plain(f"This file cannot be used: {fault}."), icon=":material/error:")
-
-
-def _take() -> None:
-    """Keep the file that was uploaded, and choose it; or keep what is wrong with it, to be shown."""
-    st.session_state.pop(FAULT, None)
-    file = st.session_state[UPLOAD]
-    if file is None:
-        return
-    try:
-        content = file.getvalue()
-        for tensor in tensors_of(content).values():
-            if tensor.is_real:
-                tensor.array()
-        st.session_state["net"] = keep_weights(Store().root, content).sha256[:DIGITS]
-    except (ValueError, Unwritable) as error:
-        st.session_state[FAULT] = str(error)
-
-
 def asked() -> Study | None:
-    """Draw the controls, and return the study that they are; None for the example.
+    """Draw the fields for files and the controls, and return the study that they are; None for the example.
 
     Raises ValueError for what the controls, or the file, do not allow.
     """
-    kept = {sha256[:DIGITS]: weights for sha256, weights in kept_weights(Store().root).items()}
-    values: Values = {"kept": list(kept)}
-    if (net := _drawn("net", values)) == EXAMPLE:
+    networks = own_uploads.weights()
+    if (net := _drawn("net", {"kept": list(networks)})) == EXAMPLE:
         return None
-    weights = kept[net]
+    weights = networks[net]
     reading = read(weights.sha256, weights.file, tuple(available()))
     if not reading.fits:
         raise ValueError("no data set that is prepared here fits this network. " + " ".join(reading.reasons))
     name = _drawn("net_data", {"sets": list(reading.fits)})
     data, model = reading.fits[name]
+    if model["kind"] == "bert":
+        data = data | _tokens(own_uploads.vocabularies(data["vocabulary"]))
     heads = _drawn("net_heads", {"heads": model.get("heads")})
     return _study(weights, data, model | ({"heads": heads} if heads else {}))
+
+
+def _tokens(fitting: dict[str, Vocabulary]) -> Table:
+    """Choose the vocabulary that the text is read in: what that changes in the data."""
+    chosen = _drawn("net_tokens", {"tokens": list(fitting)})
+    return {} if chosen == OF_THE_DATA else in_the_tokens_of(fitting[chosen])
 
 
 def _drawn(name: str, values: Values) -> Any:
@@ -240,10 +212,15 @@ def reading_in_words(dataset: xr.Dataset) -> str:
 
 def doubt(study: Study) -> str:
     """What may be wrong with a network that is no better than a guess."""
+    if isinstance(study.data, TextSpec) and study.data.tokens:
+        return (
+            "It is no better than a guess, so look before you trust M₀: is this the vocabulary that it was trained "
+            "with, and does it predict masked tokens?"
+        )
     if isinstance(study.model, BertSpec):
         return (
             "It is no better than a guess: a BERT knows its own vocabulary, and the text here is in another one, so "
-            "that M₀ says nothing about what it has learnt."
+            "that M₀ says nothing about what it has learnt. Upload its vocab.txt beside it."
         )
     return (
         "It is no better than a guess, so look before you trust M₀: was it trained on this data set, with pixels "

@@ -128,6 +128,6 @@ def _allowed(content: Content) -> Content:
         raise ValueError(f"model.kind: here it must be one of {', '.join(sorted(kinds))} (given {model['kind']!r:.80})")
     if own := sorted(OWN.keys() & data.keys()):
         raise ValueError(f"data.{own[0]}: files are read by the command line only: python -m landscape run FILE.toml")
-    if "weights" in content:
-        raise ValueError("weights: a trained network of your own is uploaded on a page of its own")
+    if "weights" in content or "tokens" in data:
+        raise ValueError("weights, data.tokens: a trained network of your own is uploaded on a page of its own")
     return Study.model_validate({"name": "mine"} | content).model_dump(mode="json")

@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
         if options.scale:
             raise ValueError(f"--scale goes with --all; NAME-{PAPER} is the preset NAME at the paper's scale")
         return one.run(options)
-    if options.weights:
-        raise ValueError("--weights goes with one study, not with --all")
+    if options.weights or options.vocabulary:
+        raise ValueError("--weights and --vocabulary go with one study, not with --all")
     return _run_all(options, Store(options.cache))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from landscape.cli.naming import named_study
 from landscape.store.results import Store
 from landscape.study import Study
+from landscape.study.files import in_the_vocabulary_of
 from landscape.study.presets import preset
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     study = named_study(options.name).scaled(**sizes(options))
     if options.weights:
         study = study.starting_from(options.weights)
+    if options.vocabulary:
+        study = in_the_vocabulary_of(options.vocabulary, study)
     dataset, trouble = result(study, store, options)
     if options.json:
         path = None if trouble else str(store.entry(study.key).path)

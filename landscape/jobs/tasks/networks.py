@@ -17,12 +17,12 @@ from landscape.models.functional import Network, split
 from landscape.models.functional import Weights as Arrays
 from landscape.models.initializers import drawn_as_pytorch
 from landscape.models.prng import Stream, stream_key
-from landscape.models.weights.bert import vocabulary_of
+from landscape.models.weights.bert import check_vocabulary, vocabulary_of
 from landscape.models.weights.own import filled
 from landscape.models.weights.reader import tensors_of
 from landscape.numerics.memory import tree_bytes
 from landscape.study import Study
-from landscape.study.examples import Examples
+from landscape.study.examples import Examples, TextSpec
 from landscape.study.member import Member, members
 from landscape.study.sources import Weights
 from landscape.study.steps import draws
@@ -36,7 +36,10 @@ def base_start(study: Study, seed: int) -> nnx.Module:
     model = untrained(Member(study, 0), seed)
     if study.weights is None:
         return model
-    return filled(model, study.model, seen(study), tensors_of(study.weights.content()))
+    tensors = tensors_of(study.weights.content())
+    if isinstance(study.data, TextSpec) and study.data.tokens:
+        check_vocabulary(vocabulary_of(tensors), study.data.vocabulary)
+    return filled(model, study.model, seen(study), tensors)
 
 
 def seen(study: Study) -> Examples:

@@ -80,6 +80,12 @@ def vocabulary_of(tensors: Tensors) -> int:
     return words.shape[0] if words and words.shape else 0
 
 
+def check_vocabulary(known: int, tokens: int) -> None:
+    """Raises ValueError unless a BERT, which knows some number of tokens, knows as many as a vocabulary holds."""
+    if known != tokens:
+        raise ValueError(f"the vocabulary holds {tokens:,} tokens, and the network knows {known:,}")
+
+
 def check_config_beside(path: str | Path, spec: BertSpec) -> None:
     """Check the `config.json` in the folder of a file of weights, if there is one. Raises ValueError."""
     place = Path(path).with_name("config.json")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from landscape.study.sources import MOST_BYTES, content_of
+from landscape.study.sources import Weights
 
 LENGTH = 8  # bytes of the length of the header
 MOST_HEADER = 2**22  # bytes: room for the names of 40,000 tensors
@@ -81,8 +81,8 @@ def tensors_of(content: bytes) -> Tensors:
     References:
       The format's own description, https://huggingface.co/docs/safetensors (2022).
     """
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"the file has {len(content):,} bytes; at most {MOST_BYTES:,} are read")
+    if len(content) > Weights.most_bytes:
+        raise ValueError(f"the file has {len(content):,} bytes; at most {Weights.most_bytes:,} are read")
     if content.startswith(PICKLES):
         raise ValueError(
             "the file is a pickle, which could run code and is never opened; write the state dictionary by "
@@ -107,7 +107,7 @@ def tensors_of(content: bytes) -> Tensors:
 
 def read(path: Any) -> Tensors:
     """The tensors of a file. Raises ValueError as `tensors_of` does, and for a file that cannot be read."""
-    return tensors_of(content_of(path))
+    return tensors_of(Weights.read(path))
 
 
 def _header(text: bytes) -> dict[str, Any]:

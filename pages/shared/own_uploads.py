@@ -1,0 +1,87 @@
+"""The files of a network of one's own: their fields, and what they are checked for before they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import streamlit as st
+
+from landscape.models.weights.bert import check_vocabulary
+from landscape.models.weights.reader import tensors_of
+from landscape.store.results import Store
+from landscape.store.sealed import Unwritable
+from landscape.store.uploads import keep, kept
+from landscape.study.sources import Brought, Vocabulary, Weights, tokens_in
+from pages.shared.show import plain
+
+DIGITS = 12  # of a SHA-256, by which lists and links call a file
+UPLOAD, TOKENS = "upload", "upload of tokens"
+
+File = TypeVar("File", bound=Brought)
+Use = tuple[str, Callable[[bytes], None]]  # the control that chooses the file, and what raises ValueError for a bad one
+
+
+def weights() -> dict[str, Weights]:
+    """A field for a network, and the networks that are kept, by what lists and links call them."""
+    _field(
+        UPLOAD,
+        "Weights, as safetensors",
+        Weights,
+        ("net", _check_numbers),
+        "The state dictionary of an MLP, a CNN or torchvision's ResNet18 (3×3 stem) from PyTorch, Hugging Face's "
+        "BertForMaskedLM, or what `landscape.save_weights` wrote. Nothing in it is run.",
+    )
+    return _by_digits(Weights)
+
+
+def vocabularies(known: int) -> dict[str, Vocabulary]:
+    """A field for the vocabulary of a BERT that knows so many tokens, and those that are kept and have as many."""
+
+    def check(content: bytes) -> None:
+        check_vocabulary(known, len(tokens_in(content)))
+
+    _field(
+        TOKENS,
+        "Its vocabulary, vocab.txt",
+        Vocabulary,
+        ("net_tokens", check),
+        "In UTF-8, with a token a line, as it is published beside the weights of a BERT. Without it, the text is in "
+        "tokens that this network has never seen.",
+    )
+    return {digits: file for digits, file in _by_digits(Vocabulary).items() if len(file.tokens()) == known}
+
+
+def _field(field: str, label: str, kind: type[Brought], use: Use, text: str) -> None:
+    """A field for a file, which is looked at and kept under the hash of its content, whatever it is called."""
+    most = kind.most_bytes // 2**20
+    suffix = kind.suffix.removeprefix(".")
+    st.file_uploader(
+        label, suffix, key=field, on_change=_take, args=(field, kind, use), max_upload_size=most, help=text
+    )
+    if fault := st.session_state.get(f"fault of {field}"):
+        st.error(plain(f"This file cannot be used: {fault}."), icon=":material/error:")
+
+
+def _take(field: str, kind: type[Brought], use: Use) -> None:
+    """Keep the file of a field, and let a control choose it; or keep what is wrong with it, to be shown."""
+    st.session_state.pop(f"fault of {field}", None)
+    file, (control, check) = st.session_state[field], use
+    if file is None:
+        return
+    try:
+        content = file.getvalue()
+        check(content)
+        st.session_state[control] = keep(Store().root, kind, content).sha256[:DIGITS]
+    except (ValueError, Unwritable) as error:
+        st.session_state[f"fault of {field}"] = str(error)
+
+
+def _check_numbers(content: bytes) -> None:
+    for tensor in tensors_of(content).values():
+        if tensor.is_real:
+            tensor.array()
+
+
+def _by_digits(kind: type[File]) -> dict[str, File]:
+    return {sha256[:DIGITS]: file for sha256, file in kept(Store().root, kind).items()}

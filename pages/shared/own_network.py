@@ -9,6 +9,7 @@ import streamlit as st
 import xarray as xr
 
 from landscape.analysis.cost import work
+from landscape.analysis.wording import enumeration
 from landscape.data import available
 from landscape.data.shapes import examples_of
 from landscape.models.weights.bert import PLACES, vocabulary_of
@@ -28,6 +29,7 @@ from pages.shared.show import plain
 
 LENGTH = 128  # of a sequence, at most
 FACTORS = (1.25, 1.5, 2, 3)
+SHOWN = 5  # groups of units in the sentence on what a file holds
 AFFORDED = 2.5e13  # multiply-adds until M₀ is known: about ten minutes of two cores
 
 Table = dict[str, Any]  # of a study's file
@@ -187,10 +189,11 @@ def found_in_words(study: Study) -> str:
     """What the shapes in a file say that it holds."""
     sizes = study.model.group_sizes()
     kind = type(study.model).model_config.get("title") or study.model.kind
-    shown = [f"{name} of {size}" for name, size in list(sizes.items())[:6]] + ["…"] * (len(sizes) > 6)
+    shown = [f"{name} of {size}" for name, size in list(sizes.items())[:SHOWN]]
+    shown += [f"{len(sizes) - SHOWN} groups more"] * (len(sizes) > SHOWN)
     batch, what = study.walk.batch_size, "sequences" if study.data.modality == "text" else "images"
     return (
-        f"The file holds the weights of this network: {kind}, with {', '.join(shown)}. Barriers are measured on a "
+        f"The file holds the weights of this network: {kind}, with {enumeration(shown)}. Barriers are measured on a "
         f"batch of {batch} {what}."
     )
 

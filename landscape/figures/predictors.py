@@ -203,17 +203,19 @@ def _add_panel(figure: go.Figure, panel: pd.DataFrame, dataset: xr.Dataset, name
     """The points of one predictor. A candidate is in the legend once, for the first panel that has it."""
     looks = marks(dataset)
     listed = {trace.name for trace in figure.data}
-    for candidate in candidate_order(dataset):
-        points = panel[panel["candidate"] == candidate]
-        if points.empty:
-            continue
-        figure.add_scatter(
-            x=points["score"], y=points["best_gain"], mode="markers", name=candidate, legendgroup=candidate,
-            showlegend=candidate not in listed, customdata=points["seed"],
-            marker={"color": looks[candidate].colour, "symbol": looks[candidate].symbol, "size": 9}, **place,
+    known = dict(iter(panel.groupby("candidate")))
+    traces = [
+        dict(
+            x=known[candidate]["score"], y=known[candidate]["best_gain"], mode="markers", name=candidate,
+            legendgroup=candidate, showlegend=candidate not in listed, customdata=known[candidate]["seed"],
+            marker={"color": looks[candidate].colour, "symbol": looks[candidate].symbol, "size": 9},
             hovertemplate=f"{candidate}, seed %{{customdata}}<br>{predictor_label(name)} %{{x:.5g}}<br>"
             "G*<sub>T</sub> %{y:.4g}<extra></extra>",
-        )  # fmt: skip
+        )
+        for candidate in candidate_order(dataset)
+        if candidate in known
+    ]  # fmt: skip
+    figure.add_traces(traces, rows=place["row"], cols=place["col"])
 
 
 def _axis(scores: pd.Series, log: bool) -> dict[str, Any]:

@@ -30,12 +30,16 @@ costs = predictor_cost_data(dataset)
 
 
 def answer(dataset: xr.Dataset, rows: pd.DataFrame) -> str:
-    """How well M₀ and the others rank the candidates and what its pick loses, or why M₀ has no rank."""
-    if rows.set_index("predictor").loc[METRIC, "count"]:
-        first = f"{ranking.answer(rows, rank)}{ranking.doubt(dataset, measure)}"
-        return " ".join(filter(None, (first, ranking.beyond_size(rows, rank), ranking.regret(rows, measure))))
+    """How well M₀ and the others rank the candidates, or why M₀ has no rank."""
+    if ranked(rows):
+        return f"{ranking.answer(rows, rank)}{ranking.doubt(dataset, measure)}"
     scores = initial_metric(dataset, q, int(rows["n"].iloc[0]))
     return why_unranked(scores, best_gain(dataset, measure))
+
+
+def ranked(rows: pd.DataFrame) -> bool:
+    """Whether M₀ ranks the candidates of a study in any seed."""
+    return bool(rows.set_index("predictor").loc[METRIC, "count"])
 
 
 def speed(costs: pd.DataFrame) -> str:
@@ -65,6 +69,8 @@ with first_view():
 for label, rows in ranks.groupby("study", sort=False):
     if len(studies) > 1:
         st.markdown(show.bold(str(label)))
+    if ranked(rows):
+        st.markdown(" ".join(filter(None, (ranking.beyond_size(rows, rank), ranking.regret(rows, measure)))))
     st.table(ranking.table(rows, rank, measure), hide_index=True, border="horizontal")
 st.caption(f"{PARTIAL.replace('τ', LETTERS[rank])} {REGRET}")
 caveats.beside(dataset, q, n)

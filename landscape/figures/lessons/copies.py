@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +20,7 @@ MOMENTS = 12  # frames of a swap
 DRAWN, MAP, SPACE = ({"xaxis": f"x{i}", "yaxis": f"y{i}"} for i in ("", 2, 3))
 INPUTS, OUTPUTS = -1.0, 1.0  # heights; hidden units are at 0
 MOVING = ("#cf3fa4", "#7759cf")  # the two units that change places
+Trace = dict[str, Any]  # which Plotly checks when the figure takes it, and only then
 EXAMPLE = np.array([1.2, 0.4])  # an input for which most units are active
 
 
@@ -38,10 +40,10 @@ def copies(network: Tiny, batch: Batch, first: int, second: int) -> go.Figure:
     _add_mirror(figure, network)
     names = [f"{moment / MOMENTS:.0%}" for moment in range(MOMENTS + 1)]
     frames = [
-        go.Frame(
-            name=name, traces=list(range(still, still + moving)),
-            data=[*_moving(network, first, second, i / MOMENTS), *_where(network, first, second, i / MOMENTS)],
-        )
+        {
+            "name": name, "traces": list(range(still, still + moving)),
+            "data": [*_moving(network, first, second, i / MOMENTS), *_where(network, first, second, i / MOMENTS)],
+        }
         for i, name in enumerate(names)
     ]  # fmt: skip
     return add_player(_framed(figure), frames, "swapped: ")
@@ -55,13 +57,13 @@ def _inputs() -> list[float]:
     return [-0.4, 0.4]
 
 
-def _edges(network: Tiny, unit: int, x: float, y: float) -> Iterator[go.Scatter]:
+def _edges(network: Tiny, unit: int, x: float, y: float) -> Iterator[Trace]:
     """The weights of one unit: as wide as they are large, and dashed where they are negative."""
     weights = (*network.kernel[:, unit], *network.head[unit])
     ends = [*((x, INPUTS) for x in _inputs()), *((x, OUTPUTS) for x in _inputs())]
     for weight, end in zip(weights, ends, strict=True):
         line = {"width": 0.5 + 1.5 * min(abs(weight), 4), "dash": "solid" if weight > 0 else "dot", "color": NEUTRAL}
-        yield go.Scatter(x=[x, end[0]], y=[y, end[1]], mode="lines", line=line, hoverinfo="skip", **DRAWN)
+        yield dict(x=[x, end[0]], y=[y, end[1]], mode="lines", line=line, hoverinfo="skip", **DRAWN)
 
 
 def _add_still_edges(figure: go.Figure, network: Tiny, moving: set[int]) -> None:
@@ -70,7 +72,7 @@ def _add_still_edges(figure: go.Figure, network: Tiny, moving: set[int]) -> None
             figure.add_traces(list(_edges(network, unit, place, 0)))
 
 
-def _moving(network: Tiny, first: int, second: int, moment: float) -> Iterator[go.Scatter]:
+def _moving(network: Tiny, first: int, second: int, moment: float) -> Iterator[Trace]:
     """The two units on their way past each other, with their weights; then all nodes."""
     places, heights = _places(network.units), np.zeros(network.units)
     angle = math.pi * moment
@@ -79,18 +81,18 @@ def _moving(network: Tiny, first: int, second: int, moment: float) -> Iterator[g
     heights[[first, second]] = 0.28 * math.sin(angle), -0.28 * math.sin(angle)
     for unit, colour in zip((first, second), MOVING, strict=True):
         for edge in _edges(network, unit, places[unit], heights[unit]):
-            yield edge.update(line_color=colour)
+            yield edge | {"line": edge["line"] | {"color": colour}}
     yield _nodes(network, places, heights, {first: MOVING[0], second: MOVING[1]})
 
 
-def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict[int, str]) -> go.Scatter:
+def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict[int, str]) -> Trace:
     values = hidden(network, EXAMPLE[None])[0]
     chance = probability(network, EXAMPLE[None])[0]
     text = [f"x{i}<br>{x:g}" for i, x in zip("₁₂", EXAMPLE, strict=True)] + [f"{value:.1f}" for value in values]
     text += [f"{1 - chance:.3f}", f"{chance:.3f}"]
     hover = ["input x₁", "input x₂", *(f"unit {unit + 1}" for unit in range(network.units))]
     fills = ["#4d525a"] * 2 + [colours.get(unit, "#4d525a") for unit in range(network.units)] + list(CLASSES)
-    return go.Scatter(
+    return dict(
         x=[*_inputs(), *places, *_inputs()], y=[INPUTS] * 2 + list(heights) + [OUTPUTS] * 2, mode="markers+text",
         text=text, textfont={"size": 12, "color": ["white"] * (3 + network.units) + [INK]}, **DRAWN,
         hovertext=[*hover, "probability of class 0", "probability of class 1"], hoverinfo="text",
@@ -99,17 +101,17 @@ def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict
     )  # fmt: skip
 
 
-def _where(network: Tiny, first: int, second: int, moment: float) -> list[go.Scatter]:
+def _where(network: Tiny, first: int, second: int, moment: float) -> list[Trace]:
     """The network in parameter space, seen along two of its weights. It jumps: a swap is not a path."""
     weights = network.kernel[0]
     before, after = (weights[first], weights[second]), (weights[second], weights[first])
     here, jumped = (after, True) if moment == 1 else (before, False)
-    start = go.Scatter(
+    start = dict(
         x=[before[0]], y=[before[1]], mode="markers+text", text="θ", textposition="top center",
         marker={"size": 16, "symbol": "circle-open", "color": MOVING[0], "line": {"width": 2}},
         hoverinfo="skip", **SPACE,
     )  # fmt: skip
-    point = go.Scatter(
+    point = dict(
         x=[here[0]], y=[here[1]], mode="markers+text", text="P(θ, π)" if jumped else "", textposition="bottom center",
         marker={"size": 14, "color": MOVING[0]}, hovertemplate="(%{x:.2f}, %{y:.2f})<extra></extra>", **SPACE,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
-from landscape.figures.lessons.player import add_player
+from landscape.figures.lessons.player import Frame, add_player
 from landscape.figures.lessons.surface import add_map, map_of, map_trace
 from landscape.figures.palette import BARRIERS, NEUTRAL
 from landscape.figures.style import LINE_WIDTH, finish
@@ -72,7 +72,7 @@ def _add_barriers(figure: go.Figure, losses: Curve) -> None:
         )  # fmt: skip
 
 
-def _frames(maps: Float[np.ndarray, "a y x"], losses: Curve, whole: bool) -> list[go.Frame]:
+def _frames(maps: Float[np.ndarray, "a y x"], losses: Curve, whole: bool) -> list[Frame]:
     """One frame for every second α, since the map changes slowly."""
     frames = []
     for i, values in enumerate(maps):
@@ -80,7 +80,7 @@ def _frames(maps: Float[np.ndarray, "a y x"], losses: Curve, whole: bool) -> lis
         dot = go.Scatter(x=ALPHAS[at : at + 1], y=losses[at : at + 1])
         drawn = [] if whole else [go.Scatter(x=ALPHAS[: at + 1], y=losses[: at + 1])]
         data = [map_trace(values, UPPER), dot, *drawn]
-        frames.append(go.Frame(name=f"{ALPHAS[at]:.2f}", data=data, traces=[0, 3, 4][: len(data)]))
+        frames.append({"name": f"{ALPHAS[at]:.2f}", "data": data, "traces": [0, 3, 4][: len(data)]})
     return frames
 
 

@@ -12,10 +12,11 @@ from landscape.figures.style import FONT_SIZE
 
 PAUSE = 120  # milliseconds that a frame stays
 BUTTONS = 110  # pixels that they take beside the slider
+Frame = dict[str, Any]  # its name, its data, and which traces these replace: as Plotly has it, which checks it once
 ROOM = 110  # pixels below the axes: their title, then the slider
 
 
-def add_player(figure: go.Figure, frames: Sequence[go.Frame], what: str, start: int = 0) -> go.Figure:
+def add_player(figure: go.Figure, frames: Sequence[Frame], what: str, start: int = 0) -> go.Figure:
     """Let a figure play its frames, and let a slider choose one of them.
 
     Args:
@@ -31,7 +32,7 @@ def add_player(figure: go.Figure, frames: Sequence[go.Frame], what: str, start: 
         {"label": "▶", "method": "animate", "args": [None, play]},
         {"label": "❚❚", "method": "animate", "args": [[None], jump]},
     ]
-    steps = [{"label": each.name, "method": "animate", "args": [[each.name], jump]} for each in frames]
+    steps = [{"label": each["name"], "method": "animate", "args": [[each["name"]], jump]} for each in frames]
     figure.frames = frames
     place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"}
     menu = place | {

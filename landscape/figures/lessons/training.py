@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
@@ -33,7 +35,7 @@ def training(dataset: xr.Dataset, q: float, n: int, measure: Measure, *, whole: 
     ]
     last = int(tables[0]["t"].max())
     moments = sorted({*range(0, last + 1, max(1, last // FRAMES)), last})
-    frames = [go.Frame(name=f"{t}", data=_until(tables, dataset, t)) for t in moments]
+    frames = [{"name": f"{t}", "data": _until(tables, dataset, t)} for t in moments]
     start = len(frames) - 1 if whole else 0
     figure = go.Figure(data=_until(tables, dataset, moments[start]))
     figure = finish(figure, "epochs t after the expansion", gain_title(measure), height=560)
@@ -48,11 +50,11 @@ def training(dataset: xr.Dataset, q: float, n: int, measure: Measure, *, whole: 
     return add_player(figure, frames, "epoch ", start)
 
 
-def _until(tables: list[pd.DataFrame], dataset: xr.Dataset, t: int) -> list[go.Scatter]:
+def _until(tables: list[pd.DataFrame], dataset: xr.Dataset, t: int) -> list[dict[str, Any]]:
     """The lines of every candidate and of the control up to epoch t."""
     looks = marks(dataset)
     return [
-        go.Scatter(
+        dict(
             x=rows["t"], y=rows["mean"].round(3), mode="lines+markers", name=name, legendgroup=name,
             showlegend=axis == "y", yaxis=axis,
             line={"color": looks[name].colour, "width": LINE_WIDTH, "dash": looks[name].dash},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -30,7 +31,7 @@ def walk(barriers: Barriers, limit: float, *, whole: bool, sizes: Mapping[str, B
     """
     n = len(barriers)
     shown = [*range(1, FIRST + 1), *range(FIRST + 3, n + 1, 5)]
-    frames = [go.Frame(name=f"{i}", data=_grown(barriers, limit, i), traces=[0, 1, 2, 3]) for i in shown]
+    frames = [{"name": f"{i}", "data": _grown(barriers, limit, i), "traces": [0, 1, 2, 3]} for i in shown]
     start = len(frames) - 1 if whole else 0
     figure = go.Figure(data=_grown(barriers, limit, shown[start]))
     figure = _framed(figure, barriers, sizes is not None)
@@ -43,14 +44,15 @@ def walk(barriers: Barriers, limit: float, *, whole: bool, sizes: Mapping[str, B
     return add_player(figure, frames, "steps: ", start)
 
 
-def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
+def _grown(barriers: Barriers, limit: float, i: int) -> list[dict[str, Any]]:
     """The walk after i steps."""
     steps, edges = np.arange(1, i + 1), barriers[:i] <= limit
     m = np.cumsum(edges) / steps
     low, high = binomial_interval(np.cumsum(edges), steps)
     bars = [
-        go.Bar(
-            x=steps[kind], y=np.maximum(barriers[:i][kind], 0.004 * barriers.max()).round(4), name=name, **STEPS,
+        dict(
+            type="bar", name=name, x=steps[kind], **STEPS,
+            y=np.maximum(barriers[:i][kind], 0.004 * barriers.max()).round(4),
             marker={"color": colour, "line": {"color": edge, "width": 1}, "pattern": {"shape": shape}},
             hovertemplate=f"step %{{x:d}}: {name}<br>b̂ = %{{y:.3g}} nats<extra></extra>",
         )
@@ -59,11 +61,11 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[go.BaseTraceType]:
             (~edges, "b̂ > λ: no edge", translucent(BARRIERS[-1], 0.3), BARRIERS[-1], "/"),
         )
     ]  # fmt: skip
-    band = go.Scatter(
+    band = dict(
         x=np.r_[steps, steps[::-1]], y=100 * np.r_[high, low[::-1]].round(4), fill="toself", mode="lines",
         name="95 % interval", line={"width": 0}, fillcolor=translucent(ACCENT, 0.25), hoverinfo="skip", **SIZE,
     )  # fmt: skip
-    line = go.Scatter(
+    line = dict(
         x=steps, y=100 * m.round(4), mode="lines", name="m", line={"color": ACCENT, "width": LINE_WIDTH}, **SIZE,
         hovertemplate="after %{x:d} steps: m = %{y:.1f} %<extra></extra>",
     )  # fmt: skip

@@ -40,7 +40,7 @@ def sharpness_trajectories(dataset: xr.Dataset, which: Curvature = CURVATURES[0]
     """One of the two of each candidate, mean ± std over seeds; drawn from `sharpness_trajectories_data`."""
     frame = sharpness_trajectories_data(dataset, which)
     figure = candidate_lines(frame, dataset, "checkpoint", log)
-    return over_training(figure, frame, "checkpoint", f"{which} of the Hessian (nats)", log)
+    return over_training(figure, frame, "checkpoint", f"{which} (nats)", log)
 
 
 @derived

@@ -129,7 +129,8 @@ def sentence(found: Decision, measure: Measure) -> str:
         return "Not decided: no candidate has been measured yet."
     if found.of == "M₀":
         shown = interval(found.mean, found.low, found.high, 1).replace("-", "−")
-        return f"Not decided: no candidate has been trained; before training, M₀ picks {found.best}, {shown} %."
+        says = f"picks {found.best}" if found.mean > 0 else f"favours no candidate: at best {found.best}"
+        return f"Not decided: no candidate has been trained; before training, M₀ {says}, {shown} %."
     digits = decimals(abs(found.mean), 1 if measure == "accuracy" else 2)
     shown = f"{interval(found.mean, found.low, found.high, digits)} {UNITS[measure]}".replace("-", "−")
     return _of_gain(found, shown, counted(found.seeds, "seed"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -52,9 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files come first, so that at the end no worker has a long one left."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Slow files come first, so that at the end no worker has a long one left.
+
+    Those that compile alike are neighbours, as changing over forgets all programs.
+    """
+    slow, quick = ({item.path for item in items if item.get_closest_marker(m)} for m in ("slow", "compiled_quickly"))
+    items.sort(key=lambda item: (item.path not in slow, item.path not in quick))
 
 
 @pytest.fixture(scope="session")
@@ -67,19 +71,18 @@ def one_scan() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def compiled_quickly() -> Iterator[None]:
-    """Programs of a file that checks laws are optimised little, which takes a third off compiling them.
+@pytest.fixture(scope="module", autouse=True)
+def compiling(request: pytest.FixtureRequest) -> None:
+    """Programs of a file that is marked so are optimised little, as are those of the commands that it starts.
 
-    Files that compare bits or run a study from end to end do without it: their programs are those that users run.
+    This halves the time of compiling them. Files that compare bits do without it: their programs are those that users
+    run.
     """
-    import jax
-
-    for quickly in (True, False):
-        jax.clear_caches()  # or a program of the other kind would be met again
+    quickly = request.node.get_closest_marker("compiled_quickly") is not None
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quickly))  # read when JAX is imported, here or by a command
+    if (jax := sys.modules.get("jax")) and jax.config.read("jax_disable_most_optimizations") != quickly:
         jax.config.update("jax_disable_most_optimizations", quickly)
-        if quickly:
-            yield
+        jax.clear_caches()  # or a program of the other kind would be met again
 
 
 @pytest.fixture(autouse=True)

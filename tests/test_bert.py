@@ -23,7 +23,7 @@ from landscape.models.site import Site
 from landscape.numerics import memory, microbatch
 from landscape.proxies import grad_norm, grasp, jacov, snip, synflow
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_quickly")]
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 SPEC = SPECS["tinybert"]
 GROUPS = list(SPEC.group_sizes())

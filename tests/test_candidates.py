@@ -24,7 +24,7 @@ from landscape.models.site import Site
 from landscape.models.symmetry import named_group, take
 from landscape.study import Study, validated
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_quickly")]
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 KEY = jax.random.key(7)
 

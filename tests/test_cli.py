@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import xarray as xr
-from compiling import QUICKLY
 from distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +37,7 @@ from landscape.study import from_toml
 from landscape.study.presets import preset
 from landscape.study.schema import TIMES, empty
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +52,7 @@ walk = { group = "hidden1", permutations = 6, batch_size = 60, nodes = 2 }
 
 
 class Computed(NamedTuple):
-    """The tiny study, computed by two processes in two cache folders."""
+    """The tiny study, computed in two cache folders: by as many processes as the command chooses, and by one."""
 
     file: str
     caches: list[Path]
@@ -72,9 +71,9 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Computed:
     caches = [folder / "a", folder / "b"]
     commands = [
         [sys.executable, "-m", "landscape", "run", str(folder / "tiny.toml"), "--cache", str(cache), *options]
-        for cache, options in zip(caches, (["--json"], []), strict=True)
+        for cache, options in zip(caches, (["--json"], ["--workers", "1"]), strict=True)
     ]
-    started = partial(subprocess.run, env=os.environ | QUICKLY, capture_output=True, text=True, timeout=300)
+    started = partial(subprocess.run, capture_output=True, text=True, timeout=300)
     done = [started(command) for command in commands]  # one after the other, as the second need not compile
     assert [each.returncode for each in done] == [0, 0], done
     return Computed(str(folder / "tiny.toml"), caches, [each.stdout for each in done], [each.stderr for each in done])
@@ -135,11 +134,12 @@ def test_a_terminal_shows_one_live_line_and_need_not_be_utf8(monkeypatch: pytest
 def test_output_need_not_be_utf8(computed: Computed, encoding: str) -> None:
     """JSON stays JSON, and a table is shown, whatever the terminal or the pipe can encode."""
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    command = [sys.executable, "-m", "landscape", "show", "tiny", "--cache", computed.cache]
+    code = "import sys; from landscape.cli.parser import main; main(sys.argv[1:]); main([*sys.argv[1:], '--json'])"
+    command = [sys.executable, "-c", code, "show", "tiny", "--cache", computed.cache]
     shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-    assert b"M\\u2080 in %" in shown
-    printed = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True).stdout
-    assert json.loads(printed.decode("ascii"))["candidates"][0]["candidate"] == "hidden1 → 6"
+    table, braces, rest = shown.partition(b"{")
+    assert b"M\\u2080 in %" in table
+    assert json.loads((braces + rest).decode("ascii"))["candidates"][0]["candidate"] == "hidden1 → 6"
 
 
 @given(
@@ -166,7 +166,7 @@ def toml_file(path: Path) -> Path:
     return path
 
 
-def test_two_processes_compute_the_same_numbers(computed: Computed) -> None:
+def test_several_processes_and_one_compute_the_same_numbers(computed: Computed) -> None:
     first, second = (dataset_of(computed, which).drop_vars(TIMES) for which in range(2))
     for dataset in (first, second):
         for changing in ("computed", "seconds"):
@@ -279,7 +279,7 @@ ERRORS = {
     "run FILE --permutations -1": "walk.permutations: must be at least 1 .given -1",
     "run FILE --train-size 0": "data.train_size: must be at least 1 .given 0",
     "run FILE --train-size 10": "walk.batch_size = 60 is larger than the 10 training examples",
-    "run FILE --train-size 5000": "1797 examples; 5000 for training",
+    "run FILE --train-size 5000 --workers 1": "1797 examples; 5000 for training",
     "run FILE --scheduler 127.0.0.1:1": "there is no Dask scheduler at '127.0.0.1:1'",
     "run": "run takes either the NAME of a study or --all",
     "run digits-mlp --all": "run takes either the NAME of a study or --all",
@@ -389,7 +389,7 @@ def test_data_that_a_study_cannot_use_are_named_before_anything_is_trained(
     monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path / "cache"))
     toml, said = UNREADABLE[case]
     (tmp_path / "study.toml").write_text(toml)
-    assert main(["run", str(tmp_path / "study.toml"), "--cache", str(tmp_path / "cache")]) == 2
+    assert main(["run", str(tmp_path / "study.toml"), "--workers", "1", "--cache", str(tmp_path / "cache")]) == 2
     out, err = capsys.readouterr()
     assert out == "" and "Traceback" not in err and "finished" not in err
     assert re.search(f"^error: .*{said}", err, re.DOTALL | re.MULTILINE), err
@@ -402,7 +402,8 @@ def test_all_presets_of_a_scale_are_computed_whatever_becomes_of_each(computed, 
     known = {"a-paper": stored, "b-paper": large, "c-paper": stored.scaled(seeds=1, permutations=2), "d": stored}
     renamed = {name: study.model_copy(update={"name": name}) for name, study in known.items()}
     monkeypatch.setattr(every, "presets", lambda: renamed)
-    assert main(["run", "--all", "--scale", "paper", "--cache", computed.cache]) == 1
+    arguments = ["run", "--all", "--scale", "paper", "--workers", "1", "--cache", computed.cache]
+    assert main(arguments) == 1
     told = capsys.readouterr()
     table = [line.split() for line in told.out.splitlines()[1:4]]
     assert sorted(each[0] for each in table) == ["a-paper", "b-paper", "c-paper"]
@@ -410,7 +411,7 @@ def test_all_presets_of_a_scale_are_computed_whatever_becomes_of_each(computed, 
     assert "error: b-paper failed: training.batch_size = 121 is larger than the 120 training examples" in told.err
     assert "Failed: 1 of 3. The same command tries them again." in told.err
     assert renamed["c-paper"].key in Store(computed.cache)
-    assert main(["run", "--all", "--scale", "paper", "--json", "--cache", computed.cache]) == 1
+    assert main([*arguments, "--json"]) == 1
     again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {each["name"]: "error" in each for each in again} == {"a-paper": False, "b-paper": True, "c-paper": False}
 

@@ -35,7 +35,7 @@ from landscape.study.predictors import PREDICTORS, predictor_named, proxies
 from landscape.study.schema import assemble, part, study_of
 from pages.shared.adapting import named_models
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan", "compiled_quickly")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan"), pytest.mark.compiled_quickly]
 
 # --- the kind and the proxy, as a user would write them ---
 

@@ -18,7 +18,7 @@ from landscape.numerics import microbatch
 from landscape.numerics.loss import IGNORED, cross_entropy
 from landscape.training.gradients import loss_and_gradients
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 
 class Convolved(nnx.Module):

@@ -11,6 +11,8 @@ from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.walk import permute
 from landscape.models.functional import split
 
+pytestmark = pytest.mark.compiled_quickly
+
 ALPHAS = np.linspace(0, 1.25, 6)
 
 

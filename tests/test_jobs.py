@@ -54,7 +54,7 @@ from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
 from landscape.study.presets import preset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 SEEDS = 4
 

@@ -17,6 +17,8 @@ from landscape.models.net2net import widen
 from landscape.models.site import Site
 from landscape.numerics import memory, microbatch
 
+pytestmark = pytest.mark.compiled_quickly
+
 STEPS = 6
 
 

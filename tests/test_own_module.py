@@ -30,6 +30,8 @@ from landscape.study.kinds import BertSpec, ModelSpec, OwnSpec
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
 
+pytestmark = pytest.mark.compiled_quickly
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- study ([\w.]+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
@@ -37,13 +39,14 @@ NET, STUDY = FILES["net.py"], FILES["mine.toml"]
 OUTSIDE = (
     "pages/home/home.py",
     "pages/own/",
-    "pages/learn/",
     "pages/compare/scorecard.py",
     "pages/explore/sharpness.py",
 )
 
-PAGES = sorted(
-    page for page in (str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py")) if "/shared/" not in page
+PAGES = sorted(  # without lessons, which open no study
+    page
+    for page in (str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py"))
+    if not page.startswith(("pages/shared/", "pages/learn/"))
 )
 
 

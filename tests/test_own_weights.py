@@ -27,6 +27,8 @@ from landscape.study.kinds import BertSpec
 from landscape.study.presets import preset
 from landscape.study.sources import BERT_SPECIALS, Weights
 
+pytestmark = pytest.mark.compiled_quickly
+
 CONTENT = {
     "name": "brought",
     "data": {"name": "digits", "train_size": 100, "validation_size": 200},

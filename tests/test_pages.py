@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -46,6 +47,12 @@ def visited(page: str = STUDY, **parameters: str) -> AppTest:
     return app.run() if page == HOME else app.switch_page(page).run()
 
 
+@cache
+def shown(page: str) -> AppTest:
+    """A page of what is shipped, for tests that only look at it."""
+    return visited(page)
+
+
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty cache folder, which the app uses."""
@@ -64,7 +71,7 @@ def store_synthetic(store: Store, dataset: xr.Dataset) -> str:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_page_renders_and_says_what_it_shows(page):
-    app = visited(page)
+    app = shown(page)
     assert not app.exception
     assert app.title[0].value
     assert app.get("plotly_chart")
@@ -136,7 +143,7 @@ def test_a_shipped_study_is_described_in_the_words_of_its_preset(own_cache):
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
     """For those who hear the page."""
-    app = visited(page)
+    app = shown(page)
     alts = [chart.proto.alt for chart in app.get("plotly_chart")]
     buttons = [button.proto.label for button in app.get("download_button")]
     for names in (alts, buttons):
@@ -146,7 +153,7 @@ def test_what_is_drawn_or_downloaded_has_a_name_of_its_own(page):
 @pytest.mark.parametrize("page", [HOME, *PAGES])
 def test_headings_go_down_one_level_at_a_time(page):
     """For those who move from heading to heading."""
-    levels = [int(each.tag[1]) for each in visited(page).main if each.type in ("title", "header", "subheader")]
+    levels = [int(each.tag[1]) for each in shown(page).main if each.type in ("title", "header", "subheader")]
     assert levels[0] == 1 and all(below <= above + 1 for above, below in pairwise(levels))
 
 

@@ -24,7 +24,7 @@ from landscape.proxies._network import scored_weights
 from landscape.study.predictors import METRIC, PARAMETERS, PREDICTORS, SOTL_E
 from landscape.study.predictors import proxies as registered
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 FIVE = ("grad_norm", "snip", "grasp", "synflow", "jacov")
 FEATURES, UNITS, CLASSES, EXAMPLES = 9, 6, 4, 5

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from compiling import QUICKLY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 ROOT = Path(__file__).parents[1]
 STEP = re.compile(r"<!-- (\w+)(?: ([^\n]*?))? -->\n```\w+\n(.*?)```\n", re.S)
@@ -25,7 +24,7 @@ class Copy(NamedTuple):
     folder: Path
 
     def run(self, *command: str) -> str:
-        environment = {**os.environ, **QUICKLY, "PYTHONPATH": str(self.folder), "PATH": path_with_this_python()}
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PATH": path_with_this_python()}
         environment.pop("LANDSCAPE_CACHE", None)
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -27,7 +27,7 @@ from landscape.numerics import microbatch
 from landscape.study import validated
 from landscape.study.kinds import ResNetSpec
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_quickly")]
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 SPEC = SPECS["resnet18"]
 STAGES = [f"stage{i}" for i in range(1, 5)]

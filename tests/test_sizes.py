@@ -15,6 +15,8 @@ from landscape.barriers.walk import permute
 from landscape.models.net2net import deepen, widen
 from landscape.models.symmetry import Axis, Group
 
+pytestmark = pytest.mark.compiled_quickly
+
 KEY = jax.random.key(7)
 
 

@@ -28,6 +28,8 @@ from landscape.models.tracing.analysis import Shapes, analysis
 from landscape.models.tracing.axes import Atom, Product, Sum, Unifier, atoms, extent, resolved
 from landscape.models.tracing.module import Findings, attached
 
+pytestmark = pytest.mark.compiled_quickly
+
 RESIDUAL = {"tinybert": "tokens", "minibert": "tokens"}  # the residual stream, which BERT's table leaves out
 
 

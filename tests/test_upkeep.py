@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -33,12 +34,19 @@ def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "GALLERY", tmp_path / "shipped")
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Store:
-    """Two results, an unfinished study, one damaged result, and what a dead and a living process have left."""
-    store = Store(tmp_path / "cache")
+@pytest.fixture(scope="module")
+def three_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that is copied, as writing a result takes much longer."""
+    store = Store(tmp_path_factory.mktemp("three results"))
     for study in STUDIES:
         store.write(filled(study), record(study))
+    return store.root
+
+
+@pytest.fixture
+def cache(tmp_path: Path, three_results: Path) -> Store:
+    """Two results, an unfinished study, one damaged result, and what a dead and a living process have left."""
+    store = Store(shutil.copytree(three_results, tmp_path / "cache"))
     (store.root / STUDIES[2].key / "record.json").write_text("{}")
     store.parts(BEGUN).write("seed0", xr.Dataset(), {})
     for parent in (store.root, store.parts(BEGUN).folder):

@@ -16,6 +16,8 @@ from landscape.models.functional import split, trainable
 from landscape.models.symmetry import take
 from landscape.study import validated
 
+pytestmark = pytest.mark.compiled_quickly
+
 SCALARS = ("dense.bias", "norm.scale", "norm.bias")  # one a unit of `Normalised`
 
 

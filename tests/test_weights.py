@@ -27,6 +27,8 @@ from landscape.models.weights.sizes import model_of
 from landscape.study.examples import Examples
 from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
 
+pytestmark = pytest.mark.compiled_quickly
+
 IMAGES = Examples((6, 4, 3), 10, 100)
 MLP, CNN = MlpSpec(hidden=(7, 5)), CnnSpec(channels=(4, 5), dense=(6,))
 RESNET, BERT = ResNetSpec(width=4), BertSpec(layers=2, hidden=12, heads=3, ffn=(10, 9))

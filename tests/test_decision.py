@@ -75,5 +75,7 @@ def test_what_was_not_measured_is_not_answered() -> None:
     for name in ("validation_accuracy", "validation_loss", "control_validation_accuracy", "control_validation_loss"):
         dataset[name].values[:] = np.nan
     assert sentence(decided(dataset), "accuracy").startswith("Not decided: no candidate has been trained; before")
+    dataset["barrier"].values[:] = 1e9
+    assert "training, M₀ favours no candidate: at best" in sentence(decided(dataset), "accuracy")
     dataset["barrier"].values[:] = np.nan
     assert sentence(decided(dataset), "accuracy") == "Not decided: no candidate has been measured yet."

@@ -26,13 +26,10 @@ def sentence(dataset: xr.Dataset) -> str:
     mean = found["mean"]
     low, high = (mean.isel(candidate=int(at)) for at in (mean.argmin("candidate"), mean.argmax("candidate")))
     together = [show.bold(name) for name in mean["candidate"].values[(mean > TOGETHER).values]]
-    between = (
-        f"After {last} epochs, the mean cosine of copies and originals is between **{number(low.item(), 4)}** "
-        f"({show.escaped(low['candidate'].item())}) and **{number(high.item(), 4)}** "
-        f"({show.escaped(high['candidate'].item())})."
-    )
-    alone = f"After {last} epochs, the mean cosine of copies and originals is **{number(low.item(), 4)}**."
-    told = between if low < high else alone
+    least, greatest = (f"**{number(each.item(), 4)}**" for each in (low, high))
+    of_low, of_high = (show.escaped(each["candidate"].item()) for each in (low, high))
+    extent = f"between {least} ({of_low}) and {greatest} ({of_high})" if least != greatest else least
+    told = f"After {last} epochs, the mean cosine of copies and originals is {extent}."
     if not together:
         return f"{told} In no candidate are copies still together (above {TOGETHER:g})."
     if len(together) == mean.sizes["candidate"]:

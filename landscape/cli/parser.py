@@ -18,6 +18,7 @@ from landscape.cli.signals import Stopped, stoppable
 from landscape.jobs.attempt import WorkerDied
 from landscape.jobs.installed import NotInstalled
 from landscape.store.sealed import Unwritable
+from landscape.study.presets import SCALES
 
 USER_ERROR, FAILURE = 2, 1  # exit codes
 
@@ -107,9 +108,7 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     command = _add_command(subparsers, "run", every.run, text)
     command.add_argument("name", metavar="NAME", nargs="?", help=PRESET)
     command.add_argument("--all", action="store_true", help="every preset, what takes least time first")
-    command.add_argument(
-        "--scale", choices=every.SCALES, help="with --all, the presets at this scale (default: laptop)"
-    )
+    command.add_argument("--scale", choices=SCALES, help="with --all, the presets at this scale (default: laptop)")
     command.add_argument("--seeds", type=int, metavar="N", help="how often the whole study is repeated")
     command.add_argument(
         "--epochs", type=int, metavar="N", help="the most epochs of training, before and after the expansion"

@@ -1,4 +1,4 @@
-"""The studies that ship with the package: TOML files in `landscape/presets`, each at two scales."""
+"""The studies that ship with the package: TOML files in `landscape/presets`, at up to three scales."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from landscape.study import Study, validated
 from landscape.study.files import PRESETS, from_toml, scales
 
-PAPER = "paper"  # the scale of a file without its table `[laptop]`
+LAPTOP, GPU, PAPER = SCALES = "laptop", "gpu", "paper"
 
 
 @cache
@@ -19,8 +19,8 @@ def presets() -> Mapping[str, Study]:
     """The studies that ship with the package, by name.
 
     A file `NAME.toml` with a table `[laptop]` holds two studies: NAME at a scale for a laptop, which is the file with
-    that table laid over it, and NAME-paper, which is the file without the table. `landscape.from_toml` reads the same
-    files.
+    that table laid over it, and NAME-paper, which is the file without the table. A file `NAME-gpu.toml` holds one, in
+    between, for some minutes of a GPU. `landscape.from_toml` reads the same files.
 
     Example:
       >>> import landscape
@@ -37,6 +37,18 @@ def _scales(path: Path) -> list[Study]:
         return [from_toml(path)]
     name, title = f"{path.stem}-{PAPER}", f"{content['title']}, at the paper's scale"
     return [from_toml(path), validated(content | {"name": name, "title": title})]
+
+
+def scale_of(name: str) -> str:
+    """The scale of the preset with this name.
+
+    Example:
+      >>> from landscape.study.presets import scale_of
+      >>> scale_of("cnn-cifar10"), scale_of("cnn-cifar10-gpu"), scale_of("cnn-cifar10-paper")
+      ('laptop', 'gpu', 'paper')
+    """
+    last = name.rpartition("-")[2]
+    return last if last in (GPU, PAPER) else LAPTOP
 
 
 def preset(name: str) -> Study:

@@ -15,9 +15,8 @@ from landscape.analysis.wording import duration, size_in_words
 from landscape.cli.computing import one
 from landscape.store.results import Store
 from landscape.study import Study
-from landscape.study.presets import PAPER, presets
+from landscape.study.presets import LAPTOP, PAPER, presets, scale_of
 
-SCALES = ("laptop", PAPER)
 FAILED = 1  # exit code where a study failed
 COLUMNS = ("name", "state", "time on cores", "time on a GPU", "disk")
 
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_all(options: argparse.Namespace, store: Store) -> int:
     """Compute what is not stored, what takes least time first; say at the end what failed, and why."""
-    studies = [study for name, study in presets().items() if name.endswith(f"-{PAPER}") == (options.scale == PAPER)]
+    studies = [study for name, study in presets().items() if scale_of(name) == (options.scale or LAPTOP)]
     forecasts = forecast([study.scaled(**one.sizes(options)) for study in studies], store)
     if not options.json:
         print(_table(forecasts, store), flush=True)

@@ -259,10 +259,13 @@ def test_a_paused_study_goes_on_where_it_stopped(script: Script, client: Callabl
     until(jobs, key, running_second)
     client().pause(key)
     assert until(jobs, key, ended)[:2] == ("paused", "paused")
+    later = Jobs(jobs.store)  # once the scheduler has ended
+    assert later.known().keys() == {key} and later.known()[key].state == "paused" and later.known()[key].fraction > 0
     script.go.set()
     assert main(["jobs", "--resume", "tiny", "--scheduler", address, "--cache", str(jobs.store.root)]) == 0
     assert until(jobs, key, ended).state == "done"
     assert sorted(script.ran) == ["seed0", "seed1", "seed1", "seed2", "seed3"]
+    assert Jobs(jobs.store).known() == {}
 
 
 def test_a_small_study_does_not_wait_for_a_large_one(script: Script, client: Callable[[], Jobs]) -> None:

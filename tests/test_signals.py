@@ -93,13 +93,16 @@ def test_ctrl_c_of_several_processes_is_one_sentence_and_leaves_nothing(tmp_path
         "--cache",
         str(tmp_path / "cache"),
     ]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True)
+    with (tmp_path / "told").open("w") as heard:  # a pipe that nobody reads may be full before the run has begun
+        run = subprocess.Popen(command, stderr=heard, start_new_session=True)
     while not list(tmp_path.glob("cache/.parts/*/*/record.json")):
         time.sleep(0.05)
-        assert run.poll() is None, run.communicate()
+        assert run.poll() is None
     workers = psutil.Process(run.pid).children(recursive=True)
     os.killpg(run.pid, signal.SIGINT)
-    since, (_, told) = time.monotonic(), run.communicate(timeout=30)
+    since = time.monotonic()
+    run.wait(timeout=30)
+    told = (tmp_path / "told").read_text()
     assert run.returncode == 130 and time.monotonic() - since < 10
     assert told.splitlines()[-1] == "Stopped. What is finished is kept; the same command continues from there."
     assert "Traceback" not in told and "KeyboardInterrupt" not in told

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from landscape.cli.parser import main
+from landscape.jobs.client import Jobs
 from landscape.jobs.progress import Progress
+from landscape.store.pauses import pause
 from landscape.store.results import Store
 from landscape.study import Study, schema
 from landscape.study.presets import preset
@@ -82,6 +84,18 @@ def test_a_study_is_paused_and_goes_on(engine: Engine, tmp_path: Path, capsys: p
     part = schema.part(study, {"seed": 0}, base_stop=np.array(1))
     Store(tmp_path).parts(study).write("base-seed0", part, {})
     assert main(["jobs", "--resume", "minibert", "--cache", str(tmp_path)]) == 0 and engine.submitted == KEYS[2]
+
+
+def test_a_paused_study_is_listed_without_an_engine(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """As long as nobody computes it again."""
+    parts = Store(tmp_path).parts(preset("minibert"))
+    parts.write("base-seed0", schema.part(parts.study, {"seed": 0}, base_stop=np.array(1)), {})
+    pause(parts.folder, 0.25)
+    assert main(["jobs", "--cache", str(tmp_path)]) == 0
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.split() == ["minibert", KEYS[2], "paused", "25%", "?", "paused"] and not (tmp_path / ".engine").exists()
+    with parts.sole_computation():
+        assert Jobs(Store(tmp_path)).known() == {}
 
 
 def test_where_no_engine_runs_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

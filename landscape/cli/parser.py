@@ -220,7 +220,7 @@ def _add_jobs(subparsers: Subparsers) -> argparse.ArgumentParser:
     command = _add_command(subparsers, "jobs", watching.jobs, text)
     stop = command.add_mutually_exclusive_group()
     stop.add_argument("--cancel", metavar="NAME", help="stop a study soon, by its name or its key")
-    stop.add_argument("--pause", metavar="NAME", help="the same; it is then listed as paused")
+    stop.add_argument("--pause", metavar="NAME", help="the same; it is listed as paused until it goes on")
     stop.add_argument("--resume", metavar="NAME", help="go on with a study that was paused, cancelled, or failed")
     command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler instead of the app's engine")
     command.add_argument("--json", action="store_true", help="print a JSON list")

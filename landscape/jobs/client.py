@@ -21,7 +21,9 @@ from landscape.jobs.guard import attendance, credentials
 from landscape.jobs.guard.fits import check_examples, check_memory
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
-from landscape.store.results import Store
+from landscape.store.pauses import pause, paused_at
+from landscape.store.results import PARTS, Store
+from landscape.store.sealed import children
 from landscape.store.uploads import with_kept_files
 from landscape.study import Study
 
@@ -85,8 +87,14 @@ class Jobs:
         self._stop(key)
 
     def pause(self, key: str) -> None:
-        """Stop a study as `cancel` does, and let it be known as paused: `submit` goes on with it."""
+        """Stop a study as `cancel` does, and let it be known as paused, also to those who come later.
+
+        `submit` goes on with it, and so does whoever else computes it.
+        """
+        progress = self.progress(key)
         self._stop(key, pause=True)
+        if progress and progress.active:
+            pause(self._kept(key), progress.fraction)
 
     def _stop(self, key: str, pause: bool = False) -> None:
         progress, client = self.progress(key), self._client
@@ -112,11 +120,17 @@ class Jobs:
             return progress._replace(activity=trouble, left=None, trouble=trouble)
         if progress is None and key in self.store:
             return Progress("done", "done", 1.0, left=0.0)
+        if progress is None and (fraction := paused_at(self._kept(key))) is not None:
+            return Progress("paused", "paused", fraction)
         return progress
 
+    def _kept(self, key: str) -> Path:
+        return self.store.root / PARTS / key
+
     def known(self) -> dict[str, Progress]:
-        """Where each study stands that the scheduler was asked for since it started, by key; those that ended too."""
-        found = {key: self.progress(key) for key in list(self._tallies)}
+        """Where each study stands, by key, that the scheduler was asked for since it started, or that is paused."""
+        paused = [folder.name for folder in children(self.store.root / PARTS) if paused_at(folder) is not None]
+        found = {key: self.progress(key) for key in dict.fromkeys([*self._tallies, *paused])}
         return {key: progress for key, progress in found.items() if progress}
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from landscape.store.pauses import go_on
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
@@ -97,6 +98,7 @@ class Parts:
         lock = self._lock(before_try)
         try:
             sweep(self.folder, self.folder.parent, self.folder.parent.parent)
+            go_on(self.folder)
             yield
         finally:
             if lock:

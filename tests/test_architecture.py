@@ -68,6 +68,7 @@ def test_looking_at_results_loads_no_jax() -> None:
     assert loaded.stderr == "set()\n"
 
 
+@pytest.mark.slow
 def test_opening_the_app_loads_only_what_its_first_page_needs() -> None:
     """Each of these takes as long to import as a page takes to be drawn."""
     code = (

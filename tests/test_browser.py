@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from landscape.jobs import engine
+from landscape.jobs.client import connect
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,8 +60,12 @@ def server(cache: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(tmp_path_factory) -> Iterator[Path]:
+    """The folder of the server. The engine that a test has started in it ends, or it would go on for minutes."""
+    folder = tmp_path_factory.mktemp("cache")
+    yield folder
+    if engine.address(folder):
+        connect(folder)._client.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from landscape.models.functional import split
 from landscape.models.net2net import pad, widen
 from landscape.study import validated
 
+pytestmark = pytest.mark.compiled_quickly
+
 
 def moved(swaps: tuple[tuple[int, int], ...], units: int) -> bool:
     places = list(range(units))

@@ -21,6 +21,8 @@ from landscape.numerics.loss import cross_entropy
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
+pytestmark = pytest.mark.compiled_quickly
+
 KEY = jax.random.key(5)
 
 

@@ -17,6 +17,8 @@ from landscape.models.net2net import widen
 from landscape.models.site import Site
 from landscape.models.symmetry import Axis, Group
 
+pytestmark = pytest.mark.compiled_quickly
+
 STEPS = np.array([[1, 0, 2, 3, 4], [0, 1, 3, 2, 4], [4, 3, 2, 1, 0]])
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 from flax import nnx
 from scipy.stats import kstest
 
@@ -10,6 +11,8 @@ from landscape.models.functional import split
 from landscape.models.initializers import drawn_as_pytorch
 from landscape.study import validated
 from landscape.study.member import Member
+
+pytestmark = pytest.mark.compiled_quickly
 
 KEY = jax.random.key(5)
 

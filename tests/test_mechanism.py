@@ -27,6 +27,8 @@ from landscape.figures.mechanism import (
 )
 from landscape.study import validated
 
+pytestmark = pytest.mark.compiled_quickly
+
 Q, N = 0.4, 60
 
 

@@ -16,6 +16,8 @@ from landscape.models.symmetry import Axis, Group
 from landscape.study import Expansion
 from landscape.study.steps import Deepen, Widen
 
+pytestmark = pytest.mark.compiled_quickly
+
 KEY = jax.random.key(3)
 
 

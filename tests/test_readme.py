@@ -13,6 +13,7 @@ from landscape.study.presets import presets
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own(capsys: pytest.CaptureFixture) -> None:
     (program,) = re.findall(r"<!-- own -->\n```python\n(.*?)```", README, re.DOTALL)
     exec(compile(program, "README.md", "exec"), {})

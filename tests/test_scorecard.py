@@ -172,6 +172,7 @@ def by_hand(values: np.ndarray, tests: int = 1) -> tuple[float, float, float]:
     return values.mean(), *bounds
 
 
+@pytest.mark.slow
 def test_json_has_the_figures_of_the_scorecard(capsys: pytest.CaptureFixture) -> None:
     assert main(["scorecard", "--json"]) == 0
     text = CLAIMS[FALLS].text

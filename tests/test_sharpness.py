@@ -21,6 +21,8 @@ from landscape.models.mlp import mlp
 from landscape.numerics.eigenvalues import hutchinson_trace, largest_eigenvalue
 from landscape.numerics.loss import cross_entropy
 
+pytestmark = pytest.mark.compiled_quickly
+
 KEY = jax.random.key(0)
 
 

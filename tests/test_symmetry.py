@@ -11,6 +11,8 @@ from landscape.barriers.walk import permute
 from landscape.models.functional import split
 from landscape.models.symmetry import Axis, Group, retaken, take, unit_rows
 
+pytestmark = pytest.mark.compiled_quickly
+
 
 def shuffled(units: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(units)

@@ -88,24 +88,31 @@ def size_interval(barriers: ArrayLike, threshold: ArrayLike, level: float = LEVE
 
 
 def spread(values: xr.DataArray) -> xr.Dataset:
-    """The mean, the standard deviation and the number of the seeds that have a value.
+    """The mean, the standard deviation, the extremes and the number of the seeds that have a value.
 
     Args:
       values: with the dimension `seed` and any others.
 
     Returns:
-      mean and std in the unit of the values, and count. std divides by count − 1 and is NaN for fewer than two seeds.
+      mean, std, least and greatest in the unit of the values, and count. std divides by count − 1 and is NaN for fewer
+      than two seeds; the others are for none.
 
     Example:
       >>> import xarray as xr
       >>> from landscape.analysis.intervals import spread
       >>> {name: value.item() for name, value in spread(xr.DataArray([1.0, 2.0, 3.0], dims="seed")).items()}
-      {'mean': 2.0, 'std': 1.0, 'count': 3}
+      {'mean': 2.0, 'std': 1.0, 'count': 3, 'least': 1.0, 'greatest': 3.0}
 
     References:
       Malviya et al. (2024), arXiv 2405.15895, section 4.1: means and standard deviations over seeds.
     """
-    return _labelled(values, _moments(values))
+    numbers = values.transpose(..., "seed").values
+    known = ~np.isnan(numbers)
+    least, greatest = (
+        np.where(known.any(-1), extreme(numbers, -1, where=known, initial=bound), np.nan)
+        for extreme, bound in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    return _labelled(values, _moments(values) | {"least": least, "greatest": greatest})
 
 
 def over_seeds(

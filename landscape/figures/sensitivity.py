@@ -16,7 +16,7 @@ from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import why_unranked
-from landscape.figures.export.tables import CORRELATION, described
+from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised
 
@@ -42,7 +42,7 @@ def sensitivity_data(
 ) -> pd.DataFrame:
     """Correlation of M₀ with G*_T over candidates: mean, std and count over seeds, one row per q and n."""
     frame = spread(sensitivity(dataset, qs, ns, measure, kind)).to_dataframe(["q", "n"]).reset_index()
-    return described(frame, CORRELATION, dataset, measure=measure, kind=kind)
+    return described(frame, spread_units("1"), dataset, measure=measure, kind=kind)
 
 
 def sensitivity_map(

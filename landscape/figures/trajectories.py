@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -167,9 +167,9 @@ def correlation_trajectories(
         return empty_figure(why_unranked(manifold_metric(dataset, q, n), best_gain(dataset, measure), "M<sub>t</sub>"))
     for each, look in zip(qs, quantile_marks(len(qs)), strict=True):
         name, points = f"M<sub>t</sub>, q = {each:g}", frame[frame["q"] == each]
-        _add_line(figure, points, "epoch", Line(name, look, thin=each != q), log)
+        figure.add_traces(_line(points, "epoch", Line(name, look, thin=each != q), log))
     of_loss = frame[frame["predictor"] == "−SoTL-E"]
-    _add_line(figure, of_loss, "epoch", Line("−SoTL-E", LOSSES), log)
+    figure.add_traces(_line(of_loss, "epoch", Line("−SoTL-E", LOSSES), log))
     figure.update_yaxes(range=[-1.05, 1.05])
     add_doubt(figure, too_few(dataset, measure))
     return over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
@@ -177,16 +177,15 @@ def correlation_trajectories(
 
 def table_over_seeds(values: xr.DataArray, *dims: str) -> pd.DataFrame:
     """Mean, std, least, greatest and count over seeds, in long form and without entries that no seed has."""
-    found = spread(values).assign(least=values.min("seed"), greatest=values.max("seed"))
-    return found.to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
+    return spread(values).to_dataframe(list(dims)).reset_index().dropna(subset="mean", ignore_index=True)
 
 
 def candidate_lines(frame: pd.DataFrame, dataset: xr.Dataset, x: str, log: bool) -> go.Figure:
     """A line for each candidate and the control: the mean over seeds, with a band of one standard deviation."""
     figure, looks = go.Figure(), marks(dataset)
-    for name in [*candidate_order(dataset), CONTROL]:
-        _add_line(figure, frame[frame["candidate"] == name], x, Line(name, looks[name]), log)
-    return figure
+    names = [*candidate_order(dataset), CONTROL]
+    lines = [_line(frame[frame["candidate"] == name], x, Line(name, looks[name]), log) for name in names]
+    return figure.add_traces([trace for line in lines for trace in line])
 
 
 class Line(NamedTuple):
@@ -197,14 +196,12 @@ class Line(NamedTuple):
     thin: bool = False
 
 
-def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
-    """The mean as a line, with its std as a band unless the line is thin."""
+def _line(points: pd.DataFrame, x: str, line: Line, log: bool) -> list[dict[str, Any]]:
+    """The mean as a line, with its std as a band unless the line is thin. Plotly checks traces when it takes them."""
     if points.empty:
-        return
-    if not line.thin:
-        _add_band(figure, points.dropna(subset="std"), x, line, log)
+        return []
     look = line.look
-    figure.add_scatter(
+    drawn = dict(
         x=_on_axis(points[x], log), y=points["mean"], name=line.name, legendgroup=line.name,
         mode="lines+markers",
         line={"color": look.colour, "width": LINE_WIDTH / 2 if line.thin else LINE_WIDTH, "dash": look.dash},
@@ -212,14 +209,15 @@ def _add_line(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: 
         text=[f"epoch {row[x]:g}<br>{summarised(row)}" for row in points.to_dict("records")],
         hovertemplate=f"{line.name}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
+    return [drawn] if line.thin else [_band(points.dropna(subset="std"), x, line, log), drawn]
 
 
-def _add_band(figure: go.Figure, points: pd.DataFrame, x: str, line: Line, log: bool) -> None:
+def _band(points: pd.DataFrame, x: str, line: Line, log: bool) -> dict[str, Any]:
     """One std on either side of the mean, but no further than a seed reaches: beyond 1 there is no correlation."""
     above = np.minimum(points["mean"] + points["std"], points["greatest"])
     below = np.maximum(points["mean"] - points["std"], points["least"])
     around = np.r_[above, below[::-1]]
-    figure.add_scatter(
+    return dict(
         x=_on_axis(np.r_[points[x], points[x][::-1]], log), y=around, mode="lines", line={"width": 0}, fill="toself",
         fillcolor=translucent(line.look.colour, 0.16), legendgroup=line.name, showlegend=False, hoverinfo="skip",
     )  # fmt: skip

@@ -22,7 +22,7 @@ from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA, validated
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
-from pages.shared import caveats, show
+from pages.shared import caveats, frame, show
 
 pytestmark = [
     pytest.mark.slow,
@@ -218,6 +218,16 @@ def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
     (so_far,) = [caption.value for caption in app.caption if caption.value.startswith(expected)]
     assert "means change with further seeds" in so_far and "link without n" in so_far
     assert any(caption.value.endswith("Started but not finished.") for caption in app.caption)
+
+
+def test_how_much_there_is_of_a_study_is_said_from_the_first_part_on():
+    study = small_study(seeds=1)
+    none = dataset = synthetic(study, np.random.default_rng(0))
+    for walked, label in zip(("2 of 3", "1 of 3", "none of 3"), study.labels, strict=True):
+        none = without(none, candidate=label)
+        has = "have" if walked[0] == "2" else "has"
+        assert frame.so_far(none).startswith(f"So far, {walked} candidates (counting each seed separately) {has} been")
+    assert "steps" in frame.so_far(dataset) and "steps" not in frame.so_far(none)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,17 @@ DIP = (
 )
 
 
+def of_split(split: str) -> str:
+    """What examples of a split are called.
+
+    Example:
+      >>> from landscape.analysis.wording import of_split
+      >>> of_split("train"), of_split("validation")
+      ('training', 'validation')
+    """
+    return "training" if split == "train" else split
+
+
 def counted(count: float, noun: str) -> str:
     """A count and its noun, the number one in letters.
 

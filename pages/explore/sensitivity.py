@@ -11,7 +11,7 @@ from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import RANGE, sensitivity
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import counted, number, why_unranked
+from landscape.analysis.wording import counted, number, of_split, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.figures.export import alternatives as said
 from landscape.figures.mechanism import batch_metrics, batch_metrics_data, batch_variances_data
@@ -58,9 +58,10 @@ def of_the_batch(batches: xr.DataArray) -> str:
     found = variances(batches.sel(split=split, batch_size=size)).mean("candidate")
     seed, batch, both = (number(float(found[name]) ** 0.5, 2) for name in ("seed", "batch", "both"))
     return (
-        f"Batches of {size:,} {split} examples move M₀ in all seeds alike by a standard deviation of **{batch} %**; "
-        f"seeds move it by **{seed} %**, and what depends on both by {both} %. Of the variance of a mean over seeds on "
-        f"one batch, **{100 * float(found['share']):.0f} %** is owed to the batch and missing in the interval."
+        f"Batches of {size:,} {of_split(split)} examples move M₀ in all seeds alike by a standard deviation of "
+        f"**{batch} %**; seeds move it by **{seed} %**, and what depends on both by {both} %. Of the variance of a "
+        f"mean over seeds on one batch, **{100 * float(found['share']):.0f} %** is owed to the batch and missing in "
+        "the interval."
     )
 
 

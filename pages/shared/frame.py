@@ -134,8 +134,11 @@ def so_far(dataset: xr.Dataset) -> str:
     """How much there is of an unfinished result, in words."""
     models = int(dataset["barrier"].notnull().any(("checkpoint", "permutation")).sum())
     whole, steps = dataset.sizes["seed"] * dataset.sizes["candidate"], dataset.sizes["permutation"]
+    begun = f"So far, {models or 'none'} of {whole} candidates (counting each seed separately)"
+    if not models:
+        return f"{begun} has been walked."
     return (
-        f"So far, {models} of {whole} candidates (counting each seed separately) have been walked, each for at least "
+        f"{begun} {'has' if models == 1 else 'have'} been walked, each for at least "
         f"{steps_reached(dataset)} of {steps} steps. Their barriers are final, but means change with further seeds, "
         "and a link without n uses all the steps available when it is opened."
     )

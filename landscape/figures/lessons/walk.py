@@ -63,7 +63,7 @@ def _grown(barriers: Barriers, limit: float, i: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
     band = dict(
         x=np.r_[steps, steps[::-1]], y=100 * np.r_[high, low[::-1]].round(4), fill="toself", mode="lines",
-        name="95 % interval", line={"width": 0}, fillcolor=translucent(ACCENT, 0.25), hoverinfo="skip", **SIZE,
+        name="95 % interval", line={"width": 0}, fillcolor=translucent(ACCENT, 0.4), hoverinfo="skip", **SIZE,
     )  # fmt: skip
     line = dict(
         x=steps, y=100 * m.round(4), mode="lines", name="m", line={"color": ACCENT, "width": LINE_WIDTH}, **SIZE,

@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.mechanism.batches import batch_metric, variances
-from landscape.analysis.wording import bounds, counted
+from landscape.analysis.wording import bounds, counted, of_split
 from landscape.figures.export.tables import SEEDS, described
 from landscape.figures.palette import marks
 from landscape.figures.style import candidate_order, empty_figure, finish
@@ -60,7 +60,7 @@ def batch_metrics(dataset: xr.Dataset, q: float, n: int) -> go.Figure:
             text=[_hover_text(row) for row in rows.to_dict("records")],
             hovertemplate=f"{name}<br>%{{text}}<extra></extra>",
         )  # fmt: skip
-    texts = [f"{row.batch_size:,}<br>{row.split}" for row in places.itertuples()]
+    texts = [f"{row.batch_size:,}<br>{of_split(row.split)}" for row in places.itertuples()]
     figure.update_xaxes(tickvals=[*range(len(texts))], ticktext=texts, range=[-0.5, len(texts) - 0.5], showgrid=False)
     return finish(figure, "examples of a batch (1)", "manifold metric M<sub>0</sub> (%)")
 
@@ -68,6 +68,6 @@ def batch_metrics(dataset: xr.Dataset, q: float, n: int) -> go.Figure:
 def _hover_text(row: dict) -> str:
     interval = bounds(row["low"], row["high"], ".2f")
     return (
-        f"batch {row['batch'] + 1} of {row['batch_size']:,} {row['split']} examples<br>"
+        f"batch {row['batch'] + 1} of {row['batch_size']:,} {of_split(row['split'])} examples<br>"
         f"M<sub>0</sub> {row['mean']:.2f} %{interval}<br>{counted(row['count'], 'seed')}"
     )

@@ -33,6 +33,9 @@ def of_split(split: str) -> str:
       >>> from landscape.analysis.wording import of_split
       >>> of_split("train"), of_split("validation")
       ('training', 'validation')
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section 4.1, for the two splits.
     """
     return "training" if split == "train" else split
 

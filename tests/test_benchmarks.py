@@ -21,7 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["barriers", "gpu", "tracing", "training", "viewing"])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("sessions", "workers")]
+
+
+@pytest.mark.parametrize("name", ["barriers", "gpu", "tracing", "training", "viewing", *LONG])
 def test_a_benchmark_prints_rows(name):
     command = [sys.executable, "-m", "benchmarks", name, "--quick", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)

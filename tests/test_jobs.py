@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -206,6 +207,21 @@ def test_two_clients_share_one_computation(script: Script, client: Callable[[], 
     assert running(second) == [key]
     script.go.set()
     assert until(first, key, ended).state == until(second, key, ended).state == "done"
+    assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_ten_sessions_that_ask_at_once_share_one_computation(script: Script, client: Callable[[], Jobs]) -> None:
+    """Of five servers, at each of which two ask in the same moment."""
+    servers, key, moment = [client() for _ in range(5)], study().key, threading.Barrier(10, timeout=30)
+
+    def ask(jobs: Jobs) -> None:
+        moment.wait()
+        jobs.submit(study())
+
+    with ThreadPoolExecutor(10) as sessions:
+        list(sessions.map(ask, [*servers, *servers]))
+    script.go.set()
+    assert {until(jobs, key, ended).state for jobs in servers} == {"done"}
     assert script.ran == [f"seed{seed}" for seed in range(SEEDS)]
 
 

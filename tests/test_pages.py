@@ -19,7 +19,7 @@ from synthetic import small_study, synthetic, without
 
 from landscape.store import places
 from landscape.store.results import Store, open_study
-from landscape.study import SCHEMA, validated
+from landscape.study import SCHEMA, Study, validated
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
 from pages.shared import caveats, frame, show
@@ -66,7 +66,26 @@ def store_synthetic(store: Store, dataset: xr.Dataset) -> str:
     record = {"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")}
     made = {"schema": SCHEMA, "device": "none", "seconds": 1.0, "computed": "2000-01-01T00:00:00+00:00", "versions": {}}
     store.write(dataset, record | made)
+    return label(study)
+
+
+def label(study: Study) -> str:
+    """What the app lists a study of one's own under."""
     return f"{study.name}-{study.key[:6]}"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Cache folders with something made up, each written once for all pages: the study `synthetic`, whole or not."""
+    dataset = synthetic(small_study(), np.random.default_rng(0))
+    folders = {name: tmp_path_factory.mktemp("kept") for name in ("1 seed", "4 seeds", "whole", "begun")}
+    for seeds, name in ((1, "1 seed"), (4, "4 seeds")):
+        study = small_study(seeds=seeds)
+        every = synthetic(study, np.random.default_rng(0))
+        store_synthetic(Store(folders[name]), without(every, candidate=study.labels[-1]))
+    store_synthetic(Store(folders["whole"]), dataset)
+    Store(folders["begun"]).parts(small_study()).write("seed0", dataset.isel(seed=[0]), {})
+    return folders
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
@@ -111,17 +130,24 @@ def test_no_page_fails_where_nothing_is_shipped(own_cache, monkeypatch, tmp_path
     assert page != HOME or "No study has been computed here" in app.info[0].value
 
 
-@pytest.mark.parametrize("page", EVERY)
-def test_no_page_fails_where_the_first_result_is_damaged(own_cache, monkeypatch, tmp_path, page):
-    gallery = tmp_path / "gallery of damage"
-    shutil.copytree(places.GALLERY, gallery)
-    monkeypatch.setattr(places, "GALLERY", gallery)
+@pytest.fixture(scope="module")
+def damaged_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three of the shipped results, of which the first that a visitor sees cannot be read."""
+    gallery = tmp_path_factory.mktemp("gallery of damage")
+    for name in ("digits-mlp", "digits-shares", "tinybert"):
+        shutil.copytree(places.GALLERY / name, gallery / name)
     (gallery / "digits-mlp" / "result.nc").write_bytes(b"broken")
+    return gallery
+
+
+@pytest.mark.parametrize("page", EVERY)
+def test_no_page_fails_where_the_first_result_is_damaged(own_cache, monkeypatch, damaged_gallery, page):
+    monkeypatch.setattr(places, "GALLERY", damaged_gallery)
     app = visited(page)
     assert not app.exception
     if page == HOME:
         answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
-        assert "damaged" in app.warning[0].value and len(answers) == len(list(gallery.iterdir())) - 1
+        assert "damaged" in app.warning[0].value and len(answers) == len(list(damaged_gallery.iterdir())) - 1
 
 
 def test_a_title_on_a_card_is_not_marked_up(own_cache):
@@ -166,9 +192,9 @@ def drawn(app: AppTest) -> list[str]:
 @pytest.mark.parametrize(("name", "value"), [("q", 0.1), ("n", 70)])
 def test_a_slider_moves_the_figures(page, name, value):
     """And moving it back brings the first ones back."""
-    app = visited(page)
-    if not any(slider.key == name for slider in app.slider):
+    if not any(slider.key == name for slider in shown(page).slider):
         pytest.skip(f"this page has no {name}")
+    app = visited(page)
     before, first = drawn(app), app.slider(key=name).value
     app.slider(key=name).set_value(value).run()
     assert not app.exception
@@ -194,21 +220,19 @@ def test_a_walk_of_n_steps_has_one_node_more(own_cache):
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("seeds", [1, 4])
-def test_a_page_shows_one_seed_and_missing_candidates(page, seeds, own_cache):
-    study = small_study(seeds=seeds)
-    dataset = without(synthetic(study, np.random.default_rng(0)), candidate=study.labels[-1])
-    app = visited(page, study=store_synthetic(own_cache, dataset))
+@pytest.mark.parametrize(("name", "seeds"), [("1 seed", 1), ("4 seeds", 4)])
+def test_a_page_shows_one_seed_and_missing_candidates(page, name, seeds, kept, monkeypatch):
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(kept[name]))
+    app = visited(page, study=label(small_study(seeds=seeds)))
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("synthetic")
 
 
 @pytest.mark.parametrize("page", OF_ONE_STUDY)
-def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, own_cache):
+def test_a_study_begun_elsewhere_shows_what_is_kept_of_it(page, kept, monkeypatch):
     """As one that was interrupted on the command line: one of four seeds."""
-    study = small_study()
-    own_cache.parts(study).write("seed0", synthetic(study, np.random.default_rng(0)).isel(seed=[0]), {})
-    app = visited(page, study=f"{study.name}-{study.key[:6]}")
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(kept["begun"]))
+    app = visited(page, study=label(small_study()))
     assert not app.exception
     assert app.selectbox(key="study").value.startswith("synthetic")
     expected = (
@@ -242,11 +266,11 @@ def test_equal_metrics_of_trained_candidates_are_mentioned(page, own_cache):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_smaller_study_takes_over_what_it_allows(page, own_cache):
+def test_a_smaller_study_takes_over_what_it_allows(page, kept, monkeypatch):
     """Going from 1000 permutations and 10 seeds to 60 and 4, with a seed and a checkpoint that only the first has."""
-    label = store_synthetic(own_cache, synthetic(small_study(), np.random.default_rng(0)))
+    monkeypatch.setenv("LANDSCAPE_CACHE", str(kept["whole"]))
     app = visited(page, seed="9", checkpoint="80", q="0.2")
-    app.selectbox(key="study").set_value(label).run()
+    app.selectbox(key="study").set_value(label(small_study())).run()
     assert not app.exception
     assert not [warning for warning in app.warning if "link" in warning.value]
 

@@ -61,6 +61,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path not in slow, item.path not in quick))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Programs of a file that is marked so are optimised little, as are those of the commands that it starts.
+
+    This halves the time of compiling them. Files that compare bits do without it: their programs are those that users
+    run.
+    """
+    quickly = item.get_closest_marker("compiled_quickly") is not None
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quickly))  # read when JAX is imported, here or by a command
+    if (jax := sys.modules.get("jax")) and jax.config.read("jax_disable_most_optimizations") != quickly:
+        jax.config.update("jax_disable_most_optimizations", quickly)
+        jax.clear_caches()  # or a program of the other kind would be met again
+
+
 @pytest.fixture(scope="session")
 def one_scan() -> Iterator[None]:
     """Each app that a test opens asks for Streamlit's components among all installed packages; they are the same."""
@@ -69,20 +83,6 @@ def one_scan() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiling(request: pytest.FixtureRequest) -> None:
-    """Programs of a file that is marked so are optimised little, as are those of the commands that it starts.
-
-    This halves the time of compiling them. Files that compare bits do without it: their programs are those that users
-    run.
-    """
-    quickly = request.node.get_closest_marker("compiled_quickly") is not None
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quickly))  # read when JAX is imported, here or by a command
-    if (jax := sys.modules.get("jax")) and jax.config.read("jax_disable_most_optimizations") != quickly:
-        jax.config.update("jax_disable_most_optimizations", quickly)
-        jax.clear_caches()  # or a program of the other kind would be met again
 
 
 @pytest.fixture(autouse=True)

@@ -184,6 +184,20 @@ def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple
     return s, h
 
 
+def _changed_rows(cut: Cut, z: Float[Array, "b l"], move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
+    """m − h and s − h at the moved units, (b k) each, of a group with one unit an example.
+
+    Units are rows here, and picking them copies rows: no sum over a few units or classes then runs on the last axis,
+    which processors do several examples at a time.
+    """
+    rows = z.T  # l b
+    between = rows[move.unit] * (1 - alpha) + rows[move.source] * alpha  # k b
+    s = cut.activation(between.T).T  # k b
+    h = cut.activation(rows[move.unit].T).T  # k b
+    m = (1 - alpha) * s + alpha * s[move.back]  # k b
+    return jnp.where(move.moved[:, None], m - h, 0).T, (s - h).T
+
+
 def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
     """The network at a point, cut open."""
     units = site.table.size(site.network.weights)
@@ -216,10 +230,13 @@ def features(site: Site, shared: Common, points: Points, count: int | Array, tur
     def read(point: Points) -> tuple[Array, Array]:
         """y, and what the point changes of h, at the moved units."""
         move, alpha = point
-        s, h = _picked(cut, shared.z, move, alpha)  # b ... k
-        m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
-        y = shared.y + cut.linear(jnp.where(move.moved, m - h, 0), cut.kernel[..., move.unit, :])  # b ... out
-        return y, s - h
+        if shared.z.ndim == 2:
+            moved, change = _changed_rows(cut, shared.z, move, alpha)
+        else:
+            s, h = _picked(cut, shared.z, move, alpha)  # b ... k
+            m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
+            moved, change = jnp.where(move.moved, m - h, 0), s - h
+        return shared.y + cut.linear(moved, cut.kernel[..., move.unit, :]), change  # b ... out
 
     def settle(point: Points) -> Array:
         y, change = read(point)

@@ -22,6 +22,8 @@ UNIT = 2.0**-57
 # Where the sum is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10 nats, which
 # the difference of two losses gives to more digits.
 CANCELLING = 0.9
+# Σ p·exp(c) may lack 2**-55 (see UNIT), which is below its rounding from here on; under it the loss falls by 21 nats.
+TINY = 2.0**-30
 
 WRITTEN = 64  # targets whose logits are written down together, where sums over classes lose digits
 BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
@@ -59,21 +61,36 @@ def loss_change(
 
     It is 0 for targets that do not count. `softmax` is the `scaled_softmax` of the logits.
 
-    With the change taken relative to that of the target, it is log(1 + Σ softmax(logits)·(exp(change) − 1)): a change
-    far below the rounding of the loss itself keeps its digits. Where the sum comes near −1, as a network that is sure
-    and wrong loses its confidence, it is the sum that loses digits, and the difference of two losses stands in.
+    With the change taken relative to that of the target, it is log Σ softmax(logits)·exp(change), which is computed as
+    log(1 + Σ softmax(logits)·(exp(change) − 1)), so that a change far below the rounding of the loss itself keeps its
+    digits. Where that sum comes near −1, as a network that is sure and wrong loses its confidence, it is the sum that
+    loses digits, and the plain one has them; where that is tiny or infinite, the difference of two losses stands in.
     """
-    counted, places = targets != IGNORED, jnp.maximum(targets, 0)[..., None]
-    change = change - jnp.take_along_axis(change, jnp.broadcast_to(places, (*change.shape[:-1], 1)), axis=-1)
-    grown = UNIT * jnp.sum(softmax * jnp.expm1(change), axis=-1)  # *n b k -> *n b
-    keeps = (grown > -CANCELLING) & jnp.isfinite(grown)
+    counted = targets != IGNORED
+    share, relative = jnp.swapaxes(softmax, -1, -2), _relative(change, targets)
+    grown = UNIT * jnp.sum(share * jnp.expm1(relative), axis=-2)  # *n b
+    ratio = UNIT * jnp.sum(share * jnp.exp(relative), axis=-2)  # *n b
+    keeps = (ratio > TINY) & jnp.isfinite(ratio)
 
     def differences() -> Array:
-        return jax.nn.logsumexp(logits + change, axis=-1) - jax.nn.logsumexp(logits, axis=-1)
+        before = jnp.swapaxes(logits, -1, -2)  # k b
+        return jax.nn.logsumexp(before + _relative(change, targets), axis=-2) - jax.nn.logsumexp(before, axis=-2)
 
-    logs = jnp.log1p(jnp.where(keeps, grown, 0))
+    plain = grown > -CANCELLING
+    logs = jnp.where(plain, jnp.log1p(jnp.where(plain, grown, 0)), jnp.log(ratio))
     logs = jax.lax.cond(jnp.all(keeps | ~counted), lambda: logs, lambda: jnp.where(keeps, logs, differences()))
     return jnp.where(counted, logs, 0)
+
+
+def _relative(change: Float[Array, "*n b k"], targets: Int[Array, "*b"]) -> Float[Array, "*n k b"]:
+    """The change of each logit less that of the target's.
+
+    Targets are on the last axis: a processor then sums over a few classes for several targets at a time. It is cheap
+    to compute and large to keep, so whoever reads it computes it.
+    """
+    change = jnp.swapaxes(change, -1, -2)  # *n k b
+    places = jnp.broadcast_to(jnp.maximum(targets, 0)[..., None, :], (*change.shape[:-2], 1, change.shape[-1]))
+    return change - jnp.take_along_axis(change, places, axis=-2)
 
 
 def hits(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Bool[Array, "*b"]:

@@ -168,7 +168,7 @@ def test_what_cannot_be_done_says_what_to_change(
         ("extends = 'digits-mlp'\nseeds = 0", "seeds: must be at least 1"),
         ("seeds = 3", "model: is missing"),
         ("extends = 'digits-mlp'\ndata = { file = '/etc/passwd' }", "data.file: files are read by the command line"),
-        ("extends = 'digits-mlp'\nweights = 'x.safetensors'", "weights: "),
+        ("extends = 'digits-mlp'\nweights = 'x.safetensors'", "weights, data.tokens: "),
         ("seeds = ", "not TOML"),
     ],
 )

@@ -44,6 +44,7 @@ CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],  # pages that every user of this computer could read
     "distributed.worker.http.routes": [],
 }
+OF_WORKERS: dict[str, Any] = {"distributed.comm.timeouts.connect": "24h"}  # an engine that stands still may go on
 LOCAL: dict[str, Any] = {"protocol": "tls", "host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
@@ -69,7 +70,13 @@ async def serve(root: Path, idle: float = IDLE) -> None:
         await stack.enter_async_context(scheduler)
         with published(folder / "scheduler.json", scheduler.address, scheduler.id):
             workers = [
-                Nanny(scheduler.address, env=place.environment | programs_folder, resources=place.tags, **own)
+                Nanny(
+                    scheduler.address,
+                    env=place.environment | programs_folder,
+                    resources=place.tags,
+                    config=OF_WORKERS,
+                    **own,
+                )
                 for place in places
             ]
             await asyncio.gather(*map(stack.enter_async_context, workers))

@@ -21,7 +21,6 @@ import xarray as xr
 from landscape.store import netcdf, places
 from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
 from landscape.store.partial import Parts, study_of
-from landscape.store.ranges import check_not_empty
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
@@ -220,7 +219,6 @@ def _read_verified(folder: Path, key: str) -> xr.Dataset:
     try:
         check_fields(record)
         dataset = netcdf.decode(files[RESULT])
-        check_not_empty(dataset)
         keys = {recorded(record["study"]).key, record["key"], dataset.attrs["key"]}
     except (ValueError, KeyError) as error:
         raise DamagedEntry(folder.name, str(error)) from None

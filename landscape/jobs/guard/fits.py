@@ -24,17 +24,15 @@ def check_examples(study: Study) -> None:
       ValueError: walk.batch_size = 512 is larger than the 100 training examples
     """
     try:
-        count = cost.training_examples(study)
+        count, there = cost.training_examples(study), examples_of(study.data).labelled
     except ValueError:
         return
-    wanted = count + study.data.validation_size
-    if study.data.modality == "images" and not isinstance(study.data, OwnData):
-        there = examples_of(study.data).labelled
-        if wanted > there:
-            raise ValueError(
-                f"{study.data.name} has {there} examples; {count} for training and {study.data.validation_size} for "
-                "validation were asked for"
-            )
+    divided = study.data.modality == "images" and not isinstance(study.data, OwnData)
+    if divided and count + study.data.validation_size > there:
+        raise ValueError(
+            f"{study.data.name} has {there} examples; {count} for training and {study.data.validation_size} for "
+            "validation were asked for"
+        )
     batches = [("walk.batch_size", study.walk.batch_size), ("training.batch_size", study.training.batch_size)]
     for name, size in (*batches, *(("walk.batches", size) for size in study.walk.batches)):
         if size > count:

@@ -16,7 +16,7 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.models.functional import split
 from landscape.models.mlp import mlp
 
-pytestmark = pytest.mark.compiled_quickly
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 STEPS = np.array([[1, 0, 2, 3, 4, 5], [2, 1, 0, 3, 4, 5]])
 # Unwrapped, so that what types would forbid reaches them.

@@ -18,6 +18,8 @@ from landscape.study.kinds import MlpSpec
 from landscape.study.schema import ALPHAS
 from landscape.training.evaluate import evaluate
 
+pytestmark = pytest.mark.slow
+
 
 def network_and_batch():
     rng = np.random.default_rng(0)

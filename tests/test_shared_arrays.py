@@ -17,7 +17,7 @@ from landscape.models.functional import split, trainable
 from landscape.models.site import Site
 from landscape.models.symmetry import between, named_group, unit_rows
 
-pytestmark = pytest.mark.compiled_quickly
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 EXAMPLES, FEATURES, UNITS, CLASSES = 7, 4, 6, 3
 

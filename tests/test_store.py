@@ -431,6 +431,7 @@ def test_writers_at_once(cache: Store) -> None:
     assert [path.name for path in cache.root.iterdir()] == [tiny().key]
 
 
+@pytest.mark.slow
 def test_writers_in_two_processes(cache: Store, tmp_path: Path) -> None:
     path = tmp_path / "given.nc"
     path.write_bytes(netcdf.encode(filled(tiny())))

@@ -101,7 +101,7 @@ CUT = {  # groups that are a chain, by module
     "shuffled": ["last"],
     "stacked": ["attention.out"],
 }
-FEW = ("autoencoder", "experts", "lstm")  # on every run; all of them where slow tests are run
+FEW = ("autoencoder",)  # on every run; all of them where slow tests are run
 SINGLE = ("lstm", "gru")  # whose loop carries single precision
 EVERY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in CASES]
 

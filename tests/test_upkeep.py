@@ -178,6 +178,7 @@ def change(root: str, seconds: float) -> None:
             store.write(filled(study, seed=study.seeds), record(study))
 
 
+@pytest.mark.slow
 def test_two_processes_that_prune_and_write_show_no_wrong_number(tmp_path: Path, monkeypatch) -> None:
     """A reader sees the whole result, or that it is not there."""
     monkeypatch.setattr("landscape.store.sealed.os.fsync", lambda descriptor: None)

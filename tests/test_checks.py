@@ -57,7 +57,7 @@ class Opened(nnx.Module):
     """A network as a user may bring it, with a cut; its barriers are tiny where its head is."""
 
     def __init__(self, activation, head: float = 1.0, wrong=lambda h: h):
-        self.up, self.down = nnx.Linear(64, 6, rngs=nnx.Rngs(0)), nnx.Linear(6, 10, rngs=nnx.Rngs(1))
+        self.up, self.down = nnx.Linear(64, 10, rngs=nnx.Rngs(0)), nnx.Linear(10, 10, rngs=nnx.Rngs(1))
         self.down.kernel[...] *= head
         self.activation, self.wrong = activation, wrong
 
@@ -79,8 +79,9 @@ class Opened(nnx.Module):
 
 
 def cut_case():
+    """Of ten units, none, two and all are moved."""
     rng = np.random.default_rng(0)
-    steps = np.array([[0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 4, 5], [1, 2, 3, 4, 5, 0]])
+    steps = np.array([[*range(10)], [1, 0, *range(2, 10)], [*range(1, 10), 0]])
     return steps, rng.normal(size=(100, 64)).astype(np.float32), rng.integers(0, 10, 100), "units"
 
 

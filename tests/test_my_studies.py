@@ -144,5 +144,5 @@ def test_what_is_of_no_use_goes_at_a_click(cache: Store) -> None:
 
 def test_presets_not_computed_stand_apart_with_a_way_to_the_form(cache: Store) -> None:
     table = opened().dataframe[1].value
-    assert "resnet18-cifar10" in table["preset"].tolist() and "digits-mlp" not in table["preset"].tolist()
-    assert "new?from=resnet18-cifar10" in table["try"].tolist()
+    assert "minibert-paper" in table["preset"].tolist() and "digits-mlp" not in table["preset"].tolist()
+    assert "new?from=minibert-paper" in table["try"].tolist()

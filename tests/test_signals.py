@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,15 @@ import pytest
 
 from landscape.cli import signals
 from landscape.cli.signals import STOPPING, Stopped, stoppable
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """A run in the background, or under nohup, inherits that some are ignored."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", STOPPING)

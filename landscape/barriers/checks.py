@@ -24,7 +24,8 @@ def check_model(
 ) -> None:
     """Raises ValueError if permuting the group changes the function, or the model's `cut` does not follow its network.
 
-    Both are tried on a few examples, at the copies that move most and fewest units. The package's own models have tests instead.
+    Both are tried on a few examples, at the copies that move most and fewest units. The package's own models have tests
+    instead.
     """
     if not is_own(model) or not len(permutations):
         return

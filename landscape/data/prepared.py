@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ def find(name: str) -> Prepared | None:
     top = _existing_folder()
     if top is None or re.fullmatch(r"\w+(/\w[\w.-]*)?", name) is None:
         return None
-    folders = sorted(filter(_version, (top / name).glob("*.*.*")), key=_version, reverse=True)
+    folders = sorted(filter(_version, _there(top / name, "*.*.*")), key=_version, reverse=True)
     readable = [found for folder in folders if (found := _read_description(name, folder)) is not None]
     return next(filter(_complete, readable), readable[0] if readable else None)
 
@@ -84,9 +85,14 @@ def all_prepared() -> Iterator[Prepared]:
     top = _existing_folder()
     if top is None:
         return iter(())
-    paths = (*top.glob("*/*/dataset_info.json"), *top.glob("*/*/*/dataset_info.json"))
+    paths = _there(top, "*/*/dataset_info.json") + _there(top, "*/*/*/dataset_info.json")
     names = sorted({path.parent.parent.relative_to(top).as_posix() for path in paths if _version(path.parent)})
     return (found for found in map(find, names) if found is not None)
+
+
+def _there(folder: Path, pattern: str) -> list[Path]:
+    """What matches in a folder. `Path.glob` raises where a folder cannot be entered, in which nothing is found here."""
+    return [folder / name for name in glob(pattern, root_dir=folder)]
 
 
 def _existing_folder() -> Path | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import time
+from inspect import unwrap
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -146,3 +149,17 @@ def test_presets_not_computed_stand_apart_with_a_way_to_the_form(cache: Store) -
     table = opened().dataframe[1].value
     assert "minibert-paper" in table["preset"].tolist() and "digits-mlp" not in table["preset"].tolist()
     assert "new?from=minibert-paper" in table["try"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("shown", "waited", "redraws"), [(0, 0, True), (3, 0, False), (3, 2 * running.REDRAWN, True), (5, 99, False)]
+)
+def test_what_there_is_so_far_is_drawn_at_once_and_then_now_and_then(shown, waited, redraws, monkeypatch) -> None:
+    """Five parts have arrived: a page that shows none is drawn again at once, one that shows fewer after a while."""
+    found = Progress("running", "Training", 0.5, parts=5)
+    monkeypatch.setattr(running, "progress", lambda key: found)
+    monkeypatch.setattr(running, "here", MagicMock())
+    rerun = MagicMock()
+    monkeypatch.setattr(running.st, "rerun", rerun)
+    unwrap(running.watch)("key", shown, drawn=time.monotonic() - waited)
+    assert rerun.called == redraws

@@ -21,6 +21,7 @@ from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client
 from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.processes import capacity
+from landscape.jobs.processes.programs import kind
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.study import Study
 
@@ -142,15 +143,19 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     """Run the missing tasks as Dask tasks, and yield their outcomes as they arrive. Raises Cancelled.
 
     Dask starts a task once what it needs has arrived; of those that could start, one of the study with the least work,
-    and of these the first in the plan.
+    and of these the first in the plan. Where small networks share an engine, the first task of a kind compiles its
+    programs for all: the others of that kind start behind it, or two workers would compile all programs twice.
     """
     first = -PER_CLASS * precedence(attempt.study)
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
     study, needed = identity(attempt.store.root, attempt.study.key, attempt.number), tags(client, attempt.study)
+    pioneers = dict[str, str]()
     for i, name in enumerate(missing):
         needs, key = [futures[need] for need in planned[name].needs], f"{name}-{study}"
-        futures[name] = client.submit(run_task, attempt, name, *needs, key=key, priority=first - i, resources=needed)
+        behind = futures.get(pioneers.setdefault(kind(name), name)) if needed else None
+        order = {"key": key, "priority": first - i, "resources": needed}
+        futures[name] = client.submit(run_task, attempt, name, *needs, behind=behind, **order)
     names = {futures[name]: name for name in missing}
     del futures  # from here on, Dask keeps an outcome as long as a task needs it
     try:
@@ -179,8 +184,10 @@ def finished(futures: list[Any], stop: Event) -> set[Any]:
             return wait(futures, timeout=PERIOD, return_when="FIRST_COMPLETED").done
 
 
-def run_task(attempt: Attempt, name: str, *needs: AnyOutcome) -> AnyOutcome:
+def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome | None = None) -> AnyOutcome:
     """Run one task of a study and publish its updates. Raises Cancelled soon after the study was asked to stop.
+
+    Dask passes the outcome of a task that had to come first as `behind`.
 
     With each update it gives way to studies with less work. The task is found by its name, so that the scheduler, which
     reads what is submitted, does not load JAX for it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -75,7 +76,7 @@ def manage(row: Row) -> None:
     """What can be done with the study that is chosen."""
     st.markdown(f"**{plain(row.study.title or row.label)}** ({row.state})")
     if row.active and row.progress:
-        running.watch(row.study.key, row.progress.parts)
+        running.watch(row.study.key, row.progress.parts, drawn=time.monotonic())
     elif row.progress and row.progress.error:
         st.error(plain(row.progress.error))
     with st.container(horizontal=True):

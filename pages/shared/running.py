@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 KEPT = "What was finished is kept; you can continue from there."
 PERIOD = 1.0  # seconds between two updates of the progress bar
+REDRAWN = 10.0  # seconds at least between two drawings of what there is so far: they take a core from the work
 
 
 @st.cache_resource
@@ -89,7 +91,7 @@ def show(study: Study) -> None:
     if found is None or study.key in Store():
         return
     if found.active:
-        watch(study.key, found.parts)
+        watch(study.key, found.parts, drawn=time.monotonic())
     elif found.state == "failed":
         st.error(plain(f"The computation failed: {found.error}. {KEPT}"))
     elif found.state in ("paused", "cancelled"):
@@ -97,10 +99,14 @@ def show(study: Study) -> None:
 
 
 @st.fragment(run_every=PERIOD)
-def watch(key: str, parts: int) -> None:
-    """Draw a progress bar that updates itself. New results, and the end of the study, redraw the page."""
+def watch(key: str, parts: int, drawn: float) -> None:
+    """Draw a progress bar that updates itself. The first results, later ones now and then, and the end of the study
+    redraw the page, which shows `parts` and was drawn at this time.
+    """
     found = progress(key)
-    if found is None or not found.active or found.parts != parts:
+    if found is None or not found.active:
+        st.rerun()
+    if found.parts != parts and (not parts or time.monotonic() > drawn + REDRAWN):
         st.rerun()
     bar, pause, cancel = st.columns([5, 1, 1], vertical_alignment="center")
     bar.progress(min(1.0, found.fraction), f"{plain(found.activity)}. {left(found)}")

@@ -7,7 +7,6 @@ and ends when the process that started it does, at the next update of its task a
 from __future__ import annotations
 
 import pickle
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from landscape.jobs import resume
 from landscape.jobs.attempt import Attempt, WorkerDied
+from landscape.jobs.processes.programs import kind
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 from landscape.jobs.threads import raise_if_stopped, side_by_side
@@ -48,16 +48,6 @@ def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Pl
             yield from side_by_side(workers, run, planned, arrived, kind)
     finally:
         sweep(attempt.parts.folder, attempt.shared.folder)  # one may have been killed while it wrote
-
-
-def kind(task: str) -> str:
-    """What a task has in common with those that run the same programs: all of its name but seeds and segment.
-
-    >>> from landscape.jobs.processes.pool import kind
-    >>> kind("candidate2-seed3-walk1"), kind("base-seeds0_to_1")
-    ('candidate2-walk', 'base')
-    """
-    return re.sub(r"-seeds?\d+(_to_\d+)?|(?<=walk)\d+", "", task)
 
 
 @contextmanager

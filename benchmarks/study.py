@@ -90,7 +90,7 @@ def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, An
             cache = folder / f"{work.name}-{turn}-{count}"
             laps.setdefault(f"{count}", []).append(_lap(_ours(name, cache, count), quick))
             if not quick:
-                keep_programs(cache)
+                _keep_programs(cache)
                 laps.setdefault(f"{count}, warm", []).append(_lap(_ours(name, cache, count), quick))
         if find_spec("torch"):
             plain = [sys.executable, "-m", "benchmarks._algorithm1", name, str(work.seeds)]
@@ -126,7 +126,7 @@ def _lap(command: Sequence[str], quick: bool) -> float:
     return time.perf_counter() - start
 
 
-def keep_programs(cache: Path) -> None:
+def _keep_programs(cache: Path) -> None:
     """Remove everything that was computed; compiled programs stay."""
     for path in cache.iterdir():
         if path.name != PROGRAMS:

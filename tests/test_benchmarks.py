@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 ROOT = Path(__file__).parents[1]
 
 
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("sessions", "workers")]
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("sessions",)]
 
 
 @pytest.mark.parametrize("name", ["barriers", "gpu", "tracing", "training", "viewing", *LONG])

@@ -36,6 +36,7 @@ from benchmarks._measure import digits, in_turns
 from landscape.barriers.midpoint import midpoint_barriers, midpoint_changes, network_loss
 from landscape.barriers.walk import seen_from_start
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.local import PREALLOCATE
 from landscape.jobs.progress import StudyUpdate, Update
 from landscape.jobs.resume import AnyOutcome, Arrived, Planned, compute, divided, finish, run_task
 from landscape.models.functional import Network, split
@@ -68,6 +69,7 @@ def run(
 ) -> list[Row]:
     """Checks, times, and as much of the studies as fits; what there is of a result is written to `output`/NAME.nc."""
     deadline, compiling = time.monotonic() + 60 * minutes, count_compilations()
+    os.environ.setdefault(PREALLOCATE, "false")  # or the checks leave no memory to the processes that come after them
     lists = [[preset(name) for name in names.split(",")] for names in study]
     with TemporaryDirectory() as folder:
         store, output = (Store(folder), folder) if quick else (Store(cache), output)
@@ -100,7 +102,7 @@ def _process(study: Study, beside: int, store: Store, deadline: float, output: s
     minutes = max(0.0, deadline - time.monotonic()) / 60
     options = {"--study": study.name, "--minutes": f"{minutes:.3f}", "--cache": str(store.root), "--output": output}
     command = [sys.executable, "-m", "benchmarks", "gpu", "--unchecked", *chain.from_iterable(options.items())]
-    memory = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY / beside:.3f}"}
+    memory = {PREALLOCATE: "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY / beside:.3f}"}
     return subprocess.run(command, env=os.environ | memory).returncode
 
 

@@ -7,7 +7,8 @@ the same folder, and `landscape run` goes on from there as well. Compiled progra
 
 Several lists of studies are computed side by side, the studies of a list (joined by commas) one after the other, each
 by a process of its own with its share of the memory: a study leaves the device idle while its programs are compiled,
-and studies that share networks, such as those of the same base, belong in one list.
+and studies that share networks, such as those of the same base, belong in one list. Two or three lists are enough:
+beyond that, processes only slice the device's time among themselves.
 
 Training runs at JAX's default precision, which on NVIDIA's tensor cores is TF32; barriers, curves and evaluation in
 full float32.
@@ -77,7 +78,8 @@ def run(
             jax.config.update("jax_compilation_cache_dir", str(store.root / ".compiled"))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         rows = [] if unchecked else [*checks(quick), *times(quick)]
-        if len(names := [one.name for some in lists for one in some]) > 1:
+        names = [one.name for some in lists for one in some]
+        if len(names) > 1 and not quick:
             rows += side_by_side(lists, store, deadline, output)
         else:
             only = tiny() if quick else preset(names[0])

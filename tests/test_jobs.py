@@ -29,7 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.cli.parser import main
-from landscape.jobs import engine, resume
+from landscape.jobs import dask_worker, engine, resume
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.dask_worker import identity
@@ -37,6 +37,7 @@ from landscape.jobs.guard import credentials
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
+from landscape.jobs.processes import capacity
 from landscape.jobs.progress import (
     STARTUP,
     Meter,
@@ -758,3 +759,23 @@ def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.5)
     with pytest.raises(OSError, match="tcp://127"):
         connect(tmp_path, "tcp://127.0.0.1:1")
+
+
+def test_the_first_task_of_a_kind_compiles_for_the_others(tmp_path, monkeypatch):
+    """In an engine; the workers of a cluster may have no programs in common."""
+    small = preset("digits-mlp").scaled(seeds=2, permutations=50)
+    attempt, planned = Attempt(small, results.Store(tmp_path)), plan_study(small)
+
+    def behind(resources: dict[str, float]) -> dict[str, str | None]:
+        client, asked = mock.MagicMock(), dict[str, dict]()
+        client.scheduler_info.return_value = {"workers": {"one": {"resources": resources}}}
+        client.submit.side_effect = lambda run, attempt, name, *needs, **order: asked.update({name: order}) or name
+        monkeypatch.setattr(dask_worker, "finished", mock.MagicMock(side_effect=dask_worker.Cancelled))
+        with pytest.raises(dask_worker.Cancelled):
+            next(dask_worker.on_workers(client, mock.MagicMock(), attempt, planned, {}))
+        return {name: order.get("behind") for name, order in asked.items()}
+
+    found = behind({capacity.tag(capacity.at_once(small)): 1.0})
+    assert found["base-seed0"] is None and found["base-seed1"] == "base-seed0"
+    assert found["candidate2-seed1-walk0"] == "candidate2-seed0-walk0" and found["candidate2-seed0"] is None
+    assert not any(behind({}).values())

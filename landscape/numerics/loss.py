@@ -20,7 +20,7 @@ from landscape.data.split import IGNORED
 # it meets. At the other end sums stay finite up to 2**71, 49 nats, from where the difference of two losses is exact.
 UNIT = 2.0**-57
 # Where the sum is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10 nats, which
-# the difference of two losses gives to more digits.
+# the sum of p·exp(c) and the difference of two losses give to more digits.
 CANCELLING = 0.9
 # Σ p·exp(c) may lack 2**-55 (see UNIT), which is below its rounding from here on; under it the loss falls by 21 nats.
 TINY = 2.0**-30

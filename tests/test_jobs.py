@@ -52,7 +52,7 @@ from landscape.jobs.progress import (
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
 from landscape.store import places, results
-from landscape.store.sealed import Unwritable
+from landscape.store.sealed import Unwritable, children
 from landscape.study import Study, from_toml, schema, validated
 from landscape.study.presets import preset
 
@@ -283,6 +283,25 @@ def test_a_paused_study_goes_on_where_it_stopped(script: Script, client: Callabl
     assert until(jobs, key, ended).state == "done"
     assert sorted(script.ran) == ["seed0", "seed1", "seed1", "seed2", "seed3"]
     assert Jobs(jobs.store).known() == {}
+
+
+def test_a_study_paused_before_its_first_task_goes_on(
+    script: Script, client: Callable[[], Jobs], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever comes after the scheduler has ended knows its name, too."""
+    jobs, other = client(), study(seeds=SEEDS + 1, name="other")
+    jobs.submit(study())
+    until(jobs, study().key, running_second)
+    jobs.submit(other)
+    client().pause(other.key)
+    assert until(jobs, other.key, ended).state == "paused"
+    assert main(["jobs", "--cache", str(jobs.store.root)]) == 0
+    assert re.search(rf"other +{other.key} +paused +0%", capsys.readouterr().out)
+    script.go.set()
+    assert main(["jobs", "--resume", "other", "--scheduler", address, "--cache", str(jobs.store.root)]) == 0
+    for key in (study().key, other.key):
+        assert until(jobs, key, ended).state == "done"
+    assert [each for each in children(jobs.store.root / results.PARTS) if each.is_dir()] == []
 
 
 def test_a_small_study_does_not_wait_for_a_large_one(script: Script, client: Callable[[], Jobs]) -> None:

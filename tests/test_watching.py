@@ -11,8 +11,10 @@ import pytest
 from landscape.cli.parser import main
 from landscape.jobs.client import Jobs
 from landscape.jobs.progress import Progress
+from landscape.store.partial import STUDY
 from landscape.store.pauses import pause
 from landscape.store.results import Store
+from landscape.store.upkeep import holdings
 from landscape.study import Study, schema
 from landscape.study.presets import preset
 
@@ -84,6 +86,20 @@ def test_a_study_is_paused_and_goes_on(engine: Engine, tmp_path: Path, capsys: p
     part = schema.part(study, {"seed": 0}, base_stop=np.array(1))
     Store(tmp_path).parts(study).write("base-seed0", part, {})
     assert main(["jobs", "--resume", "minibert", "--cache", str(tmp_path)]) == 0 and engine.submitted == KEYS[2]
+
+
+def test_a_study_that_has_no_outcome_yet_goes_on(engine: Engine, tmp_path: Path) -> None:
+    """It was paused, or killed, during its first task. What is no description of it names no study."""
+    parts = Store(tmp_path).parts(preset("minibert"))
+    parts.note_study()
+    assert Store(tmp_path).begun() == [preset("minibert")] and [each.name for each in holdings(Store(tmp_path))] == [
+        "minibert"
+    ]
+    assert main(["jobs", "--resume", "minibert", "--cache", str(tmp_path)]) == 0 and engine.submitted == KEYS[2]
+    assert not [path for path in parts.folder.iterdir() if path.name.startswith(".tmp")]
+    for text in ("{", "[]", "[" * 10**5, json.dumps(preset("tinybert").model_dump(mode="json")), "\0"):
+        (parts.folder / STUDY).write_text(text)
+        assert Store(tmp_path).begun() == []
 
 
 def test_a_paused_study_is_listed_without_an_engine(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

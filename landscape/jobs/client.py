@@ -66,6 +66,7 @@ class Jobs:
             check_memory(study)
         study = with_kept_files(self.store.root, study)
         client = self._connected()
+        self.store.parts(study).note_study()  # it may be paused before a worker has begun with it
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))
 
     def _ask_for(self, client: Client, study: Study, expected: float) -> None:

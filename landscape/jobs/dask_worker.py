@@ -114,7 +114,9 @@ def run_study(attempt: Attempt) -> None:
         from landscape.jobs.resume import compute, divided, finish
 
         with attempt.parts.sole_computation(partial(raise_if_set, stop)):
-            if study.key not in attempt.store:
+            if study.key in attempt.store:
+                attempt.parts.remove()  # whoever asked has noted the study there
+            else:
                 attempt = divided(attempt, count_workers(client))
                 finish(attempt, compute(attempt, partial(on_workers, client, stop, attempt), publish))
     except Cancelled:

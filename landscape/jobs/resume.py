@@ -45,6 +45,7 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     whose outcomes it uses.
     """
     parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
+    parts.note_study()
     kept, elapsed_before = keep_usable(attempt, planned), parts.elapsed()
     arrived, here = dict[str, AnyOutcome](kept), device()
     pace = Pace({name: task.weight for name, task in planned.items()})

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -32,11 +34,13 @@ from landscape.store.sealed import (
     read_sealed,
     remove_folder,
     sweep,
+    temporary_name,
     write_sealed,
 )
 from landscape.study import Study, recorded
 
 PART, WEIGHTS = FILES = "part.nc", "weights.safetensors"
+STUDY = ".study"  # the file with the description of the study, which is there before the first outcome
 ELAPSED = ".elapsed"  # the file with the seconds that attempts have taken so far
 PERIOD = 0.5  # seconds between two tries to be the only one that computes
 ENGINE: Literal["scipy"] = "scipy"  # NetCDF-3: written and read ten times as fast as NetCDF-4, and parts are many
@@ -118,6 +122,17 @@ class Parts:
         except OSError:
             return None
         return lock
+
+    def note_study(self) -> None:
+        """Write down which study this is, where the folder can be written to, so that it is found before it has parts.
+
+        An attempt that is stopped, or killed, during its first tasks can then go on.
+        """
+        temporary = self.folder / temporary_name()
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(self.study.model_dump(mode="json")))
+            os.replace(temporary, self.folder / STUDY)
 
     def elapsed(self) -> float:
         """The seconds that earlier attempts took; 0 where nothing is kept of them."""
@@ -220,8 +235,27 @@ def remove_unless_computed(folder: Path) -> bool:
     return True
 
 
+def begun_study(folder: Path) -> Study | None:
+    """The study whose outcomes are kept in a folder, if there are any yet; None where this version cannot read it."""
+    try:
+        noted = _described((folder / STUDY).read_text())
+    except (OSError, ValueError):
+        noted = None
+    if noted and noted.key == folder.name:
+        return noted
+    return next(filter(None, map(_study_of, folders(folder))), None)
+
+
 @lru_cache
-def study_of(part: Path) -> Study | None:
+def _described(text: str) -> Study | None:
+    try:
+        return recorded(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+@lru_cache
+def _study_of(part: Path) -> Study | None:
     """The study that the outcome in a folder belongs to, or None where this version cannot read it."""
     try:
         record, _ = read_sealed(part, (PART,))

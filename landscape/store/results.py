@@ -20,7 +20,7 @@ import xarray as xr
 
 from landscape.store import netcdf, places
 from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
-from landscape.store.partial import Parts, study_of
+from landscape.store.partial import Parts, begun_study
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
@@ -175,8 +175,7 @@ class Store:
 
     def begun(self) -> list[Study]:
         """The studies that were begun and not finished, as far as this version can read what is kept of them."""
-        readable = (filter(None, map(study_of, folders(folder))) for folder in _keyed(self.root / PARTS))
-        studies = (next(studies, None) for studies in readable)
+        studies = map(begun_study, _keyed(self.root / PARTS))
         return [study for study in studies if study and study.key not in self]
 
     def partial(self, study: Study) -> xr.Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from landscape.store.entries import KEY
-from landscape.store.partial import is_computed_now, remove_unless_computed, study_of
+from landscape.store.partial import begun_study, is_computed_now, remove_unless_computed
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
@@ -74,7 +74,7 @@ def _results(store: Store) -> Iterator[Holding]:
 def _unfinished(store: Store) -> Iterator[Holding]:
     for folder in children(store.root / PARTS):
         if KEY.fullmatch(folder.name):
-            study = next(filter(None, map(study_of, folders(folder))), None)
+            study = begun_study(folder)
             finished = os.path.exists(store.root / folder.name)  # its result was written, and then the process ended
             name = study.name if study else folder.name
             yield _holding("leftover" if finished else "unfinished", folder, folder.name, name)

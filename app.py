@@ -179,7 +179,7 @@ VIEWS = {
             "jobs",
             ":material/pending_actions:",
             "What is being computed?",
-            "What runs, what waits and what failed: how far it is, on what, and for how long still.",
+            "What runs, what waits and what failed: how far it is, what it is doing, and how much longer it takes.",
             (),
             title="Jobs",
             of_one_study=False,

@@ -114,7 +114,7 @@ def test_predictors_that_disagree_are_told_apart() -> None:
     (largest,) = [group for group in groups if f"**{GREAT}**" in group]
     (smallest,) = [group for group in groups if f"**{SMALL}**" in group]
     (none,) = [group for group in groups if "not tell them apart" in group]
-    assert "M₀" in largest and "Parameter count" in largest and "GraSP" in smallest and "SNIP" in none
+    assert "M₀" in largest and "the parameter count" in largest and "GraSP" in smallest and "SNIP" in none
 
 
 def test_what_is_missing_is_named() -> None:

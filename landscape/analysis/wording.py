@@ -134,19 +134,25 @@ def interval(mean: float | None, low: float | None, high: float | None, digits: 
       >>> from landscape.analysis.wording import interval
       >>> interval(1, 0.5, 1.5, digits=1)
       '+1.0 [+0.5, +1.5]'
+      >>> interval(-0.01, -0.5, 0.5, digits=1)
+      '+0.0 [-0.5, +0.5]'
     """
-    form = f"{'+' * signed}.{digits}f"
+    form = f"{'+' * signed}z.{digits}f"  # z: what rounds to 0 has no minus sign
     return f"{mean:{form}}{bounds(low, high, form)}" if _known(mean) else "–"
 
 
-def beyond_control(near: Sequence[str]) -> str:
-    """How the candidates compare with the control, given those that may gain no more than it, as a sentence.
+def beyond_control(near: Sequence[str], candidates: int) -> str:
+    """How so many candidates compare with the control, given those that may gain no more than it, as a sentence.
 
     Example:
       >>> from landscape.analysis.wording import beyond_control
-      >>> beyond_control(["A", "B"])
+      >>> beyond_control(["A", "B"], candidates=3)
       'compared seed by seed, the gain of A and B is not clearly more than that of the control.'
+      >>> beyond_control(["A", "B"], candidates=2)
+      'compared seed by seed, no candidate gains clearly more than the control.'
     """
+    if 1 < len(near) == candidates:
+        return "compared seed by seed, no candidate gains clearly more than the control."
     if not near:
         return "compared seed by seed, every candidate gains clearly more than the control."
     return f"compared seed by seed, the gain of {enumeration(near)} is not clearly more than that of the control."

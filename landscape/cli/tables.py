@@ -101,7 +101,7 @@ def control_line(found: dict[str, Any]) -> str:
         excess = {each["candidate"]: each["excess_gain"][measure] for each in found["candidates"]}
         known = {name: each["low"] for name, each in excess.items() if each["mean"] is not None}
         near = [name for name, low in known.items() if low is None or low <= 0]
-        sentences += [f"In {unit}: {beyond_control(near)}"] if known else []
+        sentences += [f"In {unit}: {beyond_control(near, len(known))}"] if known else []
     return " ".join([*sentences, SAME_RANKS])
 
 

@@ -173,7 +173,7 @@ def _add_chosen(figure: go.Figure, edge: pd.DataFrame) -> None:
     for row in edge.itertuples():
         figure.add_scatter(
             x=[row.from_x, row.to_x], y=[row.from_y, row.to_y], mode="lines", hoverinfo="skip",
-            line={"color": translucent(ACCENT, 0.6), "width": 18}, name="the chosen pair",
+            line={"color": translucent(ACCENT, 0.8), "width": 18}, name="the chosen pair",
         )  # fmt: skip
 
 

@@ -265,5 +265,5 @@ def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[
     texts = {name: SHOWN.get(name, name) for name in order}
     for name, (mean, low, seeds) in found.iterrows():
         told = no_interval(low, seeds) or (counted(seeds, "seed") if differ else "")
-        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}" + (f"<br>{told}" if told else "")
+        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}".replace("-", "−") + (f"<br>{told}" if told else "")
     return list(texts.values())

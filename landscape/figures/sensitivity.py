@@ -77,9 +77,14 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
     written = cells.size <= WRITTEN
     figure.add_heatmap(
         z=cells.values, zmin=-1, zmax=1, colorscale=DIVERGING, hoverinfo="skip", xgap=int(written), ygap=int(written),
-        texttemplate="%{z:.2f}" if written else None, textfont={"size": FONT_SIZE},
+        text=_written(cells) if written else None, texttemplate="%{text}", textfont={"size": FONT_SIZE},
         colorbar={"title": {"text": f"{LETTERS[kind]} (1)", "side": "top"}, "thickness": 14},
     )  # fmt: skip
+
+
+def _written(cells: pd.DataFrame) -> list[list[str]]:
+    """The numbers of the cells with the minus sign that axes have; nothing where there is no number."""
+    return [["" if np.isnan(z) else f"{z:.2f}".replace("-", "−") for z in row] for row in cells.values]
 
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:

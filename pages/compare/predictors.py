@@ -87,10 +87,9 @@ st.header("What each costs")
 entry = library.chosen().entry
 device = f" on {entry.record['device']}" if entry else ""
 st.markdown(f"{speed(costs)} Times are for the largest candidate, {show.escaped(costs['candidate'].iloc[0])}{device}.")
-st.dataframe(
+show.grid(
     costs.drop(columns=["predictor", "candidate"]),
-    hide_index=True,
-    column_config={
+    {
         "name": "predictor",
         "forward_passes": "forward passes",
         "backward_passes": "backward passes",

@@ -37,6 +37,8 @@ def scored(
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows of one claim as the page shows them."""
     frame = pd.DataFrame([cells(row) for row in rows], columns=COLUMNS)
+    numbers = list(COLUMNS[2:5])
+    frame[numbers] = frame[numbers].replace(r"-(?=\d)", "−", regex=True)
     frame["page"] = [row.address or None for row in rows]
     compared = any(row.metric for row in rows)
     return frame if compared else frame.drop(columns=["τ of M₀", "τ of the parameter count"])
@@ -77,11 +79,7 @@ for claim, group in groupby(rows, lambda row: row.claim):
     if tests[0].study is None:
         continue
     st.caption(f"The figure is: {show.escaped(claim.figure)}.")
-    st.dataframe(
-        table(tests),
-        hide_index=True,
-        column_config={"page": st.column_config.LinkColumn(display_text=r"^(\w+)")},
-    )
+    show.grid(table(tests), {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")})
 show.definition(
     r"\text{reproduced: } [\text{low}, \text{high}] \subset R, \qquad"
     r"\text{contradicted: } [\text{low}, \text{high}] \cap R = \emptyset",

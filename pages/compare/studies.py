@@ -64,10 +64,9 @@ with picture:
 st.markdown("\n".join(f"- {show.bold(label)}: {answer(dataset)}" for label, dataset in opened.items()))
 number = st.column_config.NumberColumn
 form = "%.1f" if quantity == QUANTITIES[0] or measure == MEASURES[0] else "%.3f"
-st.dataframe(
+show.grid(
     frame,
-    hide_index=True,
-    column_config={
+    {
         "study": st.column_config.TextColumn(pinned=True),
         "units": number("units (× base)", format="%.2f"),
         "parameters": number("parameters (× base)", format="%.3f"),

@@ -76,7 +76,7 @@ else:
                     show.chart(figure, f"surface-{model}", surface_text(barriers[barriers["model"] == model]))
     show.table("surface", lambda: surface_data(dataset, moment))
     with st.expander("Barriers along the sides of the triangle"):
-        st.dataframe(barriers, hide_index=True, column_config=COLUMNS)
+        show.grid(barriers, COLUMNS)
         show.table("surface-barriers", lambda: barriers)
 show.definition(
     r"\mathcal L\left(\theta_1 + x\,e_1 + y\,e_2\right), \qquad e_1 = \frac{\theta_2 - \theta_1}"

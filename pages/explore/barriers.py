@@ -31,7 +31,7 @@ with first_view():
     )
 sizes = manifold_sizes_data(*view)
 with st.expander("Manifold sizes, seed by seed"):
-    st.dataframe(sizes, hide_index=True, column_config=COLUMNS)
+    show.grid(sizes, COLUMNS)
     show.table("sizes", lambda: sizes)
 for sentence in sentences(dataset, q, n) if checkpoint == 0 else ():
     st.caption(show.escaped(sentence))

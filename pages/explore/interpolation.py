@@ -41,7 +41,7 @@ with first_view():
     show.chart(figure, "interpolation", said.interpolation_text(interpolation_barriers(data)), lambda: data)
 if not data.empty:
     barriers = interpolation_barriers(data)
-    st.dataframe(barriers.drop(columns="dip"), hide_index=True, column_config=COLUMNS)
+    show.grid(barriers.drop(columns="dip"), COLUMNS)
     if barriers["dip"].any():
         st.markdown(wording.DIP)
     show.table("interpolation-barriers", lambda: barriers)

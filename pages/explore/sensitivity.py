@@ -27,7 +27,7 @@ def sentence(dataset: xr.Dataset, n: int) -> str:
     """The correlation at the current q and n, in words."""
     here = over_seeds(sensitivity(dataset, [q], [n], measure, rank).squeeze(("q", "n")), within=RANGE)
     if (count := int(here["count"])) == 0:
-        return f"At q = {q:g} and n = {n}: {why_unranked(metric_grid(dataset, [q], [n]), best_gain(dataset, measure))}"
+        return why_unranked(metric_grid(dataset, [q], [n]), best_gain(dataset, measure))
     known = here["low"].notnull()
     interval = f" (95 % interval {float(here['low']):.2f} to {float(here['high']):.2f})" if known else ""
     mean, seeds = float(here["mean"]), f"{'the mean of' if count > 1 else 'from'} {counted(count, 'seed')}"

@@ -61,7 +61,7 @@ else:
             show.lines(metric_trajectories(dataset, q, n, log), "metric-beside-sharpness", "Manifold metric", data)
     with st.expander("The correlation of each candidate"):
         numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in ("mean", "std", "low", "high")}
-        st.dataframe(table, hide_index=True, column_config=numbers)
+        show.grid(table, numbers)
         show.table("sharpness-correlations", lambda: table)
 show.definition(
     r"H = \nabla^2_\theta L(\theta^{(t)}), \qquad \lambda_{\max}(H), \qquad"

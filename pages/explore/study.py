@@ -30,7 +30,7 @@ with first_view():
     st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)), help=RULE)
     show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
 shown = answer.table(frame, costs, ranks, measure)
-st.dataframe(shown, hide_index=True, column_config=answer.columns_of(shown, answer.gain_digits(frame, measure)))
+show.grid(shown, answer.columns_of(shown, answer.gain_digits(frame, measure)))
 predictors = predictor_ranks_data({"": dataset}, q, n, measure, [rank])
 beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), ranking.regret(predictors, measure))
 said = [*answer.sentences(dataset, frame, q, n, measure, rank), *beyond]

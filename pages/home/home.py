@@ -20,7 +20,7 @@ WAYS = (
     ("explore", ":material/science:", "See an answer"),
     ("own", ":material/tune:", "Try my own network"),
 )
-A_ROW = 3  # cards
+A_ROW = 2  # cards, so that the names of studies fit on a projector
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -63,12 +63,12 @@ def card(choice: library.Choice, answer: str) -> None:
         st.markdown(f"**{show.plain(choice.study.title or choice.label)}**")
         st.markdown(answer)
         st.caption(show.plain(f"{frame.sizes(choice.study)}. {frame.origin(choice)}"))
-        link(choice, f"Open {choice.label}")
+        link(choice, choice.label, ":material/arrow_forward:")
 
 
-def link(choice: library.Choice, text: str) -> None:
+def link(choice: library.Choice, text: str, icon: str | None = None) -> None:
     """A link to the page of a study."""
-    st.page_link(frame.first("explore"), label=show.plain(text), query_params={"study": choice.label})
+    st.page_link(frame.first("explore"), label=show.plain(text), icon=icon, query_params={"study": choice.label})
 
 
 found, asked = library.listed(), library.chosen().label

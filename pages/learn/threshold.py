@@ -26,7 +26,7 @@ words, picture = lesson.screen()
 with words:
     lesson.prose(
         "That depends on the network, so the trained base φ* sets the measure itself: λ is the q-quantile of B*, the "
-        "barriers of its own walk. Move q, and λ moves through the histogram. Of the base, the part q lies "
+        "barriers of its own walk. Move q, and λ moves through the histogram. Of the base, a fraction q lies "
         "below λ by construction. A candidate θ is the base with more units that computes the same function."
     )
     q, units = lesson.control("q"), int(lesson.control("candidate"))
@@ -36,8 +36,8 @@ with words:
     seen = lesson.guess(
         "threshold",
         "How many of the candidate's barriers lie below the same λ?",
-        ("fewer than of the base", "as many", "more than of the base"),
-        "more than of the base",
+        ("fewer than of the base's", "as many", "more than of the base's"),
+        "more than of the base's",
         "The difference is the manifold metric, M = m(θ) − m(φ*). Since m is at most 1, M is at most 1 − q.",
     )
     if seen:

@@ -56,7 +56,7 @@ with picture:
     )
 lesson.ending(
     "training",
-    "M₀ and Mₜ differ so much. Which of them is to predict the gain, and why?",
+    "M₀ and Mₜ can differ a lot. Which of the two should predict the gain, and why?",
     "M₀: it is known before anything is trained, and a prediction after the fact saves no training. What it must beat "
     "is the parameter count, which is known before as well and costs nothing.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import own_actions, own_studies
+from pages.shared import own_actions, own_studies, show
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
@@ -28,8 +28,7 @@ st.button(
     icon=":material/mop:",
 )
 st.header("Presets not computed here yet")
-st.dataframe(
+show.grid(
     own_studies.not_computed(found),
-    hide_index=True,
-    column_config={"try": st.column_config.LinkColumn(display_text="as a template", help="Opens the form.")},
+    {"try": st.column_config.LinkColumn(display_text="as a template", help="Opens the form.")},
 )

@@ -17,8 +17,9 @@ from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.ranking.scores import picks
 from landscape.analysis.wording import why_unranked
-from landscape.figures import predictor_label, predictor_ranks_data
+from landscape.figures import predictor_ranks_data
 from landscape.study.predictors import METRIC, SOTL_E
+from landscape.study.writing.notation import NOTATION
 from pages.shared import ranking
 from pages.shared.ranking import UNITS
 from pages.shared.show import bold, escaped
@@ -59,7 +60,9 @@ def columns_of(shown: pd.DataFrame, digits: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: number(format=form, help=meanings.get(name)) for name, form in forms.items() if name in shown
     }
-    return found | {"candidate": st.column_config.TextColumn(pinned=True)}
+    return found | {
+        "candidate": st.column_config.TextColumn(pinned=True, help=f"Written as {NOTATION}. * is any name.")
+    }
 
 
 def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str]:
@@ -74,7 +77,7 @@ def picked(dataset: xr.Dataset, q: float, n: int) -> str:
     groups: dict[tuple[str, ...], list[str]] = {}
     for predictor, names in picks(dataset, q, n).items():
         if predictor != SOTL_E:
-            groups.setdefault(tuple(names), []).append(predictor_label(predictor))
+            groups.setdefault(tuple(names), []).append(ranking.in_a_sentence(predictor))
     parts = []
     for candidates, predictors in groups.items():
         several = len(predictors) > 1
@@ -136,7 +139,8 @@ def _control(dataset: xr.Dataset, digits: int, measure: Measure) -> str:
     first = f"The control, which is the base trained on for as long without expansion, gains {told}"
     if int(excess.count("seed").max()) < 2:
         return f"{first}."
-    return f"{first}; {wording.beyond_control(list(map(escaped, not_above_control(excess))))}"
+    trained = excess.dropna("candidate", how="all").sizes["candidate"]
+    return f"{first}; {wording.beyond_control(list(map(escaped, not_above_control(excess))), trained)}"
 
 
 def _agreement(metric: xr.DataArray, gains: xr.DataArray, rows: pd.DataFrame, kind: Kind, doubt: str) -> str:

@@ -14,7 +14,7 @@ from landscape.study.writing.notation import MOST_CHARACTERS, NOTATION
 from pages.shared import adapting, fields, form, show
 from pages.shared.form import CANDIDATES, Content, Held
 
-AS_WRITTEN = "as written below"
+AS_WRITTEN = "listed below"
 TABLES = {  # what the expanders are called, and the leaves that are drawn elsewhere or not at all
     "model": "Base model",
     "data": "Data",

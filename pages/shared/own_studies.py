@@ -15,7 +15,7 @@ from landscape.store.results import Store
 from landscape.store.upkeep import OF_NO_USE, Holding, chosen, holdings, removed
 from landscape.study import Study
 from landscape.study.presets import presets
-from pages.shared import library, running
+from pages.shared import library, running, show
 
 MEANS = (
     "*Computed* and *uploaded* studies can be renamed and deleted, *shipped* ones come with the program. *Unfinished*, "
@@ -110,7 +110,7 @@ def show_table(found: dict[str, Row]) -> None:
         "changed": st.column_config.DatetimeColumn(format="distance", help="Since when it is as it is."),
         "permutations": st.column_config.NumberColumn(help="Steps of each walk."),
     }
-    st.dataframe(table(found), hide_index=True, column_config=columns)
+    show.grid(table(found), columns)
 
 
 def not_computed(found: dict[str, Row]) -> pd.DataFrame:

@@ -24,18 +24,27 @@ EQUAL = 1e-9  # mean correlations that differ by less than this differ only by r
 
 def answer(rows: pd.DataFrame, kind: Kind) -> str:
     """How well M₀ ranks the candidates, which predictors do better, and which give no ranking at all."""
-    better = [predictor_label(name) for name in rows["predictor"][rows["ahead"] > EQUAL]]
-    silent = [predictor_label(name) for name in rows["predictor"][rows["mean"].isna()]]
+    better = [in_a_sentence(name) for name in rows["predictor"][rows["ahead"] > EQUAL]]
+    silent = [in_a_sentence(name) for name in rows["predictor"][rows["mean"].isna()]]
     sentences = [agreement(rows, kind)]
     if better:
-        sentences.append(f"{enumeration(better)} {'do' if len(better) > 1 else 'does'} better on average.")
+        sentences.append(f"{_first(enumeration(better))} {'do' if len(better) > 1 else 'does'} better on average.")
     else:
         sentences.append("No other predictor does better on average.")
     if silent:
         verb, subject = ("give", "they are") if len(silent) > 1 else ("gives", "it is")
         reason = f"because {subject} undefined or equal for all candidates"
-        sentences.append(f"{enumeration(silent)} {verb} no ranking, {reason}.")
+        sentences.append(f"{_first(enumeration(silent))} {verb} no ranking, {reason}.")
     return " ".join(sentences)
+
+
+def in_a_sentence(predictor: str) -> str:
+    """The name of a predictor within a sentence."""
+    return "the parameter count" if predictor == PARAMETERS else predictor_label(predictor)
+
+
+def _first(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def agreement(rows: pd.DataFrame, kind: Kind) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -124,6 +124,13 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
         type="tertiary",
         help="Download the numbers, with their units and what they were computed with.",
     )
+
+
+def grid(data: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
+    """Show a table with all of its rows, which scrolls sideways alone; a dash stands for what is not known."""
+    if on_phone():  # where the tools of a table stand above it all the time, over what is there
+        st.space("small")
+    st.dataframe(data, height="content", hide_index=True, column_config=columns, placeholder="–")
 
 
 def filed(name: str) -> str:

@@ -23,6 +23,7 @@ from landscape.study.schema import study_of
 from landscape.study.steps import Candidate, NewUnits, Widen
 
 PERMUTED: dict[NewUnits, str] = {"copies": "copies of one unit", "silent": "silent units"}
+LEAST = 1e-4  # a share that is said as a number; fewer steps than this, no walk of a study would show
 MOST_UNITS = 32  # of a base; from more of them on, the share of copies is below 1e-7 and takes long to find
 
 
@@ -104,11 +105,16 @@ def sentences(dataset: xr.Dataset, q: float, n: int) -> list[str]:
         if most and mine[most] > 0:
             found.append(
                 f"Right after the expansion, some edges exist whatever was learnt: a step that only swaps {words} has "
-                f"no barrier. {100 * mine[most]:.2g} % of the steps of {most} are expected to be of this kind"
+                f"no barrier. {_percent(mine[most])} of the steps of {most} are expected to be of this kind"
                 f"{', the most of all candidates' * (len(mine) > 1)}; m, with all of its edges, is "
                 f"{100 * sizes[most]:.1f} %."
             )
     return found
+
+
+def _percent(share: float) -> str:
+    """A share to two digits; one that no walk would notice as what it is less than."""
+    return f"{100 * share:.2g} %" if share >= LEAST else f"Less than {100 * LEAST:g} %"
 
 
 def _mean_sizes(dataset: xr.Dataset, q: float, n: int) -> dict[str, float]:

@@ -145,8 +145,8 @@ def _of_gain(found: Decision, shown: str, seeds: str) -> str:
     if found.verdict == "yes":
         enough = f"; {found.enough}, which is smaller, is not clearly worse" if found.enough else ""
         return f"Yes, to {found.best}: over {seeds}, it gains {shown} more {control}{enough}."
-    if found.verdict == "no":
-        return f"No: over {seeds}, even {found.best} gains {shown} more {control}."
+    if not found.mean > 0:
+        return _of_no_gain(found, shown, seeds, control)
     more = f" more {control}" if found.of == "beyond the control" else ""
     if not found.low > 0:
         return (
@@ -154,3 +154,12 @@ def _of_gain(found: Decision, shown: str, seeds: str) -> str:
         )
     unknown = "but the base trained on for as long might gain that too; this was not measured"
     return f"Not decided: over {seeds}, {found.best} gains {shown}, {unknown}."
+
+
+def _of_no_gain(found: Decision, shown: str, seeds: str, control: str) -> str:
+    """The sentence where not even the best candidate gains, so that none is picked out as "the best"."""
+    verdict = "No" if found.verdict == "no" else "Not decided"
+    average = "" if found.verdict == "no" else " on average"
+    if found.of == "over the base":
+        return f"{verdict}: over {seeds}, no candidate gains anything{average}; at best, it is {shown}."
+    return f"{verdict}: over {seeds}, no candidate gains more{average} {control}; the difference is at best {shown}."

@@ -94,7 +94,7 @@ def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict
     fills = ["#4d525a"] * 2 + [colours.get(unit, "#4d525a") for unit in range(network.units)] + list(CLASSES)
     return dict(
         x=[*_inputs(), *places, *_inputs()], y=[INPUTS] * 2 + list(heights) + [OUTPUTS] * 2, mode="markers+text",
-        text=text, textfont={"size": 12, "color": ["white"] * (3 + network.units) + [INK]}, **DRAWN,
+        cliponaxis=False, text=text, textfont={"size": 12, "color": ["white"] * (3 + network.units) + [INK]}, **DRAWN,
         hovertext=[*hover, "probability of class 0", "probability of class 1"], hoverinfo="text",
         marker={"size": [38] * 2 + [32] * network.units + [48] * 2, "color": fills, "opacity": 1,
                 "line": {"color": "white", "width": 1}},

@@ -85,7 +85,7 @@ def _frames(maps: Float[np.ndarray, "a y x"], losses: Curve, whole: bool) -> lis
 
 
 def _framed(figure: go.Figure, highest: float) -> go.Figure:
-    figure = finish(figure, "α (0: first network, 1: second network)", "loss (nats)", height=540)
+    figure = finish(figure, "α (0: first, 1: second)", "loss (nats)", height=540)
     figure.update_layout(
         yaxis={"domain": [0, 0.4], "range": [0, 1.12 * highest]},
         xaxis={"range": [-0.03, 1.03]},

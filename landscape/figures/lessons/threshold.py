@@ -23,7 +23,7 @@ def threshold_histograms(
     for name, barriers, axis in walks:
         _add_histogram(figure, barriers, edges, limit, axis)
         m = float((barriers <= limit).mean())
-        _add_caption(figure, f"<b>{name}</b>: m = {100 * m:.0f} % of {len(barriers)} barriers are at most λ", axis)
+        _add_caption(figure, f"<b>{name}</b>: m = {100 * m:.0f} % of {len(barriers)}", axis)
     line = {"color": NEUTRAL, "width": 2, "dash": "dash"}
     for *_, axis in walks:
         figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref=f"{axis} domain", line=line)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int
 
 from landscape.figures.palette import ACCENT, BARRIERS
-from landscape.figures.style import AXIS, LINE_WIDTH, TICK_SIZE, add_ceiling, finish
+from landscape.figures.style import AXIS, FONT_SIZE, LINE_WIDTH, TICK_SIZE, add_ceiling, finish
 
+LABELLED = 12  # units at most that have labels: those of more would overlap on a projector
+BAR: dict[str, Any] = {  # above the map, which is a square and needs the width
+    "orientation": "h", "x": 0.5, "y": 1, "yanchor": "bottom", "len": 0.6, "thickness": 12, "nticks": 4,
+}  # fmt: skip
+BELOW = {  # the map and its labels, where a title of the axis would stand on the map when that is narrow
+    "x": 0.5, "y": 0, "xref": "x2 domain", "yref": "y2 domain", "yanchor": "top", "yshift": -38, "showarrow": False,
+}  # fmt: skip
 SHOWN = 0.9  # of the barriers, on the colour scale; a few very high ones would make all others one colour
 
 
@@ -34,19 +42,21 @@ def widening(
     figure.add_heatmap(
         z=values, zmin=0, zmax=float(np.quantile(values, SHOWN)), colorscale=_scale(), xaxis="x2", yaxis="y2",
         customdata=np.array(np.meshgrid(names, names)).transpose(1, 2, 0),
-        colorbar={"title": {"text": "b̂ (nats)"}, "y": 1, "yanchor": "top", "len": 0.52, "thickness": 12, "nticks": 4},
+        colorbar=BAR | {"title": {"text": "b̂ (nats)", "side": "top"}},
         hovertemplate="swap %{customdata[0]} with %{customdata[1]}<br>b̂ = %{z:.3g} nats<extra></extra>",
     )  # fmt: skip
     _add_frames(figure, np.sort(parents))
     figure = finish(figure, "units of the candidate", "M₀ (%)", height=540)
-    ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= 16 else {"showticklabels": False}
+    ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= LABELLED else {"showticklabels": False}
+    top = {"scaleanchor": "x2", "domain": [0.42, 0.97]}
     side = {"range": [-0.5, units - 0.5], "showgrid": False, "zeroline": False, "constrain": "domain", **ticks}
     figure.update_layout(
         showlegend=False,
-        xaxis2=AXIS | side | {"anchor": "y2", "title": {"text": "unit that changes places", "standoff": 2}},
-        yaxis2=AXIS | side | {"anchor": "x2", "title": {"text": "with unit"}, "scaleanchor": "x2", "domain": [0.42, 1]},
+        xaxis2=AXIS | side | {"anchor": "y2"},
+        yaxis2=AXIS | side | {"anchor": "x2", "title": {"text": "with unit"}} | top,
     )
     figure.update_yaxes(selector={"anchor": "x2"}, autorange="reversed")
+    figure.add_annotation(BELOW | {"text": "unit that changes places", "font": {"size": FONT_SIZE}})
     _add_metric(figure, widths, metric, units, q, whole)
     return figure
 

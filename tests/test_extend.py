@@ -26,7 +26,7 @@ from landscape.cli.parser import main
 from landscape.data.shapes import examples_of
 from landscape.models.functional import split
 from landscape.proxies import parameters
-from landscape.store import netcdf
+from landscape.store.checks import check
 from landscape.store.results import Store
 from landscape.study import SCHEMA, Study, validated
 from landscape.study.examples import Examples
@@ -342,7 +342,7 @@ def test_every_page_shows_a_result_with_other_proxies(page: str, fewer: str) -> 
 def test_a_result_must_list_its_proxies_by_name(names: list) -> None:
     dataset = landscape.open_study("digits-mlp").isel(predictor=[0, 1])
     with pytest.raises(ValueError, match="list proxies by name"):
-        netcdf.check(dataset.assign_coords(predictor=names))
+        check(dataset.assign_coords(predictor=names))
 
 
 def test_parts_with_further_proxies_have_their_place_in_the_result(computed: Computed) -> None:
@@ -356,4 +356,4 @@ def test_parts_with_further_proxies_have_their_place_in_the_result(computed: Com
     found = result["proxy"].isel(seed=0, candidate=0)
     assert found.sel(predictor=["elsewhere", "snip"]).values.tolist() == [1, 2]
     assert result["proxy"].notnull().sum() == 2
-    netcdf.check(result)
+    check(result)

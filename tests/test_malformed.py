@@ -119,7 +119,6 @@ def damaged(draw: Callable[..., Any], whole: bytes) -> bytes:
     return whole[:start] + draw(st.binary(max_size=40)) + draw(st.sampled_from([b"", whole[start:], whole]))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a file that h5netcdf half opened
 @settings(quick, max_examples=50)
 @given(damaged(UPLOAD), damaged(HEADER))
 def test_an_upload(tmp_path: Path, result: bytes, weights: bytes) -> None:

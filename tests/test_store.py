@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -125,6 +126,24 @@ def test_shipped_results_keep_their_keys_and_open_with_the_names_of_today(folder
     assert "moment" in dataset.dims and "stage" not in dataset.dims
     recorded = json.loads((folder / "record.json").read_text())["key"]
     assert {recorded, dataset.attrs["key"], schema.study_of(dataset).key} == {study.key}
+
+
+def of_another_program() -> bytes:
+    """A file with what results do without: packed numbers, a scalar, truth values, an axis without values, a mask."""
+    packed = {"dtype": "int16", "scale_factor": 0.5, "add_offset": 1.0, "_FillValue": -1}
+    variables = {"packed": (("x", "y"), [[1.5, np.nan, 2.0]] * 2), "scalar": 3.0, "flag": ("x", [True, False])}
+    attributes = {"one": [1.0], "several": [1, 2], "text": "τ", "bytes": np.bytes_(b"fixed")}
+    dataset = xr.Dataset(variables, {"x": ["a", "été"]}, attributes)
+    return bytes(dataset.to_netcdf(engine="h5netcdf", encoding={"packed": packed}))
+
+
+@pytest.mark.parametrize("folder", [*SHIPPED, None], ids=lambda path: path.name if path else "another program")
+def test_files_are_read_as_xarray_reads_them(folder: Path | None) -> None:
+    content = (folder / "result.nc").read_bytes() if folder else of_another_program()
+    ours, expected = netcdf.load(content), xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    xr.testing.assert_identical(ours, expected)
+    types = {name: variable.dtype for name, variable in expected.variables.items()}
+    assert [(name, variable.dtype) for name, variable in ours.variables.items()] == [*types.items()]
 
 
 def test_shipped_results_open_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

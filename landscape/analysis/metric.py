@@ -147,7 +147,7 @@ def initial_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     References:
       Malviya et al. (2024), equation 2 with t = 0; section 4.1.
     """
-    return manifold_metric(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0, drop=True)
+    return manifold_metric(_at_the_start(dataset), q, n).isel(checkpoint=0, drop=True)
 
 
 def own_metric(dataset: xr.Dataset, q: float, n: int, checkpoint: int) -> xr.DataArray:
@@ -244,7 +244,7 @@ def metric_grid(dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int]) -> 
     References:
       Malviya et al. (2024), section 4.5 and Figure 6.
     """
-    first = dataset.isel(checkpoint=[0])
+    first = _at_the_start(dataset)
     values = np.stack([_metric_of_prefix(first, np.asarray(qs, np.float64), n) for n in ns], axis=-1)
     template = first["barrier"].isel(permutation=0, checkpoint=0, drop=True)
     coords = {**template.coords, "q": list(qs), "n": list(ns)}
@@ -269,7 +269,12 @@ def edge_counts(ordered: Float[np.ndarray, "s r n"], limits: Float[np.ndarray, "
 
 def _metric_array(dataset: xr.Dataset, values: np.ndarray, q: float, n: int) -> xr.DataArray:
     template = dataset["barrier"].isel(permutation=0, drop=True)
-    return template.copy(data=values).rename("metric").drop_attrs().assign_attrs(METRIC_ATTRIBUTES, q=q, n=n)
+    return xr.DataArray(values, template.coords, template.dims, "metric", METRIC_ATTRIBUTES | {"q": q, "n": n})
+
+
+def _at_the_start(dataset: xr.Dataset) -> xr.Dataset:
+    """The walks of the base and of the candidates right after their expansion."""
+    return dataset[["base_barrier", "barrier"]].isel(checkpoint=[0])
 
 
 def _metric_of_prefix(dataset: xr.Dataset, qs: np.ndarray, n: int) -> np.ndarray:

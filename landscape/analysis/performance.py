@@ -250,12 +250,13 @@ def _perplexity(loss: xr.DataArray) -> xr.DataArray:
 
 
 def _measured(accuracy: xr.DataArray, loss: xr.DataArray, measure: Measure) -> xr.DataArray:
-    finite = np.isfinite(loss)
-    accuracy, loss = accuracy.where(finite), loss.where(finite)
+    if measure not in MEASURES:
+        raise ValueError(f"measure must be one of {', '.join(map(repr, MEASURES))}; got {measure!r}")
+    losses = loss.values.astype(np.float64)
     if measure == "accuracy":
-        return (100 * accuracy.astype(np.float64)).assign_attrs(units="%", long_name="validation accuracy")
-    if measure == "negative log loss":
-        with np.errstate(divide="ignore"):  # of a loss of 0 it is infinite
-            logs = loss.copy(data=-np.log(loss.values.astype(np.float64)))
-        return logs.assign_attrs(units="1", long_name="−log(validation loss)")
-    raise ValueError(f"measure must be one of {', '.join(map(repr, MEASURES))}; got {measure!r}")
+        found = accuracy.copy(data=100 * accuracy.values.astype(np.float64))
+        found = found.assign_attrs(units="%", long_name="validation accuracy")
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a loss of 0 it is infinite
+            found = loss.copy(data=-np.log(losses)).assign_attrs(units="1", long_name="−log(validation loss)")
+    return found.copy(data=np.where(np.isfinite(losses), found.values, np.nan))

@@ -59,9 +59,13 @@ _KEPT: ContextVar[Kept | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def keeping(kept: Kept) -> Iterator[None]:
-    """Within the block, functions that are `derived` take from `kept` what is there and leave there what is not."""
-    token = _KEPT.set(kept)
+def keeping(kept: Kept | None = None) -> Iterator[None]:
+    """Within the block, functions that are `derived` take from `kept` what is there and leave there what is not.
+
+    By default they use what a block around this one keeps, or else keep for this block alone.
+    """
+    outer = _KEPT.get()
+    token = _KEPT.set(kept if kept is not None else outer if outer is not None else Kept())
     try:
         yield
     finally:

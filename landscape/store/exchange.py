@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from landscape.store import netcdf
+from landscape.store.checks import check_not_empty
 from landscape.store.entries import UPLOADED, Entry, check_fields
-from landscape.store.ranges import check_not_empty
 from landscape.store.results import Store
 from landscape.study import SCHEMA, Study, schema
 from landscape.study.limits import MOST_LINE

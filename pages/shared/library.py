@@ -159,7 +159,7 @@ def whole(choice: Choice) -> xr.Dataset:
     return _whole(*identity(choice.entry), choice.study.key)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=24, show_spinner=False)  # room for all shipped results, which Scorecard reads
 def _whole(path: str, checksum: str, key: str) -> xr.Dataset:
     """A stored result, verified as it is read. A new path or checksum makes it a new entry of this cache."""
     return Store().read(key)

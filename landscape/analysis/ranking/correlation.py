@@ -230,6 +230,7 @@ def sensitivity(
 def _over_candidates(scores: xr.DataArray, best: xr.DataArray, kind: Kind) -> xr.DataArray:
     """The correlation of scores (..., seed, candidate) with the best gain (seed, candidate)."""
     x, y = (each.transpose(..., "candidate") for each in xr.broadcast(scores, best))
-    attrs = {"units": "1", "long_name": f"{kind} correlation with the best gain G*_T"}
     values = correlation(x.values, y.transpose(*x.dims).values, kind)
-    return x.isel(candidate=0, drop=True).copy(data=values).rename("correlation").drop_attrs().assign_attrs(attrs)
+    template = x.isel(candidate=0, drop=True)
+    attrs = {"units": "1", "long_name": f"{kind} correlation with the best gain G*_T"}
+    return xr.DataArray(values, template.coords, template.dims, "correlation", attrs)

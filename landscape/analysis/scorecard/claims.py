@@ -111,8 +111,8 @@ def _resnet(dataset: xr.Dataset) -> bool:
 
 
 def _equal_size(dataset: xr.Dataset) -> bool:
-    counts = dataset["parameters"].sel(model=dataset["candidate"].values)
-    return len(counts) > 1 and bool(counts.min() > 0) and float(counts.max() / counts.min()) <= EQUAL
+    counts = dataset["parameters"].sel(model=dataset["candidate"].values).values
+    return counts.size > 1 and bool(counts.min() > 0 and counts.max() <= EQUAL * counts.min())
 
 
 def _unequal_size(dataset: xr.Dataset) -> bool:

@@ -158,14 +158,12 @@ def widened(dataset: xr.Dataset) -> xr.Dataset:
     >>> str(widened(xr.Dataset({"swaps": ("end", np.array([1, 2], np.int16))}))["swaps"].dtype)
     'int32'
     """
-    wider = {
-        name: dataset[name].astype(variable.dtype, keep_attrs=True)
-        for name, variable in VARIABLES.items()
-        if name in dataset.data_vars
-        and dataset[name].dtype.kind == np.dtype(variable.dtype).kind
-        and dataset[name].dtype.itemsize < np.dtype(variable.dtype).itemsize
-    }
-    return dataset.assign(wider)
+    wider = {}
+    for name, variable in VARIABLES.items():
+        stored, full = dataset.variables.get(name), np.dtype(variable.dtype)
+        if stored is not None and stored.dtype.kind == full.kind and stored.dtype.itemsize < full.itemsize:
+            wider[name] = stored.astype(full, keep_attrs=True)
+    return dataset.assign(wider) if wider else dataset
 
 
 def _with_proxies_of(result: xr.Dataset, part: xr.Dataset) -> xr.Dataset:

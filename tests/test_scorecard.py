@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,8 @@ from landscape.analysis.scorecard.words import markdown
 from landscape.cli.parser import main
 from landscape.figures import scorecard_ranks_data
 from landscape.store import places
+from landscape.store.derived import Kept, keeping
+from landscape.store.results import Store
 from landscape.study import validated
 from landscape.study.schema import study_of
 
@@ -159,10 +164,17 @@ def test_new_units_are_compared_with_copies_of_the_same_width() -> None:
     assert len(rows) == 2 and all(claim.section == "ours" for claim in rows)
 
 
-@cache
-def shipped() -> dict[str, xr.Dataset]:
-    """The files of the gallery, as xarray reads them."""
-    return {path.parent.name: xr.load_dataset(path) for path in places.GALLERY.glob("*/result.nc")}
+@pytest.fixture(scope="module")
+def printed() -> dict[str, str]:
+    """What the command prints, by its option; results are read and figures worked out once for all three."""
+    read, found = cache(Store().read), {}
+    with pytest.MonkeyPatch.context() as patch, keeping(Kept()):
+        patch.setattr(Store, "read", lambda store, key: read(key))
+        for option in ("", "--json", "--markdown"):
+            with redirect_stdout(StringIO()) as output:
+                assert main(["scorecard", *filter(None, [option])]) == 0
+            found[option] = output.getvalue()
+    return found
 
 
 def by_hand(values: np.ndarray, tests: int = 1) -> tuple[float, float, float]:
@@ -173,18 +185,17 @@ def by_hand(values: np.ndarray, tests: int = 1) -> tuple[float, float, float]:
 
 
 @pytest.mark.slow
-def test_json_has_the_figures_of_the_scorecard(capsys: pytest.CaptureFixture) -> None:
-    assert main(["scorecard", "--json"]) == 0
+def test_json_has_the_figures_of_the_scorecard(printed: dict[str, str]) -> None:
     text = CLAIMS[FALLS].text
-    (printed,) = [row for row in json.loads(capsys.readouterr().out) if (row["study"], row["claim"]) == (DIGITS, text)]
+    (row,) = [row for row in json.loads(printed["--json"]) if (row["study"], row["claim"]) == (DIGITS, text)]
     found = scorecard({DIGITS: landscape.open_study(DIGITS)})[FALLS].found
-    assert tuple(printed["found"][name] for name in ("mean", "low", "high")) == (found.value, found.low, found.high)
+    assert tuple(row["found"][name] for name in ("mean", "low", "high")) == (found.value, found.low, found.high)
 
 
 def test_a_figure_of_each_kind_by_hand() -> None:
     """The digits study from its file, by NumPy and SciPy alone."""
     rows = {row.claim: row for row in scorecard({DIGITS: landscape.open_study(DIGITS)})}
-    file = shipped()[DIGITS]
+    file = xr.load_dataset(places.GALLERY / DIGITS / "result.nc")
     base, walks = file["base_barrier"].values.astype(float), file["barrier"].values.astype(float)  # s n, s c t n
     accuracy, seeds = 100 * file["validation_accuracy"].values.astype(float), range(file.sizes["seed"])
     best = accuracy.max(-1)  # s c; the base's accuracy is the same for all candidates of a seed
@@ -225,20 +236,34 @@ def test_a_figure_of_each_kind_by_hand() -> None:
 
 
 @pytest.mark.slow
-def test_readme_has_the_table_that_is_printed(capsys: pytest.CaptureFixture) -> None:
-    assert main(["scorecard", "--markdown"]) == 0
+def test_readme_has_the_table_that_is_printed(printed: dict[str, str]) -> None:
     text = README.read_text(encoding="utf-8")
-    assert f"<!-- scorecard -->\n{capsys.readouterr().out}<!-- /scorecard -->" in text
+    assert f"<!-- scorecard -->\n{printed['--markdown']}<!-- /scorecard -->" in text
 
 
 @pytest.mark.slow
-def test_every_shipped_study_and_claim_has_its_row(capsys: pytest.CaptureFixture) -> None:
-    assert main(["scorecard"]) == 0
-    text = capsys.readouterr().out
+def test_every_shipped_study_and_claim_has_its_row(printed: dict[str, str]) -> None:
+    text = printed[""]
     assert all(claim.text in text for claim in CLAIMS)
-    networks = {name: study_of(landscape.open_study(name)).model_dump_json(include=NETWORKS) for name in shipped()}
+    entries = [entry for entry in Store().entries().entries if entry.shipped]
+    networks = {entry.name: entry.study.model_dump_json(include=NETWORKS) for entry in entries}
+    assert networks.keys() == {path.parent.name for path in places.GALLERY.glob("*/result.nc")}
     answering = [name for name in networks if text.count(f"\n{name} ") >= 2]
     assert {networks[name] for name in answering} == set(networks.values())
+
+
+def test_a_damaged_result_is_named_and_the_others_are_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("resnet18-cifar10", "tinybert"):
+        shutil.copytree(places.GALLERY / name, tmp_path / name)
+    with (tmp_path / "tinybert" / "result.nc").open("ab") as file:
+        file.write(b"more")
+    monkeypatch.setattr(places, "GALLERY", tmp_path)
+    assert main(["scorecard", "--cache", str(tmp_path / "cache")]) == 0
+    output, errors = capsys.readouterr()
+    assert "\nresnet18-cifar10 " in output and "\ntinybert " not in output
+    assert errors == "warning: tinybert is damaged: result.nc does not have the checksum of its record\n"
 
 
 def test_ranks_stand_beside_those_of_the_parameter_count() -> None:

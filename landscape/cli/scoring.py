@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from landscape.store.results import Store
+from landscape.store.sealed import DamagedEntry
 
 if TYPE_CHECKING:
     from landscape.analysis.scorecard import Finding, Row
@@ -23,11 +24,16 @@ def scorecard(options: argparse.Namespace) -> int:
     from landscape.cli.tables import json_text
 
     store = Store(options.cache)
-    listing = store.verify()
+    listing = store.entries()
+    results = {}
+    for name, key in sorted((entry.name, entry.key) for entry in listing.entries if entry.shipped):
+        try:
+            results[name] = store.read(key)
+        except DamagedEntry as damage:
+            listing.damaged.append(damage)
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
-    shipped = sorted((entry.name, entry.key) for entry in listing.entries if entry.shipped)
-    rows = scorecard({name: store.read(key) for name, key in shipped})
+    rows = scorecard(results)
     if options.json:
         print(json_text([_plain(row) for row in rows]))
     else:

@@ -29,8 +29,8 @@ def scorecard(options: argparse.Namespace) -> int:
     for name, key in sorted((entry.name, entry.key) for entry in listing.entries if entry.shipped):
         try:
             results[name] = store.read(key)
-        except DamagedEntry as damage:
-            listing.damaged.append(damage)
+        except DamagedEntry as found:
+            listing.damaged.append(found)
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
     rows = scorecard(results)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -37,11 +38,10 @@ walk = { group = "hidden1", permutations = 60, batch_size = 100, checkpoints = 3
 """
 
 
-def started(study: Path, cache: Path, *options: str) -> subprocess.Popen[bytes]:
+def started(study: Path, cache: Path, *options: str, told: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
     """`landscape run` as the leader of a process group, so that its workers die with it."""
     command = [sys.executable, "-m", "landscape", "run", str(study), "--cache", str(cache), *options]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=quiet, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told, start_new_session=True)
 
 
 def finished(process: subprocess.Popen[bytes]) -> None:
@@ -244,3 +244,26 @@ def test_a_process_that_stands_still_for_a_minute(
     jobs.close()
     xr.testing.assert_identical(untimed(Store(cache).read(study.key)), result)
     assert not list(cache.rglob(".tmp-*"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("continued", [True, False])
+def test_a_process_of_a_run_that_stands_still(
+    undisturbed: tuple[Path, xr.Dataset, float], tmp_path: Path, continued: bool
+) -> None:
+    """For a minute, or for ever: it is replaced after 45 seconds, and the run says so."""
+    (file, result, _), cache = undisturbed, tmp_path / "cache"
+    with (tmp_path / "told").open("w") as told:  # a pipe that nobody reads may be full before anything is computed
+        run = started(file, cache, "--workers", "2", told=told)
+    while not (kept := outcomes(cache) if cache.exists() else {}):
+        time.sleep(0.1)
+    this = psutil.Process(run.pid)
+    (stopped, *_) = processes(this, "spawn_main")
+    stopped.suspend()
+    time.sleep(STOPPED)
+    if continued and stopped.is_running():
+        stopped.resume()
+    assert run.wait(timeout=PATIENCE) == 0 and (tmp_path / "told").read_text().count("hung and is replaced") == 1
+    assert not stopped.is_running()
+    xr.testing.assert_identical(untimed(Store(cache).read(from_toml(file).key)), result)
+    assert kept and not Store(cache).verify().damaged and not list(cache.rglob(".tmp-*"))

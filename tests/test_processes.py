@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
+import time
 from functools import partial
+from multiprocessing import Pipe
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from landscape.cli.parser import main, parser
 from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.client import Jobs
+from landscape.jobs.guard import fits
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import computed
-from landscape.jobs.plan import Task
-from landscape.jobs.processes import capacity, pool, programs
+from landscape.jobs.plan import Task, plan_study
+from landscape.jobs.processes import capacity, pool, programs, worker
 from landscape.jobs.progress import StudyUpdate, Update
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import Stopped, side_by_side
@@ -102,7 +107,7 @@ def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(pool, "WorkerProcess", Process)
     asked, arrived = study(), dict[str, Outcome]()
-    planned = pool.resume.plan_study(asked)
+    planned = plan_study(asked)
     for name, outcome in pool.on_processes(2, Attempt(asked, Store(tmp_path)), ignore, planned, arrived):
         arrived[name] = outcome
     assert arrived.keys() == planned.keys() and len({*ended}) == 2
@@ -136,27 +141,82 @@ def test_two_processes_compute_the_numbers_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_errors_come_back_and_a_process_that_died_is_named(tmp_path: Path) -> None:
-    attempt, worker = Attempt(study(), Store(tmp_path)), pool.WorkerProcess()
+    attempt, process = Attempt(study(), Store(tmp_path)), pool.WorkerProcess()
     try:
         with pytest.raises(KeyError, match="no such task"):
-            worker.run(attempt, "no such task", [], ignore, Event())
+            process.run(attempt, "no such task", [], ignore, Event())
         stop = Event()
         stop.set()
         with pytest.raises(Stopped):
-            worker.run(attempt, "base-seed0", [], ignore, stop)
-        os.kill(worker._process.pid, signal.SIGKILL)
+            process.run(attempt, "base-seed0", [], ignore, stop)
+        os.kill(process._process.pid, signal.SIGKILL)
         with pytest.raises(WorkerDied, match="killed, or out of memory"):
-            worker.run(attempt, "base-seed0", [], ignore, Event())
+            process.run(attempt, "base-seed0", [], ignore, Event())
     finally:
-        worker.end()
+        process.end()
+
+
+SILENT = """
+import os, signal
+from pathlib import Path
+
+def serve(tasks):
+    _, name, _ = tasks.recv()
+    stopped = Path(__file__).with_name("stopped")
+    if name == "hangs" or not stopped.exists():
+        stopped.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    tasks.send(name)
+"""
+
+
+def test_a_process_that_stands_still_is_replaced_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two that hang at the same task are taken for its fault."""
+    (tmp_path / "silent.py").write_text(SILENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pool, "serve", importlib.import_module("silent").serve)
+    monkeypatch.setattr(pool, "LOOKS", 60)
+    process = pool.WorkerProcess()
+    try:
+        first = process._process
+        assert process.run(None, "base-seed0", [], ignore, Event()) == "base-seed0"
+        assert not first.is_alive() and process._process.is_alive()
+        assert [record.getMessage() for record in caplog.records] == [
+            "A process that computed hung and is replaced; its task, base-seed0, starts again"
+        ]
+        process.end()
+        process._start()
+        monkeypatch.setattr(pool, "LOOKS", 5)
+        with pytest.raises(WorkerDied, match="the task hangs hung, 2 times in a row"):
+            process.run(None, "hangs", [], ignore, Event())
+    finally:
+        process.end()
+
+
+def test_a_process_that_computes_for_long_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ours, theirs = Pipe()
+    monkeypatch.setattr(worker, "PERIOD", 0.01)
+    monkeypatch.setattr(worker, "_outcome", lambda *given: time.sleep(0.2) or "outcome")
+    thread = threading.Thread(target=worker.serve, args=(theirs,))
+    thread.start()
+    ours.send((Attempt(study(), Store(tmp_path)), "base-seed0", []))
+    signs = [*iter(ours.recv, "outcome")]
+    assert len(signs) > 2 and {*signs} == {worker.SignOfLife()}
+    time.sleep(0.1)
+    assert not ours.poll(), "none without a task"
+    ours.close()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_an_error_that_cannot_travel_is_sent_as_text() -> None:
     class Strange(Exception):
         """Of a class that another process cannot find."""
 
-    assert str(pool._portable(Strange("no luck"))) == "Strange: no luck"
-    assert isinstance(pool._portable(ValueError("no luck")), ValueError)
+    assert str(worker._portable(Strange("no luck"))) == "Strange: no luck"
+    assert isinstance(worker._portable(ValueError("no luck")), ValueError)
 
 
 def test_code_of_ones_own_stays_in_this_process(tmp_path: Path) -> None:
@@ -179,6 +239,7 @@ def test_code_of_ones_own_stays_in_this_process(tmp_path: Path) -> None:
             "walk.batches = 500 is larger than the 120",
         ),
         ({"model": {"kind": "mlp", "hidden": [5, *[90_000] * 20]}}, "tiny needs at least .* of memory, and this comp"),
+        ({"seeds": 300}, r"tiny keeps 3.0 MB of checkpoints until it is finished, .* has room for 1.0 MB: lower"),
     ],
 )
 def test_what_the_specification_alone_rules_out_is_refused_before_anything_starts(
@@ -186,10 +247,30 @@ def test_what_the_specification_alone_rules_out_is_refused_before_anything_start
 ) -> None:
     monkeypatch.setattr("landscape.jobs.local.require_computing", lambda: pytest.fail("it has started"))
     monkeypatch.setattr("landscape.jobs.engine.started", lambda root: pytest.fail("an engine has started"))
+    monkeypatch.setattr(fits, "free_bytes", lambda root: 1e6)
     for start in (partial(computed, store=Store(tmp_path), on_update=ignore), Jobs(Store(tmp_path)).submit):
         with pytest.raises(ValueError, match=told):
             start(study(**changes))
     assert not any(tmp_path.iterdir())
+
+
+def test_what_is_kept_already_needs_no_room_and_what_serves_others_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that lies on the disk under two names counts once."""
+    asked, store = study(), Store(tmp_path)
+    need = fits.footprint(asked).disk
+    monkeypatch.setattr(fits, "free_bytes", lambda root: need - 3000)
+    assert fits.lack_of_disk(asked, store) == (need, need - 3000)
+    part = schema.part(asked, {"seed": 0}, base_stop=np.array(1))
+    store.parts(asked).write("base-seed0", part, {})
+    kept = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert fits.lack_of_disk(asked, store) == (need, need - 3000 + kept)
+    Attempt(asked, store).shared.keep("0" * 16, store.parts(asked).folder / "base-seed0")
+    (record,) = tmp_path.glob(".tasks/*/record.json")
+    assert fits.lack_of_disk(asked, store) == (need, need - 3000 + kept + record.stat().st_size)
+    record.write_bytes(bytes(3000))
+    assert fits.lack_of_disk(asked, store) is None
 
 
 class Refusing:

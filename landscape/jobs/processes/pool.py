@@ -1,23 +1,20 @@
 """The tasks of a study in several processes of this computer, each of which runs one task at a time.
 
-A process is given a task and sends its updates and its outcome back. It hears no Ctrl-C and no other request to stop,
-and ends when the process that started it does, at the next update of its task at the latest.
+One that hangs without dying is replaced: stopped by a signal, or caught in a call that never returns.
 """
 
 from __future__ import annotations
 
-import pickle
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context, resource_tracker
-from multiprocessing.connection import Connection
 from threading import Event
-from typing import NamedTuple
 
-from landscape.jobs import resume
 from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.processes.programs import kind
+from landscape.jobs.processes.worker import Failed, SignOfLife, serve
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 from landscape.jobs.threads import raise_if_stopped, side_by_side
@@ -26,12 +23,15 @@ from landscape.store.sealed import sweep
 NEW = get_context("spawn")  # a copy of this process would share the state of JAX
 UNHEARD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # a terminal sends them to all processes of a command
 PERIOD = 0.1  # seconds between two looks at whether to stop
+LOOKS = 450  # how many in a row may find that nothing was heard of a process: 45 seconds
+TRIES = 2  # how often a task is given to a process before it is taken for the reason why they hang
+KEPT = "What is finished is kept; the same command continues from there"
+
+log = logging.getLogger(__name__)
 
 
-class Failed(NamedTuple):
-    """What a process sends instead of an outcome."""
-
-    error: Exception
+class Hung(Exception):
+    """Nothing is heard any more of a process that has a task."""
 
 
 def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:
@@ -64,6 +64,9 @@ class WorkerProcess:
     """A process that runs tasks of studies, one at a time."""
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self._tasks, theirs = NEW.Pipe()
         resource_tracker.ensure_running()  # where it is to be started, it unblocks what is blocked below
         self._process = NEW.Process(target=serve, args=(theirs,), daemon=True)
@@ -75,54 +78,51 @@ class WorkerProcess:
         theirs.close()
 
     def run(self, attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: OnUpdate, stop: Event) -> AnyOutcome:
-        """Have one task run there. Raises Stopped, WorkerDied, and whatever the task raises."""
-        try:
-            self._tasks.send((attempt, name, needs))
-            while True:
-                while not self._tasks.poll(PERIOD):
-                    raise_if_stopped(stop)
-                if not isinstance(found := self._tasks.recv(), StudyUpdate | TaskUpdate):
-                    break
-                on_update(found)
-        except (EOFError, ConnectionError):
-            raise WorkerDied(
-                "a process that computed has died: killed, or out of memory. What is finished is kept; the same "
-                "command continues from there, and needs less memory with --workers 1"
-            ) from None
+        """Have one task run there, again in a new process where it hangs.
+
+        Raises Stopped, WorkerDied, and whatever the task raises.
+        """
+        for _ in range(TRIES):
+            try:
+                self._tasks.send((attempt, name, needs))
+                found = self._answer(on_update, stop)
+            except Hung:
+                log.warning("A process that computed hung and is replaced; its task, %s, starts again", name)
+                self.end()
+                self._start()
+            except (EOFError, ConnectionError):
+                raise WorkerDied(
+                    f"a process that computed has died: killed, or out of memory. {KEPT}, and needs less memory with "
+                    "--workers 1"
+                ) from None
+            else:
+                break
+        else:
+            raise WorkerDied(f"the processes that were given the task {name} hung, {TRIES} times in a row. {KEPT}")
         if isinstance(found, Failed):
             raise found.error
         return found
+
+    def _answer(self, on_update: OnUpdate, stop: Event) -> AnyOutcome | Failed:
+        """What the process sends at the end of its task. Raises Stopped, Hung, and EOFError where it has died.
+
+        Silence is counted in looks and not in seconds, since nothing is heard while this process stands still itself:
+        Ctrl-Z stops all processes of a command, and they go on together.
+        """
+        silent = 0
+        while silent < LOOKS:
+            raise_if_stopped(stop)
+            silent += 1
+            if self._tasks.poll(PERIOD):
+                silent, found = 0, self._tasks.recv()
+                if isinstance(found, StudyUpdate | TaskUpdate):
+                    on_update(found)
+                elif not isinstance(found, SignOfLife):
+                    return found
+        raise Hung
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.join()
         self._tasks.close()
-
-
-def serve(tasks: Connection) -> None:
-    """Run in a process of its own: the tasks that come, until whoever sends them is gone."""
-    try:
-        while True:
-            attempt, name, needs = tasks.recv()
-            tasks.send(_outcome(attempt, name, needs, tasks.send))
-    except (EOFError, ConnectionError):
-        pass
-
-
-def _outcome(attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: OnUpdate) -> AnyOutcome | Failed:
-    try:
-        task = resume.plan_study(attempt.study, attempt.divisions)[name]
-        return resume.run_task(attempt, name, task, needs, on_update)
-    except (EOFError, ConnectionError):  # nobody is there to hear of it
-        raise
-    except Exception as error:
-        return Failed(_portable(error))
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or its text where another process could not read it."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")

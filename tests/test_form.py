@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from pydantic import Field
 from streamlit.testing.v1 import AppTest
 
 from landscape.data.registry import IMAGE_SETS, ImageSet
+from landscape.jobs.guard import fits
 from landscape.study import Study, validated
 from landscape.study.examples import Examples
 from landscape.study.kinds import MlpSpec
@@ -152,7 +152,7 @@ def test_a_set_of_any_size_is_divided(count: int, monkeypatch: pytest.MonkeyPatc
 def test_what_cannot_be_done_says_what_to_change(
     name: str, text: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e8))
+    monkeypatch.setattr(fits, "free_bytes", lambda root: 1e8)
     held = Held("digits-mlp", content("digits-mlp"))
     form.set_leaf(held.content, name, text)
     (sentence,) = compute.obstacles(own_study.checked(held)[0])

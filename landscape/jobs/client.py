@@ -18,7 +18,7 @@ from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
 from landscape.jobs.guard import attendance, credentials
-from landscape.jobs.guard.fits import check_examples, check_memory
+from landscape.jobs.guard.fits import check_disk, check_examples, check_memory
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.pauses import pause, paused_at
@@ -64,6 +64,7 @@ class Jobs:
         check_examples(study)
         if not self._address:  # the workers of a scheduler have a memory of their own
             check_memory(study)
+        check_disk(study, self.store)
         study = with_kept_files(self.store.root, study)
         client = self._connected()
         self.store.parts(study).note_study()  # it may be paused before a worker has begun with it

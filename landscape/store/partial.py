@@ -28,6 +28,7 @@ from landscape.store.pauses import go_on
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
+    children,
     discard,
     folders,
     link_sealed,
@@ -180,6 +181,10 @@ class Parts:
     def names(self) -> set[str]:
         """The names of the tasks whose outcomes are kept, intact or not."""
         return {folder.name for folder in folders(self.folder)}
+
+    def size(self) -> int:
+        """The bytes that outcomes take on the disk."""
+        return sum(file.lstat().st_size for folder in folders(self.folder) for file in children(folder))
 
     def results(self) -> list[xr.Dataset]:
         """The parts of the result that intact outcomes hold. Nothing reads their weights, which may be gigabytes."""

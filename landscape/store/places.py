@@ -12,7 +12,9 @@ The gallery is part of the package. In a checkout it is a link to `cache/gallery
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -31,6 +33,20 @@ def cache_folder(named: str | Path | None = None) -> Path:
         return Path(named).absolute()
     checkout = _checkout(Path.cwd())
     return checkout / "cache" if checkout else _of_the_user()
+
+
+def free_bytes(folder: Path) -> float:
+    """The bytes that can still be written to the disk of a cache folder, which need not exist yet.
+
+    They are endless where the folder cannot be written to: what is kept of a study stays in memory then.
+
+    >>> from pathlib import Path
+    >>> from landscape.store.places import free_bytes
+    >>> free_bytes(Path("no such folder").absolute()) == free_bytes(Path().absolute())
+    True
+    """
+    there = next(each for each in (folder, *folder.parents) if os.path.isdir(each))
+    return shutil.disk_usage(there).free if os.access(there, os.W_OK) else math.inf
 
 
 def _checkout(folder: Path) -> Path | None:

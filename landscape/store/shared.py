@@ -54,6 +54,10 @@ class SharedOutcomes:
                 raise
         return write()
 
+    def size(self) -> int:
+        """The bytes that the disk has more when all that is kept here has gone."""
+        return sum(_size(path, alone=True) for path in children(self.folder))
+
     def trim(self, budget: float | None = None) -> int:
         """Remove those that were not used for longest, until all are no larger than the budget: how many went.
 
@@ -96,9 +100,11 @@ def _used_at(path: Path) -> float:
         return 0.0
 
 
-def _size(path: Path) -> int:
+def _size(path: Path, alone: bool = False) -> int:
+    """The size of the files in a folder; of those only that lie nowhere else as well, where this is asked for."""
     size = 0
     for file in children(path):
         with contextlib.suppress(OSError):
-            size += file.stat().st_size
+            found = file.stat()
+            size += found.st_size if found.st_nlink == 1 or not alone else 0
     return size

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 import psutil
 import streamlit as st
 
@@ -14,6 +10,7 @@ from landscape.analysis.wording import counted, duration, origin, size_in_words
 from landscape.data import status
 from landscape.data.shapes import examples_of
 from landscape.jobs.footprint import Footprint, footprint
+from landscape.jobs.guard.fits import lack_of_disk
 from landscape.store.results import Store
 from landscape.study import Study
 from pages.shared import estimates, library, running, show
@@ -67,29 +64,23 @@ def obstacles(study: Study | None) -> list[str]:
         for name, size in batches.items()
         if size > count
     ]
-    return [*told, *_too_large(need)]
+    return [*told, *_too_large(study, need)]
 
 
-def _too_large(need: Footprint) -> list[str]:
+def _too_large(study: Study, need: Footprint) -> list[str]:
     """What of a footprint this computer does not have."""
-    memory, disk = psutil.virtual_memory().total, shutil.disk_usage(_existing(Store().root)).free
-    told = []
+    memory, told = psutil.virtual_memory().total, []
     if need.memory > memory:
         told.append(
             f"It needs at least {size_in_words(need.memory)} of memory, and this computer has {size_in_words(memory)}: "
             "lower the sizes of the candidates, a batch, or “Training examples”."
         )
-    if need.disk > disk:
+    if lack := lack_of_disk(study, Store()):
         told.append(
-            f"Its checkpoints need {size_in_words(need.disk)} of disk space, and {size_in_words(disk)} are free: lower "
-            "“Seeds” or “Walks of a candidate, at most”, or free some space."
+            f"Its checkpoints need {size_in_words(lack.needed)} of disk space, and there is room for "
+            f"{size_in_words(lack.there)}: lower “Seeds” or “Walks of a candidate, at most”, or free some space."
         )
     return told
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that there is."""
-    return next(each for each in (folder, *folder.parents) if os.path.isdir(each))
 
 
 def growth(study: Study) -> str:

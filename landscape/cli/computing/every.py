@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +11,7 @@ from typing import NamedTuple
 
 from landscape.analysis.wording import duration, size_in_words
 from landscape.cli.computing import one
+from landscape.store.places import free_bytes
 from landscape.store.results import Store
 from landscape.study import Study
 from landscape.study.presets import LAPTOP, PAPER, presets, scale_of
@@ -115,7 +114,7 @@ def _table(forecasts: Sequence[Forecast], store: Store) -> str:
     left = [each for each in forecasts if each.state != "stored"]
     cores, gpu = (_together([getattr(each, name) for each in left]) for name in ("cores", "gpu"))
     most = max((each.disk or 0.0 for each in left), default=0.0)
-    free = shutil.disk_usage(store.root if os.path.isdir(store.root) else ".").free
+    free = free_bytes(store.root)
     sentences = [
         f"To compute: {len(left)} of {len(forecasts)} studies, {cores} on a processor or {gpu} on a GPU, "
         "estimated by their multiply-adds from stored results.",

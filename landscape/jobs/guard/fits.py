@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from landscape.analysis import cost
 from landscape.analysis.wording import size_in_words
 from landscape.data.shapes import examples_of
 from landscape.jobs.footprint import footprint
 from landscape.jobs.processes import capacity
+from landscape.store.places import free_bytes
+from landscape.store.results import Store
+from landscape.store.shared import SharedOutcomes
 from landscape.study import Study
 from landscape.study.examples import OwnData
 
@@ -62,3 +67,46 @@ def check_memory(study: Study) -> None:
             f"{study.name} needs at least {size_in_words(least)} of memory, and this computer has "
             f"{size_in_words(capacity.memory())}: lower the sizes of its model and candidates, or data.train_size"
         )
+
+
+class Lack(NamedTuple):
+    """What a study needs more of than there is, in bytes."""
+
+    needed: float
+    there: float
+
+
+def check_disk(study: Study, store: Store) -> None:
+    """Raise ValueError where the disk of the cache folder has no room for what a study keeps until it is finished.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.jobs.guard.fits import check_disk
+      >>> from landscape.store.results import Store
+      >>> check_disk(preset("cnn-cifar10-paper").scaled(seeds=10_000), Store())  # doctest: +ELLIPSIS
+      Traceback (most recent call last):
+      ValueError: cnn-cifar10-paper keeps ... of checkpoints until it is finished, and ...
+    """
+    if lack := lack_of_disk(study, store):
+        raise ValueError(
+            f"{study.name} keeps {size_in_words(lack.needed)} of checkpoints until it is finished, and the disk of "
+            f"{store.root} has room for {size_in_words(lack.there)}: lower its seeds or walk.checkpoints, free some "
+            "space, or name another cache folder"
+        )
+
+
+def lack_of_disk(study: Study, store: Store) -> Lack | None:
+    """The room that the checkpoints of a study need, and that there is, where it is less.
+
+    What an earlier attempt has kept needs no room any more, and outcomes that are kept for other studies give way. A
+    folder that cannot be written to keeps nothing, so that nothing is lacking.
+    """
+    try:
+        needed = footprint(study).disk
+    except ValueError:
+        return None
+    free = free_bytes(store.root)
+    if needed <= free:
+        return None
+    there = free + store.parts(study).size() + SharedOutcomes(store.root).size()
+    return Lack(needed, there) if needed > there else None

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from landscape.analysis.intervals import LEVEL, tail_probability
 from landscape.analysis.metric import METRIC_ATTRIBUTES, edge_counts
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.store.derived import derived
 
 RESAMPLES = 2000  # the bounds of 95 % then have 50 draws beyond them on either side
@@ -60,7 +60,7 @@ def metric_interval(
     epochs = dataset["checkpoint"].values
     if checkpoint not in epochs:
         raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
-    base, barriers = prefix(dataset.sel(checkpoint=[checkpoint]), n)
+    base, barriers = prefix(only_walks(dataset).sel(checkpoint=[checkpoint]), n)
     draws = 100 * metric_draws(base, barriers[:, :, 0], q, resamples, np.random.default_rng(seed))
     tail = tail_probability(level)
     values = np.quantile(draws, [tail, 1 - tail], axis=-1)

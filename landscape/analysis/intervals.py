@@ -147,7 +147,7 @@ def over_seeds(
 
 
 def _moments(values: xr.DataArray) -> dict[str, np.ndarray]:
-    """mean, std and count over the seeds that have a value; the labels come last, since adding them takes longest."""
+    """mean, std and count of the seeds that have a value, as bare arrays: labels cost more than the arithmetic."""
     numbers = values.transpose(..., "seed").values.astype(np.float64)  # ... seed
     known = ~np.isnan(numbers)
     count = known.sum(-1)

@@ -16,7 +16,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.store.derived import derived
 
 PAPER_QUANTILES = (0.05, 0.1, 0.2, 0.4)  # the values of q and n in the paper's sensitivity analysis (A.2.2, Figure 6)
@@ -147,7 +147,7 @@ def initial_metric(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     References:
       Malviya et al. (2024), equation 2 with t = 0; section 4.1.
     """
-    return manifold_metric(_at_the_start(dataset), q, n).isel(checkpoint=0, drop=True)
+    return manifold_metric(only_walks(dataset).isel(checkpoint=[0]), q, n).isel(checkpoint=0, drop=True)
 
 
 def own_metric(dataset: xr.Dataset, q: float, n: int, checkpoint: int) -> xr.DataArray:
@@ -244,7 +244,7 @@ def metric_grid(dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int]) -> 
     References:
       Malviya et al. (2024), section 4.5 and Figure 6.
     """
-    first = _at_the_start(dataset)
+    first = only_walks(dataset).isel(checkpoint=[0])
     values = np.stack([_metric_of_prefix(first, np.asarray(qs, np.float64), n) for n in ns], axis=-1)
     template = first["barrier"].isel(permutation=0, checkpoint=0, drop=True)
     coords = {**template.coords, "q": list(qs), "n": list(ns)}
@@ -270,11 +270,6 @@ def edge_counts(ordered: Float[np.ndarray, "s r n"], limits: Float[np.ndarray, "
 def _metric_array(dataset: xr.Dataset, values: np.ndarray, q: float, n: int) -> xr.DataArray:
     template = dataset["barrier"].isel(permutation=0, drop=True)
     return xr.DataArray(values, template.coords, template.dims, "metric", METRIC_ATTRIBUTES | {"q": q, "n": n})
-
-
-def _at_the_start(dataset: xr.Dataset) -> xr.Dataset:
-    """The walks of the base and of the candidates right after their expansion."""
-    return dataset[["base_barrier", "barrier"]].isel(checkpoint=[0])
 
 
 def _metric_of_prefix(dataset: xr.Dataset, qs: np.ndarray, n: int) -> np.ndarray:

@@ -24,9 +24,8 @@ from landscape.study.predictors import PARAMETERS
 
 Q = 0.4  # the quantile of the paper's main figures
 
-Estimate = dict[
-    str, float | None
-]  # mean, low and high: the mean and its 95 % interval over seeds; None where they are not finite
+# `mean`, and `low` and `high` of its 95 % interval over seeds; None where they are not finite.
+Estimate = dict[str, float | None]
 
 
 def summary(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> dict[str, Any]:

@@ -36,6 +36,21 @@ def checked_n(dataset: xr.Dataset, n: int | None) -> int:
     return whole
 
 
+def only_walks(dataset: xr.Dataset) -> xr.Dataset:
+    """The barriers of base and candidates without the rest of a result: to select from two variables is quick.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.walks import only_walks
+      >>> dict(only_walks(landscape.open_study("digits-mlp")).sel(checkpoint=[80]).sizes)
+      {'seed': 10, 'permutation': 1000, 'candidate': 5, 'checkpoint': 1}
+
+    References:
+      Malviya et al. (2024), Algorithm 1, whose steps have these barriers.
+    """
+    return dataset[["base_barrier", "barrier"]]
+
+
 def prefix(
     dataset: xr.Dataset, n: int
 ) -> tuple[Float[np.ndarray, "seed n"], Float[np.ndarray, "seed candidate checkpoint n"]]:

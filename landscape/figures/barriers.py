@@ -9,7 +9,7 @@ import xarray as xr
 
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, marks, translucent
@@ -85,7 +85,7 @@ def _walks(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: 
     epochs = dataset["checkpoint"].values
     if checkpoint not in epochs:
         raise ValueError(f"checkpoint must be one of {', '.join(map(str, epochs))}; got {checkpoint}")
-    chosen = dataset.sel(checkpoint=[checkpoint], seed=dataset["seed"] if seed is None else [seed])
+    chosen = only_walks(dataset).sel(checkpoint=[checkpoint], seed=dataset["seed"] if seed is None else [seed])
     base, barriers = prefix(chosen, n)
     limits, seeds = threshold(base, q), chosen["seed"].values
     names = dataset["candidate"].values.tolist()

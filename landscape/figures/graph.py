@@ -12,7 +12,7 @@ import xarray as xr
 from landscape.analysis.curves import pair_barriers
 from landscape.analysis.metric import threshold
 from landscape.analysis.plane import pushed_apart, scaled_to_plane
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import interpolation, interpolation_data
@@ -44,7 +44,7 @@ def walk_graph(
     `barrier` in nats, its `distance`, and `present`, which is barrier ≤ λ. The graph has the `threshold` λ, and it is
     empty if the walk has not been computed. Raises ValueError for q or n out of range.
     """
-    limit = float(threshold(prefix(dataset.sel(seed=[seed]), n)[0][0], q))
+    limit = float(threshold(prefix(only_walks(dataset).sel(seed=[seed]), n)[0][0], q))
     distances = dataset["node_distance"].sel(seed=seed, model=model, moment=moment).values
     barriers = pair_barriers(dataset, seed, model, moment).values
     import networkx as nx  # only this page needs it

@@ -16,6 +16,7 @@ from landscape.analysis.performance import Measure, best_gain, is_text, perplexi
 from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predictor_correlation, ranks
 from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
+from landscape.analysis.walks import only_walks
 from landscape.analysis.wording import bounds, counted, number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, Mark, marks
@@ -62,9 +63,8 @@ def overview_data(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> pd
         columns |= {f"excess_gain{suffix}": excess[name].values for name, suffix in _SUFFIXES.items()}
     if is_text(dataset):
         columns["perplexity"] = perplexity(dataset).min("epoch").mean("seed").values
-    columns["at_ceiling"] = (
-        at_ceiling(dataset.isel(checkpoint=[0]), q, n).isel(checkpoint=0).where(metric.notnull()).mean("seed").values
-    )
+    full = at_ceiling(only_walks(dataset).isel(checkpoint=[0]), q, n).isel(checkpoint=0)
+    columns["at_ceiling"] = full.where(metric.notnull()).mean("seed").values
     frame = pd.DataFrame({"candidate": names} | columns).replace({"parameters": {-1: pd.NA}})
     frame = frame.assign(seeds=sizes["count"].values, trained_seeds=gains["count"].values)
     return described(frame, _units(measure), dataset, q=q, n=n, measure=measure)

@@ -1,7 +1,7 @@
 """What has been computed from a result, kept for as long as the result is open.
 
 One page asks for the same gain a dozen times, and moving a slider changes only some of what a page shows. Nothing is
-kept unless somebody asks for it by `keeping`, who thereby promises not to change the results that are open.
+kept unless somebody asks for it by `keeping`, and thereby promises not to change the results meanwhile.
 """
 
 from __future__ import annotations

@@ -29,9 +29,13 @@ Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
 class Entry(NamedTuple):
     """One stored result.
 
-    key, name, title: of its study; folder: where its files are; shipped: whether it lies in a gallery; record: the
-    content of `record.json` (key, name, title, study, schema, versions, device, seconds, computed, sha256, seal);
-    study: the one that the record names.
+    Attributes:
+      key, name, title: of its study.
+      folder: where its files are.
+      shipped: whether it lies in a gallery.
+      record: the content of `record.json`: key, name, title, study, schema, versions, device, seconds, computed,
+        sha256 and seal.
+      study: the one that the record names.
     """
 
     key: str

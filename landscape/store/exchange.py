@@ -21,8 +21,8 @@ KEPT = ("study", "key", "device", "computed", "seconds", "versions")  # attribut
 def add_upload(store: Store, content: bytes) -> Entry:
     """Store a result that somebody exported elsewhere; its record says that it was uploaded, and when.
 
-    It becomes an entry like any other under the key of its study. Nothing of the file but the result itself is kept:
-    no further variables or attributes.
+    It becomes an entry like any other, under the key of its study. Only the result itself is kept, and no variables or
+    attributes that the file has besides.
 
     Raises:
       ValueError: that says what is wrong: the file is too large, no NetCDF, or no result of a study of this version;
@@ -50,9 +50,16 @@ def _record(study: Study, attributes: dict[Any, Any]) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise ValueError("its attributes `versions` and `seconds` are not those of a result") from None
     record = {
-        **{"key": study.key, "name": study.name, "title": study.title, "study": study.model_dump(mode="json")},
-        **{"schema": SCHEMA, "device": attributes.get("device", "?"), "computed": attributes.get("computed", "?")},
-        **{"seconds": seconds, "versions": versions, UPLOADED: datetime.now(UTC).isoformat(timespec="seconds")},
+        "key": study.key,
+        "name": study.name,
+        "title": study.title,
+        "study": study.model_dump(mode="json"),
+        "schema": SCHEMA,
+        "device": attributes.get("device", "?"),
+        "computed": attributes.get("computed", "?"),
+        "seconds": seconds,
+        "versions": versions,
+        UPLOADED: datetime.now(UTC).isoformat(timespec="seconds"),
     }
     check_fields(record)
     texts = [*(record[name] for name in ("name", "title", "device", "computed")), *study.labels, *map(str, versions)]

@@ -27,11 +27,11 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 def keep(root: Path, kind: type[File], content: bytes) -> File:
     """Keep the content of a file in a cache folder. Raises Unwritable."""
-    kept = _place(root, kind, hashlib.sha256(content).hexdigest())
-    place = Path(kept.file)
+    file = _in_folder(root, kind, hashlib.sha256(content).hexdigest())
+    place = Path(file.file)
     temporary = place.with_name(temporary_name())
     try:
-        if not _intact(kept):
+        if not _is_intact(file):
             place.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
             os.replace(temporary, place)
@@ -39,14 +39,14 @@ def keep(root: Path, kind: type[File], content: bytes) -> File:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise Unwritable(f"cannot write to {place.parent}: {error.strerror or error}") from error
-    return kept
+    return file
 
 
 def kept(root: Path, kind: type[File]) -> dict[str, File]:
     """The files of a kind that a cache folder keeps, by their hash, the newest first."""
     found = [path for path in children(root / FOLDER) if SHA256.fullmatch(path.stem) and path.suffix == kind.suffix]
     newest = sorted(found, key=lambda path: -path.stat().st_mtime)
-    return {path.stem: _place(root, kind, path.stem) for path in newest}
+    return {path.stem: _in_folder(root, kind, path.stem) for path in newest}
 
 
 def brought(study: Study) -> list[Brought]:
@@ -62,21 +62,23 @@ def with_kept_files(root: Path, study: Study) -> Study:
     """
     changes: dict[str, object] = {}
     if study.weights:
-        changes["weights"] = _kept(root, study.weights)
+        changes["weights"] = _kept_copy(root, study.weights)
     if isinstance(study.data, TextSpec) and study.data.tokens:
-        changes["data"] = study.data.model_copy(update={"tokens": _kept(root, study.data.tokens)})
+        changes["data"] = study.data.model_copy(update={"tokens": _kept_copy(root, study.data.tokens)})
     return study.model_copy(update=changes)
 
 
-def _kept(root: Path, file: File) -> File:
-    here = _place(root, type(file), file.sha256)
-    return here if _intact(here) else keep(root, type(file), file.content())
+def _kept_copy(root: Path, file: File) -> File:
+    """The same file in the cache folder, where it is put unless it lies there intact."""
+    here = _in_folder(root, type(file), file.sha256)
+    return here if _is_intact(here) else keep(root, type(file), file.content())
 
 
-def _intact(file: Brought) -> bool:
+def _is_intact(file: Brought) -> bool:
     place = Path(file.file)
     return place.is_file() and hashlib.sha256(place.read_bytes()).hexdigest() == file.sha256
 
 
-def _place(root: Path, kind: type[File], sha256: str) -> File:
+def _in_folder(root: Path, kind: type[File], sha256: str) -> File:
+    """The file of this hash in the cache folder, be it there or not."""
     return kind(sha256=sha256, file=str(root / FOLDER / f"{sha256}{kind.suffix}"))

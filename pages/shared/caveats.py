@@ -7,7 +7,7 @@ import streamlit as st
 import xarray as xr
 
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.analysis.wording import counted, enumeration, part_of
 from landscape.study import Study
 from landscape.study.predictors import predictor_named
@@ -85,7 +85,7 @@ def undefined(dataset: xr.Dataset) -> str | None:
 
 def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str | None:
     """Which candidates reach the ceiling of M, where they tie; None if no two of them do in the same seed."""
-    at = dataset.sel(checkpoint=[checkpoint])
+    at = only_walks(dataset).sel(checkpoint=[checkpoint])
     full = (at_ceiling(at, q, n) & manifold_metric(at, q, n).notnull()).isel(checkpoint=0, drop=True)
     several = full.sum("candidate") > 1
     if not several.any():

@@ -17,7 +17,7 @@ import xarray as xr
 
 from landscape.analysis.clones.transpositions import share_of_copies, share_within
 from landscape.analysis.metric import manifold_size, threshold
-from landscape.analysis.walks import prefix
+from landscape.analysis.walks import only_walks, prefix
 from landscape.study import Study
 from landscape.study.schema import study_of
 from landscape.study.steps import Candidate, NewUnits, Widen
@@ -119,7 +119,7 @@ def _percent(share: float) -> str:
 
 def _mean_sizes(dataset: xr.Dataset, q: float, n: int) -> dict[str, float]:
     """m right after the expansion by candidate, the mean over seeds; without candidates that no seed has measured."""
-    base, barriers = prefix(dataset.isel(checkpoint=[0]), n)
+    base, barriers = prefix(only_walks(dataset).isel(checkpoint=[0]), n)
     sizes = manifold_size(barriers[:, :, 0], threshold(base, q)[:, None])  # seed candidate
     known = {name: row[~np.isnan(row)] for name, row in zip(dataset["candidate"].values.tolist(), sizes.T, strict=True)}
     return {name: float(row.mean()) for name, row in known.items() if row.size}

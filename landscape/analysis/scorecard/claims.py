@@ -17,6 +17,7 @@ import xarray as xr
 from landscape.analysis.scorecard import findings, open_questions
 from landscape.analysis.scorecard.verdict import Finding, Range
 from landscape.study import Study
+from landscape.study.predictors import SOTL_E
 from landscape.study.schema import study_of
 from landscape.study.steps import Deepen, NewUnits, Widen
 
@@ -165,7 +166,8 @@ CLAIMS = (
     ),
     Claim(
         "SoTL-E is negatively correlated with G* at first (−SoTL-E, so that fewer losses promise more).",
-        "4.3, 4.4, figures 3 and 5", "τ of −SoTL-E with G*", findings.first_sotl_e, NEGATIVE, _expanded, "trajectories",
+        "4.3, 4.4, figures 3 and 5", "τ of −SoTL-E with G*", partial(findings.rank_of, predictor=SOTL_E), NEGATIVE,
+        _expanded, "trajectories",
     ),
     Claim(
         "The manifold of a Transformer shrinks as it trains.",

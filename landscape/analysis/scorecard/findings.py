@@ -1,7 +1,6 @@
 """The figures of the scorecard: functions of a result, each with its mean over seeds and the interval of the mean.
 
-All take q = 0.4, as the paper's main figures do, every step of the walks, and the measure that the paper uses for the
-data. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
+All take the same `settings`. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ import xarray as xr
 
 from landscape.analysis.mechanism.sharpness import correlation_with_metric
 from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, manifold_metric
-from landscape.analysis.performance import usual_measure
+from landscape.analysis.performance import Measure, usual_measure
 from landscape.analysis.ranking.correlation import RANGE, predictor_correlation, sensitivity
 from landscape.analysis.scorecard.verdict import BOTH, Finding, Range, Verdicts, least_over_the_seeds, over_the_seeds
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import checked_n
 from landscape.store.derived import derived
-from landscape.study.predictors import METRIC, SOTL_E, predictor_named
+from landscape.study.predictors import METRIC, predictor_named
 from landscape.study.schema import study_of
 
 PAPER_BASELINES = ("grad_norm", "snip", "grasp", "synflow", "jacov")  # those of Figure 2 and Table 4
@@ -31,6 +30,24 @@ DIFFERENCE: Range = (-2, 2)  # of two correlations
 
 NOTHING = Finding(math.nan, math.nan, math.nan, 0)
 NO_WALK = f"no walk near t = {EARLY}"
+
+
+def settings(dataset: xr.Dataset) -> tuple[float, int, Measure]:
+    """What every figure is computed with: q, n and the measure of the performance.
+
+    They are q = 0.4, as in the paper's main figures, every step of the walks, and the measure that the paper uses for
+    the data.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.scorecard.findings import settings
+      >>> settings(landscape.open_study("digits-mlp"))
+      (0.4, 1000, 'accuracy')
+
+    References:
+      Malviya et al. (2024), sections 4.1 to 4.4.
+    """
+    return Q, checked_n(dataset, None), usual_measure(dataset)
 
 
 def ranks(dataset: xr.Dataset) -> xr.DataArray:
@@ -45,7 +62,7 @@ def ranks(dataset: xr.Dataset) -> xr.DataArray:
     References:
       Malviya et al. (2024), section 4.2 and Figure 2.
     """
-    return predictor_correlation(dataset, Q, checked_n(dataset, None), usual_measure(dataset))
+    return predictor_correlation(dataset, *settings(dataset))
 
 
 @derived
@@ -84,21 +101,6 @@ def ahead_of_the_strongest(dataset: xr.Dataset) -> Finding:
     return replace(least[1], note=f"against {predictor_named(least[0]).name}") if least else NOTHING
 
 
-def first_sotl_e(dataset: xr.Dataset) -> Finding:
-    """Kendall's τ of −SoTL-E of the first epoch with G*.
-
-    Example:
-      >>> import landscape
-      >>> from landscape.analysis.scorecard.findings import first_sotl_e
-      >>> round(first_sotl_e(landscape.open_study("digits-mlp")).value, 2)
-      -0.26
-
-    References:
-      Malviya et al. (2024), section 4.3 and Figure 3.
-    """
-    return rank_of(dataset, SOTL_E)
-
-
 def growth_with_n(dataset: xr.Dataset) -> Finding:
     """τ of M₀ by all steps of the walks minus that by the paper's least n, seed by seed.
 
@@ -111,10 +113,10 @@ def growth_with_n(dataset: xr.Dataset) -> Finding:
     References:
       Malviya et al. (2024), section 4.5 and Figure 6.
     """
-    least, most = PAPER_PERMUTATIONS[0], checked_n(dataset, None)
+    (q, most, measure), least = settings(dataset), PAPER_PERMUTATIONS[0]
     if most <= least:
         return NOTHING
-    found = sensitivity(dataset, [Q], [least, most], usual_measure(dataset)).sel(q=Q)
+    found = sensitivity(dataset, [q], [least, most], measure).isel(q=0)
     change = found.sel(n=most, drop=True) - found.sel(n=least, drop=True)
     return replace(over_the_seeds(change, DIFFERENCE), note=f"n = {most} against {least}")
 
@@ -131,10 +133,11 @@ def growth_with_q(dataset: xr.Dataset) -> Finding:
     References:
       Malviya et al. (2024), section 4.5 and Figure 6.
     """
-    lower = [q for q in PAPER_QUANTILES if q < Q]
-    found = sensitivity(dataset, [*lower, Q], [checked_n(dataset, None)], usual_measure(dataset)).isel(n=0)
-    change = found.sel(q=Q, drop=True) - found.sel(q=lower).mean("q", skipna=False)
-    return replace(over_the_seeds(change, DIFFERENCE), note=f"q = {Q:g} against the mean of lower ones")
+    q, n, measure = settings(dataset)
+    lower = [each for each in PAPER_QUANTILES if each < q]
+    found = sensitivity(dataset, [*lower, q], [n], measure).isel(n=0)
+    change = found.sel(q=q, drop=True) - found.sel(q=lower).mean("q", skipna=False)
+    return replace(over_the_seeds(change, DIFFERENCE), note=f"q = {q:g} against the mean of lower ones")
 
 
 def early_change(dataset: xr.Dataset) -> Finding:
@@ -228,7 +231,8 @@ def metric_by_sharpness(dataset: xr.Dataset) -> Finding:
     References:
       Malviya et al. (2024), section 4.3.
     """
-    found = correlation_with_metric(dataset, Q, checked_n(dataset, None))
+    q, n, _ = settings(dataset)
+    found = correlation_with_metric(dataset, q, n)
     return over_the_seeds(found.mean("candidate"), RANGE)
 
 
@@ -266,12 +270,16 @@ def _nearest_checkpoint(dataset: xr.Dataset) -> int:
 
 def _metric(dataset: xr.Dataset, checkpoint: int) -> xr.DataArray:
     """M_t in percent, averaged over candidates, dims (seed)."""
-    metric = manifold_metric(dataset, Q, checked_n(dataset, None))
+    q, n, _ = settings(dataset)
+    metric = manifold_metric(dataset, q, n)
     return metric.sel(checkpoint=checkpoint, drop=True).mean("candidate", skipna=False)
 
 
 def _until_the_end(dataset: xr.Dataset, start: int) -> Finding:
-    """A fall within few epochs is a fall; that there is none yet says nothing before the paper's number of epochs."""
+    """The change of M_t from a checkpoint to the last one.
+
+    A study of few epochs can confirm that M_t falls, but only one as long as the paper's can refute it.
+    """
     end = int(dataset["checkpoint"].max())
     if end == start:
         return replace(NOTHING, note=f"the study ends at t = {end}")

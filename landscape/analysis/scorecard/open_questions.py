@@ -1,6 +1,6 @@
 """The figures of questions that the paper leaves open (ours): what M₀ says beyond size, and whether copying makes it.
 
-They take the same settings as those of `landscape.analysis.scorecard.findings`.
+They take the same `settings` as those of `landscape.analysis.scorecard.findings`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from dataclasses import replace
 import xarray as xr
 
 from landscape.analysis.metric import initial_metric
-from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.correlation import RANGE
 from landscape.analysis.ranking.partial_correlation import predictor_partial_correlation
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
-from landscape.analysis.scorecard.findings import NOTHING
+from landscape.analysis.scorecard.findings import NOTHING, settings
 from landscape.analysis.scorecard.verdict import Finding, over_the_seeds
-from landscape.analysis.summary import Q
-from landscape.analysis.walks import checked_n
 from landscape.study.predictors import METRIC
 from landscape.study.schema import study_of
 from landscape.study.steps import Candidate, NewUnits, Widen
@@ -38,7 +35,7 @@ def beyond_the_size(dataset: xr.Dataset) -> Finding:
     References:
       Kendall, "Partial rank correlation", Biometrika 32 (1942).
     """
-    partial = predictor_partial_correlation(dataset, Q, checked_n(dataset, None), usual_measure(dataset))
+    partial = predictor_partial_correlation(dataset, *settings(dataset))
     return over_the_seeds(partial.sel(predictor=METRIC), RANGE)
 
 
@@ -54,8 +51,8 @@ def against_chance(dataset: xr.Dataset) -> Finding:
     References:
       The regret is ours: `landscape.analysis.ranking.regret`. M₀: Malviya et al. (2024), section 3.3.
     """
-    measure = usual_measure(dataset)
-    lost = predictor_regret(dataset, Q, checked_n(dataset, None), measure).sel(predictor=METRIC, drop=True)
+    q, n, measure = settings(dataset)
+    lost = predictor_regret(dataset, q, n, measure).sel(predictor=METRIC, drop=True)
     found = over_the_seeds(lost - random_regret(dataset, measure))
     return replace(found, note="points of accuracy" if measure == "accuracy" else "−log(loss)")
 
@@ -75,11 +72,12 @@ def against_copies(dataset: xr.Dataset, units: NewUnits) -> Finding:
     pairs = twins(dataset, units)
     if not pairs:
         return NOTHING
-    metric = initial_metric(dataset, Q, checked_n(dataset, None))
-    first, second = (
-        metric.sel(candidate=list(names)).mean("candidate", skipna=False) for names in (pairs, pairs.values())
+    q, n, _ = settings(dataset)
+    metric = initial_metric(dataset, q, n)
+    other, copied = (
+        metric.sel(candidate=list(names)).mean("candidate", skipna=False) for names in (pairs.keys(), pairs.values())
     )
-    return replace(over_the_seeds(first - second), note=f"{units} units against copies")
+    return replace(over_the_seeds(other - copied), note=f"{units} units against copies")
 
 
 def twins(dataset: xr.Dataset, units: NewUnits) -> dict[str, str]:
@@ -95,11 +93,9 @@ def twins(dataset: xr.Dataset, units: NewUnits) -> dict[str, str]:
       Copies are those of Chen et al. (2016), arXiv 1511.05641, section 2.3.
     """
     study = study_of(dataset)
-    named = dict(zip(study.candidates, study.labels, strict=True))
-    found = {candidate: _as_copies(candidate, units) for candidate in named}
-    return {
-        named[candidate]: named[other] for candidate, other in found.items() if other in named and other != candidate
-    }
+    labels = dict(zip(study.candidates, study.labels, strict=True))
+    copied = {candidate: _as_copies(candidate, units) for candidate in labels}
+    return {labels[own]: labels[twin] for own, twin in copied.items() if twin in labels and twin != own}
 
 
 def _as_copies(candidate: Candidate, units: NewUnits) -> Candidate:

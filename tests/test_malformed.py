@@ -1,8 +1,12 @@
-"""What anybody may bring, as malformed as hypothesis makes it, is a valid study or a value, or one clear sentence."""
+"""What anybody may bring, as malformed as hypothesis makes it, is a valid study or a value, or one clear sentence.
+
+Each test makes up LANDSCAPE_EXAMPLES inputs; with 500 all take a minute.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,8 @@ from pages.shared.widgets import Number
 from tests.test_store import filled, tiny
 
 pytestmark = pytest.mark.slow
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "125"))
+quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 TEXT = st.text(max_size=30)
 ODD = st.sampled_from([*"0_-+.[{'", "\\", "\0", "9" * 5000, "1e400", "nan", "٣", "²", "../../x", "$x$ **b**"])
@@ -119,7 +124,7 @@ def damaged(draw: Callable[..., Any], whole: bytes) -> bytes:
     return whole[:start] + draw(st.binary(max_size=40)) + draw(st.sampled_from([b"", whole[start:], whole]))
 
 
-@settings(quick, max_examples=50)
+@quick
 @given(damaged(UPLOAD), damaged(HEADER))
 def test_an_upload(tmp_path: Path, result: bytes, weights: bytes) -> None:
     told(lambda: add_upload(Store(tmp_path), result))
@@ -130,7 +135,7 @@ COMMANDS = ("show", "export", "report", "cache", "run")
 OPTIONS = ("--q", "--n", "--seeds", "--epochs", "--train-size", "--weights", "--json", "-o", "--study", "--dry-run")
 
 
-@settings(quick, max_examples=50)
+@quick
 @given(st.sampled_from(COMMANDS), st.lists(st.sampled_from(OPTIONS) | TEXT | ODD, max_size=4))
 def test_a_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, rest: list[str]) -> None:
     """Names and numbers are faulty with all but no chance of a study that can be computed."""

@@ -294,6 +294,7 @@ BAD = [
     ({"seeds": 0}, ["seeds", "must be at least 1", "given 0"]),
     ({"seeds": "many"}, ["seeds", "whole number", "given 'many'"]),
     ({"seeds": 1.5}, ["seeds", "given 1.5"]),
+    ({"seeds": {"one": 1}}, ["seeds", "whole number", "given a table"]),
     ({"training.epochs": -3}, ["training.epochs", "must be at least 0", "given -3"]),
     ({"training.learning_rate": 0}, ["training.learning_rate", "must be above 0", "given 0"]),
     ({"training.learning_rate": float("inf")}, ["training.learning_rate", "finite", "given inf"]),

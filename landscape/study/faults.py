@@ -29,7 +29,7 @@ class Fault(NamedTuple):
     Attributes:
       place: the keys and positions that lead to it in a study's file; empty for the study as a whole.
       message: what is wrong, without the place and the value.
-      given: the value, shortened; empty where it is a table.
+      given: the value, shortened; empty where it is the whole table in which something is missing or does not fit.
     """
 
     place: tuple[str | int, ...]
@@ -99,11 +99,11 @@ def _fault(fault: ErrorDetails) -> Fault:
     place = tuple(part for i, part in enumerate(path) if i != TAGS.get(str(path[0])))
     words = WORDS.get(fault["type"])
     message = fault["msg"].removeprefix("Value error, ") if words is None else words.format(**fault.get("ctx", {}))
-    given = "" if isinstance(fault["input"], dict) else _short(fault["input"])
-    return Fault(place, message[:1].lower() + message[1:], given)
+    whole = isinstance(fault["input"], dict) and fault["type"] not in WORDS.keys() - {"missing"}
+    return Fault(place, message[:1].lower() + message[1:], "" if whole else _short(fault["input"]))
 
 
 def _short(value: object) -> str:
-    """The value; a list or number of a thousand digits would bury what is wrong with it."""
-    text = repr(value)
+    """The value; a table, or a list or number of a thousand digits, would bury what is wrong with it."""
+    text = "a table" if isinstance(value, dict) else repr(value)
     return text if len(text) <= 100 else f"{text[:80]} …"

@@ -30,10 +30,10 @@ from hypothesis import strategies as st
 
 from landscape.cli.parser import main
 from landscape.jobs import dask_worker, engine, resume
-from landscape.jobs.attempt import Attempt
+from landscape.jobs.attempt import Asker, Attempt
 from landscape.jobs.client import Jobs, connect
 from landscape.jobs.dask_worker import identity
-from landscape.jobs.guard import credentials
+from landscape.jobs.guard import alike, credentials
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
@@ -370,6 +370,26 @@ def test_failure_is_named_and_the_engine_goes_on(script: Script, client: Callabl
     done = until(jobs, key, ended)
     assert done.state == "done", done.error
     assert script.ran.count("seed0") == 1
+
+
+def test_a_worker_with_other_versions_or_another_folder_is_refused_in_words(
+    script: Script, client: Callable[[], Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, key = client(), study().key
+    for there, said in (
+        ({"landscape": "0.0.1"}, r"has landscape .*, and landscape 0\.0\.1 asked for the study: all need the same v"),
+        ({"jax": "0.0.1", "no such library": "1"}, r"has jax .*, and jax 0\.0\.1 asked"),
+        (alike.versions_here(), f"does not see the cache folder {jobs.store.root}: all need the same folder"),
+    ):
+        monkeypatch.setattr(alike, "asker", lambda attempt, there=there: Asker(there, noted=True))
+        jobs.submit(study())
+        failed = until(jobs, key, ended)
+        assert failed.state == "failed" and re.search(f"the worker tcp://.* {said}", failed.error)
+    assert script.ran == []
+    monkeypatch.setattr(alike, "asker", lambda attempt: Asker({}, noted=False))
+    script.go.set()
+    jobs.submit(study())
+    assert until(jobs, key, ended).state == "done"
 
 
 def test_unwritable_folder_is_named(script: Script, client: Callable[[], Jobs]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from landscape.store.partial import Parts
 from landscape.store.results import Store
@@ -14,18 +15,27 @@ class WorkerDied(RuntimeError):
     """A process that computed has ended before its task."""
 
 
+class Asker(NamedTuple):
+    """Who asked for a study: by which versions of libraries, and whether the study is noted in the cache folder."""
+
+    versions: dict[str, str]
+    noted: bool
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What is computed, and where its outcomes are kept.
 
     number: counts the attempts that were made at this study since its engine started, from 0. divisions: how many
     devices the seeds are divided among, which fixes the tasks and their names; no number of the result depends on it.
+    asker: whoever asked for it in another process, with whom each worker compares itself; None where this one computes.
     """
 
     study: Study
     store: Store
     number: int = 0
     divisions: int = 1
+    asker: Asker | None = None
 
     @property
     def parts(self) -> Parts:

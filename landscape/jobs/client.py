@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from distributed.comm.registry import get_backend
 from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
-from landscape.jobs.guard import attendance, credentials
+from landscape.jobs.guard import alike, attendance, credentials
 from landscape.jobs.guard.fits import check_disk, check_examples, check_memory
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
@@ -67,7 +68,6 @@ class Jobs:
         check_disk(study, self.store)
         study = with_kept_files(self.store.root, study)
         client = self._connected()
-        self.store.parts(study).note_study()  # it may be paused before a worker has begun with it
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))
 
     def _ask_for(self, client: Client, study: Study, expected: float) -> None:
@@ -79,6 +79,7 @@ class Jobs:
         now = time.time()
         self._publish(client, StudyUpdate(study.key, number, "waiting", now, now, expected=expected))
         attempt = Attempt(study, self.store, number)
+        attempt = replace(attempt, asker=alike.asker(attempt))
         fire_and_forget(client.submit(run_study, attempt, key=self._identity(study.key, number), priority=1))
 
     def cancel(self, key: str) -> None:

@@ -20,6 +20,7 @@ from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client
 
 from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.guard.alike import check_worker
 from landscape.jobs.processes import capacity
 from landscape.jobs.processes.programs import kind
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
@@ -111,6 +112,7 @@ def run_study(attempt: Attempt) -> None:
     stop = Event(name, client)
     publish = partial(publish_update, folder_name(attempt.store.root))
     try:
+        check_worker(attempt)
         from landscape.jobs.resume import compute, divided, finish
 
         with attempt.parts.sole_computation(partial(raise_if_set, stop)):
@@ -194,6 +196,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     With each update it gives way to studies with less work. The task is found by its name, so that the scheduler, which
     reads what is submitted, does not load JAX for it.
     """
+    check_worker(attempt)
     from landscape.jobs import resume
 
     root, own = attempt.store.root, precedence(attempt.study)

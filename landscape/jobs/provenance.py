@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import jax
 
 from landscape._version import __version__
+from landscape.jobs.installed import versions
 from landscape.store.sealed import Record
 from landscape.study import SCHEMA, Study
-
-LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "xarray", "h5netcdf", "scikit-learn", "distributed")
 
 
 def record_of(study: Study, seconds: float) -> Record:
@@ -31,15 +28,6 @@ def record_of(study: Study, seconds: float) -> Record:
         "computed": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), "landscape": __version__} | versions(),
     }
-
-
-def versions() -> dict[str, str]:
-    """The versions of those libraries that are installed: a machine that only computes has no Dask, for example."""
-    installed = {}
-    for name in LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            installed[name] = metadata.version(name)
-    return installed
 
 
 def device() -> str:

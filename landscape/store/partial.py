@@ -124,16 +124,18 @@ class Parts:
             return None
         return lock
 
-    def note_study(self) -> None:
-        """Write down which study this is, where the folder can be written to, so that it is found before it has parts.
+    def note_study(self) -> bool:
+        """Write down which study this is, where the folder can be written to: whether it is noted there.
 
-        An attempt that is stopped, or killed, during its first tasks can then go on.
+        An attempt that is stopped, or killed, during its first tasks can then be found and go on.
         """
         temporary = self.folder / temporary_name()
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(self.study.model_dump(mode="json")))
             os.replace(temporary, self.folder / STUDY)
+            return True
+        return False
 
     def elapsed(self) -> float:
         """The seconds that earlier attempts took; 0 where nothing is kept of them."""

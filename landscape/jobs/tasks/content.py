@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 import jax
 
 from landscape.data.registry import IMAGE_SETS
-from landscape.jobs.provenance import device, versions
+from landscape.jobs.installed import versions
+from landscape.jobs.provenance import device
 from landscape.jobs.tasks.networks import kept_epochs
 from landscape.study import Study
 from landscape.study.member import Member

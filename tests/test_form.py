@@ -11,12 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from landscape.data.registry import IMAGE_SETS, ImageSet
 from landscape.jobs.guard import fits
+from landscape.store.results import Store
 from landscape.study import Study, validated
 from landscape.study.examples import Examples
 from landscape.study.kinds import MlpSpec
 from landscape.study.presets import preset, presets
 from landscape.study.writing.toml_text import content_of, toml_text
-from pages.shared import adapting, compute, fields, form, own_study, running
+from pages.shared import adapting, fields, form, own_study, running
 from pages.shared.form import Held
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
@@ -134,7 +135,7 @@ def test_a_set_of_any_size_is_divided(count: int, monkeypatch: pytest.MonkeyPatc
     form.set_leaf(held.content, "data.name", "of_some_size")
     adapting.adapt(held.content, "data.name")
     study, faults = own_study.checked(held)
-    assert faults == [] and compute.obstacles(study) == []
+    assert faults == [] and own_study.obstacles(study) == []
     size = adapting.validation_size
     assert 0 < count - size(count) <= count + 1 - size(count + 1) and size(count) <= size(count + 1)
 
@@ -144,6 +145,7 @@ def test_a_set_of_any_size_is_divided(count: int, monkeypatch: pytest.MonkeyPatc
     [
         ("walk.batch_size", "1001", "“Batch of measurement” is 1,001, more than the 1,000 training examples: lower it"),
         ("training.batch_size", "1001", "“Batch of training” is 1,001"),
+        ("walk.batches", "20, 1001", "“Sizes of other batches” is 1,001, more than the 1,000 training examples"),
         ("data.validation_size", "798", "ask for 1,798 together, and digits has 1,797: lower one of them."),
         ("data.name", "no_such_set", "no_such_set"),
         ("seeds", "10000", "of disk space"),
@@ -155,8 +157,36 @@ def test_what_cannot_be_done_says_what_to_change(
     monkeypatch.setattr(fits, "free_bytes", lambda root: 1e8)
     held = Held("digits-mlp", content("digits-mlp"))
     form.set_leaf(held.content, name, text)
-    (sentence,) = compute.obstacles(own_study.checked(held)[0])
+    study, _ = own_study.checked(held)
+    (sentence,) = own_study.obstacles(study)
     assert told in sentence and sentence.endswith(".")
+    if name != "data.name":
+        with pytest.raises(ValueError, match=r"\d"):
+            refuse_on_the_command_line(study)
+
+
+def refuse_on_the_command_line(study: Study) -> None:
+    fits.check_examples(study)
+    fits.check_memory(study)
+    fits.check_disk(study, Store())
+
+
+def test_too_little_memory_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = preset("digits-mlp")
+    assert own_study.obstacles(study) == []
+    refuse_on_the_command_line(study)
+    monkeypatch.setattr(fits.capacity, "memory", lambda: 300e3)
+    (sentence,) = own_study.obstacles(study)
+    assert "of memory, and this computer has 300 kB: lower the sizes of the candidates" in sentence
+    with pytest.raises(ValueError, match="of memory, and this computer has 300 kB"):
+        refuse_on_the_command_line(study)
+
+
+def test_validation_leaves_something_to_train_on() -> None:
+    study = preset("digits-mlp")
+    data = study.data.model_copy(update={"train_size": None, "validation_size": 1797})
+    with pytest.raises(ValueError, match="digits has 1797 examples; the rest for training and 1797 for validation"):
+        fits.check_examples(study.model_copy(update={"data": data}))
 
 
 @pytest.mark.parametrize(

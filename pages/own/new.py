@@ -11,7 +11,7 @@ held = form.held()
 form_controls.essentials(held)
 form_controls.candidates(held)
 study, faults = own_study.checked(held)
-faults = faults or compute.obstacles(study)
+faults = faults or own_study.obstacles(study)
 for fault in faults:
     st.error(show.plain(fault), icon=":material/error:")
 if study and not faults:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import psutil
 import streamlit as st
 
 from landscape.analysis import cost
 from landscape.analysis.wording import counted, duration, origin, size_in_words
-from landscape.data import status
-from landscape.data.shapes import examples_of
-from landscape.jobs.footprint import Footprint, footprint
-from landscape.jobs.guard.fits import lack_of_disk
-from landscape.store.results import Store
+from landscape.jobs.footprint import footprint
+from landscape.jobs.processes.capacity import PROCESS
 from landscape.study import Study
 from pages.shared import estimates, library, running, show
 
-PROGRAMS = 5e8  # bytes that imports and compiled programs take
 SMALL = 1e7  # bytes of disk space that nobody needs to hear of
 FAR = 10  # a ratio of work per example beyond which a proportional estimate is rough
 
@@ -41,48 +36,6 @@ def offer(current: library.OpenStudy) -> None:
     )
 
 
-def obstacles(study: Study | None) -> list[str]:
-    """Why a study cannot be computed here, and what to change, a sentence each."""
-    if study is None:
-        return []
-    found = status(study.data.name)
-    if not found.present:
-        return [f"{found.text}."]
-    try:
-        count, need = cost.training_examples(study), footprint(study)
-        growth(study)
-    except ValueError as error:
-        return [f"{error}."] if study.data.modality == "images" else []
-    known = examples_of(study.data).labelled if study.data.modality == "images" else count + study.data.validation_size
-    told = [
-        f"“Training examples” and “Validation examples” ask for {count + study.data.validation_size:,} together, and "
-        f"{study.data.name} has {known:,}: lower one of them."
-    ] * (count + study.data.validation_size > known)
-    batches = {"Batch of training": study.training.batch_size, "Batch of measurement": study.walk.batch_size}
-    told += [
-        f"“{name}” is {size:,}, more than the {count:,} training examples: lower it, or raise “Training examples”."
-        for name, size in batches.items()
-        if size > count
-    ]
-    return [*told, *_too_large(study, need)]
-
-
-def _too_large(study: Study, need: Footprint) -> list[str]:
-    """What of a footprint this computer does not have."""
-    memory, told = psutil.virtual_memory().total, []
-    if need.memory > memory:
-        told.append(
-            f"It needs at least {size_in_words(need.memory)} of memory, and this computer has {size_in_words(memory)}: "
-            "lower the sizes of the candidates, a batch, or “Training examples”."
-        )
-    if lack := lack_of_disk(study, Store()):
-        told.append(
-            f"Its checkpoints need {size_in_words(lack.needed)} of disk space, and there is room for "
-            f"{size_in_words(lack.there)}: lower “Seeds” or “Walks of a candidate, at most”, or free some space."
-        )
-    return told
-
-
 def growth(study: Study) -> str:
     """The size of the base and of the largest candidate, in words. Raises ValueError as `cost` does."""
     counts, products = cost.parameters(study), cost.multiply_adds(study)
@@ -100,7 +53,7 @@ def price(study: Study) -> str:
     except ValueError:
         return time
     disk = f", and {size_in_words(need.disk)} of disk space until it is finished" if need.disk > SMALL else ""
-    return f"{time} It needs about {size_in_words(need.memory + PROGRAMS)} of memory{disk}."
+    return f"{time} It needs about {size_in_words(need.memory + PROCESS)} of memory{disk}."
 
 
 def _time(study: Study) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import get_args
 
 import streamlit as st
 from pydantic import ValidationError
 
+from landscape.analysis.wording import size_in_words
+from landscape.data import status
+from landscape.data.shapes import examples_of
+from landscape.jobs.guard.fits import excesses, lack_of_disk, lack_of_memory
+from landscape.store.results import Store
 from landscape.study import Study
 from landscape.study.examples import OWN, Modality
 from landscape.study.faults import Fault, faults_of
@@ -84,6 +90,49 @@ def label(name: str, content: Content) -> str:
     """What the control of a leaf is called."""
     found, key = form.field_of(name, content), name.split(".")[-1]
     return fields.label_of(key, found) if found else key.replace("_", " ").capitalize()
+
+
+def obstacles(study: Study | None) -> list[str]:
+    """Why a study cannot be computed here, and what to change, a sentence each."""
+    if study is None:
+        return []
+    found = status(study.data.name)
+    if not found.present:
+        return [f"{found.text}."]
+    try:
+        examples_of(study.data)
+    except ValueError as error:
+        return [f"{error}."]
+    return [*_excesses(study), *_lacks(study)]
+
+
+def _excesses(study: Study) -> Iterator[str]:
+    """What asks for more examples than there are."""
+    content = study.model_dump(mode="json")
+    train, validation = (f"“{label(f'data.{name}', content)}”" for name in ("train_size", "validation_size"))
+    for setting, asked, there in excesses(study):
+        if setting == "data":
+            yield (
+                f"{train} and {validation} ask for {asked:,} together, and {study.data.name} has {there:,}: lower one "
+                "of them."
+            )
+        else:
+            name = label(setting, content)
+            yield f"“{name}” is {asked:,}, more than the {there:,} training examples: lower it, or raise {train}."
+
+
+def _lacks(study: Study) -> Iterator[str]:
+    """What this computer has too little of."""
+    if memory := lack_of_memory(study):
+        yield (
+            f"It needs at least {size_in_words(memory.needed)} of memory, and this computer has "
+            f"{size_in_words(memory.there)}: lower the sizes of the candidates, or “Training examples”."
+        )
+    if disk := lack_of_disk(study, Store()):
+        yield (
+            f"Its checkpoints need {size_in_words(disk.needed)} of disk space, and there is room for "
+            f"{size_in_words(disk.there)}: lower “Seeds” or “Walks of a candidate, at most”, or free some space."
+        )
 
 
 def start_button(study: Study) -> None:

@@ -16,6 +16,25 @@ from landscape.study import Study
 from landscape.study.examples import OwnData
 
 
+class Excess(NamedTuple):
+    """A setting that asks for more examples than there are.
+
+    `setting` is its place in a study's file. It is "data" for training and validation examples together, and otherwise
+    the size of a batch of the training examples.
+    """
+
+    setting: str
+    asked: int
+    there: int
+
+
+class Lack(NamedTuple):
+    """What a study needs more of than there is, in bytes."""
+
+    needed: float
+    there: float
+
+
 def check_examples(study: Study) -> None:
     """Raise ValueError where a batch is larger than the training data, or more examples are asked for than there are.
 
@@ -28,26 +47,44 @@ def check_examples(study: Study) -> None:
       Traceback (most recent call last):
       ValueError: walk.batch_size = 512 is larger than the 100 training examples
     """
+    for setting, asked, there in excesses(study):
+        if setting == "data":
+            raise ValueError(
+                f"{study.data.name} has {there} examples; {study.data.train_size or 'the rest'} for training and "
+                f"{study.data.validation_size} for validation were asked for"
+            )
+        raise ValueError(f"{setting} = {asked} is larger than the {there} training examples")
+
+
+def excesses(study: Study) -> list[Excess]:
+    """The settings that ask for more examples than there are, as far as that is known before they are loaded.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.jobs.guard.fits import excesses
+      >>> excesses(preset("digits-mlp").scaled(train_size=400))
+      [Excess(setting='walk.batch_size', asked=512, there=400)]
+    """
+    data = study.data
     try:
-        count, there = cost.training_examples(study), examples_of(study.data).labelled
+        labelled = examples_of(data).labelled
     except ValueError:
-        return
-    divided = study.data.modality == "images" and not isinstance(study.data, OwnData)
-    if divided and count + study.data.validation_size > there:
-        raise ValueError(
-            f"{study.data.name} has {there} examples; {count} for training and {study.data.validation_size} for "
-            "validation were asked for"
-        )
+        return []
+    divided = data.modality == "images" and not isinstance(data, OwnData)
+    asked = (data.train_size or 1) + data.validation_size
+    if divided and asked > labelled:
+        return [Excess("data", asked, labelled)]
+    try:
+        count = cost.training_examples(study)
+    except ValueError:
+        return []
     batches = [("walk.batch_size", study.walk.batch_size), ("training.batch_size", study.training.batch_size)]
-    for name, size in (*batches, *(("walk.batches", size) for size in study.walk.batches)):
-        if size > count:
-            raise ValueError(f"{name} = {size} is larger than the {count} training examples")
+    batches += [("walk.batches", size) for size in study.walk.batches]
+    return [Excess(setting, size, count) for setting, size in batches if size > count]
 
 
 def check_memory(study: Study) -> None:
     """Raise ValueError where the weights and the examples of a study are more than the memory of this computer.
-
-    Activations do not count: where they are too large, they are computed slice by slice.
 
     Example:
       >>> from landscape.jobs.guard.fits import check_memory
@@ -58,22 +95,23 @@ def check_memory(study: Study) -> None:
       Traceback (most recent call last):
       ValueError: huge needs at least 4.6 TB of memory, and this computer has ...
     """
-    try:
-        least = footprint(study).least
-    except ValueError:
-        return
-    if least > capacity.memory():
+    if lack := lack_of_memory(study):
         raise ValueError(
-            f"{study.name} needs at least {size_in_words(least)} of memory, and this computer has "
-            f"{size_in_words(capacity.memory())}: lower the sizes of its model and candidates, or data.train_size"
+            f"{study.name} needs at least {size_in_words(lack.needed)} of memory, and this computer has "
+            f"{size_in_words(lack.there)}: lower the sizes of its model and candidates, or data.train_size"
         )
 
 
-class Lack(NamedTuple):
-    """What a study needs more of than there is, in bytes."""
+def lack_of_memory(study: Study) -> Lack | None:
+    """The memory that the weights and the examples of a study need, and that this computer has, where it is less.
 
-    needed: float
-    there: float
+    Activations do not count: where they are too large, they are computed slice by slice.
+    """
+    try:
+        least = footprint(study).least
+    except ValueError:
+        return None
+    return Lack(least, capacity.memory()) if least > capacity.memory() else None
 
 
 def check_disk(study: Study, store: Store) -> None:

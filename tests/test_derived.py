@@ -28,6 +28,26 @@ def test_what_is_kept_is_what_would_be_computed(result, compute) -> None:
     pd.testing.assert_frame_equal(first, plain)
 
 
+def test_a_block_without_values_of_its_own_uses_those_around_it(result) -> None:
+    calls: list[str] = []
+
+    @derived
+    def named(result, name):
+        calls.append(name)
+
+    with keeping(Kept()):
+        named(result, "outside")
+        with keeping():
+            named(result, "outside")
+            named(result, "inside")
+        named(result, "inside")
+    for _ in range(2):
+        with keeping():
+            named(result, "alone")
+            named(result, "alone")
+    assert calls == ["outside", "inside", "alone", "alone"]
+
+
 def test_moving_a_slider_leaves_alone_what_does_not_depend_on_it(result, monkeypatch) -> None:
     """Gains do not depend on q: those of the candidates and of the control are computed once."""
     calls, plain = [], performance.performance

@@ -18,7 +18,7 @@ from landscape.proxies import parameters
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
 from landscape.store.shared import SharedOutcomes, budget_bytes
-from landscape.store.upkeep import holdings, removed
+from landscape.store.upkeep import holdings, remove
 from landscape.study import Study, schema, validated
 from landscape.study.predictors import PREDICTORS, Predictor
 
@@ -195,5 +195,5 @@ def test_the_cache_lists_and_prunes_them(kept: SharedOutcomes) -> None:
     sizes = [held.size for held in holdings(store) if held.kind in ("task", "unfinished")]
     on_disk = {file.stat().st_ino: file.stat().st_size for file in kept.folder.parent.rglob("*") if file.is_file()}
     assert sum(sizes) == pytest.approx(sum(on_disk.values()), abs=10), "what has two names counts once"
-    assert all(removed(held) for held in holdings(store) if held.kind == "task")
+    assert all(remove(held) for held in holdings(store) if held.kind == "task")
     assert [*store.parts(STUDY).read()] == [f"base-seed{i}" for i in range(3)]

@@ -21,7 +21,7 @@ from landscape.store import netcdf, places, sealed
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, abandoned, temporary_name
-from landscape.store.upkeep import Holding, chosen, holdings, removed
+from landscape.store.upkeep import Holding, holdings, remove, to_remove
 from landscape.store.uploads import keep, kept
 from landscape.study import Study
 from landscape.study.sources import Weights
@@ -68,7 +68,7 @@ def test_weights_are_listed_and_stay_as_long_as_an_unfinished_study_starts_from_
     held = {holding.key: holding for holding in holdings(cache) if holding.kind == "weights"}
     needed, other = (held[each.sha256[:16]] for each in weights)
     assert (needed.size, other.size) == (6, 10)
-    assert (removed(needed), removed(other)) == (False, True)
+    assert (remove(needed), remove(other)) == (False, True)
     assert [*kept(cache.root, Weights)] == [weights[0].sha256]
 
 
@@ -77,8 +77,8 @@ def test_compiled_programs_are_listed_and_go_last_of_what_was_used(cache: Store)
     (folder / "program").write_bytes(bytes(7))
     (held,) = (holding for holding in holdings(cache) if holding.kind == "programs")
     assert (held.size, held.name) == (7, "compiled programs")
-    assert held not in chosen(holdings(cache)) and held in chosen(holdings(cache), to_size=0)
-    assert removed(held) and not folder.exists()
+    assert held not in to_remove(holdings(cache)) and held in to_remove(holdings(cache), to_size=0)
+    assert remove(held) and not folder.exists()
 
 
 def test_everything_is_listed_once(cache: Store) -> None:
@@ -119,7 +119,7 @@ def test_a_study_that_is_computed_stays(cache: Store, capsys: pytest.CaptureFixt
             main(["cache", "prune", "--to-size", "0", option, "--cache", str(cache.root)])
             assert "is in use and stays" in capsys.readouterr().err
         assert list(cache.parts(BEGUN).read()) == ["seed0"]
-    assert removed(next(each for each in holdings(cache) if each.kind == "unfinished"))
+    assert remove(next(each for each in holdings(cache) if each.kind == "unfinished"))
     assert cache.begun() == []
 
 
@@ -154,7 +154,7 @@ def test_what_is_no_quantity_is_named(text: str) -> None:
 def test_only_the_oldest_go_for_a_size() -> None:
     held = [Holding("result", f"{i:016}", "mine", Path(), 10, changed=i) for i in range(5)]
     for size in range(0, 60, 5):
-        left = [each for each in held if each not in chosen(held, to_size=size)]
+        left = [each for each in held if each not in to_remove(held, to_size=size)]
         assert left == held[5 - min(5, size // 10) :]
 
 
@@ -174,7 +174,7 @@ def change(root: str, seconds: float) -> None:
     while time.monotonic() < until:
         for study in STUDIES[:2]:
             for each in holdings(store):
-                removed(each)
+                remove(each)
             store.write(filled(study, seed=study.seeds), record(study))
 
 

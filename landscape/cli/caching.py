@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landscape.store.results import Store
-from landscape.store.upkeep import Holding, chosen, damages, holdings, is_in_use, removed
+from landscape.store.upkeep import Holding, damages, holdings, is_in_use, remove, to_remove
 
 COLUMNS = ("kind", "name", "key", "size", "age")
 SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
@@ -53,8 +53,8 @@ def _verify(store: Store, options: argparse.Namespace) -> int:
 def _prune(store: Store, options: argparse.Namespace) -> int:
     """Remove what is of no use and what was asked for; say what went, or would go, and what is being computed."""
     older, size = quantity(options.older_than, SECONDS, "d"), quantity(options.to_size, BYTES, "")
-    taken = chosen(holdings(store), studies=options.study, older_than=older, to_size=size)
-    gone = [holding for holding in taken if (not is_in_use(holding) if options.dry_run else removed(holding))]
+    taken = to_remove(holdings(store), studies=options.study, older_than=older, to_size=size)
+    gone = [holding for holding in taken if (not is_in_use(holding) if options.dry_run else remove(holding))]
     for holding in taken:
         if holding not in gone:
             print(f"warning: {holding.name} ({holding.key}) is in use and stays", file=sys.stderr)

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
-    """The weights of an outcome by name, read from its file when they are asked for: they may be large and many."""
+    """The weights of an outcome by name. They may be large and many, so each is read only when it is asked for."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -74,10 +74,14 @@ class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
 
 
 class StoredOutcome(NamedTuple):
-    """What a task returned, kept on disk; its fields begin as those of `landscape.jobs.tasks.outcome.Outcome`.
+    """What a task returned, kept on disk; its first two fields are those of `landscape.jobs.tasks.outcome.Outcome`.
 
-    checksum: the SHA-256 of the weights; taken: whether another study had computed it; seconds:
-    how long its task took, of one that was run just now.
+    Attributes:
+      part: some variables of the result at some coordinates.
+      weights: the networks that later tasks need, by name, each as arrays by path.
+      checksum: the SHA-256 of the weights.
+      taken: whether it had been computed for another study.
+      seconds: how long its task took; 0 unless it has just been run.
     """
 
     part: xr.Dataset

@@ -27,10 +27,10 @@ class Holding(NamedTuple):
 
     Attributes:
       kind: a result that was computed here or uploaded; the outcomes of an unfinished study; the outcome of a task that
-        serves further studies; the weights of a network that was brought; programs that were compiled, which are
-        compiled again where they lack; what was damaged; or what a process that is gone has left, which nothing reads.
+        serves further studies; the weights of a network that was uploaded; compiled programs, which are compiled again
+        when they are missing; something damaged; or what a process that is gone has left, which nothing reads.
       key: of its study or its task, where it has one; of weights the first digits of their SHA-256; of programs that
-        of the kind of processor; else the name of the folder.
+        of the kind of processor; otherwise the name of the folder.
       name: what lists call its study; the key where that cannot be read.
       path: where it is.
       size: in bytes.
@@ -113,9 +113,9 @@ def _leftovers(store: Store) -> Iterator[Holding]:
 
 
 def _holding(kind: Kind, path: Path, key: str, name: str, reason: str = "") -> Holding:
-    """With the sizes and times of all files below it; those that go meanwhile do not count.
+    """A holding with the size and the time of all files below its path; those that vanish meanwhile do not count.
 
-    A file that lies there under several names counts in equal parts for each.
+    A file with several hard links counts in equal parts for each of them.
     """
     size, changed = 0, 0.0
     for each in (path, *(path.rglob("*") if os.path.isdir(path) else ())):
@@ -135,7 +135,7 @@ def damages(store: Store) -> list[DamagedEntry]:
     return [*store.verify().damaged, *(DamagedEntry(name, "it does not fit its checksums") for name in broken)]
 
 
-def chosen(
+def to_remove(
     held: Sequence[Holding],
     *,
     studies: Iterable[str] = (),
@@ -155,9 +155,9 @@ def chosen(
 
     Example:
       >>> from pathlib import Path
-      >>> from landscape.store.upkeep import Holding, chosen
+      >>> from landscape.store.upkeep import Holding, to_remove
       >>> held = [Holding("result", f"{i:016}", "mine", Path(), 10, changed=i) for i in range(3)]
-      >>> [holding.changed for holding in chosen(held, to_size=15)]
+      >>> [holding.changed for holding in to_remove(held, to_size=15)]
       [0, 1]
     """
     taken = [holding for holding in held if holding.kind in OF_NO_USE]
@@ -179,10 +179,10 @@ def _names(held: Sequence[Holding]) -> str:
     return ", ".join(f"{holding.name} ({holding.key})" for holding in held) or "nothing"
 
 
-def removed(holding: Holding) -> bool:
-    """Remove it, unless it is in use: whether it is gone. Raises Unwritable.
+def remove(holding: Holding) -> bool:
+    """Remove something from the cache folder unless it is in use, and say whether it is gone. Raises Unwritable.
 
-    Whoever reads it at the same time reads the whole of it or nothing, and what is computed is left alone.
+    Whoever reads it at that moment reads all of it or nothing, and a study that is being computed is left alone.
     """
     if not os.path.lexists(holding.path):
         return True
@@ -195,7 +195,7 @@ def removed(holding: Holding) -> bool:
 
 
 def is_in_use(holding: Holding) -> bool:
-    """Whether a process computes its study now, or an unfinished study starts from these weights; then it stays."""
+    """Whether it has to stay: its study is being computed, or an unfinished study starts from these weights."""
     if holding.kind == "weights":
         begun = Store(holding.path.parent.parent).begun()
         return any(file.sha256 == holding.path.stem for study in begun for file in brought(study))

@@ -12,7 +12,7 @@ from landscape.analysis.wording import counted, size_in_words
 from landscape.jobs.progress import Progress
 from landscape.store.entries import Entry
 from landscape.store.results import Store
-from landscape.store.upkeep import OF_NO_USE, Holding, chosen, holdings, removed
+from landscape.store.upkeep import OF_NO_USE, Holding, holdings, remove, to_remove
 from landscape.study import Study
 from landscape.study.presets import presets
 from pages.shared import library, running, show
@@ -134,7 +134,7 @@ def kept_in_words() -> str:
 
 def clean_up() -> int:
     """Remove what is damaged, and what processes that are gone have left: how many folders went. Raises Unwritable."""
-    return sum(removed(each) for each in chosen(holdings(Store())))
+    return sum(remove(each) for each in to_remove(holdings(Store())))
 
 
 def delete(row: Row) -> None:
@@ -145,6 +145,6 @@ def delete(row: Row) -> None:
     if row.entry:
         store.remove(row.study.key)
     for each in holdings(store):
-        if each.key == row.study.key and not removed(each):
+        if each.key == row.study.key and not remove(each):
             raise ValueError("another process computes it")
     library.asked_for().pop(row.study.key, None)

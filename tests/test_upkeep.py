@@ -287,6 +287,9 @@ def test_what_is_too_large_or_no_file_is_refused(cache: Store, monkeypatch: pyte
     for content, told in ((b"", "not a readable"), (b"PK\3\4", "not a readable"), (bytes(MOST_BYTES + 1), "at most")):
         with pytest.raises(ValueError, match=told):
             add_upload(cache, content)
+    texts = xr.Dataset({"texts": ("n", np.array(["short"] * 999 + ["long" * 10**5], object))})
+    with pytest.raises(ValueError, match=r"up to 1,600,\d+,000 bytes in memory"):
+        add_upload(cache, bytes(texts.to_netcdf(engine="h5netcdf")))
     monkeypatch.setattr("landscape.store.exchange.MOST_IN_MEMORY", 1000)
     with pytest.raises(ValueError, match="bytes in memory; at most 1,000 are read"):
         add_upload(cache, netcdf.encode(real(tiny(seeds=5))))

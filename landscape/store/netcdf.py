@@ -32,6 +32,7 @@ OF_THE_FORMAT = {  # attributes that carry the dimensions, and are not the user'
 }
 WITHOUT_VALUES = b"This is a netCDF dimension but not a netCDF variable"  # how the `NAME` of such a dimension begins
 WIDEST = 8  # bytes of the largest number that decoding makes of any other
+CHARACTER = 4  # bytes of a character in an array of NumPy
 
 
 def encode(dataset: xr.Dataset) -> bytes:
@@ -71,13 +72,20 @@ def load(content: bytes, most: float = math.inf) -> xr.Dataset:
     try:
         with h5py.File(io.BytesIO(content)) as file:
             arrays = {name: each for name, each in file.items() if isinstance(each, h5py.Dataset)}
-            size = WIDEST * sum(each.size or 0 for each in arrays.values())
+            size = sum(map(_most_bytes, arrays.values()))
             if size <= most:
                 stored = xr.Dataset(_variables(file, arrays), attrs=_attributes(file))
                 return xr.decode_cf(stored, decode_times=False).load()
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"this is not a readable NetCDF-4 file: {error}") from None
     raise ValueError(f"its arrays take up to {size:,} bytes in memory; at most {most:,.0f} are read")
+
+
+def _most_bytes(array: h5py.Dataset) -> int:
+    """How many bytes an array can take in memory, where each of several texts takes as many as the longest."""
+    if array.dtype.kind == "O":
+        return CHARACTER * array.size * max(map(len, array.asstr()[()].flat), default=1)
+    return WIDEST * (array.size or 0)
 
 
 def _variables(file: h5py.File, arrays: dict[str, h5py.Dataset]) -> dict[str, xr.Variable]:

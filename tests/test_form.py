@@ -162,24 +162,18 @@ def test_what_cannot_be_done_says_what_to_change(
     assert told in sentence and sentence.endswith(".")
     if name != "data.name":
         with pytest.raises(ValueError, match=r"\d"):
-            refuse_on_the_command_line(study)
-
-
-def refuse_on_the_command_line(study: Study) -> None:
-    fits.check_examples(study)
-    fits.check_memory(study)
-    fits.check_disk(study, Store())
+            fits.check_fits(study, Store())
 
 
 def test_too_little_memory_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     study = preset("digits-mlp")
     assert own_study.obstacles(study) == []
-    refuse_on_the_command_line(study)
+    fits.check_fits(study, Store())
     monkeypatch.setattr(fits.capacity, "memory", lambda: 300e3)
     (sentence,) = own_study.obstacles(study)
     assert "of memory, and this computer has 300 kB: lower the sizes of the candidates" in sentence
     with pytest.raises(ValueError, match="of memory, and this computer has 300 kB"):
-        refuse_on_the_command_line(study)
+        fits.check_fits(study, Store())
 
 
 def test_validation_leaves_something_to_train_on() -> None:

@@ -47,8 +47,8 @@ from landscape.jobs.progress import (
     Tally,
     TaskUpdate,
     Update,
-    task_in_words,
 )
+from landscape.jobs.tasks.names import task_in_words
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
 from landscape.store import places, results

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from landscape.jobs.plan import plan_study
 from landscape.jobs.progress import StudyUpdate, Tally, TaskUpdate
-from landscape.jobs.tasks.pace import Pace, kind_of
+from landscape.jobs.tasks.names import kind_of
+from landscape.jobs.tasks.pace import Pace
 from landscape.study.presets import preset
 
 WEIGHTS = {name: task.weight for name, task in plan_study(preset("digits-mlp").scaled(seeds=4)).items()}

@@ -25,6 +25,7 @@ from landscape.jobs.local import computed
 from landscape.jobs.plan import Task, plan_study
 from landscape.jobs.processes import capacity, pool, programs, worker
 from landscape.jobs.progress import StudyUpdate, Update
+from landscape.jobs.tasks.names import kind_of
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import Stopped, side_by_side
 from landscape.store.results import Store
@@ -115,16 +116,16 @@ def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_tasks_that_run_the_same_programs_stay_at_one_place() -> None:
     """As long as there are others to run; two kinds of four tasks each, in step."""
-    step, where = threading.Barrier(2, timeout=20), dict[str, set[int]]()
+    step, where = threading.Barrier(2, timeout=20), dict[tuple[str, str], set[int]]()
 
     def run(place: int, name: str, *others: object) -> Outcome:
         step.wait()
-        where.setdefault(pool.kind(name), set()).add(place)
+        where.setdefault(kind_of(name), set()).add(place)
         return Outcome(xr.Dataset(), {})
 
     planned = {f"{member}-seed{seed}": Task(run) for seed in range(4) for member in ("base", "candidate1")}
-    assert len([*side_by_side([0, 1], run, planned, {}, pool.kind)]) == len(planned)
-    assert sorted(where) == ["base", "candidate1"] and where["base"].isdisjoint(where["candidate1"])
+    assert len([*side_by_side([0, 1], run, planned, {}, kind_of)]) == len(planned)
+    assert len(where) == 2 and set[int]().union(*where.values()) == {0, 1} and not set.intersection(*where.values())
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
 from landscape.jobs.guard import alike, attendance, credentials
-from landscape.jobs.guard.fits import check_disk, check_examples, check_memory
+from landscape.jobs.guard.fits import check_fits
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.pauses import pause, paused_at
@@ -62,10 +62,7 @@ class Jobs:
             raise ValueError(f"{study.name} is not computed here: {study.refusal}")
         if study.key in self.store:
             return
-        check_examples(study)
-        if not self._address:  # the workers of a scheduler have a memory of their own
-            check_memory(study)
-        check_disk(study, self.store)
+        check_fits(study, self.store, elsewhere=bool(self._address))
         study = with_kept_files(self.store.root, study)
         client = self._connected()
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))

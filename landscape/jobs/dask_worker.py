@@ -22,8 +22,8 @@ from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.guard.alike import check_worker
 from landscape.jobs.processes import capacity
-from landscape.jobs.processes.programs import kind
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
+from landscape.jobs.tasks.names import kind_of
 from landscape.study import Study
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
     study, needed = identity(attempt.store.root, attempt.study.key, attempt.number), tags(client, attempt.study)
-    pioneers = dict[str, str]()
+    pioneers = dict[tuple[str, str], str]()
     for i, name in enumerate(missing):
         needs, key = [futures[need] for need in planned[name].needs], f"{name}-{study}"
-        behind = futures.get(pioneers.setdefault(kind(name), name)) if needed else None
+        behind = futures.get(pioneers.setdefault(kind_of(name), name)) if needed else None
         order = {"key": key, "priority": first - i, "resources": needed}
         futures[name] = client.submit(run_task, attempt, name, *needs, behind=behind, **order)
     names = {futures[name]: name for name in missing}

@@ -61,22 +61,16 @@ class Place(NamedTuple):
 
 async def serve(root: Path, idle: float = IDLE) -> None:
     """Run the engine of a cache folder until it has been idle for `idle` seconds."""
-    folder, places, programs_folder = private_folder(root / ".engine"), devices(), programs.environment(root)
+    folder, places, shared = private_folder(root / ".engine"), devices(), programs.environment(root)
     local = {"security": credentials.made(folder), **LOCAL}
-    own = {"nthreads": 1, "memory_limit": None, "local_directory": str(folder), **local}
+    own = {"nthreads": 1, "memory_limit": None, "local_directory": str(folder), "config": OF_WORKERS, **local}
     async with AsyncExitStack() as stack:
         stack.enter_context(dask.config.set(CONFIGURATION))
         scheduler = Scheduler(idle_timeout=idle, allowed_failures=DEATHS, **local)
         await stack.enter_async_context(scheduler)
         with published(folder / "scheduler.json", scheduler.address, scheduler.id):
             workers = [
-                Nanny(
-                    scheduler.address,
-                    env=place.environment | programs_folder,
-                    resources=place.tags,
-                    config=OF_WORKERS,
-                    **own,
-                )
+                Nanny(scheduler.address, env=place.environment | shared, resources=place.tags, **own)
                 for place in places
             ]
             await asyncio.gather(*map(stack.enter_async_context, workers))
@@ -141,9 +135,8 @@ def address(root: Path) -> str | None:
 async def _identity(address: str, security: Security) -> str:
     """The identity of the scheduler at an address. Raises OSError where none answers in time."""
     shown = security.get_connection_args("client")
-    comm = await asyncio.wait_for(
-        connect(address, **shown), ANSWER
-    )  # its own timeout does not hold for the first answer
+    reached = connect(address, **shown)  # its own timeout does not hold for the first answer
+    comm = await asyncio.wait_for(reached, ANSWER)
     try:
         await comm.write({"op": "identity"})
         return (await asyncio.wait_for(comm.read(), ANSWER))["id"]

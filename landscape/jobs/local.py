@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import xarray as xr
 
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.guard.fits import check_disk, check_examples, check_memory
+from landscape.jobs.guard.fits import check_fits
 from landscape.jobs.installed import require_computing
 from landscape.jobs.own import prepared, surveyed
 from landscape.jobs.progress import OnUpdate
@@ -75,9 +75,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate, workers: int = 1) 
         raise ValueError(f"workers have no code of one's own and are sent none: run {study.name} with 1 worker")
     if (dataset := stored(study, store)) is not None:
         return dataset, None
-    check_examples(study)
-    check_memory(study)
-    check_disk(study, store)
+    check_fits(study, store)
     require_computing()
     study = prepared(study)
     from landscape.jobs.resume import compute, divided, finish

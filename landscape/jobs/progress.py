@@ -6,13 +6,9 @@ whoever listens from the middle on knows as much as whoever listened from the st
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
-
-from landscape.study import Study
-from landscape.study.member import Member, members
 
 State = Literal["waiting", "running", "done", "failed", "paused", "cancelled"]
 
@@ -93,6 +89,9 @@ class StudyUpdate(NamedTuple):
     ahead: float = 0.0
 
 
+REMEMBERED = ("since", "kept", "done", "total", "parts", "found", "tasks", "device")  # by whoever hears of an end
+
+
 class TaskUpdate(NamedTuple):
     """How far a running task is: it has done `fraction` of its work, which is `weight` of the study's."""
 
@@ -106,46 +105,6 @@ class TaskUpdate(NamedTuple):
 
 Update = StudyUpdate | TaskUpdate
 OnUpdate = Callable[[Update], None]  # may raise, to stop the task that sends the update
-
-
-DOING = {  # what a task does with a member, by what its name has behind the seeds
-    "look": "Measuring curves and predictors of {member}",
-    "walk": "Measuring barriers of {member}",
-    "pair": "Comparing two networks of {member}",
-    "batches": "Measuring barriers of {member} on other batches",
-    "sharpness": "Measuring the Hessian of {member}",
-}
-TASK = re.compile(r"(?P<member>[a-z]+\d*)-seeds?(?P<first>\d+)(?:_to_(?P<last>\d+))?(?:-(?P<what>[a-z]+)\d*)?")
-
-
-def task_in_words(study: Study, task: str) -> str:
-    """What a task does, as a progress line shows it. Seeds are counted from 1 here.
-
-    >>> from landscape.jobs.progress import task_in_words
-    >>> from landscape.study.presets import preset
-    >>> task_in_words(preset("digits-mlp"), "candidate4-seed0")
-    'Training hidden1 → 12, seed 1 of 10'
-    >>> task_in_words(preset("digits-mlp"), "base-seeds0_to_4")
-    'Training the base, seeds 1 to 5 of 10'
-    >>> task_in_words(preset("digits-mlp"), "candidate1-seeds0_to_1-pair")
-    'Comparing two networks of hidden1 → 7, seeds 1 to 2 of 10'
-    """
-    every = {each.name: each for each in members(study)}
-    names = {name: each.label if each.is_candidate else f"the {each.label}" for name, each in every.items()}
-    found = TASK.fullmatch(task)
-    if found is None:
-        return task
-    first, last = int(found["first"]) + 1, int(found["last"] or found["first"]) + 1
-    seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
-    doing = DOING[found["what"]] if found["what"] else _made(every[found["member"]])
-    return f"{doing.format(member=names[found['member']])}, {seeds} of {study.seeds}"
-
-
-def _made(member: Member) -> str:
-    """How a member comes about, as an entry of `DOING`."""
-    if member.epochs:
-        return "Training {member}"
-    return "Expanding to {member}" if member.is_candidate else "Evaluating {member}"
 
 
 class Meter:
@@ -212,9 +171,7 @@ class Tally:
             self._tasks, self._stopping = {}, False
         old = self._study
         if old and update.state != "waiting" and not update.total:  # its sender does not know how far the study was
-            update = update._replace(since=old.since, kept=old.kept, done=old.done, total=old.total)
-            update = update._replace(parts=old.parts, found=old.found, tasks=old.tasks)
-            update = update._replace(device=old.device)
+            update = update._replace(**{name: getattr(old, name) for name in REMEMBERED})
         self._expected = update.expected or self._expected
         self._study = update
 

@@ -1,7 +1,7 @@
 """One study from its tasks to its stored result, whoever runs the tasks.
 
 Outcomes that an earlier attempt or another study has computed are taken from the store, and whoever runs a task keeps
-its outcome there, for this study and for others. Only workers import this module, since it imports JAX.
+its outcome there, for this study and for others. Only where a study is computed is this module imported: it needs JAX.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import xarray as xr
 
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
-from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate, task_in_words
+from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate
 from landscape.jobs.provenance import device, record_of
 from landscape.jobs.tasks.content import task_key
+from landscape.jobs.tasks.names import task_in_words
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.pace import Pace
 from landscape.store.entries import TAKEN, Entry
@@ -53,8 +54,16 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     def send_update(finished: str = "") -> None:
         before, done, total = (sum(planned[name].weight for name in names) for names in (kept, arrived, planned))
         update = StudyUpdate(attempt.study.key, attempt.number, "running", since, time.time(), before, done, total)
-        update = update._replace(parts=len(arrived), found=len(kept), tasks=len(planned))
-        on_update(update._replace(finished=finished, device=here, ahead=pace.left(planned.keys() - arrived.keys())))
+        on_update(
+            update._replace(
+                parts=len(arrived),
+                found=len(kept),
+                tasks=len(planned),
+                finished=finished,
+                device=here,
+                ahead=pace.left(planned.keys() - arrived.keys()),
+            )
+        )
 
     send_update()
     for name, outcome in run(planned, arrived):

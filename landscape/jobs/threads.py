@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from threading import Event
@@ -47,7 +47,7 @@ def on_devices(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived:
 
 
 def side_by_side(
-    places: Sequence[Place], run: Run[Place], planned: Planned, arrived: Arrived, kind: Callable[[str], str] = str
+    places: Sequence[Place], run: Run[Place], planned: Planned, arrived: Arrived, kind: Callable[[str], Hashable] = str
 ) -> Outcomes:
     """Run the missing tasks at several places, each of which runs one at a time.
 
@@ -57,14 +57,14 @@ def side_by_side(
     """
     free, stop, order = [*range(len(places))], Event(), {name: i for i, name in enumerate(planned)}
     running: dict[Future[AnyOutcome], tuple[str, int]] = {}
-    missing, ready, compiled = sorter_of_missing(planned, arrived), list[str](), [set[str]() for _ in places]
+    missing, ready, compiled = sorter_of_missing(planned, arrived), list[str](), [set[Hashable]() for _ in places]
     with ThreadPoolExecutor(len(places)) as threads:
         try:
             while missing.is_active():
                 ready = sorted([*ready, *missing.get_ready()], key=order.__getitem__)
                 while free and ready:
                     place = free.pop()
-                    elsewhere = set[str]().union(*compiled) - compiled[place]
+                    elsewhere = set[Hashable]().union(*compiled) - compiled[place]
                     ready.remove(name := min(ready, key=lambda each: kind(each) in elsewhere))
                     compiled[place].add(kind(name))
                     needs = [arrived[need] for need in planned[name].needs]

@@ -35,6 +35,17 @@ class Lack(NamedTuple):
     there: float
 
 
+def check_fits(study: Study, store: Store, elsewhere: bool = False) -> None:
+    """Raise ValueError where a study cannot be computed here, with what to change.
+
+    Workers elsewhere, of a scheduler, have a memory of their own; the cache folder is the same.
+    """
+    check_examples(study)
+    if not elsewhere:
+        check_memory(study)
+    check_disk(study, store)
+
+
 def check_examples(study: Study) -> None:
     """Raise ValueError where a batch is larger than the training data, or more examples are asked for than there are.
 

@@ -13,10 +13,10 @@ from multiprocessing import get_context, resource_tracker
 from threading import Event
 
 from landscape.jobs.attempt import Attempt, WorkerDied
-from landscape.jobs.processes.programs import kind
 from landscape.jobs.processes.worker import Failed, SignOfLife, serve
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
+from landscape.jobs.tasks.names import kind_of
 from landscape.jobs.threads import raise_if_stopped, side_by_side
 from landscape.store.sealed import sweep
 
@@ -45,7 +45,7 @@ def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Pl
 
     try:
         with _started(number) as workers:
-            yield from side_by_side(workers, run, planned, arrived, kind)
+            yield from side_by_side(workers, run, planned, arrived, kind_of)
     finally:
         sweep(attempt.parts.folder, attempt.shared.folder)  # one may have been killed while it wrote
 

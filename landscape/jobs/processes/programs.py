@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import warnings
 from pathlib import Path
 
@@ -71,13 +70,3 @@ def _keep_below(folder: Path, limit: int) -> None:
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     with os.scandir(folder) as found:
         return [(Path(each.path), each.stat()) for each in found]
-
-
-def kind(task: str) -> str:
-    """What a task has in common with those that run the same programs: all of its name but seeds and segment.
-
-    >>> from landscape.jobs.processes.programs import kind
-    >>> kind("candidate2-seed3-walk1"), kind("base-seeds0_to_1")
-    ('candidate2-walk', 'base')
-    """
-    return re.sub(r"-seeds?\d+(_to_\d+)?|(?<=walk)\d+", "", task)

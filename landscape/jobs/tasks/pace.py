@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
-from landscape.jobs.progress import TASK
+from landscape.jobs.tasks.names import kind_of
 
 KNOWN = 0.5  # the part of the work still to do that must be of kinds of which a task is done
 
@@ -61,19 +60,3 @@ class Pace:
         """The tasks that say most of this one."""
         kind, member = kind_of(name)
         return self._later.get((kind, member)) or self._first.get((kind, member)) or self._firsts.get(kind) or self._all
-
-
-@lru_cache(maxsize=2**16)
-def kind_of(name: str) -> tuple[str, str]:
-    """What a task does, and to which member. The base is apart: early stopping may end its training soon.
-
-    Example:
-      >>> from landscape.jobs.tasks.pace import kind_of
-      >>> [kind_of(name) for name in ("candidate2-seed0", "base-seed1-walk0")]
-      [('', 'candidate2'), ('base walk', 'base')]
-    """
-    found = TASK.fullmatch(name)
-    if found is None:
-        return name, ""
-    member, what = found["member"], found["what"] or ""
-    return (f"base {what}" if member == "base" else what), member

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -60,14 +61,16 @@ def served(cache: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         server.wait()
 
 
+def connected(port: int) -> Any:
+    """A session of its own."""
+    return websockets.connect(f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None)
+
+
 class Visitor:
     """A session on the page of a study."""
 
-    def __init__(self, port: int, study: str):
-        self._query = f"study={study}"
-        self._socket = websockets.connect(
-            f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None
-        )
+    def __init__(self, socket: Any, study: str):
+        self._socket, self._query = socket, f"study={study}"
         self._ask()
 
     def _ask(self, button: str = "") -> None:
@@ -107,10 +110,10 @@ def test_the_app_killed_while_a_study_computes(
     study, store, kept, finished = from_toml(file), Store(cache), Kept(cache), 0
     for number in range(KILLS // 3 + 1):
         store.parts(study).note_study()  # so that the page knows it
-        with served(cache) as (_, port):
-            visitor = Visitor(port, label(study))
-            visitor.start()
+        with served(cache) as (server, port), connected(port) as session:
+            Visitor(session, label(study)).start()
             time.sleep(rng.uniform(0, longest + ENGINE))
+            server.kill()
         kept.check()
         assert len(engine_of(cache)) <= 2, "one that was killed while it started may be idle beside the next"
         until = time.monotonic() + (PATIENCE if number == KILLS // 3 else 0)

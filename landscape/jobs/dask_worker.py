@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import os
 import re
 import time
@@ -16,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client, get_worker, rejoin, secede, wait
+from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client, get_worker, secede, wait
 
-from landscape.analysis import cost
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.guard.alike import check_worker
+from landscape.jobs.guard.precedence import first_priority, give_way, preceded, precedence
 from landscape.jobs.processes import capacity
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.jobs.tasks.names import kind_of
@@ -32,52 +31,12 @@ if TYPE_CHECKING:
 PERIOD = 0.5  # seconds between two looks at whether to stop
 WORKERS = "LANDSCAPE_WORKERS"  # the environment variable by which the workers of an engine know how many they are
 STARTUP = 120  # seconds that a worker may take to start
-CLASS = 4.0  # how many times the work of one study is that of another which takes precedence over it
-LAST = 99  # the class of a study whose work is not known
-PER_CLASS = 10**6  # priorities of Dask in a class: more than a study has tasks
 LINES = 12  # of a traceback that a failure is reported with
 DIED = "the worker process died while computing, again and again: killed, or out of memory. Or it hung"
 
 
 class Cancelled(Exception):
     """The study was asked to stop."""
-
-
-def precedence(study: Study) -> int:
-    """The class of a study by its work: of two classes, tasks of the lower one run first.
-
-    A study whose work is not known before its data are loaded comes last.
-
-    Example:
-      >>> from landscape import preset
-      >>> from landscape.jobs.dask_worker import precedence
-      >>> precedence(preset("digits-mlp")) < precedence(preset("cnn-cifar10-paper"))
-      True
-    """
-    try:
-        return int(math.log(1 + sum(cost.work(study)), CLASS))
-    except ValueError:
-        return LAST
-
-
-def give_way(own: int, stop: Event) -> None:
-    """Let the tasks of a lower class that are at this worker run first.
-
-    The thread of the task that calls this leaves the worker's pool meanwhile, and keeps all that it has in memory.
-    Raises Cancelled.
-    """
-    secede()
-    while preceded(own):
-        raise_if_set(stop)
-        time.sleep(PERIOD)
-    rejoin()
-
-
-def preceded(own: int) -> bool:
-    """Whether a task of a class below one's own runs at this worker, or could."""
-    state = get_worker().state
-    there = [*state.executing, *([state.ready.peek()] if state.ready else [])]
-    return any(task.priority is not None and task.priority[0] // PER_CLASS < own for task in there)
 
 
 def folder_name(root: Path) -> str:
@@ -150,7 +109,7 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     and of these the first in the plan. Where small networks share an engine, the first task of a kind compiles its
     programs for all: the others of that kind start behind it, or two workers would compile all programs twice.
     """
-    first = -PER_CLASS * precedence(attempt.study)
+    first = first_priority(attempt.study)
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
     study, needed = identity(attempt.store.root, attempt.study.key, attempt.number), tags(client, attempt.study)
@@ -209,7 +168,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
         publish(update)
         if isinstance(update, TaskUpdate) and preceded(own):
             publish(update._replace(activity="Waiting until studies with less work are done"))
-            give_way(own, stop)
+            give_way(own, partial(raise_if_set, stop))
             publish(update)
 
     task = resume.plan_study(attempt.study, attempt.divisions)[name]

@@ -1,1 +1,1 @@
-"""What keeps a computation from harm: hung workers, endless waiting, open folders, studies that cannot be computed."""
+"""What keeps a computation from harm: workers that hang or are unlike, endless waiting, open folders, too much work."""

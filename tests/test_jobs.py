@@ -726,6 +726,15 @@ def test_a_jax_that_does_not_start_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         engine.devices()
 
 
+def test_jax_is_not_asked_for_gpus_where_nothing_could_find_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking takes a second of each start. On a computer with a plugin for GPUs, or told of a platform, it is asked."""
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    monkeypatch.setattr(engine, "entry_points", lambda group: ())
+    monkeypatch.setattr(engine.subprocess, "run", lambda *_, **__: pytest.fail("JAX was asked"))
+    assert [place.tags for place in engine.devices()] == capacity.tags()
+
+
 def test_engine_of_an_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(Unwritable, match="cache"):

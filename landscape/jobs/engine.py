@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager, suppress
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +105,8 @@ def devices() -> list[Place]:
     JAX counts the devices in a process of its own, since it takes hold of the devices that it lists. A worker takes
     memory as it needs it, and leaves the rest to others. Raises RuntimeError where JAX does not start.
     """
+    if not _may_have_gpus():
+        return [Place({}, tags) for tags in capacity.tags()]
     code = "import jax; print(jax.default_backend(), jax.local_device_count())"
     counted = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if counted.returncode:
@@ -114,6 +118,12 @@ def devices() -> list[Place]:
     return [
         Place({f"JAX_{kind}_VISIBLE_DEVICES": str(i) for kind in ("CUDA", "ROCM")} | shared) for i in range(int(count))
     ]
+
+
+def _may_have_gpus() -> bool:
+    """Whether JAX could find other devices than the processor, or is told where to look: asking it takes a second."""
+    told = os.environ.get("JAX_PLATFORMS", "cpu") != "cpu"
+    return told or find_spec("jax_plugins") is not None or bool(entry_points(group="jax_plugins"))
 
 
 def address(root: Path) -> str | None:

@@ -11,6 +11,7 @@ from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -179,19 +180,19 @@ def test_a_process_that_stands_still_is_replaced_and_that_is_said(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "serve", importlib.import_module("silent").serve)
     monkeypatch.setattr(pool, "LOOKS", 60)
-    process = pool.WorkerProcess()
+    asked, process = SimpleNamespace(study=study()), pool.WorkerProcess()
     try:
         first = process._process
-        assert process.run(None, "base-seed0", [], ignore, Event()) == "base-seed0"
+        assert process.run(asked, "base-seed0", [], ignore, Event()) == "base-seed0"
         assert not first.is_alive() and process._process.is_alive()
         assert [record.getMessage() for record in caplog.records] == [
-            "A process that computed hung and is replaced; its task, base-seed0, starts again"
+            "A process that computed hung and is replaced. It starts again: Training the base, seed 1 of 2"
         ]
         process.end()
         process._start()
         monkeypatch.setattr(pool, "LOOKS", 5)
-        with pytest.raises(WorkerDied, match="the task hangs hung, 2 times in a row"):
-            process.run(None, "hangs", [], ignore, Event())
+        with pytest.raises(WorkerDied, match=r"hung 2 times in a row: hangs\. What is finished is kept"):
+            process.run(asked, "hangs", [], ignore, Event())
     finally:
         process.end()
 

@@ -16,7 +16,7 @@ from landscape.jobs.attempt import Attempt, WorkerDied
 from landscape.jobs.processes.worker import Failed, SignOfLife, serve
 from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
-from landscape.jobs.tasks.names import kind_of
+from landscape.jobs.tasks.names import kind_of, task_in_words
 from landscape.jobs.threads import raise_if_stopped, side_by_side
 from landscape.store.sealed import sweep
 
@@ -82,26 +82,23 @@ class WorkerProcess:
 
         Raises Stopped, WorkerDied, and whatever the task raises.
         """
+        doing = task_in_words(attempt.study, name)
         for _ in range(TRIES):
             try:
                 self._tasks.send((attempt, name, needs))
                 found = self._answer(on_update, stop)
             except Hung:
-                log.warning("A process that computed hung and is replaced; its task, %s, starts again", name)
+                log.warning("A process that computed hung and is replaced. It starts again: %s", doing)
                 self.end()
                 self._start()
+                continue
             except (EOFError, ConnectionError):
-                raise WorkerDied(
-                    f"a process that computed has died: killed, or out of memory. {KEPT}, and needs less memory with "
-                    "--workers 1"
-                ) from None
-            else:
-                break
-        else:
-            raise WorkerDied(f"the processes that were given the task {name} hung, {TRIES} times in a row. {KEPT}")
-        if isinstance(found, Failed):
-            raise found.error
-        return found
+                why = f"a process that computed has died: killed, or out of memory. {KEPT}"
+                raise WorkerDied(f"{why}, and needs less memory with --workers 1") from None
+            if isinstance(found, Failed):
+                raise found.error
+            return found
+        raise WorkerDied(f"a process that computed hung {TRIES} times in a row: {doing}. {KEPT}")
 
     def _answer(self, on_update: OnUpdate, stop: Event) -> AnyOutcome | Failed:
         """What the process sends at the end of its task. Raises Stopped, Hung, and EOFError where it has died.

@@ -171,25 +171,32 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     References:
       Malviya et al. (2024), Algorithm 1 and section A.2.
     """
-    networks, batch = members(study), study.walk.batch_size
-    forward, midpoint = (
-        [costs[each.index] for each in networks] for costs in (multiply_adds(study), midpoint_multiply_adds(study))
-    )
-    epochs = [
-        study.base_epochs if base_epochs is None else base_epochs,
-        *(each.epochs for each in networks[1:]),
-    ]
-    steps = training_examples(study) * (1 + BACKWARD) * _total(forward, epochs)
-    evaluations = study.data.validation_size * _total(forward, [1 + each for each in epochs])  # epoch 0 is one too
-    train = study.seeds * (steps + evaluations)
-    walks = [len(each.checkpoints) for each in networks]
-    barriers = study.seeds * study.walk.permutations * batch * _total(midpoint, walks)
-    pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
+    networks = members(study)
+    whole, midpoint = multiply_adds(study), midpoint_multiply_adds(study)
+    forward = [whole[each.index] for each in networks]
+    epochs = [study.base_epochs if base_epochs is None else base_epochs, *(each.epochs for each in networks[1:])]
+    walks = _total((midpoint[each.index] for each in networks), [len(each.checkpoints) for each in networks])
     moments = _total(forward, [len(each.moments) for each in networks])
-    curves = batch * moments * (study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2)
     scored = _total(forward, [each.is_candidate for each in networks])
-    scores = study.seeds * PROXY_PASSES * len(proxies()) * batch * scored
-    return Work(*map(float, (train, barriers, curves, scores)))
+    batch = study.walk.batch_size
+    return Work(
+        train=float(study.seeds * _training(study, forward, epochs)),
+        barriers=float(study.seeds * study.walk.permutations * batch * walks),
+        curves=float(batch * moments * _points(study)),
+        proxies=float(study.seeds * PROXY_PASSES * len(proxies()) * batch * scored),
+    )
+
+
+def _training(study: Study, forward: list[int], epochs: list[float]) -> float:
+    """The multiply-adds of training all networks of one seed, and of evaluating them before it and after each epoch."""
+    steps = training_examples(study) * (1 + BACKWARD) * _total(forward, epochs)
+    return steps + study.data.validation_size * _total(forward, [1 + each for each in epochs])
+
+
+def _points(study: Study) -> int:
+    """At how many points between networks the loss is measured, for each network and moment: on curves and surfaces."""
+    pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
+    return study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2
 
 
 def _total(costs: Iterable[int], times: Iterable[float]) -> float:

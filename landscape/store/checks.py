@@ -9,7 +9,7 @@ import xarray as xr
 
 from landscape.study import schema
 
-RANGES = {  # of what a variable holds, by the end of its name, NaN and what was not computed apart
+RANGES = {  # what a variable can hold, by how its name ends, besides the NaN or −1 of what was not computed
     "validation_accuracy": (0.0, 1.0),
     **dict.fromkeys(("loss", "sotl_e", "curve", "surface", "barrier", "distance", "seconds", "stop"), (0.0, np.inf)),
     **dict.fromkeys(("parameters", "width"), (1.0, np.inf)),

@@ -24,7 +24,7 @@ MOST = 256  # values of one result; the one that was not used for longest goes f
 
 
 class Kept:
-    """Values by the result that they follow from; they go with it."""
+    """Values by the result that they were computed from; they are dropped together with it."""
 
     def __init__(self) -> None:
         self._values: dict[int, OrderedDict[Any, Any]] = {}

@@ -14,7 +14,7 @@ from landscape.study.limits import MOST_LINE
 RESULT = "result.nc"
 TAKEN = "taken"  # the field of a record that has how many of its tasks another study had computed, if any
 UPLOADED = "uploaded"  # the field of a record that has the time at which somebody brought the file
-FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record that an entry cannot do without
+FIELDS: dict[str, type | tuple[type, ...]] = {  # what a record must have
     **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
     **dict.fromkeys(("study", "versions"), dict),
     "seconds": (int, float),

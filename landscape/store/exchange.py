@@ -1,4 +1,4 @@
-"""Results that somebody brings as a file: checked as those are that are read from disk, and for what cannot be."""
+"""Results that somebody uploads: checked like any that is read from disk, and for sizes and texts that ours lack."""
 
 from __future__ import annotations
 

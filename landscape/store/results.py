@@ -128,7 +128,7 @@ class Store:
         return self._listing(lambda entry: entry)
 
     def verify(self) -> Listing:
-        """The same, with every file compared with its checksum and every number looked at, which reads all of them."""
+        """As `entries`, once all files have been read: compared with their checksums, and checked as results."""
         return self._listing(_read_through)
 
     def _listing(self, checked: Callable[[Entry], Entry]) -> Listing:

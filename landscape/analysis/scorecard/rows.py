@@ -18,7 +18,7 @@ from landscape.store.derived import keeping
 from landscape.study.predictors import PARAMETERS
 from landscape.study.schema import study_of
 
-NETWORKS = {"data", "model", "candidates", "expansion", "training", "weights"}  # what its networks depend on
+NETWORKS = {"data", "model", "candidates", "expansion", "training", "weights"}  # all that a study's networks depend on
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,12 @@ def _one_of_alike(found: Mapping[str, Finding], results: Mapping[str, xr.Dataset
     chosen: dict[str, str] = {}
     for name in found:
         networks = study_of(results[name]).model_dump_json(include=NETWORKS)
-        chosen[networks] = max(chosen.get(networks, name), name, key=lambda each: _weight(found[each], results[each]))
+        chosen[networks] = max(chosen.get(networks, name), name, key=lambda each: _says(found[each], results[each]))
     return [name for name in found if name in chosen.values()]
 
 
-def _weight(found: Finding, dataset: xr.Dataset) -> tuple[int, int, int]:
+def _says(found: Finding, dataset: xr.Dataset) -> tuple[int, int, int]:
+    """How much a study can say: how many verdicts it can give, then by how many seeds, then by how long walks."""
     study = study_of(dataset)
     return 0 if isnan(found.value) else len(found.can_be), study.seeds, study.walk.permutations
 

@@ -91,8 +91,7 @@ def over_the_seeds(values: xr.DataArray, within: Range = EVERYTHING) -> Finding:
     References:
       Student, "The probable error of a mean", Biometrika 6 (1908).
     """
-    found = over_seeds(values, within=within)
-    return _finding(found)
+    return _finding(over_seeds(values, within=within))
 
 
 def least_over_the_seeds(values: xr.DataArray, within: Range = EVERYTHING) -> tuple[str, Finding] | None:

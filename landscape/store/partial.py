@@ -189,8 +189,12 @@ class Parts:
         return {folder.name for folder in folders(self.folder)}
 
     def size(self) -> int:
-        """The bytes that outcomes take on the disk."""
-        return sum(file.lstat().st_size for folder in folders(self.folder) for file in children(folder))
+        """The bytes that outcomes take on the disk; those that go meanwhile do not count."""
+        size = 0
+        for file in (each for folder in folders(self.folder) for each in children(folder)):
+            with contextlib.suppress(OSError):
+                size += file.lstat().st_size
+        return size
 
     def results(self) -> list[xr.Dataset]:
         """The parts of the result that intact outcomes hold. Nothing reads their weights, which may be gigabytes."""

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as once
 from importlib import resources
@@ -689,3 +690,17 @@ def test_a_folder_that_cannot_be_entered_is_named_and_hides_nothing_else(
             out, err = capsys.readouterr()
             assert "tiny" in out
             assert f"{closed} is damaged: it cannot be read: Permission denied" in err
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda whole: b"", "it is empty"),
+        (lambda whole: b"a letter" + whole, "it begins like none"),
+        (lambda whole: whole[:-1], "it is damaged or cut off"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_plain_words(damage: Callable[[bytes], bytes], said: str) -> None:
+    whole = netcdf.encode(xr.Dataset({"m": ("n", np.arange(3.0))}))
+    with pytest.raises(ValueError, match=f"not a readable NetCDF-4 file: {said}"):
+        netcdf.decode(damage(whole))

@@ -31,6 +31,7 @@ OF_THE_FORMAT = {  # attributes that carry the dimensions, and are not the user'
     *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_nc3_strict", "_NCProperties"),
 }
 WITHOUT_VALUES = b"This is a netCDF dimension but not a netCDF variable"  # how the `NAME` of such a dimension begins
+MAGIC = b"\x89HDF\r\n\x1a\n"  # with which every file of HDF5 begins
 WIDEST = 8  # bytes of the largest number that decoding makes of any other
 CHARACTER = 4  # bytes of a character in an array of NumPy
 
@@ -76,6 +77,9 @@ def load(content: bytes, most: float = math.inf) -> xr.Dataset:
             if size <= most:
                 stored = xr.Dataset(_variables(file, arrays), attrs=_attributes(file))
                 return xr.decode_cf(stored, decode_times=False).load()
+    except OSError:  # in words of HDF5 about its own structures
+        reason = "it is damaged or cut off" if content.startswith(MAGIC) else "it begins like none"
+        raise ValueError(f"this is not a readable NetCDF-4 file: {reason if content else 'it is empty'}") from None
     except Exception as error:  # HDF5 raises whatever its first inconsistency leads to
         raise ValueError(f"this is not a readable NetCDF-4 file: {error}") from None
     raise ValueError(f"its arrays take up to {size:,} bytes in memory; at most {most:,.0f} are read")

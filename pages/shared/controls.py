@@ -209,7 +209,8 @@ def checked(name: str, control: Control) -> Any:
         for text in st.query_params.get_all(name):
             if not control.accepts(text):
                 told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
-                st.warning(plain(f"{told} The default is used instead."))
+                instead = "It is left out." if isinstance(control, Several) else "The default is used instead."
+                st.warning(plain(f"{told} {instead}"))
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     return control.draw(name)
 

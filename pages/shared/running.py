@@ -129,4 +129,6 @@ def left(found: Progress) -> str:
     """The time left, in words; nothing where something keeps the study from going on."""
     if found.trouble:
         return ""
-    return "The time left is not known yet." if found.left is None else f"About {duration(found.left)} left."
+    if found.left is None:
+        return "The time left is not known yet."
+    return f"About {duration(found.left)} left." if found.left >= 1 else "Almost done."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import pytest
 from jaxtyping import install_import_hook
@@ -50,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or each program that is read takes a false alarm
         config.add_cleanup(folder.cleanup)
+    gc.set_threshold(10_000, 20, 50)  # by default a twentieth of the time goes into collecting
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,14 +68,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Programs of a file that is marked so are optimised little, as are those of the commands that it starts.
 
-    This halves the time of compiling them. Files that compare bits do without it: their programs are those that users
-    run.
+    This takes a third of the time of compiling them. Files that compare bits do without it: their programs are those
+    that users run.
     """
     quickly = item.get_closest_marker("compiled_quickly") is not None
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quickly))  # read when JAX is imported, here or by a command
+    if quickly:
+        leave_out_emitters()
     if (jax := sys.modules.get("jax")) and jax.config.read("jax_disable_most_optimizations") != quickly:
         jax.config.update("jax_disable_most_optimizations", quickly)
         jax.clear_caches()  # or a program of the other kind would be met again
+
+
+@cache
+def leave_out_emitters() -> None:
+    """Where little is optimised, each fusion is compiled without MLIR, which takes most of the time then.
+
+    JAX has no setting for all programs of a process, and XLA_FLAGS is read only once.
+    """
+    import jax
+    from jax._src import compiler
+
+    def options(*args: Any, env_options_overrides: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        quick = {"xla_cpu_use_fusion_emitters": False} if jax.config.read("jax_disable_most_optimizations") else {}
+        return made(*args, env_options_overrides=quick | (env_options_overrides or {}), **kwargs)
+
+    made = compiler.get_compile_options
+    if jax.version.__version_info__ < (0, 11):  # later releases know no such option
+        compiler.get_compile_options = options
 
 
 @pytest.fixture(scope="session")

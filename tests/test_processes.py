@@ -34,8 +34,6 @@ from landscape.store.sealed import Unwritable
 from landscape.study import Study, schema, validated
 from landscape.study.presets import preset
 
-pytestmark = pytest.mark.compiled_quickly
-
 SMALL, LARGE = preset("digits-mlp"), preset("cnn-cifar10-paper")
 
 

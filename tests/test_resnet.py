@@ -195,8 +195,8 @@ def test_widening_preserves_the_function(group):
 def test_an_inserted_block_changes_nothing_in_training_or_evaluation_and_learns(after):
     model = widen(resnet(), "stage2_block1", 11, KEY)
     deeper = deepen(model, after)
-    np.testing.assert_array_equal(outputs(deeper), outputs(model))
-    np.testing.assert_array_equal(step(split(deeper))[0], step(split(model))[0])
+    for run in (outputs, lambda network: step(split(network))[0]):  # two programs, which may round differently
+        np.testing.assert_allclose(run(deeper), run(model), rtol=1e-5, atol=1e-5)
     names = list(deeper.groups())
     assert names.index(f"{after}_1") == names.index({"stage1": "stage1_block2"}.get(after, after)) + 1
 

@@ -15,7 +15,7 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.models.cut import Cut
 from landscape.models.symmetry import Axis, Group
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 METHODS = ["fast", "reference"]
 

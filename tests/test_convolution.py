@@ -11,7 +11,7 @@ from flax import nnx
 from landscape.training import convolution as convolutions
 from landscape.training.convolution import convolution, with_fast_gradients
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 LAYOUT = {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
 PLAIN = LAYOUT | {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 1}

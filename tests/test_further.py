@@ -23,7 +23,7 @@ from landscape.store import netcdf
 from landscape.study import schema, validated
 from landscape.study.member import members
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 CONTENT = {
     "name": "asked",

@@ -22,6 +22,7 @@ from unittest import mock
 
 import distributed.comm
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 from distributed import LocalCluster
@@ -686,7 +687,9 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         bigger = from_toml(file).scaled(permutations=5)
         jobs.submit(bigger)
     finally:
+        own = [each for each in psutil.process_iter(["cmdline"]) if str(cache) in (each.info["cmdline"] or [])]
         jobs._client.shutdown()
+    assert len(own) == 1 and not psutil.wait_procs(own, timeout=30)[1], "it ends though a worker was just starting"
     assert until(jobs, bigger.key, ended).error == "the engine has ended"
 
 

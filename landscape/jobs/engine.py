@@ -24,11 +24,12 @@ from typing import Any, NamedTuple
 import dask
 from distributed import Nanny, Scheduler, Security
 from distributed.comm import connect
+from distributed.core import Status
 from filelock import FileLock
 
 from landscape.jobs.dask_worker import WORKERS
 from landscape.jobs.guard import credentials
-from landscape.jobs.guard.hung import replace_hung
+from landscape.jobs.guard.hung import kill, replace_hung
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.installed import require_computing
 from landscape.jobs.local import PREALLOCATE
@@ -79,6 +80,9 @@ async def serve(root: Path, idle: float = IDLE) -> None:
             watch = asyncio.create_task(replace_hung(scheduler, workers))
             stack.callback(watch.cancel)
             await scheduler.finished()
+            for nanny in workers:  # one that is starting would look for the scheduler for a day
+                if nanny.process and nanny.process.status != Status.running:
+                    kill(nanny)
 
 
 @contextmanager

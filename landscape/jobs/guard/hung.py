@@ -36,11 +36,12 @@ async def replace_hung(scheduler: Scheduler, nannies: Sequence[Nanny]) -> None:
             missed[address] = missed[address] + 1 if heard.get(address) == last else 0
             heard[address] = last
             if missed[address] == LOOKS:
-                _kill(nanny)
+                kill(nanny)
                 report(scheduler, replaced=True)
 
 
-def _kill(nanny: Nanny) -> None:
+def kill(nanny: Nanny) -> None:
+    """Kill the process of a worker, whatever it is doing."""
     with suppress(ProcessLookupError):
         if nanny.pid:
             os.kill(nanny.pid, signal.SIGKILL)  # one that is stopped hears no other signal

@@ -115,6 +115,19 @@ def watch(key: str, parts: int, drawn: float) -> None:
     if parts:
         before = f" {found.found_in_words}." if found.found else ""
         st.caption(f"This page shows what there is so far: {counted(parts, 'part')} of the result.{before}")
+    wake(time.monotonic())
+
+
+@st.fragment(run_every=REDRAWN)
+def wake(watched: float) -> None:
+    """Redraw the page where `watch`, which was called last at this time, has stopped.
+
+    Streamlit loses a timer that asks for the next run in the moment in which the run that set it ends: another thread
+    takes over then, and what the first one has not sent yet is dropped. This timer is set again by every call of
+    `watch`, and so by that next run too.
+    """
+    if time.monotonic() > watched + REDRAWN / 2:
+        st.rerun()
 
 
 def asked(stop: Callable[[str], None], key: str) -> None:

@@ -16,9 +16,11 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from landscape.jobs import engine
 from landscape.jobs.client import connect
+from pages.shared.running import PERIOD
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -255,6 +257,26 @@ def test_axe_finds_nothing_serious_that_is_ours(address, browser, scheme):
         found += [(page, each["id"], node["html"]) for each in serious for node in each["nodes"]]
     context.close()
     assert found == []
+
+
+def test_a_page_that_loses_its_timer_comes_to_its_end(address, tab):
+    """Streamlit now and then does not send the timer of a progress bar; here it never does."""
+
+    def route(socket) -> None:
+        def send(data: bytes) -> None:
+            message = ForwardMsg.FromString(data)
+            if message.auto_rerun.interval != PERIOD:
+                socket.send(data)
+
+        there = socket.connect_to_server()
+        socket.on_message(there.send)
+        there.on_message(send)
+
+    tab.route_web_socket(re.compile("_stcore/stream"), route)
+    link = "seeds=1&training.epochs=1&training.base_epochs=2&walk.permutations=20&candidates=hidden1 → 7"
+    tab.goto(f"{address}/new?{link}")
+    tab.get_by_role("button", name="Start computing").click(timeout=WAIT)
+    playwright.expect(tab.get_by_text(re.compile("^Computed on"))).to_be_visible(timeout=2 * WAIT)
 
 
 def test_a_study_is_started_cancelled_and_finished(address, cache, tab):

@@ -29,6 +29,7 @@ from landscape.store import places
 from landscape.store.derived import Kept, keeping
 from landscape.store.results import Store
 from landscape.study import validated
+from landscape.study.presets import preset, presets
 from landscape.study.schema import study_of
 
 README = Path(__file__).parents[1] / "README.md"
@@ -66,6 +67,13 @@ def test_the_interval_decides(low: float, high: float, said: str) -> None:
     found = Finding((low + high) / 2, low, high, 10)
     assert verdict(found, (0, math.inf)) == said
     assert verdict(replace(found, can_be=()), (0, math.inf)) == UNDECIDED
+
+
+def test_each_claim_has_a_preset_that_tests_it() -> None:
+    studies = [preset(name).scaled(seeds=1, permutations=2) for name in presets()]
+    datasets = [synthetic(study, np.random.default_rng(0)) for study in studies]
+    untested = [claim.text for claim in CLAIMS if not any(claim.tests(dataset) for dataset in datasets)]
+    assert not untested
 
 
 def made_up(order: list[int], swapped: int = 1, **sizes: int) -> xr.Dataset:

@@ -108,7 +108,7 @@ def _deeper(dataset: xr.Dataset) -> bool:
 
 
 def _resnet(dataset: xr.Dataset) -> bool:
-    return study_of(dataset).model.kind == "resnet"
+    return study_of(dataset).model.kind == "resnet18"
 
 
 def _equal_size(dataset: xr.Dataset) -> bool:

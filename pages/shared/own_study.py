@@ -123,15 +123,17 @@ def _excesses(study: Study) -> Iterator[str]:
 
 def _lacks(study: Study) -> Iterator[str]:
     """What this computer has too little of."""
+    content = study.model_dump(mode="json")
+    train, seeds, walks = (f"“{label(name, content)}”" for name in ("data.train_size", "seeds", "walk.checkpoints"))
     if memory := lack_of_memory(study):
         yield (
             f"It needs at least {size_in_words(memory.needed)} of memory, and this computer has "
-            f"{size_in_words(memory.there)}: lower the sizes of the candidates, or “Training examples”."
+            f"{size_in_words(memory.there)}: lower the sizes of the candidates, or {train}."
         )
     if disk := lack_of_disk(study, Store()):
         yield (
             f"Its checkpoints need {size_in_words(disk.needed)} of disk space, and there is room for "
-            f"{size_in_words(disk.there)}: lower “Seeds” or “Walks of a candidate, at most”, or free some space."
+            f"{size_in_words(disk.there)}: lower {seeds} or {walks}, or free some space."
         )
 
 

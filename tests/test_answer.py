@@ -19,7 +19,7 @@ SMALL, MIDDLE, GREAT = small_study().labels
 
 
 def sentences(dataset: xr.Dataset, measure: Measure = "accuracy") -> list[str]:
-    return answer.sentences(dataset, overview_data(dataset, Q, N, measure), Q, N, measure)
+    return answer.sentences(dataset, Q, N, measure)
 
 
 def made(seeds: int = 4, **sizes: int) -> xr.Dataset:

@@ -97,7 +97,7 @@ def test_candidates_whose_excess_may_be_zero_are_named_everywhere() -> None:
     assert not_above_control(excess_gain(dataset, "accuracy")) == [name]
     frame = figures.overview_data(dataset, Q, N, "accuracy")
     said = f"the gain of {name} is not clearly more than that of the control."
-    assert answer.sentences(dataset, frame, Q, N, "accuracy")[2].endswith(said)
+    assert answer.sentences(dataset, Q, N, "accuracy")[2].endswith(said)
     assert f"In points of accuracy: compared seed by seed, {said}" in summary_text(summary(dataset))
     ranks, costs = figures.rank_comparison_data(dataset, Q, N, "accuracy"), figures.cost_gain_data(dataset, "accuracy")
     shown = answer.table(frame, costs, ranks, "accuracy")
@@ -115,7 +115,7 @@ def test_a_study_without_a_control_says_so_once_and_shows_no_column_of_it() -> N
     for text in (
         summary_text(told),
         html_report(dataset),
-        " ".join(answer.sentences(dataset, frame, Q, N, "accuracy")),
+        " ".join(answer.sentences(dataset, Q, N, "accuracy")),
     ):
         assert text.count(NO_CONTROL) == 1
         assert "G* − control" not in text

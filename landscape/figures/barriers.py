@@ -22,6 +22,7 @@ ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels, of a histogram and of a line of the 
 LONG = 14  # characters of a name above which a phone has no room left for its numbers
 
 
+@derived
 def manifold_sizes_data(dataset: xr.Dataset, seed: int | None, checkpoint: int, q: float, n: int) -> pd.DataFrame:
     """λ in nats, the manifold size m with its 95 % interval, and M in percent, one row per model and seed.
 

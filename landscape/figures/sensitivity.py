@@ -19,6 +19,7 @@ from landscape.analysis.wording import why_unranked
 from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised
+from landscape.store.derived import derived
 
 DIVERGING = "RdBu"  # red −1, white 0, blue 1
 WRITTEN = 60  # grids with more cells than this have no numbers in them
@@ -37,6 +38,7 @@ def fine_grid(dataset: xr.Dataset, quantiles: int = 39, sizes: int = 20) -> tupl
     return qs.round(4).tolist(), np.unique(np.ceil(np.linspace(0, computed, sizes + 1)[1:]).astype(int)).tolist()
 
 
+@derived
 def sensitivity_data(
     dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int], measure: Measure, kind: Kind = "kendall"
 ) -> pd.DataFrame:
@@ -45,6 +47,7 @@ def sensitivity_data(
     return described(frame, spread_units("1"), dataset, measure=measure, kind=kind)
 
 
+@derived
 def sensitivity_map(
     dataset: xr.Dataset,
     qs: Sequence[float],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -20,7 +20,7 @@ import xarray as xr
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST = 256  # values of one result; the one that was not used for longest goes first
+MOST = 1024  # values of one result, of some 40 kB each; the one that was not used for longest goes first
 
 
 class Kept:
@@ -73,7 +73,7 @@ def keeping(kept: Kept | None = None) -> Iterator[None]:
 
 
 def derived(function: Callable[Concatenate[xr.Dataset, P], T]) -> Callable[Concatenate[xr.Dataset, P], T]:
-    """Marks a pure function of a result and hashable arguments, whose values nobody changes.
+    """Marks a pure function of a result and further arguments, hashable or lists of such, whose values nobody changes.
 
     Example:
       >>> import xarray as xr
@@ -94,7 +94,11 @@ def derived(function: Callable[Concatenate[xr.Dataset, P], T]) -> Callable[Conca
         kept = _KEPT.get()
         if kept is None:
             return function(dataset, *args, **kwargs)
-        key = (function, args, tuple(sorted(kwargs.items())))
+        key = (function, *map(_hashable, args), *((name, _hashable(kwargs[name])) for name in sorted(kwargs)))
         return kept.get(dataset, key, lambda: function(dataset, *args, **kwargs))
 
     return found
+
+
+def _hashable(argument: object) -> Hashable:
+    return tuple(argument) if isinstance(argument, list) else argument

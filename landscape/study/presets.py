@@ -31,6 +31,12 @@ def presets() -> Mapping[str, Study]:
     return MappingProxyType({study.name: study for file in files for study in _scales(file)})
 
 
+@cache
+def preset_keys() -> Mapping[str, str]:
+    """The keys of the studies that ship with the package, by name: each takes a tenth of a millisecond to work out."""
+    return MappingProxyType({name: study.key for name, study in presets().items()})
+
+
 def _scales(path: Path) -> list[Study]:
     content, laptop = scales(path)
     if not laptop:

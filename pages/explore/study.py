@@ -33,7 +33,7 @@ shown = answer.table(frame, costs, ranks, measure)
 show.grid(shown, answer.columns_of(shown, answer.gain_digits(frame, measure)))
 predictors = predictor_ranks_data({"": dataset}, q, n, measure, [rank])
 beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), ranking.regret(predictors, measure))
-said = [*answer.sentences(dataset, frame, q, n, measure, rank), *beyond]
+said = [*answer.sentences(dataset, q, n, measure, rank), *beyond]
 st.markdown("\n".join(f"- {each}" for each in said if each))
 caveats.beside(dataset, q, n)
 left, right = st.columns(2)

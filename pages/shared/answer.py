@@ -17,7 +17,8 @@ from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.ranking.scores import picks
 from landscape.analysis.wording import why_unranked
-from landscape.figures import predictor_ranks_data
+from landscape.figures import overview_data, predictor_ranks_data
+from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E
 from landscape.study.writing.notation import NOTATION
 from pages.shared import ranking
@@ -72,6 +73,7 @@ def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str]:
     return [pair.replace("-", "−") or "–" for pair in pairs]
 
 
+@derived
 def picked(dataset: xr.Dataset, q: float, n: int) -> str:
     """Which candidate each predictor would train, among those that need no training; so where they disagree."""
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -99,10 +101,10 @@ def interval(row: dict, name: str, digits: int) -> str:
     return wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits).replace("-", "−")
 
 
-def sentences(
-    dataset: xr.Dataset, frame: pd.DataFrame, q: float, n: int, measure: Measure, kind: Kind = "kendall"
-) -> list[str]:
+@derived
+def sentences(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind = "kendall") -> list[str]:
     """Which candidate M₀ picks, which one gains most from training and how much the control, and how M₀ ranks them."""
+    frame = overview_data(dataset, q, n, measure)
     metric = initial_metric(dataset, q, n)
     gains = best_gain(dataset, measure)
     if metric.isnull().all():

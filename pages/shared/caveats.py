@@ -9,6 +9,7 @@ import xarray as xr
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import only_walks, prefix
 from landscape.analysis.wording import counted, enumeration, part_of
+from landscape.store.derived import derived
 from landscape.study import Study
 from landscape.study.predictors import predictor_named
 from landscape.study.schema import study_of
@@ -23,6 +24,7 @@ def beside(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> None:
             st.caption(sentence)
 
 
+@derived
 def limits(dataset: xr.Dataset) -> list[str]:
     """What the numbers of a study do not say, a sentence or two each."""
     study = study_of(dataset)
@@ -65,6 +67,7 @@ def not_stopped(dataset: xr.Dataset) -> str | None:
     )
 
 
+@derived
 def undefined(dataset: xr.Dataset) -> str | None:
     """Which proxies were computed and are not a number, where others of the same candidate are; None if none is."""
     missing = dataset["proxy"].isnull() & dataset["proxy"].notnull().any("predictor")
@@ -83,6 +86,7 @@ def undefined(dataset: xr.Dataset) -> str | None:
     return f"Not a number: {enumeration(names)}.{reason if any(name.startswith('Jacov') for name in names) else ''}"
 
 
+@derived
 def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str | None:
     """Which candidates reach the ceiling of M, where they tie; None if no two of them do in the same seed."""
     at = only_walks(dataset).sel(checkpoint=[checkpoint])
@@ -98,6 +102,7 @@ def ceiling(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> str |
     )
 
 
+@derived
 def few_barriers(dataset: xr.Dataset, q: float, n: int) -> str | None:
     """How few distinct barriers the base has, if they are so few that λ jumps noticeably."""
     base, _ = prefix(dataset, n)

@@ -12,7 +12,7 @@ from landscape.store.derived import Kept
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study
-from landscape.study.presets import presets
+from landscape.study.presets import preset_keys, presets
 from pages.shared.show import plain
 
 FIRST = "digits-mlp"  # shown first: it has ten seeds and needs no download
@@ -44,22 +44,28 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
     entries = {entry.key: entry for entry in reversed(listing.entries)}  # one computed here replaces a shipped one
     stored = sorted(entries.values(), key=lambda entry: (not entry.shipped, entry.name != FIRST, entry.name))
     studies = {entry.key: _study_of(entry) for entry in stored}
-    for study in (*asked_for().values(), *store.begun(), *presets().values()):
+    for study in (*asked_for().values(), *store.begun()):
         studies.setdefault(study.key, study)
-    found = (Choice(label(study), study, entries.get(key)) for key, study in studies.items())
+    for name, key in preset_keys().items():
+        studies.setdefault(key, presets()[name])
+    found = (Choice(_label(study, key), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged
 
 
 def _study_of(entry: Entry) -> Study:
     """The study of an entry. A shipped one takes its texts from today's preset, since they are not part of the key."""
-    preset = presets().get(entry.name) if entry.shipped else None
-    return preset if preset and preset.key == entry.key else entry.study
+    if entry.shipped and preset_keys().get(entry.name) == entry.key:
+        return presets()[entry.name]
+    return entry.study
 
 
 def label(study: Study) -> str:
     """The name of a study in lists and links, which is the same on every server at all times."""
-    preset = presets().get(study.name)
-    return study.name if preset and preset.key == study.key else f"{study.name}-{study.key[:6]}"
+    return _label(study, study.key)
+
+
+def _label(study: Study, key: str) -> str:
+    return study.name if preset_keys().get(study.name) == key else f"{study.name}-{key[:6]}"
 
 
 @st.cache_resource(show_spinner=False)

@@ -197,6 +197,7 @@ def trajectory_correlation(
     )
 
 
+@derived
 def sensitivity(
     dataset: xr.Dataset, qs: Sequence[float], ns: Sequence[int], measure: Measure, kind: Kind = "kendall"
 ) -> xr.DataArray:

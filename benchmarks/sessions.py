@@ -25,7 +25,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from benchmarks._browser import answering, server
 from benchmarks._measure import Aim, short_of
-from landscape.jobs.client import connect
+from landscape.jobs.background.client import connect
 from landscape.study import from_toml
 
 PAGES = ("study", "barriers", "trajectories", "predictors", "sensitivity")

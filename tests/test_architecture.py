@@ -61,7 +61,7 @@ def test_looking_at_results_loads_no_jax() -> None:
     ]
     assert len(names) > 40
     code = (
-        f"import importlib, sys; list(map(importlib.import_module, {[*names, 'landscape.jobs.client']!r}))\n"
+        f"import importlib, sys; list(map(importlib.import_module, {[*names, 'landscape.jobs.background.client']!r}))\n"
         "sys.exit(str({'jax', 'jaxlib', 'flax', 'optax', 'streamlit'} & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

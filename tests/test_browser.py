@@ -18,8 +18,8 @@ from urllib.request import urlopen
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from landscape.jobs import engine
-from landscape.jobs.client import connect
+from landscape.jobs.background import engine
+from landscape.jobs.background.client import connect
 from pages.shared.running import PERIOD
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")

@@ -304,7 +304,7 @@ def test_user_error_is_one_line(
     computed: Computed, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.2)
+    monkeypatch.setattr("landscape.jobs.background.client.TIMEOUT", 0.2)
     Path("bad.toml").write_text(TOML.replace("group", "grop"))
     Path("malformed.toml").write_text("seeds = = 3")
     Path("foreign.nc").write_text("no NetCDF")

@@ -52,7 +52,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, silent_from: float) -> tuple[list[in
 
 def test_a_worker_of_which_nothing_is_heard_is_killed_once_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     dead, scheduler = killed(monkeypatch, time.monotonic())
-    assert dead == [2] and scheduler.told == [{"workers": 2, "replaced": True}]
+    assert dead == [2] and scheduler.told == [{"workers": ["well", "hung"], "replaced": True}]
 
 
 def test_workers_that_are_heard_live(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,10 +82,11 @@ def test_a_computer_that_slept_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("event", "after", "said"),
     [
-        ({"workers": 2, "replaced": False}, 0.0, ""),
-        ({"workers": 0, "replaced": False}, 0.0, "Waiting for a worker"),
-        ({"workers": 2, "replaced": True}, 1.0, "hung and is replaced"),
-        ({"workers": 2, "replaced": False}, attendance.SILENCE + 1, "does not answer"),
+        ({"workers": ["a", "b"], "replaced": False}, 0.0, ""),
+        ({"workers": [], "replaced": False}, 0.0, "Waiting for a worker"),
+        ({"workers": ["a"], "replaced": False}, 0.0, "Waiting for another worker"),
+        ({"workers": ["a", "b"], "replaced": True}, 1.0, "hung and is replaced"),
+        ({"workers": ["a", "b"], "replaced": False}, attendance.SILENCE + 1, "does not answer"),
     ],
 )
 def test_what_a_client_says_of_a_scheduler(
@@ -95,7 +96,8 @@ def test_what_a_client_says_of_a_scheduler(
     heard((0.0, event))
     now = time.monotonic()
     monkeypatch.setattr(attendance.time, "monotonic", lambda: now + after)
-    assert said in heard.trouble() and bool(said) == bool(heard.trouble())
+    told = heard.trouble(refused={"a"})
+    assert said in told and bool(said) == bool(told)
     assert heard.answers == (after < attendance.SILENCE)
 
 

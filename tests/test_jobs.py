@@ -25,16 +25,17 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from distributed import LocalCluster
+from distributed import LocalCluster, Worker, get_worker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.cli.parser import main
-from landscape.jobs import dask_worker, engine, resume
+from landscape.jobs import resume
 from landscape.jobs.attempt import Asker, Attempt
-from landscape.jobs.client import Jobs, connect
-from landscape.jobs.dask_worker import identity
-from landscape.jobs.guard import alike, credentials
+from landscape.jobs.background import engine, worker
+from landscape.jobs.background.client import Jobs, connect
+from landscape.jobs.background.names import folder_name, identity
+from landscape.jobs.guard import alike, credentials, passing_over
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
@@ -393,6 +394,39 @@ def test_a_worker_with_other_versions_or_another_folder_is_refused_in_words(
     assert until(jobs, key, ended).state == "done"
 
 
+def test_an_unfit_worker_is_passed_over_and_one_that_joins_is_not(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Among others it is left out from its first refusal on; alone it makes nothing fail that is begun."""
+    asked, told, key = list[str](), "the worker has jax 0.0.1", study().key
+
+    def difference(attempt: Attempt) -> str:
+        asked.append(get_worker().name)
+        return told if asked[-1] == asked[0] else ""  # whoever is asked first is unfit
+
+    async def joined(name: str) -> Worker:
+        return await Worker(cluster.scheduler_address, nthreads=1, name=name, dashboard=False)
+
+    monkeypatch.setattr(passing_over, "difference", difference)
+    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
+        workers = {name: cluster.sync(joined, name) for name in ("a", "b")}
+        jobs = connect(tmp_path / "cache", cluster.scheduler_address)
+        jobs.submit(study())
+        assert {*until(jobs, key, running_second).refused.values()} == {told} and {*asked} == {"a", "b"}
+        assert main(["jobs", "--cache", str(jobs.store.root), "--scheduler", cluster.scheduler_address]) == 0
+        assert f"tiny ({key}) passes a worker over: {told}" in capsys.readouterr().out
+        unfit = workers.pop(asked[0])
+        cluster.sync(workers.popitem()[1].close, executor_wait=False)
+        assert "Waiting for another worker" in until(jobs, key, lambda progress: bool(progress.trouble)).activity
+        script.go.set()
+        late = cluster.sync(joined, "late")
+        assert until(jobs, key, ended).state == "done"
+        np.testing.assert_array_equal(jobs.store.read(key).base_stop, expected(study()))
+        jobs.close()
+        for each in (unfit, late):
+            cluster.sync(each.close)
+
+
 def test_unwritable_folder_is_named(script: Script, client: Callable[[], Jobs]) -> None:
     jobs = client()
     jobs.store.root.write_text("a file")
@@ -648,7 +682,7 @@ def test_meter_sends_what_a_task_is_doing_and_that_it_has_ended(monkeypatch: pyt
 CLIENT = """
 import sys, time
 from pathlib import Path
-from landscape.jobs.client import connect
+from landscape.jobs.background.client import connect
 from landscape.study import from_toml
 jobs, study = connect(sys.argv[1]), from_toml(sys.argv[2])
 jobs.submit(study)
@@ -679,7 +713,7 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = connect(cache)
     try:
         assert (cache / ".engine" / "log").read_text().count("Scheduler at") == 1
-        deadly = identity(cache.absolute(), study().key, 7)
+        deadly = identity(folder_name(cache.absolute()), study().key, 7)
         jobs._client.submit(os._exit, 1, key=deadly).exception()  # as a study that takes its worker down each time
         failed = until(jobs, study().key, ended)
         assert failed.state == "failed" and "worker process died" in failed.error
@@ -807,7 +841,7 @@ def test_a_study_that_waits_for_a_worker_says_so(tmp_path: Path) -> None:
 
 
 def test_unreachable_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landscape.jobs.client.TIMEOUT", 0.5)
+    monkeypatch.setattr("landscape.jobs.background.client.TIMEOUT", 0.5)
     with pytest.raises(OSError, match="tcp://127"):
         connect(tmp_path, "tcp://127.0.0.1:1")
 
@@ -821,9 +855,9 @@ def test_the_first_task_of_a_kind_compiles_for_the_others(tmp_path, monkeypatch)
         client, asked = mock.MagicMock(), dict[str, dict]()
         client.scheduler_info.return_value = {"workers": {"one": {"resources": resources}}}
         client.submit.side_effect = lambda run, attempt, name, *needs, **order: asked.update({name: order}) or name
-        monkeypatch.setattr(dask_worker, "finished", mock.MagicMock(side_effect=dask_worker.Cancelled))
-        with pytest.raises(dask_worker.Cancelled):
-            next(dask_worker.on_workers(client, mock.MagicMock(), attempt, planned, {}))
+        monkeypatch.setattr(worker, "finished", mock.MagicMock(side_effect=worker.Cancelled))
+        with pytest.raises(worker.Cancelled):
+            next(worker.on_workers(client, mock.MagicMock(), attempt, planned, {}))
         return {name: order.get("behind") for name, order in asked.items()}
 
     found = behind({capacity.tag(capacity.at_once(small)): 1.0})

@@ -20,7 +20,7 @@ import psutil
 import pytest
 import xarray as xr
 
-from landscape.jobs.client import Jobs, connect
+from landscape.jobs.background.client import Jobs, connect
 from landscape.store.results import Store
 from landscape.store.sealed import RECORD
 from landscape.study import from_toml
@@ -178,7 +178,7 @@ def test_workers_and_runs_killed_alone(undisturbed: tuple[Path, xr.Dataset, floa
 
 CLIENT = """
 import sys, time
-from landscape.jobs.client import connect
+from landscape.jobs.background.client import connect
 from landscape.study import from_toml
 connect(sys.argv[1]).submit(from_toml(sys.argv[2]))
 time.sleep(1000)

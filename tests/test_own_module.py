@@ -17,7 +17,7 @@ from trained import LENGTH, SPECS, VOCABULARY
 
 from landscape.analysis import cost
 from landscape.cli.parser import main
-from landscape.jobs.client import Jobs
+from landscape.jobs.background.client import Jobs
 from landscape.jobs.local import run
 from landscape.jobs.own import prepared, surveyed
 from landscape.jobs.own.described import described, handed_over

@@ -19,7 +19,7 @@ import xarray as xr
 
 from landscape.cli.parser import main, parser
 from landscape.jobs.attempt import Attempt, WorkerDied
-from landscape.jobs.client import Jobs
+from landscape.jobs.background.client import Jobs
 from landscape.jobs.guard import fits
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import computed
@@ -246,7 +246,7 @@ def test_what_the_specification_alone_rules_out_is_refused_before_anything_start
     changes: dict[str, object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("landscape.jobs.local.require_computing", lambda: pytest.fail("it has started"))
-    monkeypatch.setattr("landscape.jobs.engine.started", lambda root: pytest.fail("an engine has started"))
+    monkeypatch.setattr("landscape.jobs.background.engine.started", lambda root: pytest.fail("an engine has started"))
     monkeypatch.setattr(fits, "free_bytes", lambda root: 1e6)
     for start in (partial(computed, store=Store(tmp_path), on_update=ignore), Jobs(Store(tmp_path)).submit):
         with pytest.raises(ValueError, match=told):

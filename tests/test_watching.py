@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landscape.cli.parser import main
-from landscape.jobs.client import Jobs
+from landscape.jobs.background.client import Jobs
 from landscape.jobs.progress import Progress
 from landscape.store.partial import STUDY
 from landscape.store.pauses import pause
@@ -51,7 +51,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine(KNOWN)
-    monkeypatch.setattr("landscape.jobs.client.connect", lambda cache, address: made)
+    monkeypatch.setattr("landscape.jobs.background.client.connect", lambda cache, address: made)
     return made
 
 

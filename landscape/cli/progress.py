@@ -21,7 +21,7 @@ class ProgressLine:
         columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.description}", markup=False)
         self._live = Live(*columns, console=self._console, transient=True, redirect_stdout=False)
         self._task = self._live.add_task("", total=1.0)
-        self._parts, self._trouble = -1, ""
+        self._parts, self._trouble, self._refused = -1, "", set[str]()
 
     def __enter__(self) -> Self:
         return self
@@ -32,7 +32,10 @@ class ProgressLine:
                 self._live.stop()
 
     def show(self, progress: Progress) -> None:
-        """Show where a study stands."""
+        """Show where a study stands, and once of each worker that is passed over why it is."""
+        for worker in progress.refused.keys() - self._refused:
+            self._refused.add(worker)
+            self._console.print(f"A worker is passed over: {progress.refused[worker]}", markup=False, highlight=False)
         if self._console.is_interactive:
             self._live.start()
             self._live.update(self._task, completed=progress.fraction, description=_text(progress))

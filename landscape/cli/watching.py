@@ -17,7 +17,7 @@ COLUMNS = ("name", "key", "state", "done", "left", "device", "doing")
 
 def jobs(options: argparse.Namespace) -> int:
     """Print what the app's engine, or a Dask scheduler, computes and has computed; or stop a study or go on with it."""
-    from landscape.jobs.client import connect
+    from landscape.jobs.background.client import connect
 
     store = Store(options.cache)
     try:
@@ -71,7 +71,9 @@ def _one(text: str, names: Mapping[str, str], which: str, others: str) -> str:
 
 
 def row(key: str, name: str, progress: Progress) -> dict[str, Any]:
-    """A study as a row of the table; `doing` says why it failed, and `lines` end its traceback."""
+    """A study as a row of the table; `doing` says why it failed, and `lines` end its traceback; `refused` says
+    why each worker that must not compute it is passed over.
+    """
     return {
         "name": name,
         "key": key,
@@ -83,6 +85,7 @@ def row(key: str, name: str, progress: Progress) -> dict[str, Any]:
         "tasks": progress.tasks,
         "device": progress.device,
         "lines": progress.lines,
+        "refused": dict(progress.refused),
     }
 
 
@@ -101,6 +104,8 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         each["left"] = "?" if each["seconds_left"] is None else duration(each["seconds_left"])
     print(table(COLUMNS, [[each[name] for name in COLUMNS] for each in rows]))
     for each in rows:
+        for reason in each["refused"].values():
+            print(f"\n{each['name']} ({each['key']}) passes a worker over: {reason}")
         if each["lines"]:
             print(f"\nThe last lines of {each['name']} ({each['key']}):\n{each['lines']}")
 

@@ -7,7 +7,8 @@ whoever listens from the middle on knows as much as whoever listened from the st
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 State = Literal["waiting", "running", "done", "failed", "paused", "cancelled"]
@@ -45,6 +46,7 @@ class Progress(NamedTuple):
     lines: str = ""
     device: str = ""
     trouble: str = ""
+    refused: Mapping[str, str] = MappingProxyType({})
 
     @property
     def active(self) -> bool:
@@ -103,7 +105,16 @@ class TaskUpdate(NamedTuple):
     fraction: float
 
 
-Update = StudyUpdate | TaskUpdate
+class Refusal(NamedTuple):
+    """A worker must not compute a study, and the reason in words; the scheduler passes it over."""
+
+    study: str
+    attempt: int
+    worker: str
+    reason: str
+
+
+Update = StudyUpdate | TaskUpdate | Refusal
 OnUpdate = Callable[[Update], None]  # may raise, to stop the task that sends the update
 
 
@@ -141,6 +152,7 @@ class Tally:
         self._study: StudyUpdate | None = None
         self._expected = expected
         self._tasks: dict[str, TaskUpdate] = {}
+        self._refused: dict[str, str] = {}
         self._stopping = False
         self._logged_at = 0.0
 
@@ -154,8 +166,12 @@ class Tally:
         if update.attempt < self.attempt or (logged_at is not None and logged_at < self._logged_at):
             return
         self._logged_at = self._logged_at if logged_at is None else logged_at
+        if update.attempt > self.attempt:
+            self._refused = {}
         if isinstance(update, TaskUpdate):
             self._tasks[update.task] = update
+        elif isinstance(update, Refusal):
+            self._refused[update.worker] = update.reason
         elif update.stopping:
             self._stopping = True
         elif not (update.state == "waiting" and update.attempt == self.attempt and self._active()):
@@ -180,7 +196,8 @@ class Tally:
         study, found = self._study, self._progress()
         if study is None or found is None:
             return None
-        return found._replace(found=study.found, tasks=study.tasks, lines=study.lines, device=study.device)
+        found = found._replace(found=study.found, tasks=study.tasks, lines=study.lines, device=study.device)
+        return found._replace(refused=dict(self._refused))
 
     def _progress(self) -> Progress | None:
         study, tasks = self._study, list(self._tasks.values())

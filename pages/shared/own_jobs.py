@@ -44,6 +44,8 @@ def _draw(key: str, study: Study | None, progress: Progress) -> None:
         bar.progress(min(1.0, progress.fraction), f"{plain(progress.activity)}. {running.left(progress)}")
         for column, name, stop in ((pause, "Pause", running.here().pause), (cancel, "Cancel", running.here().cancel)):
             column.button(name, key=f"{name}-{key}", on_click=running.asked, args=(stop, key), width="stretch")
+    for reason in progress.refused.values():
+        st.caption(f"A worker is passed over: {plain(reason)}")
     if progress.error:
         st.error(plain(progress.error))
     if progress.lines:

@@ -19,7 +19,7 @@ from pages.shared import estimates, library
 from pages.shared.show import plain
 
 if TYPE_CHECKING:
-    from landscape.jobs.client import Jobs
+    from landscape.jobs.background.client import Jobs
 
 KEPT = "What was finished is kept; you can continue from there."
 PERIOD = 1.0  # seconds between two updates of the progress bar
@@ -29,7 +29,7 @@ REDRAWN = 10.0  # seconds at least between two drawings of what there is so far:
 @st.cache_resource
 def jobs(root: str) -> Jobs:
     """A connection to the engine, shared by all sessions of this server."""
-    from landscape.jobs.client import connect  # it brings Dask, which a page on a stored result does without
+    from landscape.jobs.background.client import connect  # it brings Dask, which a page on a stored result does without
 
     return connect(root)
 

@@ -74,7 +74,7 @@ def engine(options: argparse.Namespace) -> int:
     """Compute what clients of this cache folder ask for, until they have asked for nothing for a while."""
     import asyncio
 
-    from landscape.jobs.engine import serve
+    from landscape.jobs.background.engine import serve
 
     asyncio.run(serve(Store(options.cache).root, options.idle))
     return 0
@@ -117,7 +117,7 @@ def _worth(study: Study, store: Store, expected: float | None) -> int:
 def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
     """The result, computed by the workers of a Dask scheduler, who must be able to see the cache folder."""
     from landscape.cli.progress import ProgressLine
-    from landscape.jobs.client import connect
+    from landscape.jobs.background.client import connect
     from landscape.jobs.own import surveyed
 
     if study.model.refusal:

@@ -15,10 +15,6 @@ from landscape.jobs.installed import versions
 from landscape.store.partial import begun_study
 
 
-class UnfitWorker(RuntimeError):
-    """A worker that must not compute a study. The message says what is different there."""
-
-
 @cache
 def versions_here() -> dict[str, str]:
     """The versions of this package and of the libraries on which numbers and files depend."""
@@ -30,21 +26,20 @@ def asker(attempt: Attempt) -> Asker:
     return Asker(versions_here(), attempt.parts.note_study())
 
 
-def check_worker(attempt: Attempt) -> None:
-    """Raise UnfitWorker where this worker has other versions than whoever asked for the study, or another folder.
+def difference(attempt: Attempt) -> str:
+    """What forbids this worker to compute a study, in words: another version, or another folder. Empty where nothing.
 
-    A library that one of them lacks is not compared: who asks need not be able to compute.
+    A library that only one of them has is not compared: who asks need not be able to compute.
     """
     if attempt.asker is None:
-        return
+        return ""
     here, name = versions_here(), f"the worker {get_worker().address}"
     for each, there in attempt.asker.versions.items():
         if here.get(each, there) != there:
-            raise UnfitWorker(
-                f"{name} has {each} {here[each]}, and {each} {there} asked for the study: all need the same versions"
-            )
+            return f"{name} has {each} {here[each]}, and {each} {there} asked for the study: all need the same versions"
     seen = begun_study(attempt.parts.folder) or attempt.study.key in attempt.store
     if attempt.asker.noted and not seen:
-        raise UnfitWorker(
+        return (
             f"{name} does not see the cache folder {attempt.store.root}: all need the same folder under the same path"
         )
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Collection
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
@@ -16,7 +17,7 @@ SAID = 60.0  # seconds for which a client says that a worker was replaced
 
 
 class Attendance(SchedulerPlugin):
-    """Reports to all clients how many workers there are: at each change, and every few seconds."""
+    """Reports to all clients which workers there are: at each change, and every few seconds."""
 
     name, idempotent = TOPIC, True
 
@@ -44,8 +45,8 @@ class Attendance(SchedulerPlugin):
 
 
 def report(scheduler: Scheduler, replaced: bool = False) -> None:
-    """Tell all clients how many workers there are, and whether one was just replaced."""
-    scheduler.log_event(TOPIC, {"workers": len(scheduler.workers), "replaced": replaced})
+    """Tell all clients which workers there are, and whether one was just replaced."""
+    scheduler.log_event(TOPIC, {"workers": list(scheduler.workers), "replaced": replaced})
 
 
 class Heard:
@@ -53,11 +54,11 @@ class Heard:
 
     def __init__(self) -> None:
         self._last, self._replaced = time.monotonic(), -math.inf
-        self._workers: int | None = None
+        self._workers: set[str] | None = None
 
     def __call__(self, event: tuple[float, dict[str, Any]]) -> None:
         """A report has arrived."""
-        self._last, self._workers = time.monotonic(), event[1]["workers"]
+        self._last, self._workers = time.monotonic(), set(event[1]["workers"])
         if event[1]["replaced"]:
             self._replaced = self._last
 
@@ -66,12 +67,14 @@ class Heard:
         """Whether the scheduler has reported lately."""
         return time.monotonic() - self._last < SILENCE
 
-    def trouble(self) -> str:
-        """What keeps a study from going on, in words; empty where nothing does."""
+    def trouble(self, refused: Collection[str] = ()) -> str:
+        """What keeps a study that these workers have refused from going on, in words; empty where nothing does."""
         if not self.answers:
             return "The scheduler does not answer: it hangs, or its computer sleeps"
-        if self._workers == 0:
+        if self._workers == set():
             return "Waiting for a worker: the scheduler has none"
+        if self._workers and self._workers <= set(refused):
+            return "Waiting for another worker: none that is there can compute this study"
         if time.monotonic() - self._replaced < SAID:
             return "A worker hung and is replaced; what it was doing starts again"
         return ""

@@ -6,19 +6,17 @@ The modules that import JAX are imported inside the functions, so that a client 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import time
 import traceback
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, Event, KilledWorker, SchedulerPlugin, get_client, get_worker, secede, wait
+from distributed import Client, Event, KilledWorker, Reschedule, SchedulerPlugin, get_client, get_worker, secede, wait
 
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.guard.alike import check_worker
+from landscape.jobs.background.names import IDENTITY, folder_name, identity, pausing, task_key, topic
+from landscape.jobs.guard.passing_over import check_worker
 from landscape.jobs.guard.precedence import first_priority, give_way, preceded, precedence
 from landscape.jobs.processes import capacity
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
@@ -39,26 +37,6 @@ class Cancelled(Exception):
     """The study was asked to stop."""
 
 
-def folder_name(root: Path) -> str:
-    """What a scheduler calls a cache folder: those who share a scheduler may compute one study for several folders."""
-    return hashlib.sha256(str(root).encode()).hexdigest()[:16]
-
-
-def identity(root: Path, study: str, attempt: int) -> str:
-    """The Dask key of an attempt at a study for a cache folder, and the name of the event that asks it to stop."""
-    return f"study-{folder_name(root)}-{study}-{attempt}"
-
-
-def pausing(identity: str) -> str:
-    """The name of the event that says that an attempt which is asked to stop is to be continued."""
-    return f"{identity}-pause"
-
-
-def topic(folder: str, kind: type[Update]) -> str:
-    """The topic of Dask's event log for the updates of one kind about the studies of a cache folder."""
-    return f"landscape-{folder}-{kind.__name__}"
-
-
 def run_study(attempt: Attempt) -> None:
     """Compute a study and write it to the store; the last `StudyUpdate` says how it ended.
 
@@ -67,11 +45,10 @@ def run_study(attempt: Attempt) -> None:
     secede()
     client, study, since = get_client(), attempt.study, time.time()
     update = StudyUpdate(study.key, attempt.number, "done", since, since)
-    name = identity(attempt.store.root, study.key, attempt.number)
+    name, publish = identity_of(attempt), partial(publish_update, folder_name(attempt.store.root))
     stop = Event(name, client)
-    publish = partial(publish_update, folder_name(attempt.store.root))
     try:
-        check_worker(attempt)
+        check_worker(attempt, publish)
         from landscape.jobs.resume import compute, divided, finish
 
         with attempt.parts.sole_computation(partial(raise_if_set, stop)):
@@ -80,6 +57,8 @@ def run_study(attempt: Attempt) -> None:
             else:
                 attempt = divided(attempt, count_workers(client))
                 finish(attempt, compute(attempt, partial(on_workers, client, stop, attempt), publish))
+    except Reschedule:
+        raise
     except Cancelled:
         update = update._replace(state="paused" if Event(pausing(name), client).is_set() else "cancelled")
     except Exception as error:
@@ -88,6 +67,11 @@ def run_study(attempt: Attempt) -> None:
         reason = DIED if isinstance(error, KilledWorker) else f"{type(error).__name__}: {error}"
         update = update._replace(state="failed", error=reason, lines="\n".join(lines))
     publish(update._replace(now=time.time()))
+
+
+def identity_of(attempt: Attempt) -> str:
+    """What the scheduler calls an attempt."""
+    return identity(folder_name(attempt.store.root), attempt.study.key, attempt.number)
 
 
 def raise_if_set(stop: Event) -> None:
@@ -112,10 +96,10 @@ def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, 
     first = first_priority(attempt.study)
     futures = {name: client.scatter(outcome) for name, outcome in arrived.items()}
     missing = [name for name in planned if name not in arrived]
-    study, needed = identity(attempt.store.root, attempt.study.key, attempt.number), tags(client, attempt.study)
+    study, needed = identity_of(attempt), tags(client, attempt.study)
     pioneers = dict[tuple[str, str], str]()
     for i, name in enumerate(missing):
-        needs, key = [futures[need] for need in planned[name].needs], f"{name}-{study}"
+        needs, key = [futures[need] for need in planned[name].needs], task_key(name, study)
         behind = futures.get(pioneers.setdefault(kind_of(name), name)) if needed else None
         order = {"key": key, "priority": first - i, "resources": needed}
         futures[name] = client.submit(run_task, attempt, name, *needs, behind=behind, **order)
@@ -152,16 +136,15 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
 
     Dask passes the outcome of a task that had to come first as `behind`.
 
-    With each update it gives way to studies with less work. The task is found by its name, so that the scheduler, which
-    reads what is submitted, does not load JAX for it.
+    It is given back where this worker must not compute the study, and gives way to studies with less work at each
+    update. The task is found by its name, so that the scheduler, which reads what is submitted, does not load JAX for
+    it.
     """
-    check_worker(attempt)
+    publish = partial(publish_update, folder_name(attempt.store.root))
+    check_worker(attempt, publish)
     from landscape.jobs import resume
 
-    root, own = attempt.store.root, precedence(attempt.study)
-    stop = Event(identity(root, attempt.study.key, attempt.number), get_client())
-
-    publish = partial(publish_update, folder_name(root))
+    stop, own = Event(identity_of(attempt), get_client()), precedence(attempt.study)
 
     def publish_or_stop(update: Update) -> None:
         raise_if_set(stop)
@@ -195,8 +178,8 @@ class DeathNotices(SchedulerPlugin):
         The coordinating task of a study catches whatever is raised in it. If it still ends in error, it never ran, or
         its worker died too often.
         """
-        study = re.fullmatch("study-([0-9a-f]{16})-([0-9a-f]{16})-([0-9]+)", str(key))
+        study = IDENTITY.fullmatch(str(key))
         if finish == "erred" and study:
-            error = kwargs.get("exception_text") or DIED
-            update = StudyUpdate(study[2], int(study[3]), "failed", time.time(), time.time(), error=error)
-            self._scheduler.log_event(topic(study[1], StudyUpdate), update._asdict())
+            error, now = kwargs.get("exception_text") or DIED, time.time()
+            update = StudyUpdate(study["study"], int(study["attempt"]), "failed", now, now, error=error)
+            self._scheduler.log_event(topic(study["folder"], StudyUpdate), update._asdict())

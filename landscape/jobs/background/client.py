@@ -15,13 +15,15 @@ from distributed import Client, Event, Security, fire_and_forget
 from distributed.comm import get_address_host_port, parse_address
 from distributed.comm.registry import get_backend
 
-from landscape.jobs import engine
 from landscape.jobs.attempt import Attempt
-from landscape.jobs.dask_worker import DeathNotices, folder_name, identity, pausing, run_study, topic
+from landscape.jobs.background import engine
+from landscape.jobs.background.names import folder_name, identity, pausing, topic
+from landscape.jobs.background.worker import DeathNotices, run_study
 from landscape.jobs.guard import alike, attendance, credentials
 from landscape.jobs.guard.fits import check_fits
+from landscape.jobs.guard.passing_over import PassingOver
 from landscape.jobs.guard.patience import within
-from landscape.jobs.progress import Progress, StudyUpdate, Tally, TaskUpdate, Update
+from landscape.jobs.progress import Progress, Refusal, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.pauses import pause, paused_at
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import children
@@ -116,7 +118,7 @@ class Jobs:
             progress = tally.progress() if tally else None
         if progress and progress.active and not self._alive():
             return progress._replace(state="failed", activity="failed", left=None, error="the engine has ended")
-        if progress and progress.active and (trouble := self._heard.trouble()):
+        if progress and progress.active and (trouble := self._heard.trouble(progress.refused)):
             return progress._replace(activity=trouble, left=None, trouble=trouble)
         if progress is None and key in self.store:
             return Progress("done", "done", 1.0, left=0.0)
@@ -169,12 +171,12 @@ class Jobs:
     def _subscribe(self, address: str, security: Security) -> None:
         client = Client(address, timeout=TIMEOUT, security=security, set_as_default=False)
         self._heard = attendance.Heard()
-        for plugin in (DeathNotices(), attendance.Attendance()):
+        for plugin in (DeathNotices(), attendance.Attendance(), PassingOver()):
             client.register_plugin(plugin)
         client.subscribe_topic(attendance.TOPIC, self._heard)
         self._client, self._tallies = client, {}
         past = []
-        for kind in (StudyUpdate, TaskUpdate):
+        for kind in (StudyUpdate, TaskUpdate, Refusal):
             client.subscribe_topic(self._topic(kind), partial(self._receive, kind))
             past += [(event, kind) for event in client.get_events(self._topic(kind))]
         for event, kind in sorted(past, key=lambda each: each[0][0]):
@@ -194,7 +196,7 @@ class Jobs:
         client.log_event(self._topic(StudyUpdate), update._asdict())
 
     def _identity(self, key: str, attempt: int) -> str:
-        return identity(self.store.root, key, attempt)
+        return identity(folder_name(self.store.root), key, attempt)
 
     def _topic(self, kind: type[Update]) -> str:
         return topic(folder_name(self.store.root), kind)

@@ -27,7 +27,7 @@ from distributed.comm import connect
 from distributed.core import Status
 from filelock import FileLock
 
-from landscape.jobs.dask_worker import WORKERS
+from landscape.jobs.background.worker import WORKERS
 from landscape.jobs.guard import credentials
 from landscape.jobs.guard.hung import kill, replace_hung
 from landscape.jobs.guard.private import private_folder

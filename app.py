@@ -114,7 +114,7 @@ VIEWS = {
             ":material/grid_on:",
             "How much do q and n matter?",
             "Each cell is the rank correlation of M₀ with the best gain for one quantile q and number of permutations "
-            "n, all from the same walks. Click a cell to select its q and n.",
+            "n, all from the same walks. With a mouse, click a cell to select its q and n.",
             (("q", "n"), ("measure", "rank", "grid"), ("also",)),
         ),
     ],

@@ -27,6 +27,8 @@ from landscape.study.presets import preset
 
 Q, N, MEASURE = 0.4, 50, "accuracy"
 GREATEST_JSON = 300_000  # bytes
+LONGEST = 33  # characters of an axis title
+NARROW = 190  # pixels: a graph beside its curve on a projector
 BACKWARDS = ("hidden1 → 18", "hidden1 → 8", "hidden1 → 12")  # the study lists them out of order
 
 Drawn = Callable[[xr.Dataset], go.Figure]
@@ -377,8 +379,10 @@ def test_a_degenerate_graph_is_drawn(nodes, apart):
     places = np.array([[at["x"], at["y"]] for _, at in graph.nodes(data=True)])
     extent = np.ptp(places, axis=0).max()
     gaps = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(nodes, 1)]
-    assert gaps.min() >= 0.05 * extent > 0
+    assert gaps.min() > 0 < extent
     figure = figures.permutation_graph(dataset, 0, "base", "start", Q, N)
+    node = max(trace.marker.size for trace in figure.data if trace.mode == "markers+text")
+    assert gaps.min() / np.ptp(figure.layout.xaxis.range) * NARROW >= node, "no node covers another"
     assert min(np.ptp(axis.range) for axis in (figure.layout.xaxis, figure.layout.yaxis)) > 0.1 * extent
 
 
@@ -487,6 +491,8 @@ def test_axes_name_their_units(name):
     unitless = ("α (", "ranked by", "rank (", "MDS axis", "along θ", "across", "predictor")
     for title in titles:
         assert title.endswith(")") or "(nats)" in title or title.startswith(unitless), title
+        first = re.sub("<[^>]+>", "", title.split("<br>")[0])
+        assert len(first) <= LONGEST, f"{first!r} would be cut beside another figure on a projector"
 
 
 @pytest.mark.parametrize("name", BY_CANDIDATE)

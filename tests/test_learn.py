@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from landscape.analysis.glossary import TERMS, term
 from landscape.figures.lessons import enlarged
+from landscape.figures.lessons.player import add_player
 from landscape.figures.style import finish
 from pages.shared.lesson import LESSONS
 
@@ -89,6 +90,15 @@ def test_a_figure_is_enlarged_as_a_copy():
     before = usual.to_json()
     larger = enlarged(usual)
     assert usual.to_json() == before and larger.data[0].textfont.size == 14
+
+
+def test_the_player_of_an_enlarged_figure_stays_below_the_title_of_its_axis():
+    usual = add_player(finish(go.Figure(go.Scatter(x=[0], y=[0])), "x", "y"), [{"name": "0"}], "at ")
+    larger = enlarged(usual)
+    before, after, times = usual.layout, larger.layout, larger.layout.font.size / usual.layout.font.size
+    assert after.margin.b >= times * before.margin.b - 1
+    assert after.sliders[0].pad.t >= times * before.sliders[0].pad.t - 1
+    assert after.height - after.margin.b >= before.height - before.margin.b
 
 
 def test_the_glossary_has_every_term_once(app):

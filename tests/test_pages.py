@@ -12,7 +12,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
+import pandas as pd
 import pytest
+import streamlit as st
 import xarray as xr
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
@@ -316,3 +318,16 @@ def test_viewing_does_not_import_jax():
         "assert not app.exception, app.exception; assert app.title; sys.exit('jax' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_negative_numbers_of_a_table_have_a_minus_and_stay_numbers():
+    numbers = [-24.44, 5.8, np.nan]
+    data = pd.DataFrame({"name": ["a-b", "c", "d"], "value": numbers, "count": [1, 2, 3]})
+    number = st.column_config.NumberColumn
+    columns = {"value": number("a value", format="%.1f"), "count": number(format="%d"), "name": "who"}
+    written, left = show.with_minus(data, columns)
+    shown = written.to_html()
+    assert all(text in shown for text in ("−24.4", "5.8", "–", "a-b")) and "-24" not in shown
+    np.testing.assert_array_equal(written.data["value"], numbers)
+    assert left["value"]["type_config"]["format"] is None and left["count"] == columns["count"]
+    assert show.with_minus(data.assign(value=1.0), columns)[1] == columns

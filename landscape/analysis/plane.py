@@ -18,7 +18,7 @@ MARGIN = 0.35
 # Relative to the greatest distance. Distances are of float32 weights: below 1e-6 they are rounding.
 COINCIDE = 1e-6
 
-ROOM = 0.12  # the least distance of two nodes, as a share of the extent of the picture
+ROOM = 0.16  # the least distance of two nodes, as a share of the extent of the picture
 STEPS = 200  # of pushing apart; 30 nodes need about 50
 
 

@@ -51,6 +51,17 @@ def counted(count: float, noun: str) -> str:
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
+def together(text: str) -> str:
+    """A text that stays on one line, such as a number and its unit.
+
+    Example:
+      >>> from landscape.analysis.wording import together
+      >>> together("q = 40 %").split(" ")
+      ['q\\xa0=\\xa040\\xa0%']
+    """
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def size_in_words(size: float) -> str:
     """A number of bytes to two digits.
 

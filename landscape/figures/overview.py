@@ -36,7 +36,7 @@ from landscape.study.predictors import METRIC, PARAMETERS, predictor_named
 from landscape.study.schema import study_of
 
 GAIN = "G*_T"
-SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*<sub>T</sub>"}
+SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*"}
 
 
 @derived
@@ -164,7 +164,7 @@ def cost_gain(dataset: xr.Dataset, measure: Measure, cost: str) -> go.Figure:
             x=[row[cost]], y=[row["best_gain"]], mode="markers", name=row["candidate"], error_y=bars,
             marker={"symbol": look.symbol, "size": 13, "color": look.colour},
             hovertemplate=f"{row['candidate']}<br>{COSTS[cost]}: %{{x:,.4~g}}<br>"
-            "G*<sub>T</sub> %{y:.4g}<extra></extra>",
+            "G* %{y:.4g}<extra></extra>",
         )  # fmt: skip
     _add_control(figure, dataset, measure)
     return finish(figure, COSTS[cost], gain_title(measure, SHOWN[GAIN]))
@@ -223,7 +223,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
             hovertemplate=f"{name}<br>rank %{{y:~g}} by %{{customdata[0]}}<br>"
             "score %{customdata[1]:.5g}<extra></extra>",
         )  # fmt: skip
-    figure = finish(figure, f"ranked by ({LETTERS[kind]} with G*<sub>T</sub>: mean over seeds)", "rank (1: greatest)")
+    figure = finish(figure, f"ranked by (mean {LETTERS[kind]} with G*)", "rank (1: greatest)")
     figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_predictor_texts(frame, order, kind), zeroline=False)
     add_doubt(figure, too_few(dataset, measure))
@@ -250,7 +250,7 @@ def _hover_text(row: dict) -> str:
     count = "" if pd.isna(row["parameters"]) else f", {row['parameters']} parameters"
     within = bounds(row["M0_low"], row["M0_high"], ".2f")
     metric = f"M<sub>0</sub> {row['M0']:.2f} %{within}{' over permutations' if within and row['seeds'] == 1 else ''}"
-    gain = f"G*<sub>T</sub> {number(row['best_gain'])}{bounds(row['best_gain_low'], row['best_gain_high'], '.3g')}"
+    gain = f"G* {number(row['best_gain'])}{bounds(row['best_gain_low'], row['best_gain_high'], '.3g')}"
     if pd.notna(row.get("excess_gain")):
         within = bounds(row["excess_gain_low"], row["excess_gain_high"], ".3g")
         gain += f"<br>beyond the control {number(row['excess_gain'])}{within}"

@@ -116,7 +116,7 @@ def predictor_ranks(
         alone = [ACCENT if name == METRIC else NEUTRAL for name in rows["predictor"]]
         fill = {"color": looks[label].colour, "pattern": {"shape": patterns[label]}} if several else {"color": alone}
         _add_bars(figure, rows, str(label), fill, kind, several)
-    figure = finish(figure, "predictor", f"{LETTERS[kind]} with G*<sub>T</sub> (1)", height=460)
+    figure = finish(figure, "predictor", f"{LETTERS[kind]} with G* (1)", height=460)
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     if not several:
         _add_lacks(figure, frame)
@@ -195,7 +195,7 @@ def predictor_scores(dataset: xr.Dataset, q: float, n: int, measure: Measure) ->
     figure.update_xaxes(title=None)
     figure.update_yaxes(title=None)
     for first in range(0, len(order), COLUMNS):  # of each row
-        figure.layout[f"yaxis{first + 1 if first else ''}"].title.text = gain_title(measure, "G*<sub>T</sub>")
+        figure.layout[f"yaxis{first + 1 if first else ''}"].title.text = gain_title(measure, "G*")
     return figure
 
 
@@ -210,7 +210,7 @@ def _add_panel(figure: go.Figure, panel: pd.DataFrame, dataset: xr.Dataset, name
             legendgroup=candidate, showlegend=candidate not in listed, customdata=known[candidate]["seed"],
             marker={"color": looks[candidate].colour, "symbol": looks[candidate].symbol, "size": 9},
             hovertemplate=f"{candidate}, seed %{{customdata}}<br>{predictor_label(name)} %{{x:.5g}}<br>"
-            "G*<sub>T</sub> %{y:.4g}<extra></extra>",
+            "G* %{y:.4g}<extra></extra>",
         )
         for candidate in candidate_order(dataset)
         if candidate in known

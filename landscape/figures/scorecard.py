@@ -59,7 +59,7 @@ def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:
                         for row in of_one.itertuples()],
             hovertemplate="%{fullData.name}, %{customdata}<extra></extra>",
         )  # fmt: skip
-    figure = finish(figure, "τ with G*<sub>T</sub> (1)", "", height=FRAME_HEIGHT + ROW_HEIGHT * len(studies))
+    figure = finish(figure, "τ with G* (1)", "", height=FRAME_HEIGHT + ROW_HEIGHT * len(studies))
     figure.update_xaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
     figure.update_yaxes(tickvals=list(range(len(studies))), ticktext=studies, autorange="reversed", title=None)
     return figure

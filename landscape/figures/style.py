@@ -27,7 +27,7 @@ AXIS: dict[str, Any] = {
     "title": {"font": {"size": FONT_SIZE}},
 }
 
-GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log loss": "−log of validation loss"}
+GAIN_UNITS: dict[Measure, str] = {"accuracy": "percentage points", "negative log loss": "−log(loss)"}
 
 
 def candidate_order(dataset: xr.Dataset) -> list[str]:

@@ -23,6 +23,7 @@ SCALE = "Viridis"
 LEVELS = 16
 DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks on a log scale; the second set where the first gives too few
 SMALL = 12  # font size of the axes in 3D, which have little room
+TOOLS = {"orientation": "v"}  # of the mode bar, beside a square; there is no room above it
 MISSING = "This surface has not been computed yet."
 
 
@@ -116,7 +117,7 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
         hovertemplate="%{text}<extra></extra>", showlegend=False,
     )  # fmt: skip
     figure = finish(figure, "along θ₂ − θ₁ (distance, 1)", "across (distance, 1)", height=310)
-    figure.update_layout(margin={"t": 5})
+    figure.update_layout(margin={"t": 5}, modebar=TOOLS)
     figure.update_yaxes(range=list(here.y[[0, -1]]), scaleanchor="x", constrain="domain", zeroline=False, nticks=6)
     figure.update_yaxes(constraintoward="top")
     figure.update_xaxes(range=list(here.x[[0, -1]]), constrain="domain", zeroline=False, nticks=6)
@@ -151,7 +152,8 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
     axes = {f"{axis}axis": {"title": {"text": f"{axis} (1)"}, "nticks": 4} for axis in "xy"} | {"zaxis": heights}
     camera = {"eye": {"x": 1.95, "y": -2.3, "z": 2.1}, "center": {"x": -0.15, "y": -0.13, "z": -0.15}}
     scene: dict[str, Any] = axes | {"aspectmode": "cube", "camera": camera}
-    return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    bare = dict.fromkeys("lrtb", 0)
+    return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin=bare, modebar=TOOLS)
 
 
 @derived

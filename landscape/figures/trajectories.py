@@ -66,7 +66,7 @@ def gain_trajectories(dataset: xr.Dataset, measure: Measure, log: bool = False) 
             legendgroup=row.candidate, showlegend=False,
             marker={"symbol": "star", "size": 17, "color": looks[row.candidate].colour,
                     "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{row.candidate}<br>G*<sub>T</sub> {number(row.best_gain)}"
+            hovertemplate=f"{row.candidate}<br>G* {number(row.best_gain)}"
             f"{deviation(row.best_gain_std, '.2g')}<br>reached at epoch {row.best_epoch:.0f} on average<extra></extra>",
         )  # fmt: skip
     return over_training(figure, frame, "epoch", gain_title(measure), log)
@@ -123,7 +123,7 @@ def perplexity_trajectories(dataset: xr.Dataset, log: bool = False) -> go.Figure
     for row in frame[frame["candidate"] == BASE].itertuples():
         label = {"text": f"base {number(row.mean, 4)}", "xanchor": "right"}
         figure.add_hline(row.mean, line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation=label)
-    return over_training(figure, frame, "epoch", "perplexity on validation data (1)", log)
+    return over_training(figure, frame, "epoch", "validation perplexity (1)", log)
 
 
 @derived
@@ -172,7 +172,7 @@ def correlation_trajectories(
     figure.add_traces(_line(of_loss, "epoch", Line("−SoTL-E", LOSSES), log))
     figure.update_yaxes(range=[-1.05, 1.05])
     add_doubt(figure, too_few(dataset, measure))
-    return over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G*<sub>T</sub> (1)", log)
+    return over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G* (1)", log)
 
 
 def table_over_seeds(values: xr.DataArray, *dims: str) -> pd.DataFrame:

@@ -11,7 +11,15 @@ from landscape.analysis.performance import MEASURES, usual_measure
 from landscape.analysis.ranking.decision import decide, sentence
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import steps_reached
-from landscape.figures.comparison import QUANTITIES, SIZES, comparison, comparison_data, difference, difference_data
+from landscape.figures.comparison import (
+    QUANTITIES,
+    SIZES,
+    axis_title,
+    comparison,
+    comparison_data,
+    difference,
+    difference_data,
+)
 from landscape.figures.export.alternatives import comparison_text, difference_text
 from pages.shared import library, show
 from pages.shared.controls import COMPARED, checked
@@ -70,7 +78,7 @@ show.grid(
         "study": st.column_config.TextColumn(pinned=True),
         "units": number("units (× base)", format="%.2f"),
         "parameters": number("parameters (× base)", format="%.3f"),
-        "mean": number(quantity, format=form),
+        "mean": number(axis_title(quantity, measure), format=form),
         "low": number("95 % from", format=form),
         "high": number("to", format=form),
         "count": "seeds",

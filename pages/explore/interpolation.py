@@ -20,6 +20,7 @@ from pages.shared import library, show
 from pages.shared.controls import COPIES, SEEDS, chosen, first_view, moment_of
 
 COLUMNS = {
+    "split": "data",
     "barrier": st.column_config.NumberColumn("barrier b (nats)", format="%.4g"),
     "alpha": st.column_config.NumberColumn("at α (1)", format="%.3f"),
     "midpoint_barrier": st.column_config.NumberColumn("midpoint barrier b̂ (nats)", format="%.4g"),

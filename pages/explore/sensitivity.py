@@ -82,7 +82,7 @@ with first_view():
                 st.header(label)
             draw(label, each, i == 0)
 caveats.beside(dataset, q, n)
-st.header("How much is the batch?")
+st.header("How much does the batch matter?")
 whole = min(n, steps_reached(dataset))
 batches = batch_metric(dataset, q, whole)
 if not batches.size or batches.isnull().all():

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from landscape.analysis.ranking.correlation import LETTERS, Kind
-from landscape.analysis.wording import counted, interval
+from landscape.analysis.wording import counted, interval, together
 from landscape.figures import metric_trajectories, metric_trajectories_data
 from landscape.figures.mechanism import (
     sharpness_correlations_data,
@@ -34,7 +34,7 @@ def sentence(frame: pd.DataFrame, which: str, kind: Kind) -> str:
         found = f"Not decided: Mₜ and {named} may not go together"
     return (
         f"{found}. Over the checkpoints of a candidate, their rank correlation is "
-        f"{LETTERS[kind]} = **{told}**, the mean over candidates and {counted(row['count'], 'seed')}."
+        f"{LETTERS[kind]}{together(' = ')}**{told}**, the mean over candidates and {counted(row['count'], 'seed')}."
     )
 
 

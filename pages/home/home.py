@@ -75,7 +75,7 @@ found, asked = library.listed(), library.chosen().label
 wanted = {library.FIRST, asked}  # by what is seen first, which does not wait for the others
 answered = answers(sorted(found.values(), key=lambda choice: choice.label not in wanted))
 said = dict(islice(answered, len(wanted)))
-left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
+left, right = st.columns([3, 2], gap="medium")
 with left:
     moving(found[next(iter(said))] if said else None)
 with right:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import only_walks, prefix
-from landscape.analysis.wording import counted, enumeration, part_of
+from landscape.analysis.wording import counted, enumeration, part_of, together
 from landscape.store.derived import derived
 from landscape.study import Study
 from landscape.study.predictors import predictor_named
@@ -116,5 +116,5 @@ def few_barriers(dataset: xr.Dataset, q: float, n: int) -> str | None:
     return (
         f"Few distinct barriers: depending on the seed, the base's {n} barriers have only {min(counts)} to "
         f"{max(counts)} different values. As q changes, λ therefore jumps, and m(φ*) is {sizes.min():.1f} to "
-        f"{sizes.max():.1f} % instead of q = {100 * q:g} %."
+        f"{sizes.max():.1f} % instead of {together(f'q = {100 * q:g} %')}."
     )

@@ -100,7 +100,7 @@ CONTROLS: dict[str, Callable[[xr.Dataset, Values], Control | None]] = {
     "pair": lambda d, v: Choices("Seeds", seed_pairs(d), "0 and 1") if v["between"] == SEEDS else None,
     "split": lambda d, v: Choices("Data", ("both", *SPLITS), "both", None, True),
     "all_pairs": lambda d, v: Switch("All pairs", help="Compare every two nodes, not just neighbours on the walk."),
-    "edge": lambda d, v: Choices("Nodes compared", node_pairs(d), "0 – 1", "You can also click an edge of the graph."),
+    "edge": lambda d, v: Choices("Nodes compared", node_pairs(d), "0 – 1", "With a mouse, click an edge of the graph."),
     "loss_scale": lambda d, v: Choices("Colour scale", ("log", "linear"), "log", None, True),
     "form": lambda d, v: Choices("Show as", ("contours", "relief"), "contours", None, True),
     "also": lambda d, v: (

@@ -83,15 +83,15 @@ def ending(name: str, question: str, answer: str) -> None:
     if not _speaking():
         left.markdown(f"**Exercise.** {question}")
         right.expander("Answer").markdown(answer)
-    back, on = right.columns(2)
-    if place:
-        _link(back, LESSONS[place - 1], ":material/arrow_back:")
-    if place + 1 < len(LESSONS):
-        _link(on, LESSONS[place + 1], ":material/arrow_forward:")
+    with right.container(horizontal=True, horizontal_alignment="right"):
+        if place:
+            _link(LESSONS[place - 1], ":material/arrow_back:")
+        if place + 1 < len(LESSONS):
+            _link(LESSONS[place + 1], ":material/arrow_forward:")
 
 
-def _link(column: Any, lesson: Lesson, icon: str) -> None:
-    column.page_link(f"pages/learn/{lesson.name}.py", label=lesson.label, icon=icon)
+def _link(lesson: Lesson, icon: str) -> None:
+    st.page_link(f"pages/learn/{lesson.name}.py", label=lesson.label, icon=icon)
 
 
 def _speaking() -> bool:

@@ -122,7 +122,8 @@ def not_computed(found: dict[str, Row]) -> pd.DataFrame:
 
 def kept_in_words() -> str:
     """How much the cache folder holds, in words."""
-    held = holdings(Store())
+    if not (held := holdings(Store())):
+        return "It is empty: nothing has been computed or uploaded here."
     useless = [each for each in held if each.kind in OF_NO_USE]
     results, begun = (sum(each.kind in kinds for each in held) for kinds in (("result", "uploaded"), ("unfinished",)))
     tasks = [each for each in held if each.kind == "task"]

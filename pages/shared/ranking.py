@@ -11,13 +11,12 @@ import xarray as xr
 from landscape.analysis.performance import Measure
 from landscape.analysis.ranking.correlation import LETTERS, Kind
 from landscape.analysis.ranking.evidence import no_interval, too_few
-from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval
+from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval, together
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
 
-UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log loss"}
+UNITS: dict[Measure, str] = {"accuracy": "points", "negative log loss": "−log(loss)"}
 CHANCE = "chance"
-TOGETHER = "\N{NO-BREAK SPACE}"  # within an interval, which then stays on one line of a narrow table
 
 EQUAL = 1e-9  # mean correlations that differ by less than this differ only by rounding
 
@@ -120,9 +119,9 @@ def regret(rows: pd.DataFrame, measure: Measure) -> str:
         _numbers(row, name, digits)
         for row, name in ((metric, "regret_"), (largest, "regret_"), (metric, "random_regret_"))
     ]
-    unit = UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
+    what = f"{UNITS[measure]} of gain" if measure == "accuracy" else f"of gain, in {UNITS[measure]},"
     return (
-        f"Taking the candidate that M₀ picks loses **{lost[0]}** {unit} of gain against the best one; the largest "
+        f"Taking the candidate that M₀ picks loses **{lost[0]}** {what} against the best one; the largest "
         f"loses {lost[1]}, a random pick {lost[2]}."
     )
 
@@ -136,10 +135,10 @@ def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int) -> str:
     """A mean with its interval or why it has none, and with the number of seeds where that is not all of them."""
     count, numbers = row[f"{prefix}count"], _numbers(row, prefix, digits)
     if reason := no_interval(row[f"{prefix}low"], count):
-        return f"{numbers} ({reason.replace(' ', TOGETHER)})"
-    return f"{numbers}, {counted(count, 'seed').replace(' ', TOGETHER)}" if 0 < count < seeds else numbers
+        return f"{numbers} ({together(reason)})"
+    return f"{numbers}, {together(counted(count, 'seed'))}" if 0 < count < seeds else numbers
 
 
 def _numbers(row: Mapping[str, Any], prefix: str, digits: int) -> str:
     mean, low, high = (row[f"{prefix}{name}"] for name in ("mean", "low", "high"))
-    return interval(mean, low, high, digits, signed=False).replace("-", "−").replace(", ", f",{TOGETHER}")
+    return interval(mean, low, high, digits, signed=False).replace("-", "−").replace(", ", together(", "))

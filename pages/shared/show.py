@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,6 +20,9 @@ from landscape.figures.export.alternatives import lines_text
 from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
 
 FORMATS: tuple[ImageFormat, ...] = ("PNG", "SVG")
 
@@ -130,7 +134,35 @@ def grid(data: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
     """Show a table with all of its rows, which scrolls sideways alone; a dash stands for what is not known."""
     if on_phone():  # where the tools of a table stand above it all the time, over what is there
         st.space("small")
-    st.dataframe(data, height="content", hide_index=True, column_config=columns, placeholder="–")
+    written, others = with_minus(data, columns or {})
+    st.dataframe(written, height="content", hide_index=True, column_config=others, placeholder="–")
+
+
+def with_minus(data: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataFrame | Styler, Mapping[str, Any]]:
+    """A table whose negative numbers have a minus and not a hyphen, and the columns that Streamlit still has to write.
+
+    The numbers stay numbers, by which the table is sorted.
+    """
+    forms = {name: _form(column) for name, column in columns.items() if name in data}
+    negative = {name: form for name, form in forms.items() if form.startswith("%") and (data[name] < 0).any()}
+    if not negative:
+        return data, columns
+    writers = {name: partial(_number, form) for name, form in negative.items()}
+    styled = data.reset_index(drop=True).style.format(writers, na_rep="–")
+    return styled, dict(columns) | {name: _without_form(columns[name]) for name in negative}
+
+
+def _form(column: Any) -> str:
+    """How a column writes its numbers; empty if that is not said."""
+    return (column["type_config"].get("format") or "") if isinstance(column, Mapping) else ""
+
+
+def _without_form(column: Mapping[str, Any]) -> dict[str, Any]:
+    return {**column, "type_config": {**column["type_config"], "format": None}}
+
+
+def _number(form: str, value: float) -> str:
+    return (form % value).replace("-", "−")
 
 
 def filed(name: str) -> str:

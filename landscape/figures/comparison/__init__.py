@@ -4,10 +4,20 @@ from landscape.figures.comparison.studies import (
     QUANTITIES,
     SIZES,
     Quantity,
+    axis_title,
     comparison,
     comparison_data,
     difference,
     difference_data,
 )
 
-__all__ = ["QUANTITIES", "SIZES", "Quantity", "comparison", "comparison_data", "difference", "difference_data"]
+__all__ = [
+    "QUANTITIES",
+    "SIZES",
+    "Quantity",
+    "axis_title",
+    "comparison",
+    "comparison_data",
+    "difference",
+    "difference_data",
+]

@@ -38,7 +38,7 @@ def copies(network: Tiny, batch: Batch, first: int, second: int) -> go.Figure:
     add_map(figure, map_of(network), batch, MAP)
     _add_example(figure)
     _add_mirror(figure, network)
-    names = [f"{moment / MOMENTS:.0%}" for moment in range(MOMENTS + 1)]
+    names = [f"{100 * moment / MOMENTS:.0f} %" for moment in range(MOMENTS + 1)]
     frames = [
         {
             "name": name, "traces": list(range(still, still + moving)),
@@ -96,7 +96,7 @@ def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict
         x=[*_inputs(), *places, *_inputs()], y=[INPUTS] * 2 + list(heights) + [OUTPUTS] * 2, mode="markers+text",
         cliponaxis=False, text=text, textfont={"size": 12, "color": ["white"] * (3 + network.units) + [INK]}, **DRAWN,
         hovertext=[*hover, "probability of class 0", "probability of class 1"], hoverinfo="text",
-        marker={"size": [38] * 2 + [32] * network.units + [48] * 2, "color": fills, "opacity": 1,
+        marker={"size": [48] * 2 + [32] * network.units + [48] * 2, "color": fills, "opacity": 1,
                 "line": {"color": "white", "width": 1}},
     )  # fmt: skip
 
@@ -145,7 +145,7 @@ def _framed(figure: go.Figure) -> go.Figure:
         yaxis3={"anchor": "x3", "domain": [0.06, 0.38], "nticks": 5, "zeroline": False},
         annotations=[
             _heading("What it computes:<br>x₁ across, x₂ up", 0, 0.38),
-            _heading("Where it is:<br>two of its weights", 0.58, 0.38),
+            _heading("Where it is:<br>two weights", 0.58, 0.38),
         ],
     )
     return figure

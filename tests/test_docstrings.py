@@ -64,7 +64,10 @@ COMPUTES_NOTHING = {
     "landscape.analysis.performance.is_text",
     "landscape.analysis.plane.grid",
     "landscape.analysis.plane.three_nodes",
-    *(f"landscape.analysis.scorecard.words.{name}" for name in ("cells", "figure", "heading", "markdown", "scale")),
+    *(
+        f"landscape.analysis.scorecard.words.{name}"
+        for name in ("cells", "figure", "heading", "markdown", "scale", "verdicts")
+    ),
     "landscape.analysis.summary.csv_file",
     "landscape.analysis.summary.long_table",
     "landscape.analysis.walks.checked_n",

@@ -20,8 +20,8 @@ from scipy import stats
 from synthetic import small_study, synthetic
 
 import landscape
-from landscape.analysis.scorecard import CLAIMS, Finding, Row, scorecard, verdict
-from landscape.analysis.scorecard.rows import NETWORKS
+from landscape.analysis.scorecard import CLAIMS, Finding, Row, Scale, scorecard, verdict
+from landscape.analysis.scorecard.rows import NETWORKS, nearest_to_the_paper
 from landscape.analysis.scorecard.words import markdown
 from landscape.cli.parser import main
 from landscape.figures import scorecard_ranks_data
@@ -272,6 +272,28 @@ def test_a_damaged_result_is_named_and_the_others_are_scored(
     output, errors = capsys.readouterr()
     assert "\nresnet18-cifar10 " in output and "\ntinybert " not in output
     assert errors == "warning: tinybert is damaged: result.nc does not have the checksum of its record\n"
+
+
+def test_the_study_nearest_to_the_paper_speaks_for_a_claim() -> None:
+    """The one trained on the most examples, however many seeds others have; but one that can decide before others."""
+    small, large, whole, silent = (
+        Row(CLAIMS[0], UNDECIDED, name, found, scale=Scale(seeds, 5, examples, "images", 20, 100))
+        for name, found, seeds, examples in [
+            ("small", Finding(0.1, -0.2, 0.4, 30), 30, 1000),
+            ("large", Finding(0.1, -0.2, 0.4, 3), 3, 40_000),
+            ("whole", Finding(0.1, -0.2, 0.4, 3), 3, None),
+            ("silent", Finding(math.nan, math.nan, math.nan, 0), 30, None),
+        ]
+    )
+    assert nearest_to_the_paper([small, large, silent]) is large
+    assert nearest_to_the_paper([silent, whole, large]) is whole
+    more = replace(large, scale=replace(large.scale, seeds=10))
+    assert nearest_to_the_paper([large, more]) is more
+    lines = markdown([small, more, Row(CLAIMS[1], "no shipped study yet")]).splitlines()
+    assert [line.split(" | ")[1:3] for line in lines[2:]] == [
+        [f"2 {UNDECIDED}", "large"],
+        ["no shipped study yet", "–"],
+    ]
 
 
 def test_ranks_stand_beside_those_of_the_parameter_count() -> None:

@@ -22,7 +22,7 @@ def has_control(dataset: xr.Dataset) -> bool:
     Example:
       >>> import landscape
       >>> from landscape.analysis.control import has_control
-      >>> has_control(landscape.open_study("mlp-cifar10"))
+      >>> has_control(landscape.open_study("cnn-cifar10"))
       False
 
     References:
@@ -95,7 +95,7 @@ def control_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
     Example:
       >>> import landscape
       >>> from landscape.analysis.control import control_gain
-      >>> control_gain(landscape.open_study("mlp-cifar10"), "accuracy").isnull().all().item()  # it has none
+      >>> control_gain(landscape.open_study("cnn-cifar10"), "accuracy").isnull().all().item()  # it has none
       True
 
     References:
@@ -125,7 +125,7 @@ def excess_gain(dataset: xr.Dataset, measure: Measure) -> xr.DataArray:
 
     Example:
       >>> import landscape
-      >>> landscape.excess_gain(landscape.open_study("mlp-cifar10"), "accuracy").isnull().all().item()  # no control
+      >>> landscape.excess_gain(landscape.open_study("cnn-cifar10"), "accuracy").isnull().all().item()  # no control
       True
 
     References:

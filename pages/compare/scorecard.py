@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 import pandas as pd
 import streamlit as st
 
-from landscape.analysis.scorecard import Row, Verdict, scorecard
-from landscape.analysis.scorecard.words import COLUMNS, cells, heading
-from landscape.analysis.wording import counted, enumeration
+from landscape.analysis.scorecard import Row, scorecard
+from landscape.analysis.scorecard.words import COLUMNS, NUMBERS, cells, heading, verdicts
+from landscape.analysis.wording import counted
 from landscape.figures import scorecard_ranks, scorecard_ranks_data
 from landscape.figures.export.alternatives import scorecard_text
 from landscape.store.sealed import DamagedEntry
 from pages.shared import library, show
-
-SAID: tuple[Verdict, ...] = ("reproduced", "contradicted", "not decided at this scale")
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the shipped studies …")
@@ -37,17 +34,11 @@ def scored(
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows of one claim as the page shows them."""
     frame = pd.DataFrame([cells(row) for row in rows], columns=COLUMNS)
-    numbers = list(COLUMNS[2:5])
+    numbers = list(NUMBERS)
     frame[numbers] = frame[numbers].replace(r"-(?=\d)", "−", regex=True)
     frame["page"] = [row.address or None for row in rows]
     compared = any(row.metric for row in rows)
     return frame if compared else frame.drop(columns=["τ of M₀", "τ of the parameter count"])
-
-
-def verdicts(rows: Sequence[Row]) -> str:
-    """How many of the rows have which verdict, in words; those that no study tests are left out."""
-    counts = Counter(row.verdict for row in rows)
-    return enumeration([f"{counts[verdict]} {verdict}" for verdict in SAID if counts[verdict]])
 
 
 choices = library.shipped()
@@ -74,7 +65,7 @@ show.table(
 )
 for claim, group in groupby(rows, lambda row: row.claim):
     tests = list(group)
-    said = verdicts(tests) if tests[0].study else tests[0].verdict
+    said = verdicts(tests)
     st.markdown(f"{show.bold(claim.text)} ({claim.section}) {said[0].upper()}{said[1:]}.")
     if tests[0].study is None:
         continue

@@ -74,7 +74,7 @@ def decide(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Decision:
       >>> found = decide(landscape.open_study("cnn-cifar10-gpu"), q=0.4, n=500, measure="accuracy")
       >>> found.verdict, found.best, found.of
       ('not decided', 'conv1 → 12', 'beyond the control')
-      >>> decide(landscape.open_study("mlp-cifar10"), q=0.4, n=1000, measure="accuracy").of
+      >>> decide(landscape.open_study("cnn-cifar10"), q=0.4, n=250, measure="accuracy").of
       'over the base'
 
     References:

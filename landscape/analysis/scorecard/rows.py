@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import inf, isnan
 from urllib.parse import urlencode
 
 import xarray as xr
@@ -103,6 +103,30 @@ def scorecard(results: Mapping[str, xr.Dataset]) -> list[Row]:
         return [row for claim in CLAIMS for row in _rows(claim, results)]
 
 
+def nearest_to_the_paper(rows: Sequence[Row]) -> Row:
+    """Of what several studies say of a claim, that of the one trained on the most examples, and then of most seeds.
+
+    One that can give no verdict is passed over where another can.
+
+    Example:
+      >>> from landscape.analysis.scorecard import CLAIMS, Row
+      >>> from landscape.analysis.scorecard.rows import nearest_to_the_paper
+      >>> nearest_to_the_paper([Row(CLAIMS[0], "no shipped study yet")]).verdict
+      'no shipped study yet'
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, section 4.1: all training examples and 10 seeds.
+    """
+    return max(rows, key=_nearness)
+
+
+def _nearness(row: Row) -> tuple[bool, float, int]:
+    if row.found is None or row.scale is None:
+        return False, 0, 0
+    examples = inf if row.scale.examples is None else row.scale.examples
+    return bool(_possible(row.found)), examples, row.scale.seeds
+
+
 def _rows(claim: Claim, results: Mapping[str, xr.Dataset]) -> Iterator[Row]:
     found = {name: claim.measured(dataset) for name, dataset in results.items() if claim.tests(dataset)}
     if not found:
@@ -127,7 +151,12 @@ def _one_of_alike(found: Mapping[str, Finding], results: Mapping[str, xr.Dataset
 def _says(found: Finding, dataset: xr.Dataset) -> tuple[int, int, int]:
     """How much a study can say: how many verdicts it can give, then by how many seeds, then by how long walks."""
     study = study_of(dataset)
-    return 0 if isnan(found.value) else len(found.can_be), study.seeds, study.walk.permutations
+    return _possible(found), study.seeds, study.walk.permutations
+
+
+def _possible(found: Finding) -> int:
+    """How many verdicts a figure can give."""
+    return 0 if isnan(found.value) else len(found.can_be)
 
 
 def _scale(dataset: xr.Dataset) -> Scale:

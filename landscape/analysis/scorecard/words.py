@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 from landscape.analysis.ranking.evidence import no_interval
-from landscape.analysis.scorecard.rows import Row, Scale
-from landscape.analysis.scorecard.verdict import Finding
-from landscape.analysis.wording import bounds, counted
+from landscape.analysis.scorecard.rows import Row, Scale, nearest_to_the_paper
+from landscape.analysis.scorecard.verdict import Finding, Verdict
+from landscape.analysis.wording import bounds, counted, enumeration
 
 DASH = "–"
+SAID: tuple[Verdict, ...] = ("reproduced", "contradicted", "not decided at this scale")
 COLUMNS = ("study", "verdict", "our figure", "τ of M₀", "τ of the parameter count", "page", "scale")
+NUMBERS = COLUMNS[2:5]
 
 
 def cells(row: Row) -> list[str]:
@@ -78,24 +82,44 @@ def heading(row: Row) -> str:
     return f"{row.claim.text} ({row.claim.section}; figure: {row.claim.figure})"
 
 
+def verdicts(rows: Sequence[Row]) -> str:
+    """How many rows have which verdict; where no study tests the claim, that.
+
+    Example:
+      >>> from landscape.analysis.scorecard import CLAIMS, Row
+      >>> from landscape.analysis.scorecard.words import verdicts
+      >>> verdicts([Row(CLAIMS[0], "reproduced", "a"), Row(CLAIMS[0], "contradicted", "b")])
+      '1 reproduced and 1 contradicted'
+    """
+    counts = Counter(row.verdict for row in rows)
+    said = [f"{counts[each]} {each}" for each in SAID if counts[each]]
+    return enumeration(said) if said else rows[0].verdict
+
+
 def markdown(rows: Sequence[Row]) -> str:
-    """The scorecard as a table in Markdown, in which each claim is named once.
+    """The scorecard as a table in Markdown: one row a claim, with the study that is nearest to the paper's scale.
 
     Example:
       >>> from landscape.analysis.scorecard import scorecard
       >>> from landscape.analysis.scorecard.words import markdown
       >>> markdown(scorecard({})).split(" | ")[:3]
-      ['| claim', 'study', 'verdict']
+      ['| claim', 'all studies', 'study']
     """
-    lines = [("claim", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    columns = ("claim", "all studies", *COLUMNS)
+    lines: list[Sequence[str]] = [columns, ("---",) * len(columns)]
     for claim, group in groupby(rows, heading):
-        lines += [(claim.replace("*", r"\*") * (i == 0), *_linked(cells(row))) for i, row in enumerate(group)]
+        tests = list(group)
+        shown = cells(nearest_to_the_paper(tests))
+        lines.append((claim.replace("*", r"\*"), verdicts(tests), *_typeset(shown)))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _linked(texts: Sequence[str]) -> list[str]:
-    """The address as code, since where the app runs is not known."""
-    return [f"`{text}`" if name == "page" and text != DASH else text for name, text in zip(COLUMNS, texts, strict=True)]
+def _typeset(texts: Sequence[str]) -> list[str]:
+    """Numbers with the minus sign of a text, and the address as code, since where the app runs is not known."""
+    found = dict(zip(COLUMNS, texts, strict=True))
+    numbers = {name: re.sub(r"-(?=\d)", "−", found[name]) for name in NUMBERS}
+    page = found["page"] if found["page"] == DASH else f"`{found['page']}`"
+    return [*(found | numbers | {"page": page}).values()]
 
 
 def _number(found: Finding | None, form: str = "+.2f", *besides: str) -> str:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 from synthetic import small_study, synthetic
 
+from landscape import figures
 from landscape.figures import palette
 from landscape.study import validated
+from pages.shared import show
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB; grey keeps the luminance.
 PROTAN = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
@@ -112,6 +115,18 @@ def test_text_is_legible(theme):
 def test_no_button_has_white_text_on_the_primary_colour():
     """It would be illegible in the dark, where that colour is light enough to be a text."""
     assert [path.name for path in ROOT.glob("pages/**/*.py") if 'type="primary"' in path.read_text()] == []
+
+
+def test_showing_a_figure_leaves_it_as_it_is_for_others():
+    """One that is kept may be sent to another visitor at the same time."""
+    kept = figures.initial_metrics(synthetic(small_study(), np.random.default_rng(0)), 0.4, 50)
+    before = kept.to_json()
+    shown = show.legible(kept)
+    assert kept.to_json() == before
+    assert shown.layout.dragmode is False
+    assert {shown.layout.xaxis.title.font.color, shown.layout.yaxis.tickfont.color} == {GRAY_90}
+    assert shown.layout.xaxis.title.text == kept.layout.xaxis.title.text
+    assert shown.layout.xaxis.tickfont.size == kept.layout.xaxis.tickfont.size
 
 
 def test_a_candidate_looks_the_same_in_every_figure_of_its_study():

@@ -70,10 +70,7 @@ def summarised(row: Mapping[str, Any]) -> str:
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
-    """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow.
-
-    It is a new one, whose layout is not validated: that would take as long as all the rest of a small figure.
-    """
+    """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow."""
     added = {
         "height": height,
         "font": {"size": FONT_SIZE},
@@ -86,9 +83,17 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure
         "xaxis": {"title": {"text": x, "standoff": STANDOFF}},
         "yaxis": {"title": {"text": y, "standoff": STANDOFF}},
     }  # fmt: skip
-    layout = _merged(figure.layout.to_plotly_json(), added)
-    axes = {name: _merged(axis, AXIS) for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))}
-    return go.Figure(figure.data, layout | axes, figure.frames, _validate=False)
+    return laid_over(figure, added, AXIS)
+
+
+def laid_over(figure: go.Figure, layout: Mapping[str, Any], axis: Mapping[str, Any]) -> go.Figure:
+    """A new figure with these settings laid over its layout, and those of an axis over each of its axes.
+
+    They are not validated: that would take as long as all the rest of a small figure.
+    """
+    merged = _merged(figure.layout.to_plotly_json(), layout)
+    axes = {name: _merged(each, axis) for name, each in merged.items() if name.startswith(("xaxis", "yaxis"))}
+    return go.Figure(figure.data, merged | axes, figure.frames, _validate=False)
 
 
 def _merged(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

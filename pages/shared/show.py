@@ -20,6 +20,7 @@ from landscape.figures.export.alternatives import lines_text
 from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
+from landscape.figures.style import laid_over
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -99,20 +100,16 @@ def on_phone() -> bool:
 
 
 def legible(figure: go.Figure) -> go.Figure:
-    """A figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
+    """The figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
 
     The browser replaces this colour by that of the theme, so that a change of theme needs no rerun. Nothing happens
     when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page. Only
-    a relief has to be turned.
+    a relief has to be turned. It is a new figure, since one that is kept may be shown to others at the same time.
     """
-    if figure.layout.dragmode is False:
-        return figure  # one that is kept has been here before
     text = {"color": GRAY_90}
     relief = any(trace.type == "surface" for trace in figure.data)
-    figure.update_layout(font=text, dragmode="turntable" if relief else False)
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(tickfont=text, title_font=text)
-    return figure
+    layout = {"font": text, "dragmode": "turntable" if relief else False}
+    return laid_over(figure, layout, {"tickfont": text, "title": {"font": text}})
 
 
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:

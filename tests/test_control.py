@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -102,7 +104,9 @@ def test_candidates_whose_excess_may_be_zero_are_named_everywhere() -> None:
     ranks, costs = figures.rank_comparison_data(dataset, Q, N, "accuracy"), figures.cost_gain_data(dataset, "accuracy")
     shown = answer.table(frame, costs, ranks, "accuracy")
     assert "G* − control (points)" in shown
-    assert "G* − control in points of accuracy" in html_report(dataset)
+    report = html_report(dataset)
+    assert "G* − control in points of accuracy" in report
+    assert re.search(r"<td>[^<]*\[−", report) and not re.search(r"<td>[^<]*\[-", report)
 
 
 def test_a_study_without_a_control_says_so_once_and_shows_no_column_of_it() -> None:

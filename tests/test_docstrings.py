@@ -33,6 +33,8 @@ WORDING = (
     "beyond_control",
     "bounds",
     "counted",
+    "minus",
+    "together",
     "decimals",
     "deviation",
     "duration",

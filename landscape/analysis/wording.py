@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -19,6 +20,7 @@ REGRET = (
     "Regret is the gain lost by taking the candidate with the highest score instead of the best. The parameter count "
     "picks the largest candidate; chance picks any."
 )
+NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\d)")
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIP = (
     "The loss at the midpoint is lower than on the chord. b̂, which is a magnitude, counts this dip as well; b counts "
@@ -49,6 +51,17 @@ def counted(count: float, noun: str) -> str:
       ('one seed', '3 seeds')
     """
     return f"one {noun}" if count == 1 else f"{count:g} {noun}s"
+
+
+def minus(text: str) -> str:
+    """A text whose negative numbers have a minus and not a hyphen; hyphens in names, dates and exponents stay.
+
+    Example:
+      >>> from landscape.analysis.wording import minus
+      >>> minus("cnn-8: -0.26 [-0.44, -0.08]")
+      'cnn-8: −0.26 [−0.44, −0.08]'
+    """
+    return NEGATIVE.sub("−", text)
 
 
 def together(text: str) -> str:

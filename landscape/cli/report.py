@@ -16,7 +16,7 @@ from landscape import figures
 from landscape.analysis.performance import usual_measure
 from landscape.analysis.summary import Q, summary
 from landscape.analysis.walks import checked_n
-from landscape.analysis.wording import PARTIAL, REGRET, number, origin
+from landscape.analysis.wording import PARTIAL, REGRET, minus, number, origin, together
 from landscape.cli.report_figures import drawn
 from landscape.cli.tables import (
     Table,
@@ -59,9 +59,9 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         study=study,
         plotly=Markup(get_plotlyjs()),
         sizes=sizes_line(found),
-        lines=list(filter(None, (divergence_line(found), control_line(found), doubt_line(found)))),
-        candidates=candidates_table(found),
-        predictors=[make(found, figures.predictor_label) for make in tables],
+        lines=[minus(line) for line in (divergence_line(found), control_line(found), doubt_line(found)) if line],
+        candidates=_printed(candidates_table(found)),
+        predictors=[_printed(make(found, figures.predictor_label)) for make in tables],
         about_predictors=f"{PARTIAL} {REGRET}",
         costs=_costs(dataset),
         sections=list(_sections(dataset, q, n)),
@@ -88,6 +88,16 @@ def commands(study: Study, q: float, n: int) -> list[str]:
     name = study.name if preset and preset.key == study.key else f"{study.name}.toml"
     report = f"python -m landscape report {name} --q {q:g} --n {n} -o {study.name}.html"
     return [f"python -m landscape run {name}", report]
+
+
+def _printed(table: Table) -> Table:
+    """The table with real minus signs, and with intervals that stay on one line of a narrow page."""
+    rows = [[_cell(each) if isinstance(each, str) else each for each in row] for row in table.rows]
+    return Table(table.header, rows)
+
+
+def _cell(text: str) -> str:
+    return minus(text).replace(", ", together(", "))
 
 
 def _flat(path: str, content: Any) -> Iterator[tuple[str, str]]:

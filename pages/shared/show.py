@@ -16,6 +16,7 @@ from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 from landscape.analysis.summary import Q, csv_file
 from landscape.analysis.walks import steps_reached
+from landscape.analysis.wording import minus
 from landscape.figures.export.alternatives import lines_text
 from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
@@ -159,7 +160,7 @@ def _without_form(column: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(form: str, value: float) -> str:
-    return (form % value).replace("-", "−")
+    return minus(form % value)
 
 
 def filed(name: str) -> str:

@@ -32,6 +32,7 @@ from landscape.numerics.loss_change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import device_bytes, largest_array, room, tree_bytes
 from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress
+from landscape.numerics.structure import once_a_structure
 
 CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together on a processor: small beside its memory
 LIVE = 3  # how many arrays as large as the largest exist at once
@@ -152,16 +153,33 @@ def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
     makes. On an accelerator, points take turns only where they have weights of their own there. Otherwise as many as
     there is room for, at most 128, are evaluated together, with the whole batch.
     """
-    cut, accelerated = _cut(site), device_bytes() is not None
-    whole = jax.eval_shape(common, site, inputs)
-    one = Points(Moves(*(field[:1] for field in some)), np.zeros(1, np.float32))
-    examples = len(whole.origin.logits)
-    largest = largest_array(features, {"turns": True}, site=site, shared=whole, points=one, count=np.ones((), int))
-    if cut.settle is None or (accelerated and not cut.tied):
-        points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * largest)))
-        return CallSize(examples, _dividing(points) if accelerated else points), False
-    read = tree_bytes((whole.y, whole.carry))  # every point reads these while its own arrays are in the cache
-    return CallSize(slice_size(examples, read + 2 * largest), POINTS), True
+    need, accelerated = _need_of(site, Moves(*(field[:1] for field in some)), inputs), device_bytes() is not None
+    if not need.settles or (accelerated and not need.tied):
+        points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * need.largest)))
+        return CallSize(need.examples, _dividing(points) if accelerated else points), False
+    return CallSize(slice_size(need.examples, need.read + 2 * need.largest), POINTS), True
+
+
+class Need(NamedTuple):
+    """What a point takes on a batch of so many examples: the bytes of its largest array, and of what all points read.
+
+    settles, tied: whether `Cut.settle` works there, and with weights of the point's own.
+    """
+
+    examples: int
+    largest: int
+    read: int
+    settles: bool
+    tied: bool
+
+
+@once_a_structure
+def _need_of(site: Site, move: Moves, inputs: Any) -> Need:
+    cut, whole = _cut(site), jax.eval_shape(common, site, inputs)
+    point = Points(move, np.zeros(1, np.float32))
+    largest = largest_array(features, {"turns": True}, site=site, shared=whole, points=point, count=np.ones((), int))
+    read = tree_bytes((whole.y, whole.carry))
+    return Need(len(whole.origin.logits), largest, read, cut.settle is not None, cut.tied)
 
 
 def _dividing(points: int) -> int:

@@ -35,7 +35,7 @@ def check_model(
     examples = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
     site, name = Site.of(model, group), type(model).__name__
     _check_symmetry(site, name, most, examples[0])
-    if site.cut() is not None:
+    if site.has_cut:
         _check_cut(site, name, np.stack([fewest, most]), *examples)
 
 

@@ -113,7 +113,7 @@ def permuted_curves(
     check_permutations(permutations, table.size(network.weights))
     inputs, targets = checked_batch(network, inputs, targets)
     check_model(model, group, permutations, inputs, targets)
-    if site.cut() is None:
+    if not site.has_cut:
         copies = (network.replace(take(network.weights, table, permutation)) for permutation in permutations)
         return np.stack([path_losses(copy, network, alphas, inputs, targets) for copy in copies])
     changes = _changes(site, permutations, alphas, inputs, targets)

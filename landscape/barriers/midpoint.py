@@ -22,7 +22,6 @@ from landscape.barriers.checks import check_model
 from landscape.barriers.walk import check_permutations, seen_from_start
 from landscape.models.functional import Network, mixed
 from landscape.models.site import Site
-from landscape.models.symmetry import named_group
 from landscape.numerics.batch import checked_batch
 from landscape.numerics.loss import IGNORED, at_least_float32, cross_entropy, loss_change, scaled_softmax
 from landscape.numerics.precision import exact
@@ -92,7 +91,7 @@ def midpoint_barriers(
     """
     permutations = np.asarray(permutations)
     site = Site.of(model, group)
-    check_permutations(permutations, named_group(model, group).size(site.network.weights))
+    check_permutations(permutations, site.table.size(site.network.weights))
     if method not in ("fast", "reference"):
         raise ValueError(f"method must be 'fast' or 'reference'; got {method!r}")
     inputs, targets = checked_batch(site.network, inputs, targets)
@@ -119,7 +118,7 @@ def midpoint_changes(
     on_progress: OnProgress = ignore_progress,
 ) -> Float[np.ndarray, " n"]:
     """L(½θ + ½P(θ, π)) − L(θ) for every permutation, in nats."""
-    if site.cut() is None:
+    if not site.has_cut:
         return by_networks.loss_changes(site, permutations, inputs, targets, on_progress)
     half = np.array([0.5], np.float32)
     return by_activations.loss_changes(site, permutations, half, inputs, targets, on_progress)[:, 0]

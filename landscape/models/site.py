@@ -13,6 +13,7 @@ from landscape.models.batch_norm import is_reestimated
 from landscape.models.cut import Cut, Opened
 from landscape.models.functional import Network, Weights, split, wide
 from landscape.models.symmetry import Group, between, named_group, take
+from landscape.numerics.structure import once_a_structure
 
 
 @register_dataclass
@@ -32,7 +33,12 @@ class Site:
     @property
     def table(self) -> Group:
         """The axes tied to the group's units. Raises ValueError for a group that the network does not have."""
-        return named_group(self.network.module(), self.group)
+        return _table(self)
+
+    @property
+    def has_cut(self) -> bool:
+        """Whether the network can be cut open at the group."""
+        return _has_cut(self)
 
     def permuted(self, permutation: Int[Array | np.ndarray, " units"]) -> Site:
         """P(θ, π), at the same group."""
@@ -54,3 +60,13 @@ class Site:
         """The network opened around all that the group touches, by its method `opened` if it has one."""
         model = self.network.evaluating()
         return model.opened(self.group) if hasattr(model, "opened") else Opened(model)
+
+
+@once_a_structure
+def _table(site: Site) -> Group:
+    return named_group(site.network.module(), site.group)
+
+
+@once_a_structure
+def _has_cut(site: Site) -> bool:
+    return site.cut() is not None

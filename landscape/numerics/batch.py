@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from landscape.data.split import IGNORED
+from landscape.numerics.structure import once_a_structure
 
 
 @runtime_checkable
@@ -74,6 +75,7 @@ def checked_classes(targets: np.ndarray, classes: int) -> Int[np.ndarray, "*b"]:
     return targets.astype(np.int32)
 
 
+@once_a_structure
 def _shape_of_logits(network: Classifier, inputs: Any) -> tuple[int, ...]:
     try:
         outputs = jax.eval_shape(type(network).logits, network, inputs)

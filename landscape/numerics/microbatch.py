@@ -93,6 +93,9 @@ def summed_changes(
 def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
     """Parts of the batch of equal size; the last is filled up with examples whose targets are ignored."""
     examples = len(targets)
+    if size == examples:
+        yield inputs, targets
+        return
     for start in range(0, examples, size):
         rows = np.arange(start, start + size)
         places = rows.clip(max=examples - 1)

@@ -86,7 +86,8 @@ def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np
     return generator.permutation(examples)[: count * size].reshape(count, size).astype(np.int32)
 
 
-def _that_count(train: Split, order: Int[np.ndarray, "batches size"]) -> Int[Array, ""]:
+@jax.jit
+def _that_count(train: Split, order: Int[Array | np.ndarray, "batches size"]) -> Int[Array, ""]:
     """How many of the batches have a target that counts."""
     return jnp.any(train.targets[order].reshape(len(order), -1) != IGNORED, axis=1).sum()
 

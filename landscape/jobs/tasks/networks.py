@@ -100,6 +100,11 @@ def abstract_network(member: Member) -> nnx.Module:
     return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), network).module()
 
 
+@cache
+def _structure(member: Member) -> Network:
+    return split(abstract_network(member))
+
+
 def zeros(network: Network) -> nnx.Module:
     """A network of the structure of this one whose arrays, which may be shapes, hold zeros."""
     plain = jax.eval_shape(partial(jax.tree.map, _without_keys), network.weights)
@@ -109,7 +114,7 @@ def zeros(network: Network) -> nnx.Module:
 
 def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Module:
     """The member's network with these weights."""
-    network = split(abstract_network(member))
+    network = _structure(member)
     return network.replace(_with_keys(network.weights, jax.tree.map(jnp.asarray, dict(weights)))).module()
 
 

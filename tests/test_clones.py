@@ -7,16 +7,19 @@ from itertools import combinations, product
 import jax
 import numpy as np
 import pytest
-from networks import batch, trained
+from networks import SPECS, batch, trained
 from synthetic import small_study, synthetic, without
 
 import landscape
 from landscape.analysis.clones.connected import connected, sentences
 from landscape.analysis.clones.transpositions import returns, share_of_copies, share_within
+from landscape.analysis.clones.unmoved import unmoved
 from landscape.barriers.walk import compose, draw_swaps, nodes
+from landscape.models.expansion.steps import expand
 from landscape.models.functional import split
 from landscape.models.net2net import pad, widen
-from landscape.study import validated
+from landscape.study import Expansion, validated
+from landscape.study.steps import Deepen, Widen
 
 pytestmark = pytest.mark.compiled_quickly
 
@@ -80,6 +83,41 @@ def test_what_is_connected_by_construction_has_no_barrier(units: str) -> None:
     assert barriers[:50].max() < 1e-6 < np.median(barriers[50:])
     steps_within = (classes[nodes(walk)[:-1]] == classes[nodes(walk)[1:]]).all(1)
     assert (barriers < 1e-6)[steps_within].all() and steps_within[:50].all()
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("mlp2", [Deepen(deepen="hidden1", layers=2)]),
+        ("mlp2", [Widen(widen="hidden2", size=9), Deepen(deepen="hidden2")]),
+        ("mlp2", [Widen(widen="hidden2", size=8, units="silent")]),
+        ("cnn2", [Deepen(deepen="conv1"), Widen(widen="conv2", size=7)]),
+    ],
+)
+def test_what_is_added_elsewhere_changes_no_barrier(name: str, steps: list[Widen | Deepen]) -> None:
+    """Behind the walked layer, right behind it, and by units that send nothing on: so M₀ is 0 but for the draw."""
+    model, (group, units) = trained(name), next(iter(SPECS[name].group_sizes().items()))
+    drawn = {path: np.ones([2 * size for size in array.shape]) for path, array in split(model).weights.items()}
+    expanded = expand(model, tuple(steps), Expansion(), jax.random.key(0), drawn=drawn).model
+    walk = compose(draw_swaps(jax.random.key(1), 40, units), units)
+    of_base, of_candidate = (
+        np.asarray(landscape.midpoint_barriers(each, walk, *batch(), group=group)) for each in (model, expanded)
+    )
+    assert of_base.max() > 1e-3
+    np.testing.assert_allclose(of_candidate, of_base, atol=2e-6)
+
+
+def test_candidates_that_leave_the_walked_layer_alone_are_named() -> None:
+    """Not those with noise, with units that send something on, or from random weights, which are other networks."""
+    content = small_study().model_dump(mode="json") | {"model": {"kind": "mlp", "hidden": [6, 5]}}
+    ways = [{"widen": "hidden2", "size": 9, "units": units} for units in (None, "silent", "random")]
+    candidates = [[{"widen": "hidden1", "size": 8}], [{"deepen": "hidden1"}], *([way] for way in ways)]
+    plain = validated(content | {"candidates": candidates})
+    assert unmoved(plain) == [plain.labels[i] for i in (1, 2, 3)]
+    noisy = validated(content | {"candidates": candidates, "expansion": {"noise": 0.1}})
+    assert unmoved(noisy) == [noisy.labels[i] for i in (1, 3)]
+    anew = validated(content | {"candidates": candidates[:3:2], "expansion": {"start": "random"}})
+    assert unmoved(anew) == []
 
 
 WAYS = [("copies", None), (None, None), ("silent", None), ("noisy copies", 0.0), ("random", 0.0)]

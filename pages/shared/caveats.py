@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 import xarray as xr
 
+from landscape.analysis.clones import unmoved
 from landscape.analysis.metric import at_ceiling, manifold_metric, manifold_size, threshold
 from landscape.analysis.walks import only_walks, prefix
 from landscape.analysis.wording import counted, enumeration, part_of, together
@@ -13,15 +14,17 @@ from landscape.store.derived import derived
 from landscape.study import Study
 from landscape.study.predictors import predictor_named
 from landscape.study.schema import study_of
+from pages.shared.show import escaped
 
 FEW = 0.25  # distinct barriers, as a fraction of n, below which λ jumps noticeably
 
 
 def beside(dataset: xr.Dataset, q: float, n: int, checkpoint: int = 0) -> None:
     """Write the warnings that apply."""
-    for sentence in (ceiling(dataset, q, n, checkpoint), few_barriers(dataset, q, n)):
+    built = unmoved.sentence(study_of(dataset)) if checkpoint == 0 else None
+    for sentence in (built, ceiling(dataset, q, n, checkpoint), few_barriers(dataset, q, n)):
         if sentence:
-            st.caption(sentence)
+            st.caption(escaped(sentence))
 
 
 @derived

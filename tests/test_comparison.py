@@ -51,6 +51,14 @@ def test_a_difference_is_welchs(studies) -> None:
     np.testing.assert_allclose(swapped["mean"], -frame["mean"])
 
 
+def test_the_interval_of_a_difference_of_metrics_stays_where_it_can_lie(studies) -> None:
+    """That of two seeds that differ reaches far beyond."""
+    two = {name: each.isel(seed=[0, 1]) for name, each in studies.items()}
+    frame = difference_data(two, METRIC, Q, "accuracy")
+    assert frame[["low", "high"]].abs().max(axis=None) == 100
+    assert difference_data(two, GAIN, Q, "accuracy")[["low", "high"]].abs().max(axis=None) != 100
+
+
 def test_studies_without_a_common_candidate_have_no_difference(studies) -> None:
     other = studies["second"].assign_coords(candidate=["A", "B", "C"])
     frame = difference_data({"first": studies["first"], "other": other}, METRIC, Q, "accuracy")

@@ -322,12 +322,12 @@ def test_viewing_does_not_import_jax():
 
 def test_negative_numbers_of_a_table_have_a_minus_and_stay_numbers():
     numbers = [-24.44, 5.8, np.nan]
-    data = pd.DataFrame({"name": ["a-b", "c", "d"], "value": numbers, "count": [1, 2, 3]})
+    data = pd.DataFrame({"name": ["a-b", "c", "d"], "value": numbers, "count": [1, 2, 3], "rank": [1.0, 2.5, 3.0]})
     number = st.column_config.NumberColumn
     columns = {"value": number("a value", format="%.1f"), "count": number(format="%d"), "name": "who"}
     written, left = show.with_minus(data, columns)
     shown = written.to_html()
-    assert all(text in shown for text in ("−24.4", "5.8", "–", "a-b")) and "-24" not in shown
+    assert all(text in shown for text in ("−24.4", "5.8", "–", "a-b", ">2.5<", ">3<")) and "-24" not in shown
     np.testing.assert_array_equal(written.data["value"], numbers)
     assert left["value"]["type_config"]["format"] is None and left["count"] == columns["count"]
     assert show.with_minus(data.assign(value=1.0), columns)[1] == columns

@@ -15,7 +15,7 @@ from landscape.study.limits import MOST_LINE
 
 MOST_BYTES = 200 * 2**20  # of a file
 MOST_IN_MEMORY = 2**30  # bytes of its arrays
-KEPT = ("study", "key", "device", "computed", "seconds", "versions")  # attributes of a result
+KEPT = ("device", "computed", "seconds", "versions")  # attributes of a result that its study does not give
 
 
 def add_upload(store: Store, content: bytes) -> Entry:
@@ -38,7 +38,8 @@ def add_upload(store: Store, content: bytes) -> Entry:
     check_not_empty(dataset)
     record = _record(study, dataset.attrs)
     known = dataset[[name for name in dataset.data_vars if name in schema.VARIABLES]]
-    known.attrs = {name: dataset.attrs[name] for name in KEPT if name in dataset.attrs}
+    kept = {name: dataset.attrs[name] for name in KEPT if name in dataset.attrs}
+    known.attrs = schema.attributes(study) | kept
     return store.write(known, record)
 
 

@@ -70,7 +70,7 @@ def _around(page: st.Page, view: View) -> None:
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     st.title(view.question)
     if view.of_one_study:
-        st.caption(f"**{show.plain(chosen.label)}**: {show.plain(chosen.study.title or chosen.study.name)}")
+        st.caption(f"**{show.plain(chosen.label)}**: {show.plain(titled(chosen.study))}")
     else:
         st.markdown(view.text)
     if unknown := [name for name in st.query_params if not (controls.is_known(name) or form.is_ours(name))]:
@@ -146,7 +146,7 @@ def so_far(dataset: xr.Dataset) -> str:
 
 def _show_study(chosen: library.Choice) -> None:
     study = chosen.study
-    st.caption(show.plain(study.description or study.title or study.name))
+    st.caption(show.plain(study.description or titled(study)))
     st.caption(f"{sizes(study)}. {origin(chosen)}")
     if chosen.entry:
         st.download_button(
@@ -158,7 +158,12 @@ def _show_study(chosen: library.Choice) -> None:
             on_click="ignore",
             help="The whole result, as a file for xarray.open_dataset.",
         )
-        show.report(chosen.label, lambda: library.whole(chosen))
+        show.report(chosen.label, lambda: library.whole(chosen).assign_attrs(title=titled(chosen.study)))
+
+
+def titled(study: Study) -> str:
+    """The title of a study as it is now, which its result may not know: somebody may have changed it."""
+    return study.title or study.name
 
 
 def sizes(study: Study) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from landscape.analysis.wording import counted
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
@@ -49,7 +50,8 @@ def upload() -> str:
 
 def clean_up() -> str:
     """Remove what is of no use."""
-    return f"{own_studies.clean_up()} folders were removed."
+    removed = own_studies.clean_up()
+    return f"{counted(removed, 'folder')} {'was' if removed == 1 else 'were'} removed.".capitalize()
 
 
 def tell() -> None:
@@ -86,7 +88,7 @@ def manage(row: Row) -> None:
             running.move_on(row.study, start=True)
         if row.entry:
             st.download_button(
-                "NetCDF", row.entry.path.read_bytes, f"landscape-{row.study.key}.nc", "application/x-netcdf",
+                "NetCDF", row.entry.path.read_bytes, f"{row.label}.nc", "application/x-netcdf",
                 key="netcdf", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
         if row.own and not row.active:

@@ -107,7 +107,8 @@ def show_table(found: dict[str, Row]) -> None:
     """Draw the table; texts in it are never Markdown."""
     columns = {
         "MB": st.column_config.NumberColumn(format="%.1f", help="On disk, in millions of bytes."),
-        "changed": st.column_config.DatetimeColumn(format="distance", help="Since when it is as it is."),
+        "study": st.column_config.TextColumn(pinned=True),
+        "changed": st.column_config.DatetimeColumn(format="distance", width=130, help="Since when it is as it is."),
         "permutations": st.column_config.NumberColumn(help="Steps of each walk."),
     }
     show.grid(table(found), columns)

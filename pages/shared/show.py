@@ -141,11 +141,12 @@ def with_minus(data: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataF
 
     The numbers stay numbers, by which the table is sorted.
     """
-    forms = {name: _form(column) for name, column in columns.items() if name in data}
-    negative = {name: form for name, form in forms.items() if form.startswith("%") and (data[name] < 0).any()}
+    forms = {name: _form(columns.get(name)) for name in data.select_dtypes("number")}
+    negative = [name for name, form in forms.items() if form.startswith("%") and (data[name] < 0).any()]
     if not negative:
         return data, columns
-    writers = {name: partial(_number, form) for name, form in negative.items()}
+    bare = [name for name, form in forms.items() if not form]  # of which pandas would write six decimal places
+    writers = {name: partial(_number, forms[name] or "%g") for name in (*negative, *bare)}
     styled = data.reset_index(drop=True).style.format(writers, na_rep="–")
     return styled, dict(columns) | {name: _without_form(columns[name]) for name in negative}
 

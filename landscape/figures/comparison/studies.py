@@ -71,8 +71,9 @@ def comparison(
 def difference_data(studies: Studies, quantity: Quantity, q: float, measure: Measure) -> pd.DataFrame:
     """How much the quantity of every later study exceeds that of the first, for the candidates that both have.
 
-    The seeds of two studies are not paired, so the 95 % intervals are Welch's. Candidates that only one of them has
-    got, or of which a study has fewer than two seeds, have no row.
+    The seeds of two studies are not paired, so the 95 % intervals are Welch's, and those of M₀ are cut off where a
+    difference of two M₀ cannot lie. Candidates that only one of them has got, or of which a study has fewer than two
+    seeds, have no row.
     """
     from scipy.stats import ttest_ind  # takes a third of a second, which other pages need not wait for
 
@@ -86,9 +87,15 @@ def difference_data(studies: Studies, quantity: Quantity, q: float, measure: Mea
                 pair = [each.sel(candidate=name).dropna("seed").values for each in (after, before)]
                 if min(map(len, pair)) > 1 and max(np.ptp(values) for values in pair) > 0:
                     low, high = ttest_ind(*pair, equal_var=False).confidence_interval(LEVEL)
-                    rows.append((study, name, pair[0].mean() - pair[1].mean(), low, high, *map(len, pair)))
+                    bounds = np.clip((low, high), *_within(quantity))
+                    rows.append((study, name, pair[0].mean() - pair[1].mean(), *bounds, *map(len, pair)))
     frame = pd.DataFrame(rows, columns=["study", "candidate", "mean", "low", "high", "count", "count_first"])
     return _described(frame, quantity, q, measure)
+
+
+def _within(quantity: Quantity) -> tuple[float, float]:
+    """Where a difference of a quantity can lie: M₀ is from −100 q to 100 (1 − q) percent."""
+    return (-100, 100) if quantity == QUANTITIES[0] else (-np.inf, np.inf)
 
 
 def difference(frame: pd.DataFrame, first: str, quantity: Quantity, measure: Measure) -> go.Figure:

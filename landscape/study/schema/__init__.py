@@ -77,14 +77,18 @@ def empty(study: Study) -> xr.Dataset:
     coords = coordinates(study)
     sizes = {name: len(values) for name, values in coords.items() if not isinstance(values, tuple)}
     data = {name: _missing(variable, sizes) for name, variable in VARIABLES.items()}
-    attributes = {
+    return xr.Dataset(data, coords, attributes(study))
+
+
+def attributes(study: Study) -> dict[str, str]:
+    """What a result says of itself before anything of it has been computed."""
+    return {
         "title": study.title or study.name,
         "name": study.name,
         "key": study.key,
         "study": study.model_dump_json(),
         "source": "Malviya et al., arXiv 2405.15895",
     }
-    return xr.Dataset(data, coords, attributes)
 
 
 def _missing(variable: Variable, sizes: Mapping[Any, int]) -> xr.Variable:

@@ -299,6 +299,22 @@ ERRORS = {
 }
 
 
+NO_NUMBERS = {
+    "show tiny --q half": "--q: must be a number between 0 and 1 (given 'half')",
+    "export tiny -o a.csv --n all": "--n: must be a whole number from 1 on (given 'all')",
+    "run tiny --seeds 1.5": "--seeds: must be a whole number (given '1.5')",
+    "engine --idle nan": "--idle: must be a number of seconds, above 0 and up to a year (given 'nan')",
+    "engine --idle -1": "--idle: must be a number of seconds, above 0 and up to a year (given '-1')",
+}
+
+
+@pytest.mark.parametrize("line", NO_NUMBERS)
+def test_what_is_no_number_is_named_with_what_is_allowed(line: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(line.split())
+    assert NO_NUMBERS[line] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("line", ERRORS)
 def test_user_error_is_one_line(
     computed: Computed, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture

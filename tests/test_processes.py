@@ -83,7 +83,7 @@ def test_a_process_is_started_where_it_saves_more_than_it_costs(machine: None) -
 def test_a_wrong_number_of_processes_is_named(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["run", "digits-mlp", "--workers", text])
-    assert f"{text!r} is no number of processes" in capsys.readouterr().err
+    assert f"--workers: must be a whole number from 1 to 1024 (given {text!r})" in capsys.readouterr().err
 
 
 def test_processes_are_no_matter_for_a_scheduler(capsys: pytest.CaptureFixture[str]) -> None:

@@ -303,7 +303,11 @@ BAD = [
     ({"training.rate": 1}, ["training: unknown key 'rate'", "learning_rate"]),
     ({"seed": 1}, ["unknown key 'seed'", "seeds"]),
     ({"data.size": 1}, ["unknown key 'size'", "train_size"]),
-    ({"data.name": "../digits"}, ["data", "given '../digits'"]),
+    ({"data.name": "../digits"}, ["data.name", "must be the name of a data set, as digits", "given '../digits'"]),
+    (
+        {"model": {"kind": "own", "module": "net.py"}},
+        ["model.module: must be the path of a file of Python and the name of a function in it, as net.py:build"],
+    ),
     ({"data.train_size": 0}, ["data.train_size: ", "must be at least 1", "given 0"]),
     ({"model": {"kind": "rnn"}}, ["model", "'rnn'", "'mlp'", "'cnn'"]),
     ({"model": 3}, ["model", "given 3"]),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from landscape.cli import caching, listing, preparing, reading, scoring, watching
+from landscape.cli import caching, listing, numbers, preparing, reading, scoring, watching
 from landscape.cli.computing import every, one
 from landscape.cli.signals import Stopped, stoppable
 from landscape.jobs.attempt import WorkerDied
@@ -21,8 +21,6 @@ from landscape.store.sealed import Unwritable
 from landscape.study.presets import SCALES
 
 USER_ERROR, FAILURE = 2, 1  # exit codes
-
-PROCESSES = 1024  # more than any computer has cores
 
 PRESET = "a preset, as `list` shows it, or the path of a study's TOML file"
 CACHE = "the folder of stored results (default: LANDSCAPE_CACHE, or cache/ of a checkout, or your own cache directory)"
@@ -109,12 +107,12 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     command.add_argument("name", metavar="NAME", nargs="?", help=PRESET)
     command.add_argument("--all", action="store_true", help="every preset, what takes least time first")
     command.add_argument("--scale", choices=SCALES, help="with --all, the presets at this scale (default: laptop)")
-    command.add_argument("--seeds", type=int, metavar="N", help="how often the whole study is repeated")
+    command.add_argument("--seeds", type=numbers.size, metavar="N", help="how often the whole study is repeated")
     command.add_argument(
-        "--epochs", type=int, metavar="N", help="the most epochs of training, before and after the expansion"
+        "--epochs", type=numbers.size, metavar="N", help="the most epochs of training, before and after the expansion"
     )
-    command.add_argument("--train-size", type=int, metavar="N", help="the number of training examples")
-    command.add_argument("--permutations", type=int, metavar="N", help="the number of steps in each walk")
+    command.add_argument("--train-size", type=numbers.size, metavar="N", help="the number of training examples")
+    command.add_argument("--permutations", type=numbers.size, metavar="N", help="the number of steps in each walk")
     command.add_argument(
         "--weights", metavar="FILE", help="a safetensors file with the trained base, instead of training one"
     )
@@ -124,7 +122,7 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     place = command.add_mutually_exclusive_group()
     place.add_argument(
         "--workers",
-        type=processes,
+        type=numbers.processes,
         metavar="N",
         help="how many processes share the study on a processor, which changes no number of it; 1: this one alone "
         "(default: as many as its cores, its memory and the size of the networks allow). A GPU is used by one",
@@ -134,13 +132,6 @@ def _add_run(subparsers: Subparsers) -> argparse.ArgumentParser:
     )
     command.add_argument("--json", action="store_true", help="print one line of JSON: key, path and seconds")
     return command
-
-
-def processes(text: str) -> int:
-    """A number of processes. Raises ArgumentTypeError for what is none."""
-    if not text.isdecimal() or not 1 <= int(text) <= PROCESSES:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, from 1 to {PROCESSES}")
-    return int(text)
 
 
 def _add_show(subparsers: Subparsers) -> argparse.ArgumentParser:
@@ -238,13 +229,17 @@ def _add_engine(subparsers: Subparsers) -> argparse.ArgumentParser:
     text = "compute what the app asks for, until there is nothing left to do; the app starts this by itself"
     command = _add_command(subparsers, "engine", one.engine, text)
     command.add_argument(
-        "--idle", type=float, default=600.0, metavar="SECONDS", help="stop after this long without work (default: 600)"
+        "--idle",
+        type=numbers.seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="stop after this long without work (default: 600)",
     )
     return command
 
 
 def _add_metric_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--q", type=float, default=0.4, help="the quantile that sets λ, between 0 and 1 (default: 0.4)"
+        "--q", type=numbers.quantile, default=0.4, help="the quantile that sets λ, between 0 and 1 (default: 0.4)"
     )
-    command.add_argument("--n", type=int, help="how many steps of each walk count (default: all of them)")
+    command.add_argument("--n", type=numbers.steps, help="how many steps of each walk count (default: all of them)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -16,6 +17,26 @@ def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be one line of printable characters")
     return text
+
+
+def written_as(pattern: str, words: str) -> AfterValidator:
+    """A text of a form; of any other, the words say what it must be.
+
+    >>> from typing import Annotated
+    >>> from landscape.study.base import Frozen, written_as
+    >>> class Box(Frozen):
+    ...     size: Annotated[str, written_as("[0-9]+ cm", "a size in cm, as in 12 cm")] = "1 cm"
+    >>> Box(size="big")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pydantic_core._pydantic_core.ValidationError: ...must be a size in cm, as in 12 cm...
+    """
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {words}")
+        return text
+
+    return AfterValidator(check)
 
 
 OneLine = Annotated[str, Field(max_length=MOST_LINE), AfterValidator(_printable)]

@@ -7,11 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from landscape.study.base import Frozen
+from landscape.study.base import Frozen, written_as
 from landscape.study.limits import MOST_EXAMPLES
 from landscape.study.sources import Sourced, SourcePath, Vocabulary
 
 Modality = Literal["images", "text"]
+
+SET = "the name of a data set, as digits, or that of a set and its configuration, as imagenette/320px"  # of a study
 
 
 class Examples(NamedTuple):
@@ -50,7 +52,7 @@ class DataSpec(Frozen):
 
     modality: ClassVar[Modality] = "images"
 
-    name: Annotated[str, Field(pattern=r"^\w+(/\w[\w.-]*)?$", title="Data set")] = "digits"
+    name: Annotated[str, Field(title="Data set"), written_as(r"\w+(/\w[\w.-]*)?", SET)] = "digits"
     train_size: Annotated[
         Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] | None,
         Field(title="Training examples", description="Leave it empty for all that are not for validation."),

@@ -83,7 +83,6 @@ WORDS = {  # by the type of a fault, for those of which pydantic speaks in terms
     "string_type": "must be a text",
     "string_too_long": "must have {max_length} or fewer characters",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "must have the form {pattern}",
     "tuple_type": "must be a list",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",

@@ -11,15 +11,15 @@ import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PlainSerializer, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
+from pydantic import PlainSerializer, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from landscape.study.base import Frozen
+from landscape.study.base import Frozen, written_as
 from landscape.study.user_files import opened
 
 # A path on this computer, of which a record and a result keep the name only: the rest tells about its owner, and says
 # nothing elsewhere.
 SourcePath = Annotated[str, PlainSerializer(lambda path: Path(path).name, when_used="json")]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, written_as("[0-9a-f]{64}", "a SHA-256 of 64 digits, each from 0 to 9 or from a to f")]
 
 BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

@@ -10,15 +10,17 @@ import os
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from landscape.jobs.attempt import Attempt
+from landscape.study import Study
 
 if TYPE_CHECKING:
     from landscape.jobs.progress import OnUpdate
-    from landscape.jobs.resume import AnyOutcome
+    from landscape.jobs.resume import AnyOutcome, Planned
 
 PERIOD = 1.0  # seconds between two signs of life
 
@@ -80,12 +82,18 @@ def _outcome(attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: On
     try:
         from landscape.jobs import resume
 
-        task = resume.plan_study(attempt.study, attempt.divisions)[name]
-        return resume.run_task(attempt, name, task, needs, on_update)
+        return resume.run_task(attempt, name, _planned(attempt.study, attempt.divisions)[name], needs, on_update)
     except (EOFError, ConnectionError):  # nobody is there to hear of it
         raise
     except Exception as error:
         return Failed(_portable(error))
+
+
+@lru_cache(maxsize=1)
+def _planned(study: Study, divisions: int) -> Planned:
+    from landscape.jobs import resume
+
+    return resume.plan_study(study, divisions)
 
 
 def _portable(error: Exception) -> Exception:

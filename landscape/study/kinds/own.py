@@ -13,14 +13,14 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
-
-from landscape.study.base import Frozen
+from landscape.study.base import Frozen, written_as
 from landscape.study.examples import Examples, Modality
 from landscape.study.kinds.base import ModelSpec
 from landscape.study.kinds.layers import Layer
 from landscape.study.sources import Sourced, SourcePath, digest
 from landscape.study.steps import Deepen, Widen
+
+FUNCTION = "the path of a file of Python and the name of a function in it, as net.py:build"
 
 
 class Units(Frozen):
@@ -74,7 +74,7 @@ class OwnSpec(ModelSpec, Sourced, title="Own module"):
     unkeyed: ClassVar[frozenset[str]] = frozenset({"module", "found"})
 
     kind: Literal["own"] = "own"
-    module: Annotated[SourcePath, Field(pattern=r"^(.*\.py:[A-Za-z_]\w*)?$")] = ""
+    module: Annotated[SourcePath, written_as(r"(.*\.py:[A-Za-z_]\w*)?", FUNCTION)] = ""
     found: FoundModule | None = None
 
     @property

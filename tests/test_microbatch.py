@@ -68,3 +68,14 @@ def test_slices_add_up_and_nothing_that_fills_them_counts(examples, size, points
     )
     np.testing.assert_allclose(found, 2 * inputs[targets >= 0].sum() * np.arange(1, points + 1))
     assert reports == sorted(reports) and reports[-1] == (points, points)
+
+
+def test_targets_are_added_up_in_float64():
+    """In float32, the sum of so many equal numbers is off in the sixth digit."""
+    share, targets = np.float32(0.1), np.zeros(2**14, int)
+
+    def change(inputs, rows, count, some_targets):
+        return np.full((4, len(some_targets)), share)
+
+    found = summed_changes(lambda some: some, change, (targets, targets), 7, CallSize(2**14, 2, 2), lambda *at: None)
+    np.testing.assert_allclose(found, np.full(7, 2**14 * float(share)), rtol=1e-14)

@@ -115,6 +115,20 @@ def test_tiny_barriers_keep_their_digits(method):
     np.testing.assert_allclose(measured(model, "hidden1", steps, method), expected, rtol=1e-4, atol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "group"), [("mlp1", "hidden1"), ("mlp2", "hidden2"), ("cnn2", "conv2")])
+def test_what_is_added_behind_the_last_hidden_layer_costs_no_digit(name, group):
+    """Changes of logits are the same to the last bit, however large the logits are."""
+    network, steps = split(trained(name)), walk(trained(name), group)
+    points = by_activations.Points(by_activations.moves(steps), np.full(STEPS, 0.5, np.float32))
+
+    def changes(bias: float) -> np.ndarray:
+        site = Site(network.replace(network.weights | {"head.bias": np.full(10, bias, np.float32)}), group)
+        shared = by_activations.common(site, batch()[0])
+        return np.asarray(by_activations.feature_changes(site, shared, points, STEPS, turns=False))
+
+    np.testing.assert_array_equal(changes(1e4), changes(0))
+
+
 def test_walks_and_checkpoints_of_one_width_share_one_trace():
     model, other = trained("cnn1", 0), trained("cnn1", 1)
     wider = widen(model, "conv1", 9, jax.random.key(0))

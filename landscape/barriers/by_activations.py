@@ -17,6 +17,7 @@ what they read of the group, beside the next layer's output, is s.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,23 +28,23 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.models.cut import Cut
 from landscape.models.site import Site
-from landscape.numerics.loss import IGNORED
+from landscape.numerics.loss import IGNORED, at_least_float32
 from landscape.numerics.loss_change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import device_bytes, largest_array, room, tree_bytes
-from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.microbatch import GROUP, POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress
 from landscape.numerics.structure import once_a_structure
 
-CHUNK_BYTES = 256 * 2**20  # arrays of the points evaluated together on a processor: small beside its memory
+CHUNK_BYTES = 2**20  # arrays of the points evaluated together on a processor, whose second cache holds them
 LIVE = 3  # how many arrays as large as the largest exist at once
-MOST = 128  # points evaluated together: more are no faster
+MOST = 128  # points that one call evaluates: more are no faster
 SEGMENT = 50  # segments of a walk that end at the paper's values of n have a multiple of this many steps
 
 
 class Common(NamedTuple):
     """What all lines from one network share: its activations on the batch (shapes as in `landscape.models.cut`)."""
 
-    z: Float[Array, ...]  # b ... l
+    z: Float[Array, ...]  # b ... l; but l b where the units of an example are one vector
     y: Float[Array, ...]  # b ... out
     carry: Any
     origin: Origin
@@ -56,7 +57,7 @@ def common(site: Site, inputs: Any) -> Common:
     z, carry = cut.before(inputs)  # b ... l
     h = cut.activation(z)  # b ... l
     y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry  # b ... out
-    return Common(z, y, carry, origin_at(cut.features(y, carry), cut.head))
+    return Common(z.T if z.ndim == 2 else z, y, carry, origin_at(cut.features(y, carry), cut.head))
 
 
 def _cut(site: Site) -> Cut:
@@ -139,7 +140,7 @@ def _changes_of_alike(
     def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
         step, place = np.divmod(rows, m)
         points = Points(Moves(*(field[step] for field in every)), alphas[place])
-        return changes(site, shared, points, count, jnp.asarray(targets), turns)
+        return changes(site, shared, points, count, jnp.asarray(targets), turns, size.points)
 
     total = summed_changes(partial(common, site), change, batch, n * m, size, on_progress)
     return (total / np.sum(batch[1] != IGNORED)).reshape(n, m)
@@ -151,13 +152,15 @@ def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
     It follows from the largest array that one point needs. On a processor, points take turns where `Cut.settle` works
     on images or tokens, with a slice of the batch that stays in the cache together with what an operation reads and
     makes. On an accelerator, points take turns only where they have weights of their own there. Otherwise as many as
-    there is room for, at most 128, are evaluated together, with the whole batch.
+    there is room for, at most 128, are evaluated together, with the whole batch; a processor's room is its cache, and
+    one call evaluates several such groups.
     """
     need, accelerated = _need_of(site, Moves(*(field[:1] for field in some)), inputs), device_bytes() is not None
     if not need.settles or (accelerated and not need.tied):
         points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * need.largest)))
-        return CallSize(need.examples, _dividing(points) if accelerated else points), False
-    return CallSize(slice_size(need.examples, need.read + 2 * need.largest), POINTS), True
+        groups = (_dividing(points), 1) if accelerated else (points, MOST // points)
+        return CallSize(need.examples, *groups), False
+    return CallSize(slice_size(need.examples, need.read + 2 * need.largest), GROUP, POINTS // GROUP), True
 
 
 class Need(NamedTuple):
@@ -176,8 +179,8 @@ class Need(NamedTuple):
 @once_a_structure
 def _need_of(site: Site, move: Moves, inputs: Any) -> Need:
     cut, whole = _cut(site), jax.eval_shape(common, site, inputs)
-    point = Points(move, np.zeros(1, np.float32))
-    largest = largest_array(features, {"turns": True}, site=site, shared=whole, points=point, count=np.ones((), int))
+    given = {"site": site, "shared": whole, "points": Points(move, np.zeros(1, np.float32)), "count": np.ones((), int)}
+    largest = largest_array(feature_changes, {"turns": True}, **given)
     read = tree_bytes((whole.y, whole.carry))
     return Need(len(whole.origin.logits), largest, read, cut.settle is not None, cut.tied)
 
@@ -202,18 +205,33 @@ def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple
     return s, h
 
 
-def _changed_rows(cut: Cut, z: Float[Array, "b l"], move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
-    """m − h and s − h at the moved units, (b k) each, of a group with one unit an example.
+def _changed_rows(cut: Cut, z: Float[Array, "l b"], move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
+    """m − h and s − h at the moved units, (k b) each, where the units of an example are one vector.
 
-    Units are rows here, and picking them copies rows: no sum over a few units or classes then runs on the last axis,
-    which processors do several examples at a time.
+    Units are rows here, and picking them copies rows. Examples stay on the last axis up to the loss: no sum over a few
+    units or classes then runs on the axis that processors take several numbers of at a time.
     """
-    rows = z.T  # l b
-    between = rows[move.unit] * (1 - alpha) + rows[move.source] * alpha  # k b
-    s = cut.activation(between.T).T  # k b
-    h = cut.activation(rows[move.unit].T).T  # k b
-    m = (1 - alpha) * s + alpha * s[move.back]  # k b
-    return jnp.where(move.moved[:, None], m - h, 0).T, (s - h).T
+
+    def activated(rows: Any) -> Array:
+        return cut.activation(rows.T).T
+
+    own, ahead, behind = (z[place] for place in (move.unit, move.source, move.unit[move.back]))  # k b
+    h, s = activated(own), activated((1 - alpha) * own + alpha * ahead)
+    m = (1 - alpha) * s + alpha * activated((1 - alpha) * behind + alpha * own)
+    return jnp.where(move.moved[:, None], m - h, 0), s - h
+
+
+def _changed(cut: Cut, z: Array, point: Points) -> tuple[Array, Array]:
+    """What a point changes of y (b *out), and of h at the moved units (b ... k)."""
+    move, alpha = point
+    kernel = cut.kernel[..., move.unit, :]
+    if z.ndim == 2:
+        moved, change = _changed_rows(cut, z, move, alpha)  # k b
+        rows = cut.linear(jnp.eye(len(moved), dtype=moved.dtype), kernel)  # k *out: what each unit alone makes
+        return jnp.moveaxis(jnp.tensordot(rows, moved, (0, 0)), -1, 0), change.T
+    s, h = _picked(cut, z, move, alpha)  # b ... k
+    m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
+    return cut.linear(jnp.where(move.moved, m - h, 0), kernel), s - h
 
 
 def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
@@ -222,7 +240,7 @@ def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
     return _cut(site.between(jnp.arange(units).at[move.unit].set(move.source), alpha))
 
 
-@partial(jax.jit, static_argnames="turns")
+@partial(jax.jit, static_argnames=("turns", "together"))
 def changes(
     site: Site,
     shared: Common,
@@ -230,39 +248,50 @@ def changes(
     count: int | Array,
     targets: Int[Array, "*b"],
     turns: bool,
-) -> Float[Array, " n"]:
-    """How much the loss at the first `count` points exceeds that at θ, in nats, summed over the targets."""
+    together: int,
+) -> Float[Array, " n *b"]:
+    """How much the loss at the first `count` points exceeds that at θ, in nats, target by target."""
     head = _cut(site).head
 
     def change(points: Points, count: int | Array) -> Array:
-        return loss_excess(shared.origin, head, features(site, shared, points, count, turns), targets)
+        return loss_excess(shared.origin, head, feature_changes(site, shared, points, count, turns), targets)
 
-    return in_groups(change, points, count) if turns else change(points, count)
+    return in_groups(change, points, count, together)
 
 
 @partial(jax.jit, static_argnames="turns")
-def features(site: Site, shared: Common, points: Points, count: int | Array, turns: bool) -> Float[Array, "n b *d"]:
-    """What the head reads at the first `count` points. The rows of the other points mean nothing."""
+def feature_changes(
+    site: Site, shared: Common, points: Points, count: int | Array, turns: bool
+) -> Float[Array, "n b *d"]:
+    """By how much what the head reads at the first `count` points exceeds that at θ. Other rows mean nothing."""
     cut = _cut(site)
 
-    def read(point: Points) -> tuple[Array, Array]:
-        """y, and what the point changes of h, at the moved units."""
-        move, alpha = point
-        if shared.z.ndim == 2:
-            moved, change = _changed_rows(cut, shared.z, move, alpha)
-        else:
-            s, h = _picked(cut, shared.z, move, alpha)  # b ... k
-            m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
-            moved, change = jnp.where(move.moved, m - h, 0), s - h
-        return shared.y + cut.linear(moved, cut.kernel[..., move.unit, :]), change  # b ... out
+    def every(function: Callable[[Points], Array]) -> Array:
+        return in_turns(function, points, count) if turns else jax.vmap(function)(points)
+
+    if _adds_constants(cut, shared):
+        return at_least_float32(every(lambda point: _changed(cut, shared.z, point)[0]))
 
     def settle(point: Points) -> Array:
-        y, change = read(point)
+        of_y, of_h = _changed(cut, shared.z, point)
+        y = shared.y + of_y
         if not cut.tied:
             return cut.settled(y, shared.carry)
-        places = jax.nn.one_hot(point.moves.unit, shared.z.shape[-1], dtype=change.dtype)  # k l
-        h = shared.carry + jnp.matmul(change, places, precision="highest")  # b ... l
+        places = jax.nn.one_hot(point.moves.unit, cut.kernel.shape[-2], dtype=of_h.dtype)  # k l
+        h = shared.carry + jnp.matmul(of_h, places, precision="highest")  # b ... l
         return _cut_between(site, *point).settled(y, h)
 
-    settled = in_turns(settle, points, count) if turns else jax.vmap(settle)(points)  # n b ...
-    return jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled)
+    return shared.origin.change_to(jax.vmap(lambda settled: cut.after(settled, shared.carry))(every(settle)))
+
+
+def _adds_constants(cut: Cut, shared: Common) -> bool:
+    """Whether the features are y plus what does not depend on it, as behind the last hidden layer.
+
+    A change of y is then one of the features, which loses no digits to what does not change.
+    """
+
+    def tangent(change: Array) -> Array:
+        return jax.jvp(lambda y: cut.features(y, shared.carry), (shared.y,), (change,))[1]
+
+    traced = jax.make_jaxpr(tangent)(shared.y).jaxpr
+    return not cut.tied and traced.outvars == traced.invars

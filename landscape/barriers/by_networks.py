@@ -19,7 +19,7 @@ from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 from landscape.numerics.loss_change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import largest_array, tree_bytes
-from landscape.numerics.microbatch import POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
+from landscape.numerics.microbatch import GROUP, POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress
 
 
@@ -32,7 +32,7 @@ def loss_changes(
 ) -> Float[np.ndarray, " n"]:
     """L(½θ + ½P(θ, π)) − L(θ) in nats, for every permutation; memory does not grow with n."""
     targets = np.asarray(targets)
-    size = CallSize(_slice_size(site, inputs, len(targets)), POINTS)
+    size = CallSize(_slice_size(site, inputs, len(targets)), GROUP, POINTS // GROUP)
 
     def change(begun: tuple[Any, Origin], rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
         return _changes(site, jnp.asarray(permutations[rows]), count, *begun, jnp.asarray(targets))
@@ -70,14 +70,14 @@ def _changes(
     carry: Any,
     origin: Origin,
     targets: Int[Array, "*b"],
-) -> Float[Array, " n"]:
-    """How much the loss at the first `count` midpoints exceeds that at θ, in nats, summed over the targets."""
+) -> Float[Array, " n *b"]:
+    """How much the loss at the first `count` midpoints exceeds that at θ, in nats, target by target."""
     head = site.opened().head
 
     def features(permutation: Array) -> Array:
         return _features(site.between(permutation, 0.5), carry)
 
     def change(permutations: Array, count: int | Array) -> Array:
-        return loss_excess(origin, head, in_turns(features, permutations, count), targets)
+        return loss_excess(origin, head, origin.change_to(in_turns(features, permutations, count)), targets)
 
-    return in_groups(change, permutations, count)
+    return in_groups(change, permutations, count, GROUP)

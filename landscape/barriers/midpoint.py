@@ -23,7 +23,7 @@ from landscape.barriers.walk import check_permutations, seen_from_start
 from landscape.models.functional import Network, mixed
 from landscape.models.site import Site
 from landscape.numerics.batch import checked_batch
-from landscape.numerics.loss import IGNORED, at_least_float32, cross_entropy, loss_change, scaled_softmax
+from landscape.numerics.loss import IGNORED, at_least_float32, cross_entropy, loss_change
 from landscape.numerics.precision import exact
 from landscape.numerics.progress import OnProgress, ignore_progress
 
@@ -160,7 +160,7 @@ def _reference_step(
     following = site.permuted(permutation)
     middle = network_logits(mixed((site.network, following.network), (0.5, 0.5)), inputs)
     ends = (logits, network_logits(following.network, inputs))
-    changes = [loss_change(end, scaled_softmax(end), middle - end, targets).sum() for end in ends]
+    changes = [loss_change(jax.nn.log_softmax(end), middle - end, targets).sum() for end in ends]
     barrier = jnp.abs(changes[0] + changes[1]) / (2 * jnp.sum(targets != IGNORED))
     return barrier, following, ends[1]
 

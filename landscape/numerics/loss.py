@@ -7,6 +7,7 @@ The change has a form of its own, since the difference of two losses would cance
 from __future__ import annotations
 
 import math
+from itertools import count
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +20,10 @@ from landscape.data.split import IGNORED
 # kept down to 2**-183 in this unit: a smaller one adds at most 2**-55 to 1 + Σ p·(exp(c) − 1), whatever finite exp(c)
 # it meets. At the other end sums stay finite up to 2**71, 49 nats, from where the difference of two losses is exact.
 UNIT = 2.0**-57
-# Where the sum is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10 nats, which
-# the sum of p·exp(c) and the difference of two losses give to more digits.
+# Where Σ p·(exp(c) − 1) is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10
+# nats, which the difference of two losses gives to more digits.
 CANCELLING = 0.9
-# Σ p·exp(c) may lack 2**-55 (see UNIT), which is below its rounding from here on; under it the loss falls by 21 nats.
-TINY = 2.0**-30
+SERIES = 0.5  # changes up to which exp(c) − 1 is summed as a series; beyond, the difference loses two bits at most
 
 WRITTEN = 64  # targets whose logits are written down together, where sums over classes lose digits
 BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
@@ -52,45 +52,35 @@ def scaled_softmax(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
 
 
 def loss_change(
-    logits: Float[Array, "*b k"],
-    softmax: Float[Array, "*b k"],
-    change: Float[Array, "*n b k"],
-    targets: Int[Array, "*b"],
+    log_softmax: Float[Array, "*b k"], change: Float[Array, "*n b k"], targets: Int[Array, "*b"]
 ) -> Float[Array, "*n b"]:
     """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats.
 
-    It is 0 for targets that do not count. `softmax` is the `scaled_softmax` of the logits.
+    It is 0 for targets that do not count. `log_softmax` is that of the logits.
 
-    With the change taken relative to that of the target, it is log Σ softmax(logits)·exp(change), which is computed as
-    log(1 + Σ softmax(logits)·(exp(change) − 1)), so that a change far below the rounding of the loss itself keeps its
-    digits. Where that sum comes near −1, as a network that is sure and wrong loses its confidence, it is the sum that
-    loses digits, and the plain one has them; where that is tiny or infinite, the difference of two losses stands in.
+    With p the softmax, and the change c taken relative to that of the target, it is log Σ p·exp(c). With
+    m = max(log p + c), this is m + log Σ exp(log p + c − m), where nothing overflows or cancels, and for small changes
+    log(1 + Σ p·(exp(c) − 1)), so that a change far below the rounding of the loss itself keeps its digits. Both follow
+    from one exponential, in arrays with targets on the last axis, where processors take several at a time.
     """
-    counted = targets != IGNORED
-    share, relative = jnp.swapaxes(softmax, -1, -2), _relative(change, targets)
-    grown = UNIT * jnp.sum(share * jnp.expm1(relative), axis=-2)  # *n b
-    ratio = UNIT * jnp.sum(share * jnp.exp(relative), axis=-2)  # *n b
-    keeps = (ratio > TINY) & jnp.isfinite(ratio)
-
-    def differences() -> Array:
-        before = jnp.swapaxes(logits, -1, -2)  # k b
-        return jax.nn.logsumexp(before + _relative(change, targets), axis=-2) - jax.nn.logsumexp(before, axis=-2)
-
-    plain = grown > -CANCELLING
-    logs = jnp.where(plain, jnp.log1p(jnp.where(plain, grown, 0)), jnp.log(ratio))
-    logs = jax.lax.cond(jnp.all(keeps | ~counted), lambda: logs, lambda: jnp.where(keeps, logs, differences()))
-    return jnp.where(counted, logs, 0)
-
-
-def _relative(change: Float[Array, "*n b k"], targets: Int[Array, "*b"]) -> Float[Array, "*n k b"]:
-    """The change of each logit less that of the target's.
-
-    Targets are on the last axis: a processor then sums over a few classes for several targets at a time. It is cheap
-    to compute and large to keep, so whoever reads it computes it.
-    """
-    change = jnp.swapaxes(change, -1, -2)  # *n k b
+    log_p, change = log_softmax.mT, change.mT  # k b, *n k b
     places = jnp.broadcast_to(jnp.maximum(targets, 0)[..., None, :], (*change.shape[:-2], 1, change.shape[-1]))
-    return change - jnp.take_along_axis(change, places, axis=-2)
+    change -= jnp.take_along_axis(change, places, axis=-2, mode="promise_in_bounds")
+    largest = jnp.max(log_p + change, axis=-2, keepdims=True)  # *n 1 b
+    parts, p = jnp.exp(log_p + change - largest), jnp.exp(log_p)  # *n k b, k b
+    growth = jnp.where(jnp.abs(change) < SERIES, p * _expm1_series(change), jnp.exp(largest) * parts - p)
+    grown = jnp.sum(growth, axis=-2)  # *n b
+    logs = largest[..., 0, :] + jnp.log(jnp.sum(parts, axis=-2))
+    return jnp.where(targets != IGNORED, jnp.where(jnp.abs(grown) < CANCELLING, jnp.log1p(grown), logs), 0)
+
+
+def _expm1_series(x: Float[Array, ...]) -> Float[Array, ...]:
+    """exp(x) − 1 = Σ xⁿ/n! for |x| < `SERIES`, to the rounding of its type."""
+    terms = next(n for n in count(1) if SERIES**n / math.factorial(n + 1) < jnp.finfo(x.dtype).eps / 4)
+    nested = jnp.full_like(x, 1 / math.factorial(terms))
+    for n in range(terms - 1, 0, -1):
+        nested = nested * x + 1 / math.factorial(n)
+    return nested * x
 
 
 def hits(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Bool[Array, "*b"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 from jaxtyping import Array, Float, Int
 
 from landscape.numerics.loss import at_least_float32, in_blocks, loss_change, loss_change_of_features, scaled_softmax
@@ -21,26 +21,31 @@ class Origin(NamedTuple):
 
     features: Float[Array, "*b d"]  # the logits where there is no head
     logits: Float[Array, "*b k"]
-    softmax: Float[Array, ...]  # of the logits, scaled (`landscape.numerics.loss`); in blocks where there is a head
+    # of the logits: its logarithm, (... k b) as `loss_change` reads it; where there is a head, scaled and in blocks
+    softmax: Float[Array, ...]
+
+    def change_to(self, features: Float[Array, "n *b d"]) -> Float[Array, "n *b d"]:
+        """By how much other features exceed these."""
+        return at_least_float32(features) - self.features
 
 
 def origin_at(features: Float[Array, "*b d"], head: Head | None) -> Origin:
     """The origin at a network with these features, in float32 at least."""
     features = at_least_float32(features)
     if head is None:
-        return Origin(features, features, scaled_softmax(features))
+        return Origin(features, features, jax.nn.log_softmax(features).mT)
     kernel, bias = head
     logits = features @ kernel + bias  # *b k
     return Origin(features, logits, in_blocks(scaled_softmax(logits)))
 
 
 def loss_excess(
-    origin: Origin, head: Head | None, features: Float[Array, "n *b d"], targets: Int[Array, "*b"]
-) -> Float[Array, " n"]:
-    """How much the loss of n networks with these features exceeds that at the origin, in nats, summed over targets."""
-    change = at_least_float32(features) - origin.features  # n *b d
+    origin: Origin, head: Head | None, change: Float[Array, "n *b d"], targets: Int[Array, "*b"]
+) -> Float[Array, " n *b"]:
+    """How much the loss of n networks exceeds that at the origin, in nats, target by target.
+
+    `change` is by how much their features exceed the origin's.
+    """
     if head is None:
-        changes = loss_change(origin.logits, origin.softmax, change, targets)
-    else:
-        changes = loss_change_of_features(head[0], origin.logits, origin.softmax, change, targets)
-    return jnp.sum(changes.reshape(len(change), -1), axis=1)  # n *b -> n
+        return loss_change(origin.softmax.mT, change, targets)
+    return loss_change_of_features(head[0], origin.logits, origin.softmax, change, targets)

@@ -46,19 +46,23 @@ def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) 
 
 
 def in_groups(
-    function: Callable[[Any, Array], Array], points: Any, count: int | Array, size: int = GROUP
-) -> Float[Array, " n"]:
+    function: Callable[[Any, int | Array], Array], points: Any, count: int | Array, size: int
+) -> Float[Array, "n ..."]:
     """`function(group, count)` of `size` points at a time, of which the first `count` matter, group after group."""
+    if len(jax.tree.leaves(points)[0]) == size:
+        return function(points, count)
     groups = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), points)
     counts = jnp.clip(count - size * jnp.arange(len(jax.tree.leaves(groups)[0])), 0, size)
-    return in_turns(lambda group: function(*group), (groups, counts), -(-count // size)).reshape(-1)
+    found = in_turns(lambda group: function(*group), (groups, counts), -(-count // size))  # n/size size ...
+    return found.reshape(-1, *found.shape[2:])
 
 
 class CallSize(NamedTuple):
-    """How many examples and how many points one call takes."""
+    """How many examples one call takes, how many points together, and how many groups of these one after another."""
 
     examples: int
     points: int
+    groups: int = 1
 
 
 def summed_changes(
@@ -69,23 +73,25 @@ def summed_changes(
     size: CallSize,
     on_progress: OnProgress,
 ) -> Float[np.ndarray, " points"]:
-    """Σ over slices of a batch of `change(begin(inputs), rows, count, targets)`, for the rows 0 … points − 1.
+    """Σ over targets and slices of a batch of `change(begin(inputs), rows, count, targets)`, for rows 0 … points − 1.
 
-    `change` always gets `size.points` rows, so that it is compiled once, of which the first `count` matter. Slices are
-    added up in float64.
+    `change` always gets `size.groups` times `size.points` rows, so that it is compiled once, of which the first `count`
+    matter. It gives a number, or one for each target; they are added up in float64, since the sum of hundreds of
+    targets in float32 is less exact than each of them.
     """
-    slices, starts = list(_slices(*batch, size.examples)), range(0, points, size.points)
-    total = np.zeros(len(starts) * size.points)
+    many = size.groups * size.points
+    slices, starts = list(_slices(*batch, size.examples)), range(0, points, many)
+    total = np.zeros(len(starts) * many)
 
     def calls() -> Iterator[tuple[int, Array]]:
         for inputs, targets in slices:
             shared = begin(inputs)
             for start in starts:
-                rows = np.arange(start, start + size.points).clip(max=points - 1)
-                yield start, change(shared, rows, min(size.points, points - start), targets)
+                rows = np.arange(start, start + many).clip(max=points - 1)
+                yield start, change(shared, rows, min(many, points - start), targets)
 
     for done, (start, changes) in enumerate(_late(calls()), 1):
-        total[start : start + size.points] += np.asarray(changes)
+        total[start : start + many] += np.asarray(changes, np.float64).reshape(many, -1).sum(1)
         on_progress(points * done // (len(slices) * len(starts)), points)
     return total[:points]
 

@@ -282,7 +282,19 @@ def test_jacov_of_one_example_and_of_two_equal_ones():
     model, inputs, _ = dense()
     assert proxies.jacov(model, inputs[:1]) == pytest.approx(-np.log1p(1e-5) - 1 / (1 + 1e-5), rel=1e-9)
     twice = np.stack([inputs[0], inputs[0]])
-    assert proxies.jacov(model, twice) == pytest.approx(-np.log([1e-5, 2 + 1e-5]).sum() - 1e5 - 0.5, rel=1e-6)
+    expected = -np.log([1e-5, 2 + 1e-5]).sum() - 1e5 - 1 / (2 + 1e-5)
+    assert proxies.jacov(model, twice) == pytest.approx(expected, rel=1e-14)
+
+
+def test_vanishing_eigenvalues_of_jacov_are_counted_without_rounding():
+    """Copies of examples add eigenvalues 0, of which rounding would change the tenth digit of the score."""
+    model, inputs, _ = dense()
+    few = inputs[:3]
+    slopes = few @ doubles(model)["hidden1.kernel"] + doubles(model)["hidden1.bias"] > 0
+    jacobians = (slopes * doubles(model)["head.kernel"].sum(1)) @ doubles(model)["hidden1.kernel"].T
+    v = np.append(64 * np.linalg.eigvalsh(np.corrcoef(jacobians)), np.zeros(3 * 63))
+    expected = -np.sum(np.log(v + 1e-5) + 1 / (v + 1e-5))
+    assert proxies.jacov(model, np.tile(few, (64, 1))) == pytest.approx(expected, rel=1e-12)
 
 
 def test_jacov_of_an_example_that_reaches_no_unit_is_undefined():

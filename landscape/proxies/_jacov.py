@@ -33,9 +33,10 @@ def jacov(
     published code, though the paper's text says "highest eigenvalue". The score depends on the function alone, so an
     exact expansion does not change it.
 
-    Correlations and eigenvalues are computed in float64. With b examples of fewer than b features, at least
-    b − features + 1 eigenvalues vanish, and each of them adds −1/k = −100,000: only the rest of the sum then tells
-    networks apart.
+    Eigenvalues are computed in float64, as squared singular values of the normalised Jacobians, of which the matrix of
+    correlations is the product: one that vanishes does so to 30 digits, where rounding of the matrix would leave 15,
+    which 1/(v + k) magnifies. With b examples of fewer than b features, at least b − features + 1 eigenvalues vanish,
+    and each of them adds −1/k = −100,000: only the rest of the sum then tells networks apart.
 
     Args:
       model: a Flax NNX network; it is scored in evaluation mode, and is not changed.
@@ -68,15 +69,16 @@ def jacov(
 def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
     x, outputs = differentiable_inputs(lambda: evaluating(network, reference), inputs)
     jacobians = jax.grad(lambda x: jnp.sum(outputs(x)))(x)
-    v = jnp.linalg.eigvalsh(_correlation(jacobians.reshape(len(jacobians), -1).astype(jnp.float64)))
+    rows = _standardised(jacobians.reshape(len(jacobians), -1).astype(jnp.float64))  # b features
+    singular = jnp.linalg.svd(rows, compute_uv=False)  # min(b, features)
+    v = jnp.pad(singular**2, (0, len(rows) - len(singular)))  # b
     return -jnp.sum(jnp.log(v + K) + 1 / (v + K))
 
 
-def _correlation(rows: Float[Array, "b features"]) -> Float[Array, "b b"]:
-    """Pearson correlation of every two rows."""
+def _standardised(rows: Float[Array, "b features"]) -> Float[Array, "b features"]:
+    """Rows of mean 0 and norm 1, whose products are their correlations."""
     centred = rows - rows.mean(1, keepdims=True)
-    unit = centred / jnp.linalg.norm(centred, axis=1, keepdims=True)
-    return unit @ unit.T
+    return centred / jnp.linalg.norm(centred, axis=1, keepdims=True)
 
 
 score = Score(_kernel, double=True)

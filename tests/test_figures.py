@@ -472,6 +472,17 @@ def test_all_surfaces_share_one_colour_scale():
     assert {(each.zmin, each.zmax) for each in drawn} == {(values.min(), values.max())}
 
 
+def test_captions_of_histograms_fit_on_a_telephone():
+    """Also with the number of zeros, for which a log axis has no bin."""
+    dataset = whole().copy(deep=True)
+    dataset["barrier"].values[..., 0] = 0
+    for log in (False, True):
+        captions = figures.barrier_histogram(dataset, None, 0, Q, N, log=log).layout.annotations
+        lines = [re.sub("<[^>]+>", "", line) for each in captions for line in each.text.split("<br>")]
+        assert any(" at 0" in line for line in lines) == log
+        assert max(map(len, lines)) <= 40, lines
+
+
 # --- laws of every figure
 
 

@@ -19,6 +19,7 @@ from landscape.study.schema import BASE
 
 BINS = 40
 ROW_HEIGHT, LINE_HEIGHT = 56, 22  # pixels, of a histogram and of a line of the caption above it
+ZEROS = ", {} at 0"  # steps, for which a log axis has no bin
 LONG = 14  # characters of a name above which a phone has no room left for its numbers
 
 
@@ -70,7 +71,8 @@ def barrier_histogram(
     if sizes.empty:
         return empty_figure("The barriers of this walk have not been computed yet.")
     models = [model for model in (BASE, *candidate_order(dataset)) if model in set(sizes["model"])]
-    lines = 2 if max(map(len, models)) > LONG else 1
+    longest = max(map(len, models)) + (len(ZEROS) if bins["count"][bins["high"] == 0].any() else 0)
+    lines = 2 if longest > LONG else 1
     looks, figure = marks(dataset), go.Figure(layout=_rows(len(models), lines, log))
     captions = []
     for row, model in enumerate(models, 1):
@@ -156,7 +158,7 @@ def _caption(model: str, bins: pd.DataFrame, sizes: pd.DataFrame, colour: str, r
     if model != BASE:
         text += f", M = {mean['metric']:+.1f} %".replace("-", "−")
     if zeros := int(bins["count"][bins["high"] == 0].sum()):
-        text += f", {zeros} at 0"
+        text += ZEROS.format(zeros)
     return {
         "text": text, "x": 0, "xref": "x domain", "xanchor": "left", "y": 1, "yref": f"{_axis(row)} domain",
         "yanchor": "bottom", "align": "left", "showarrow": False,

@@ -66,11 +66,11 @@ def columns_of(shown: pd.DataFrame, digits: int) -> dict[str, Any]:
     }
 
 
-def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str]:
-    """The bounds of the 95 % intervals, as text; a dash where there are none."""
+def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str | None]:
+    """The bounds of the 95 % intervals, as text; None where there are none."""
     low, high = frame[f"{name}_low"], frame[f"{name}_high"]
     pairs = (wording.bounds(*each, f"+.{digits}f").strip() for each in zip(low, high, strict=True))
-    return [pair.replace("-", "−") or "–" for pair in pairs]
+    return [pair.replace("-", "−") or None for pair in pairs]
 
 
 @derived

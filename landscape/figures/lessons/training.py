@@ -38,7 +38,8 @@ def training(dataset: xr.Dataset, q: float, n: int, measure: Measure, *, whole: 
     frames = [{"name": f"{t}", "data": _until(tables, dataset, t)} for t in moments]
     start = len(frames) - 1 if whole else 0
     figure = go.Figure(data=_until(tables, dataset, moments[start]))
-    figure = finish(figure, "epochs t after the expansion", gain_title(measure), height=560)
+    title = gain_title(measure).replace("percentage points", "points")  # beside half as high an axis as elsewhere
+    figure = finish(figure, "epochs t after the expansion", title, height=560)
     figure.update_layout(
         xaxis={"range": [-0.02 * last, 1.02 * last], "anchor": "y2", "title_standoff": 4},
         yaxis={"domain": [0.55, 1], "range": _range(tables[0])},

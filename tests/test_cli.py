@@ -34,6 +34,7 @@ from landscape.jobs.progress import Progress
 from landscape.store import places
 from landscape.store.results import Store
 from landscape.study import from_toml
+from landscape.study.labels import label
 from landscape.study.presets import preset
 from landscape.study.schema import TIMES, empty
 
@@ -157,8 +158,9 @@ def test_a_file_of_a_study_may_have_any_suffix(tmp_path: Path, monkeypatch: pyte
     key = from_toml(toml_file(tmp_path / "mine.toml")).key
     for name in ("MINE.TOML", "mine.txt", "digits-mlp"):
         toml_file(tmp_path / name)
-    assert {named_study(name).key for name in ("mine.toml", "MINE.TOML", "mine.txt", "./digits-mlp")} == {key}
-    assert named_study("digits-mlp") == preset("digits-mlp")
+    paths = "mine.toml", "MINE.TOML", "mine.txt", "./digits-mlp"
+    assert {named_study(path, Store(tmp_path)).key for path in paths} == {key}
+    assert named_study("digits-mlp", Store(tmp_path)) == preset("digits-mlp")
 
 
 def toml_file(path: Path) -> Path:
@@ -211,6 +213,14 @@ def test_run_without_json_shows_the_table(computed: Computed, capsys: pytest.Cap
     assert all(text in table for text in ("hidden1 → 6", "hidden1 → 9", "q = 0.4", "n = 6", "Kendall's τ"))
 
 
+def test_run_shows_what_is_stored_by_any_of_its_names(computed: Computed, capsys: pytest.CaptureFixture) -> None:
+    """A study that has no preset is found by its name, by that with digits of its key, and by its key."""
+    study = from_toml(computed.file)
+    for name in ("tiny", label("tiny", study.key), study.key):
+        assert main(["run", name, "--cache", computed.cache]) == 0
+        assert capsys.readouterr().out == computed.printed[1]
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """As `head` does: no traceback."""
     command = f"{sys.executable} -m landscape list | head -n 1"
@@ -227,11 +237,13 @@ def test_list_names_presets_results_and_damage(computed: Computed, capsys: pytes
         damaged.rmdir()
     out, err = capsys.readouterr()
     rows = {row["name"]: row for row in json.loads(out)}
-    assert rows["tiny"]["state"] == "cached" and rows["tiny"]["key"] == from_toml(computed.file).key
+    assert rows["tiny"]["state"] == "computed" and rows["tiny"]["key"] == from_toml(computed.file).key
     assert rows["digits-mlp"]["state"] == "not computed" and rows["digits-mlp"]["key"] == preset("digits-mlp").key
     assert damaged.name in err and "record.json" in err
     assert main(["list", "--cache", computed.cache]) == 0
-    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]} == set(rows)
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]} == {
+        row["label"] for row in rows.values()
+    }
 
 
 def test_list_names_a_study_that_was_begun(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -239,8 +251,12 @@ def test_list_names_a_study_that_was_begun(tmp_path: Path, capsys: pytest.Captur
     Store(tmp_path).parts(study).write("seed0-base", empty(study).isel(seed=[0]), {})
     assert main(["list", "--json", "--cache", str(tmp_path)]) == 0
     rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
-    assert (rows[study.key]["name"], rows[study.key]["state"], rows[study.key]["seeds"]) == ("digits-mlp", "begun", 2)
-    assert rows[preset("digits-mlp").key]["state"] != "begun"
+    assert (rows[study.key]["name"], rows[study.key]["state"], rows[study.key]["seeds"]) == (
+        "digits-mlp",
+        "unfinished",
+        2,
+    )
+    assert rows[preset("digits-mlp").key]["state"] != "unfinished"
 
 
 def test_exported_netcdf_is_the_whole_result(computed: Computed, tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def test_a_member_takes_as_long_as_the_first_of_the_others_and_nothing_is_said_b
 def test_tasks_that_run_share_what_is_left() -> None:
     """Four at the same time, each half done, of eight equal ones that take 10 s each."""
     tally, now = Tally(expected=1e6), time.time()
-    tally.add(StudyUpdate("a", 0, "running", now, now, done=4.0, total=12.0, finished="x", ahead=80.0))
+    tally.add(
+        StudyUpdate("a", 0, "running", now, now, done=4.0, total=12.0, parts=4, tasks=12, finished="x", ahead=80.0)
+    )
+    assert tally.progress().activity == "4 of 12 tasks are done"
     for i in range(4):
         tally.add(TaskUpdate("a", 0, f"task{i}", 1.0, "half done", 0.5))
     assert tally.progress().left == pytest.approx(80 * 6 / 8 / 4)

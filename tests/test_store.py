@@ -28,6 +28,7 @@ from landscape.store import netcdf, places
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
+from landscape.study.labels import label
 from landscape.study.presets import preset
 
 SHIPPED = sorted(path.parent for path in (Path(__file__).parents[1] / "cache" / "gallery").glob("*/record.json"))
@@ -512,6 +513,10 @@ def test_find_prefers_the_preset_as_it_is(cache: Store) -> None:
     with pytest.raises(ValueError, match="several") as raised:
         cache.find("digits-mlp")
     assert whole.key in str(raised.value) and scaled.key in str(raised.value)
+    for study in (whole, scaled):  # by what the app and `list` call it
+        assert cache.find(label(study.name, study.key)).key == study.key
+    with pytest.raises(ValueError, match="names no result"):
+        cache.find(f"another-{whole.key[:6]}")
     exact = preset("digits-mlp")
     cache.write(schema.empty(exact), record(exact))
     assert cache.find("digits-mlp").key == exact.key

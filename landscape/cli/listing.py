@@ -13,6 +13,7 @@ from landscape.store import places
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import barred
 from landscape.study import Study
+from landscape.study.labels import label
 from landscape.study.presets import presets
 
 COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
@@ -41,7 +42,7 @@ def list_studies(options: argparse.Namespace) -> int:
 
 def _stored(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [
-        _row(entry.record, "shipped" if entry.shipped else "uploaded" if entry.uploaded else "cached")
+        _row(entry.record, "shipped" if entry.shipped else "uploaded" if entry.uploaded else "computed")
         for entry in entries
     ]
 
@@ -51,7 +52,7 @@ def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     known = {entry.key for entry in entries}
     studies = {study.key: study for study in presets().values() if study.key not in known} | begun
     return [
-        _row(_record(study), "begun" if key in begun else "not computed") | {"estimated_seconds": prices.of(study)}
+        _row(_record(study), "unfinished" if key in begun else "not computed") | {"estimated_seconds": prices.of(study)}
         for key, study in studies.items()
     ]
 
@@ -91,6 +92,7 @@ def _row(record: dict[str, Any], state: str) -> dict[str, Any]:
     study = record["study"]
     return {
         "name": record["name"],
+        "label": label(record["name"], record["key"]),
         "key": record["key"],
         "state": state,
         "seeds": study["seeds"],
@@ -109,6 +111,8 @@ def _cell(row: dict[str, Any], column: str) -> object:
     """A cell of the table; the time is what the study took, or about what it would take here."""
     from landscape.analysis.wording import duration
 
+    if column == "name":
+        return row["label"]
     if column != "time":
         return row[column]
     if row["seconds"] is not None:

@@ -8,13 +8,14 @@ import xarray as xr
 
 from landscape.store.results import Store
 from landscape.study import Study, from_toml
-from landscape.study.presets import preset
+from landscape.study.labels import label, means
+from landscape.study.presets import preset, presets
 
 
-def named_study(name: str) -> Study:
-    """The study of a preset or of a TOML file. Raises ValueError."""
+def named_study(name: str, store: Store) -> Study:
+    """The study of a preset, of a TOML file, or of what the cache folder holds. Raises ValueError."""
     if not _is_study_file(name):
-        return preset(name)
+        return preset(name) if name in presets() else _held(name, store) or preset(name)
     try:
         return from_toml(name)
     except OSError as error:
@@ -25,10 +26,20 @@ def named_result(name: str, store: Store) -> xr.Dataset:
     """The stored result of a preset, a TOML file, a NetCDF file or a key. Raises ValueError."""
     if not _is_study_file(name):
         return store.open(name)
-    study = named_study(name)
+    study = named_study(name, store)
     if study.key not in store:
         raise ValueError(f"{name} has not been computed yet; compute it with: python -m landscape run {name}")
     return store.read(study.key)
+
+
+def _held(name: str, store: Store) -> Study | None:
+    """The one finished or unfinished study that a name, a label or a key stands for; None without one."""
+    held = {study.key: study for study in (*store.begun(), *(entry.study for entry in store.entries().entries))}
+    found = [study for key, study in held.items() if name == study.name or means(name, study.name, key)]
+    if len(found) > 1:
+        known = ", ".join(label(study.name, study.key) for study in found)
+        raise ValueError(f"{name!r} names several studies; there are: {known}")
+    return found[0] if found else None
 
 
 def _is_study_file(name: str) -> bool:

@@ -25,8 +25,8 @@ USER_ERROR, FAILURE = 2, 1  # exit codes
 PRESET = "a preset, as `list` shows it, or the path of a study's TOML file"
 CACHE = "the folder of stored results (default: LANDSCAPE_CACHE, or cache/ of a checkout, or your own cache directory)"
 STORED = (
-    "a name, as `list` shows it, or the path of a study's TOML file or of a result's NetCDF file, or the first four or "
-    "more digits of a key"
+    "a name, as `list` or the app shows it, or the path of a study's TOML file or of a result's NetCDF file, or the "
+    "first four or more digits of a key"
 )
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]

@@ -10,6 +10,7 @@ from landscape.cli.listing import Prices
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
 from landscape.study import Study
+from landscape.study.labels import means
 from landscape.study.presets import presets
 
 COLUMNS = ("name", "key", "state", "done", "left", "device", "doing")
@@ -62,7 +63,7 @@ def named(text: str, found: Mapping[str, Progress], names: Mapping[str, str]) ->
 
 
 def _one(text: str, names: Mapping[str, str], which: str, others: str) -> str:
-    fitting = [key for key, name in names.items() if name == text or (len(text) >= 4 and key.startswith(text))]
+    fitting = [key for key, name in names.items() if name == text or means(text, name, key)]
     if len(fitting) != 1:
         there = ", ".join(f"{name} ({key})" for key, name in names.items()) or "nothing"
         number = "several studies" if fitting else "no study"

@@ -241,5 +241,9 @@ class Tally:
         if running := [task for task in self._tasks.values() if task.fraction < 1]:
             return running[-1].activity + (f", and {len(running) - 1} more" if len(running) > 1 else "")
         if study.finished:
-            return "Writing the result" if study.done == study.total else "Between two tasks"
+            return (
+                "Writing the result"
+                if study.done == study.total
+                else f"{study.parts:,} of {study.tasks:,} tasks are done"
+            )
         return "Starting"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -34,6 +33,7 @@ from landscape.store.sealed import (
     write_sealed,
 )
 from landscape.study import Study, recorded, schema
+from landscape.study.labels import means
 from landscape.study.presets import presets
 
 PARTS = ".parts"
@@ -142,7 +142,7 @@ class Store:
         return listing
 
     def find(self, text: str) -> Entry:
-        """The entry that `text` stands for: the name of a study, a key, or at least the first four digits of a key.
+        """The entry that `text` stands for: the name of a study, a key or its first four or more digits, or a label.
 
         The name of a preset stands for the preset at its own size, and for another study of that name only if
         there is exactly one. Raises DamagedEntry, and ValueError where no entry fits or several do; the message
@@ -156,9 +156,8 @@ class Store:
         exact = presets().get(text)
         if exact and exact.key in entries:
             return entries[exact.key]
-        begins = re.fullmatch("[0-9a-f]{4,}", text) is not None
         found = [entry for entry in entries.values() if entry.name == text]
-        found = found or [entry for key, entry in entries.items() if begins and key.startswith(text)]
+        found = found or [entry for entry in entries.values() if means(text, entry.name, entry.key)]
         if len(found) == 1:
             return found[0]
         known = ", ".join(f"{entry.name} ({entry.key})" for entry in found or entries.values()) or "none yet"
@@ -241,8 +240,9 @@ def open_study(text: str | Path, cache: str | Path | None = None) -> xr.Dataset:
         'nats'
 
     Args:
-      text: the name of a study, as `python -m landscape list` prints it; a key of 16 hexadecimal digits, or at least
-        its first four; or the path of a `.nc` file that `python -m landscape export` wrote.
+      text: the name of a study, as `python -m landscape list` prints it, with or without the digits of its key; a key
+        of 16 hexadecimal digits, or at least its first four; or the path of a `.nc` file that `python -m landscape
+        export` wrote.
       cache: the folder of stored results. By default the one that `LANDSCAPE_CACHE` names, else `cache/` of the
         checkout that the current directory lies in, else the user's cache directory. Shipped results are found
         with any folder.

@@ -14,6 +14,7 @@ from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
 from landscape.store.uploads import FOLDER, KINDS, brought, kept
+from landscape.study.labels import means
 
 DAMAGED = ".damaged"
 PROGRAMS = ".compiled"  # programs that JAX has compiled, a folder for each kind of processor
@@ -146,7 +147,7 @@ def to_remove(
 
     Args:
       held: what there is, the oldest first.
-      studies: names or keys, or at least the first four digits of a key; all that belongs to them.
+      studies: names or labels, or at least the first four digits of a key; all that belongs to them.
       older_than: in seconds; what has not changed for longer.
       to_size: in bytes; the oldest of what is then left, until all together is no larger.
 
@@ -163,7 +164,7 @@ def to_remove(
     taken = [holding for holding in held if holding.kind in OF_NO_USE]
     useful = [holding for holding in held if holding.kind not in OF_NO_USE]
     for name in studies:
-        named = [each for each in useful if name == each.name or (len(name) >= 4 and each.key.startswith(name))]
+        named = [each for each in useful if name == each.name or means(name, each.name, each.key)]
         if not named:
             raise ValueError(f"there is nothing here of {name!r}; the folder holds {_names(useful)}")
         taken += [each for each in named if each not in taken]

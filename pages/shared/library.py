@@ -11,7 +11,7 @@ import xarray as xr
 from landscape.store.derived import Kept
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
-from landscape.study import Study
+from landscape.study import Study, labels
 from landscape.study.presets import preset_keys, presets
 from pages.shared.show import plain
 
@@ -48,7 +48,7 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
         studies.setdefault(study.key, study)
     for name, key in preset_keys().items():
         studies.setdefault(key, presets()[name])
-    found = (Choice(_label(study, key), study, entries.get(key)) for key, study in studies.items())
+    found = (Choice(labels.label(study.name, key), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged
 
 
@@ -61,11 +61,7 @@ def _study_of(entry: Entry) -> Study:
 
 def label(study: Study) -> str:
     """The name of a study in lists and links, which is the same on every server at all times."""
-    return _label(study, study.key)
-
-
-def _label(study: Study, key: str) -> str:
-    return study.name if preset_keys().get(study.name) == key else f"{study.name}-{key[:6]}"
+    return labels.label(study.name, study.key)
 
 
 @st.cache_resource(show_spinner=False)

@@ -101,7 +101,7 @@ def forecast(studies: Sequence[Study], store: Store) -> list[Forecast]:
             return None
 
     def state(study: Study) -> str:
-        return "stored" if study.key in store else "begun" if study.key in begun else "not computed"
+        return "stored" if study.key in store else "unfinished" if study.key in begun else "not computed"
 
     found = [Forecast(study, state(study), cores.of(study), gpu.of(study), disk(study)) for study in studies]
     return sorted(found, key=lambda each: (each.cores is None, each.cores or 0.0))

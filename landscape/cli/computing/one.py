@@ -32,7 +32,7 @@ class ComputationError(RuntimeError):
 def run(options: argparse.Namespace) -> int:
     """Compute a study unless it is stored; then print its table, or one line of JSON."""
     since, store = time.time(), Store(options.cache)
-    study = named_study(options.name).scaled(**sizes(options))
+    study = named_study(options.name, store).scaled(**sizes(options))
     if options.weights:
         study = study.starting_from(options.weights)
     if options.vocabulary:

@@ -63,6 +63,7 @@ def test_an_example_stands_until_a_network_is_uploaded(cache: Store) -> None:
 def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> None:
     app = uploaded(visited(), b"\x80\x04pickle")
     assert not app.exception and "is a pickle" in told(app)
+    assert "The page stays as it was" in told(app) and "An example, until" in told(app)
     assert kept(cache.root, Weights) == {}
 
 

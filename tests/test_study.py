@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from landscape.study import Study, faults, from_toml, recorded, validated
 from landscape.study import study as specification
 from landscape.study.files import PRESETS
+from landscape.study.kinds.own import OwnSpec
 from landscape.study.presets import preset, presets
 
 CONTENT = {
@@ -380,9 +381,8 @@ def test_every_fault_has_a_line():
 
 def test_what_a_text_must_look_like_is_said_in_words():
     """Not as a regular expression."""
-    assert set(re.findall('"pattern": ("[^"]*")', json.dumps(Study.model_json_schema()))) == {
-        json.dumps(pattern) for pattern in faults.FORMS
-    }
+    schemas = json.dumps([kind.model_json_schema() for kind in (Study, OwnSpec)])
+    assert set(re.findall('"pattern": ("[^"]*")', schemas)) == {json.dumps(pattern) for pattern in faults.FORMS}
     with pytest.raises(
         ValueError, match=r"model.module: must be a file of Python and a function in it.*given 'net.py'"
     ):

@@ -28,8 +28,7 @@ from landscape.store import netcdf, places
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
-from landscape.study.labels import label
-from landscape.study.presets import preset
+from landscape.study.presets import label, preset
 
 SHIPPED = sorted(path.parent for path in (Path(__file__).parents[1] / "cache" / "gallery").glob("*/record.json"))
 

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.study import Study, faults, from_toml, recorded, validated
+from landscape.study import Study, from_toml, recorded, validated
 from landscape.study import study as specification
 from landscape.study.files import PRESETS
-from landscape.study.kinds.own import OwnSpec
 from landscape.study.presets import preset, presets
 
 CONTENT = {
@@ -377,16 +376,6 @@ def test_every_fault_has_a_line():
     with pytest.raises(ValueError) as caught:
         edited({"seeds": 0, "training.epochs": -1, "walk.nodes": 1})
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["training.epochs", "walk.nodes", "seeds"]
-
-
-def test_what_a_text_must_look_like_is_said_in_words():
-    """Not as a regular expression."""
-    schemas = json.dumps([kind.model_json_schema() for kind in (Study, OwnSpec)])
-    assert set(re.findall('"pattern": ("[^"]*")', schemas)) == {json.dumps(pattern) for pattern in faults.FORMS}
-    with pytest.raises(
-        ValueError, match=r"model.module: must be a file of Python and a function in it.*given 'net.py'"
-    ):
-        edited({"model": {"kind": "own", "module": "net.py"}})
 
 
 def test_scaling_changes_what_it_names():

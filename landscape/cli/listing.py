@@ -13,8 +13,7 @@ from landscape.store import places
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import barred
 from landscape.study import Study
-from landscape.study.labels import label
-from landscape.study.presets import presets
+from landscape.study.presets import label, presets
 
 COLUMNS = ("name", "state", "seeds", "epochs", "permutations", "time", "reproduces", "title")
 

@@ -8,8 +8,7 @@ import xarray as xr
 
 from landscape.store.results import Store
 from landscape.study import Study, from_toml
-from landscape.study.labels import label, means
-from landscape.study.presets import preset, presets
+from landscape.study.presets import label, means, preset, presets
 
 
 def named_study(name: str, store: Store) -> Study:

@@ -10,8 +10,7 @@ from landscape.cli.listing import Prices
 from landscape.jobs.progress import Progress
 from landscape.store.results import Store
 from landscape.study import Study
-from landscape.study.labels import means
-from landscape.study.presets import presets
+from landscape.study.presets import means, presets
 
 COLUMNS = ("name", "key", "state", "done", "left", "device", "doing")
 

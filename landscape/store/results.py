@@ -33,8 +33,7 @@ from landscape.store.sealed import (
     write_sealed,
 )
 from landscape.study import Study, recorded, schema
-from landscape.study.labels import means
-from landscape.study.presets import presets
+from landscape.study.presets import means, presets
 
 PARTS = ".parts"
 

@@ -14,7 +14,7 @@ from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
 from landscape.store.uploads import FOLDER, KINDS, brought, kept
-from landscape.study.labels import means
+from landscape.study.presets import means
 
 DAMAGED = ".damaged"
 PROGRAMS = ".compiled"  # programs that JAX has compiled, a folder for each kind of processor

@@ -90,18 +90,13 @@ WORDS = {  # by the type of a fault, for those of which pydantic speaks in terms
     "too_short": "must have {min_length} or more entries",
     "too_long": "must have {max_length} or fewer entries; it has {actual_length}",
 }
-FORMS = {  # what a text must be, by the regular expression that it has to match
-    r"^(.*\.py:[A-Za-z_]\w*)?$": "must be a file of Python and a function in it, as in 'net.py:build'",
-    r"^\w+(/\w[\w.-]*)?$": "must be the name of a data set, as in 'cifar10' or 'wiki40b/en'",
-    "^[0-9a-f]{64}$": "must be 64 hexadecimal digits",
-}
 TAGS = {"data": 1, "candidates": 3}  # the position at which pydantic inserts the member of a union, which no file has
 
 
 def _fault(fault: ErrorDetails) -> Fault:
     path = fault["loc"]
     place = tuple(part for i, part in enumerate(path) if i != TAGS.get(str(path[0])))
-    words = WORDS.get(fault["type"]) or FORMS.get(fault.get("ctx", {}).get("pattern", ""))
+    words = WORDS.get(fault["type"])
     message = fault["msg"].removeprefix("Value error, ") if words is None else words.format(**fault.get("ctx", {}))
     whole = isinstance(fault["input"], dict) and fault["type"] not in WORDS.keys() - {"missing"}
     return Fault(place, message[:1].lower() + message[1:], "" if whole else _short(fault["input"]))

@@ -1,7 +1,8 @@
-"""The studies that ship with the package: TOML files in `landscape/presets`, at up to three scales."""
+"""The studies that ship with the package, TOML files in `landscape/presets` at up to three scales; names in lists."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -12,6 +13,7 @@ from landscape.study import Study, validated
 from landscape.study.files import PRESETS, from_toml, scales
 
 LAPTOP, GPU, PAPER = SCALES = "laptop", "gpu", "paper"
+SHOWN, NEEDED = 6, 4  # first digits of a key: as many as a label shows, and as many as a text needs
 
 
 @cache
@@ -74,3 +76,26 @@ def preset(name: str) -> Study:
         hint = f"did you mean {close[0]}? The" if close else "the"
         raise ValueError(f"unknown study {name!r}; {hint} studies are {', '.join(found)}")
     return found[name]
+
+
+def label(name: str, key: str) -> str:
+    """The name of a preset; for any other study, its name and the first digits of its key, which tell it from others.
+
+    Example:
+      >>> from landscape.study.presets import label
+      >>> label("digits-mlp", "5df1f8a0aa0cdd7d")
+      'digits-mlp-5df1f8'
+    """
+    return name if preset_keys().get(name) == key else f"{name}-{key[:SHOWN]}"
+
+
+def means(text: str, name: str, key: str) -> bool:
+    """Whether a text tells a study by its key: by the first four or more digits of it, alone or after the name.
+
+    Example:
+      >>> from landscape.study.presets import means
+      >>> means("digits-mlp-5df1f8", "digits-mlp", "5df1f8a0aa0cdd7d"), means("5df1", "digits-mlp", "5df1f8a0aa0cdd7d")
+      (True, True)
+    """
+    found = re.fullmatch(f"(?:(.+)-)?([0-9a-f]{{{NEEDED},}})", text)
+    return found is not None and found[1] in (None, name) and key.startswith(found[2])

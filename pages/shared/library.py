@@ -11,7 +11,8 @@ import xarray as xr
 from landscape.store.derived import Kept
 from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
-from landscape.study import Study, labels
+from landscape.study import Study
+from landscape.study.presets import label as label_of
 from landscape.study.presets import preset_keys, presets
 from pages.shared.show import plain
 
@@ -48,7 +49,7 @@ def choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
         studies.setdefault(study.key, study)
     for name, key in preset_keys().items():
         studies.setdefault(key, presets()[name])
-    found = (Choice(labels.label(study.name, key), study, entries.get(key)) for key, study in studies.items())
+    found = (Choice(label_of(study.name, key), study, entries.get(key)) for key, study in studies.items())
     return {choice.label: choice for choice in found}, listing.damaged
 
 
@@ -61,7 +62,7 @@ def _study_of(entry: Entry) -> Study:
 
 def label(study: Study) -> str:
     """The name of a study in lists and links, which is the same on every server at all times."""
-    return labels.label(study.name, study.key)
+    return label_of(study.name, study.key)
 
 
 @st.cache_resource(show_spinner=False)

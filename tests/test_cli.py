@@ -25,9 +25,9 @@ from prepared_sets import write_images
 from landscape import best_gain, gain, manifold_metric
 from landscape.analysis.wording import interval, minus
 from landscape.cli.computing import every
+from landscape.cli.computing.progress import ProgressLine
 from landscape.cli.naming import named_study
 from landscape.cli.parser import main
-from landscape.cli.progress import ProgressLine
 from landscape.cli.tables import json_text
 from landscape.jobs import resume
 from landscape.jobs.progress import Progress

@@ -85,8 +85,8 @@ def _computed_here(study: Study, store: Store, workers: int | None) -> tuple[xr.
 
     On a processor, so many processes share the tasks; None is as many as are worth it, and 1 is this one.
     """
+    from landscape.cli.computing.progress import ProgressLine
     from landscape.cli.listing import Prices
-    from landscape.cli.progress import ProgressLine
     from landscape.jobs.local import PREALLOCATE, computed
     from landscape.jobs.processes import programs
     from landscape.jobs.progress import Tally
@@ -116,7 +116,7 @@ def _worth(study: Study, store: Store, expected: float | None) -> int:
 
 def _computed_on(address: str, study: Study, store: Store) -> xr.Dataset:
     """The result, computed by the workers of a Dask scheduler, who must be able to see the cache folder."""
-    from landscape.cli.progress import ProgressLine
+    from landscape.cli.computing.progress import ProgressLine
     from landscape.jobs.background.client import connect
     from landscape.jobs.own import surveyed
 

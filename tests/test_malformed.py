@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,31 @@ from tests.test_store import filled, tiny
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "125"))
 quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+SECONDS, BYTES = 5.0, 2**30  # of this process, which an input may take
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded() -> Iterator[None]:
+    """All inputs together take no more memory than one may."""
+    before = peak_memory()
+    yield
+    assert peak_memory() - before < BYTES
+
+
+def peak_memory() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Holds what is done with an input to its time, whatever else the computer does."""
+    since = time.process_time()
+    try:
+        yield
+    finally:
+        assert time.process_time() - since < SECONDS
+
 
 TEXT = st.text(max_size=30)
 ODD = st.sampled_from([*"0_-+.[{'", "\\", "\0", "9" * 5000, "1e400", "nan", "٣", "²", "../../x", "$x$ **b**"])
@@ -69,9 +97,10 @@ def contents(draw: Callable[..., Any]) -> dict[str, Any]:
 
 
 def told(action: Callable[[], object]) -> None:
-    """Holds an action to its word: it ends, or raises a ValueError with a sentence in it."""
+    """Holds an action to its word: it soon ends, or raises a ValueError with a sentence in it."""
     try:
-        action()
+        with at_once():
+            action()
     except ValueError as error:
         assert str(error).strip() and "Traceback" not in str(error)
 
@@ -99,17 +128,19 @@ LEAVES = sorted(form.leaves(preset("digits-mlp").model_dump(mode="json")))
 def test_a_link_to_the_form(given_in_link: dict[str, str], template: str) -> None:
     ours = {name: text for name, text in given_in_link.items() if form.is_ours(name)}
     for start in ({}, {form.TEMPLATE: template}):
-        held = Held(*form.from_link(ours | start))
-        study, sentences = own_study.checked(held)
+        with at_once():
+            held = Held(*form.from_link(ours | start))
+            study, sentences = own_study.checked(held)
+            form.link_of(held)
         assert (study is None) == bool(sentences) and all(sentences)
-        form.link_of(held)
 
 
 @quick
 @given(st.sampled_from([*LESSONS.values(), *COMPARED.values(), Number("Steps", 1, 100, 5)]), TEXT | ODD)
 @example(Number("Steps", 1, 100, 5), "9" * 5000)
 def test_a_value_in_a_link(control: Any, text: str) -> None:
-    assert control.accepts(text) in (True, False) and control.allowed
+    with at_once():
+        assert control.accepts(text) in (True, False) and control.allowed
 
 
 UPLOAD = netcdf.encode(filled(tiny()))
@@ -140,7 +171,8 @@ OPTIONS = ("--q", "--n", "--seeds", "--epochs", "--train-size", "--weights", "--
 def test_a_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, rest: list[str]) -> None:
     """Names and numbers are faulty with all but no chance of a study that can be computed."""
     try:
-        code = main([command, *rest, "--cache", str(tmp_path)])
+        with at_once():
+            code = main([command, *rest, "--cache", str(tmp_path)])
     except SystemExit as end:
         code = end.code
     told_to = capsys.readouterr().err

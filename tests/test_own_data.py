@@ -15,6 +15,7 @@ from landscape.cli.parser import main
 from landscape.data import load, own
 from landscape.data.shapes import examples_of
 from landscape.jobs.local import run
+from landscape.store.results import Store
 from landscape.study import Study, from_toml, validated
 from landscape.study.examples import ArraysSpec, FolderSpec, ProseSpec
 
@@ -275,3 +276,13 @@ def test_a_model_that_cannot_read_the_shape_refuses_before_anything_is_computed(
     with pytest.raises(ValueError, match=r"a CNN needs images of .* got shape \(5,\)"):
         run(validated(content), tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_batch_larger_than_data_of_ones_own_leaves_no_unfinished_study(tmp_path: Path) -> None:
+    np.savez(tmp_path / "arrays.npz", **tables())
+    larger = study(tmp_path, 'file = "arrays.npz"').model_dump()
+    larger["training"] |= {"batch_size": 4000}
+    larger["walk"] |= {"batch_size": 4000}
+    with pytest.raises(ValueError, match=r"batch_size = 4000 is larger than the \d+ training examples"):
+        run(validated(larger), tmp_path / "cache")
+    assert Store(tmp_path / "cache").begun() == []

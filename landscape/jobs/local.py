@@ -78,6 +78,7 @@ def computed(study: Study, store: Store, on_update: OnUpdate, workers: int = 1) 
     check_fits(study, store)
     require_computing()
     study = prepared(study)
+    check_fits(study, store)  # by what its own files tell, before anything is kept of it
     from landscape.jobs.resume import compute, divided, finish
 
     attempt = Attempt(_with_files(study, store), store)

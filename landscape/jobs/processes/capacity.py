@@ -15,7 +15,7 @@ from landscape.study.member import members
 
 PROCESS = 2**29  # bytes of a process before it computes: its imports and compiled programs
 # Multiply-adds of a training step that count as another core: 1 to 13 ms of it, where a thread costs 0.1 ms. It is a
-# guess: on two cores, steps of 6e6 to 5e9 kept 1.5 to 1.8 threads busy on average, and the number did not grow with size.
+# guess: on two cores, steps of 6e6 to 5e9 kept 1.5 to 2.1 threads busy on average, and larger ones no more of them.
 CORE = 5e7
 START = 10.0  # seconds of a study's work that are worth another process, which takes a few to start
 

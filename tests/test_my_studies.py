@@ -108,6 +108,7 @@ def test_the_page_of_jobs_stops_studies_and_lets_them_go_on(cache: Store, monkey
     asked, keys = [], [preset(name).key for name in ("minibert", "resnet18-cifar10")]
     failed = Progress("failed", "failed", 0.5, error="OSError: *no* space", lines="in write\n*OSError*")
     running_now = Progress("running", "Training the base", 0.25, left=60.0, found=3, tasks=40, device="a GPU")
+    running_now = running_now._replace(refused={"tcp://unfit": "the worker tcp://unfit has jax *0.1*"})
     stand = {keys[0]: failed, keys[1]: running_now}
     acts = {name: lambda *given, name=name: asked.append((name, given[0])) for name in ("pause", "cancel", "submit")}
     monkeypatch.setattr(running, "here", lambda: SimpleNamespace(known=lambda: stand, progress=stand.get, **acts))
@@ -116,6 +117,7 @@ def test_the_page_of_jobs_stops_studies_and_lets_them_go_on(cache: Store, monkey
     app = opened("jobs")
     told = [each.value for each in app.markdown if "·" in each.value]
     assert "25%" in told[0] and "a GPU" in told[0] and "3 of 40 tasks were computed before" in told[0]
+    assert any("A worker is passed over" in each.value and "jax \\*0" in each.value for each in app.caption)
     assert "no\\* space" in app.error[0].value and app.code[0].value == failed.lines
     for name in (f"Pause-{keys[1]}", f"Cancel-{keys[1]}", f"continue-{keys[0]}"):
         app.button(key=name).click().run()

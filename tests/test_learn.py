@@ -63,7 +63,9 @@ def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, 
     assert app.title[0].value.endswith("?")
     (chart,), (guess,) = app.get("plotly_chart"), app.radio
     assert chart.proto.alt.endswith(".") and guess.value is None
-    assert axes_of_traces(*charts(app)) <= charts(app)[0]["layout"].keys()
+    axes, layout = axes_of_traces(*charts(app)), charts(app)[0]["layout"]
+    assert axes <= layout.keys()
+    assert name == "copies" or all(layout[axis]["title"]["text"] for axis in axes if axis.startswith("y"))
     assert re.search(r"%{\w+}", chart.proto.spec) is None, "Plotly fills in as many digits as it has"
     assert [button.label.split(":")[0] for button in app.main.get("download_button")] == ["CSV", "HTML"]
     assert [expander.label for expander in app.main.expander] == ["Answer"]

@@ -49,7 +49,7 @@ tested = [row for row in rows if row.study]
 if not tested:
     st.info("No shipped study can be read here, so no claim has been tested.")
     st.stop()
-untested = f" {counted(len(rows) - len(tested), 'claim')} more: no shipped study yet."
+untested = f" {counted(len(rows) - len(tested), 'claim').capitalize()} more: no shipped study yet."
 st.markdown(
     f"{counted(len({row.claim for row in tested}), 'claim')} in {counted(len(tested), 'test')}: "
     f"**{verdicts(tested)}**.{untested if len(tested) < len(rows) else ''}"

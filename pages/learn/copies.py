@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from landscape.analysis.wording import number
 from landscape.figures import lessons
 from landscape.lessons.network import probability, take, vector
 from landscape.lessons.training import moons, trained
@@ -37,7 +38,7 @@ with words:
     if seen:
         st.markdown(
             f"Moved by ‖θ − P(θ, π)‖ = **{apart:.2f}**; greatest change of an output on {len(points.targets)} points: "
-            f"**{change:.0e}**."
+            f"**{number(change, 1)}**."
         )
 with picture:
     lesson.picture(

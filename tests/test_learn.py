@@ -117,7 +117,8 @@ def test_every_symbol_of_the_study_page_is_in_the_glossary(app):
         formulas = formulas.replace(command, letter)
     formulas = re.sub(r"\^\{\([^}]*\)\}|_\{[^}]*\}|\^|_\w|\\[a-z]+", " ", formulas.replace("^*", "*"))
     columns = " ".join(str(name) for table in app.main.dataframe for name in table.value.columns)
-    found = set(SYMBOL.findall(f"{texts(app)} {columns} {formulas}")) - OTHERS
+    shown = texts(app).replace(r"\*", "*")  # as Markdown shows it
+    found = set(SYMBOL.findall(f"{shown} {columns} {formulas}")) - OTHERS
     assert {"M₀", "G*", "λ", "q", "n", "m", "τ", "φ*", "θ"} <= found
     assert found - {each.symbol for each in TERMS} == set()
     assert not {"control", "regret", "α", "T", "b̂"} - {each.symbol for each in TERMS}

@@ -35,6 +35,7 @@ PAUSE = 1.0  # seconds for which a visitor looks at a page between two moves
 LONGEST = 60.0  # seconds that a page may take
 BUSY = """
 candidates = [[{ widen = "hidden1", size = 9 }], [{ widen = "hidden1", size = 12 }]]
+seeds = 100
 model = { kind = "mlp", hidden = [6] }
 training = { batch_size = 100, base_epochs = 100, epochs = 100 }
 walk = { group = "hidden1" }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import time
+from threading import Thread
 
 import pytest
 import streamlit as st
 
 from landscape.store.sealed import DamagedEntry
-from pages.shared import library, serving
+from pages.shared import frame, library, serving
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,26 @@ def test_garbage_is_not_looked_for_in_what_modules_hold():
     spared = gc.get_freeze_count()
     gc.unfreeze()  # for the tests that follow
     assert spared > 50_000
+
+
+def test_pages_are_drawn_in_turn_and_a_slow_one_is_not_waited_for(monkeypatch):
+    drawn: list[str] = []
+
+    def draw(name: str) -> None:
+        with frame.in_turn():
+            drawn.append(f"{name} begins")
+            time.sleep(0.05)
+            drawn.append(f"{name} ends")
+
+    threads = [Thread(target=draw, args=(name,)) for name in "abc"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [name.split()[0] for name in drawn[::2]] == [name.split()[0] for name in drawn[1::2]]
+    monkeypatch.setattr(frame, "PATIENCE", 0.01)
+    with frame.in_turn():
+        with pytest.raises(RuntimeError), frame.in_turn():
+            raise RuntimeError
+        assert frame.TURN.locked()
+    assert not frame.TURN.locked()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import streamlit as st
@@ -19,6 +21,8 @@ from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
+TURN = Lock()
+PATIENCE = 1.0  # seconds after which a page is drawn although another still is: that one may wait for something else
 MOST_NAMED = 5  # unknown settings of a link that are named
 NAME = "Loss-landscape explorer"
 ICON = Path(__file__).with_name("icon.svg")  # a symbol of Streamlit's would be fetched from outside
@@ -58,9 +62,24 @@ def first(folder: str) -> st.Page:
     return st.session_state["first"][folder]
 
 
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """Within the block, no other page is drawn, unless this one takes long.
+
+    Python runs one thread at a time. Pages that are drawn together therefore all end late; one after another, each but
+    the last ends sooner.
+    """
+    mine = TURN.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            TURN.release()
+
+
 def around(page: st.Page, view: View) -> None:
     """Draw the frame and the page in it."""
-    with keeping(library.kept()):
+    with in_turn(), keeping(library.kept()):
         _around(page, view)
 
 

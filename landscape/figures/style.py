@@ -15,6 +15,7 @@ from landscape.figures.palette import NEUTRAL
 from landscape.study.schema import study_of
 
 FONT_SIZE = 15
+HEIGHT = 440  # pixels
 TICK_SIZE = 14  # tick labels and legends, which a page's theme would make too small for a projector
 STANDOFF = 16  # pixels between tick labels and axis title; a page's theme moves the labels outwards by 8
 LINE_WIDTH = 2.5
@@ -69,7 +70,7 @@ def summarised(row: Mapping[str, Any]) -> str:
     return f"{number(row['mean'])}{deviation(row['std'], '.2g')}<br>{counted(row['count'], 'seed')}"
 
 
-def finish(figure: go.Figure, x: str, y: str, *, height: int = 440) -> go.Figure:
+def finish(figure: go.Figure, x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
     """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow."""
     added = {
         "height": height,
@@ -93,7 +94,9 @@ def laid_over(figure: go.Figure, layout: Mapping[str, Any], axis: Mapping[str, A
     """
     merged = _merged(figure.layout.to_plotly_json(), layout)
     axes = {name: _merged(each, axis) for name, each in merged.items() if name.startswith(("xaxis", "yaxis"))}
-    return go.Figure(figure.data, merged | axes, figure.frames, _validate=False)
+    laid = go.Figure(figure.data, merged | axes, _validate=False)
+    laid._frame_objs = figure.frames  # the same ones: a new figure would check each again
+    return laid
 
 
 def _merged(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,6 +109,6 @@ def _merged(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, A
 
 
 def empty_figure(text: str) -> go.Figure:
-    """A figure without data that says why in words."""
-    figure = go.Figure(layout={"height": 200, "xaxis": {"visible": False}, "yaxis": {"visible": False}})
+    """A figure without data that says why in words, as high as one with data: what stands below stays in its place."""
+    figure = go.Figure(layout={"height": HEIGHT, "xaxis": {"visible": False}, "yaxis": {"visible": False}})
     return figure.add_annotation(text=text, showarrow=False, font={"size": FONT_SIZE})

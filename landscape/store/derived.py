@@ -15,25 +15,24 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import xarray as xr
-
 P = ParamSpec("P")
 T = TypeVar("T")
+Source = TypeVar("Source")  # a result, or what was made of one, such as a figure
 
 MOST = 1024  # values of one result, of some 40 kB each; the one that was not used for longest goes first
 
 
 class Kept:
-    """Values by the result that they were computed from; they are dropped together with it."""
+    """Values by the object that they were computed from, a result mostly; they are dropped together with it."""
 
     def __init__(self) -> None:
         self._values: dict[int, OrderedDict[Any, Any]] = {}
         self._lock = Lock()
 
-    def get(self, dataset: xr.Dataset, key: Any, compute: Callable[[], T]) -> T:
+    def get(self, source: object, key: Any, compute: Callable[[], T]) -> T:
         """The value under a key, computed if it is not there."""
         with self._lock:
-            values = self._of(dataset)
+            values = self._of(source)
             if key in values:
                 values.move_to_end(key)
                 return values[key]
@@ -47,12 +46,12 @@ class Kept:
     def __len__(self) -> int:
         return sum(map(len, self._values.values()))
 
-    def _of(self, dataset: xr.Dataset) -> OrderedDict[Any, Any]:
-        """The values of a result. A result is known by its identity, which is free for another once it is gone."""
-        if id(dataset) not in self._values:
-            self._values[id(dataset)] = OrderedDict()
-            weakref.finalize(dataset, self._values.pop, id(dataset), None)
-        return self._values[id(dataset)]
+    def _of(self, source: object) -> OrderedDict[Any, Any]:
+        """The values of an object. It is known by its identity, which is free for another once it is gone."""
+        if id(source) not in self._values:
+            self._values[id(source)] = OrderedDict()
+            weakref.finalize(source, self._values.pop, id(source), None)
+        return self._values[id(source)]
 
 
 _KEPT: ContextVar[Kept | None] = ContextVar("kept", default=None)
@@ -72,8 +71,10 @@ def keeping(kept: Kept | None = None) -> Iterator[None]:
         _KEPT.reset(token)
 
 
-def derived(function: Callable[Concatenate[xr.Dataset, P], T]) -> Callable[Concatenate[xr.Dataset, P], T]:
-    """Marks a pure function of a result and further arguments, hashable or lists of such, whose values nobody changes.
+def derived(function: Callable[Concatenate[Source, P], T]) -> Callable[Concatenate[Source, P], T]:
+    """Marks a pure function of a result, or of what was made of one, whose values nobody changes.
+
+    Further arguments are hashable, or lists of what is.
 
     Example:
       >>> import xarray as xr
@@ -90,12 +91,12 @@ def derived(function: Callable[Concatenate[xr.Dataset, P], T]) -> Callable[Conca
     """
 
     @wraps(function)
-    def found(dataset: xr.Dataset, *args: P.args, **kwargs: P.kwargs) -> T:
+    def found(source: Source, *args: P.args, **kwargs: P.kwargs) -> T:
         kept = _KEPT.get()
         if kept is None:
-            return function(dataset, *args, **kwargs)
+            return function(source, *args, **kwargs)
         key = (function, *map(_hashable, args), *((name, _hashable(kwargs[name])) for name in sorted(kwargs)))
-        return kept.get(dataset, key, lambda: function(dataset, *args, **kwargs))
+        return kept.get(source, key, lambda: function(source, *args, **kwargs))
 
     return found
 

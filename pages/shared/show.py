@@ -22,6 +22,7 @@ from landscape.figures.export.files import CONFIG as CONFIG
 from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
 from landscape.figures.style import laid_over
+from landscape.store.derived import derived
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -100,6 +101,7 @@ def on_phone() -> bool:
     return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
+@derived
 def legible(figure: go.Figure) -> go.Figure:
     """The figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
 

@@ -72,14 +72,14 @@ SMALL, NEVER_SLOWER = Aim(MEMORY, 2048, most=True), (Aim(ONE, 1), Aim(MEMORY, 40
 
 def mlp(width: int) -> Work:
     """The smallest networks."""
-    return Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1", (Aim(ONE, 20),), repeats=30)
+    aims = Aim(ONE, 20), Aim(ROOF, 0.1)
+    return Work(f"MLP 3072–{width}–10", {"kind": "mlp", "hidden": [width]}, "hidden1", aims, repeats=30)
 
 
 def cnn(width: int, *aims: Aim) -> Work:
     """The paper's CNN for CIFAR-10."""
-    return Work(
-        f"CNN (CIFAR-10) l={width}", {"kind": "cnn", "channels": [width, 32]}, "conv1", (Aim(VMAP, 15), SMALL, *aims)
-    )
+    model = {"kind": "cnn", "channels": [width, 32]}
+    return Work(f"CNN (CIFAR-10) l={width}", model, "conv1", (Aim(VMAP, 15), Aim(ROOF, 0.75), SMALL, *aims))
 
 
 def deep_cnn(width: int) -> Work:
@@ -97,7 +97,7 @@ WORKS = [
     mlp(20),
     mlp(60),
     cnn(8, Aim(ONE, 1.9)),
-    cnn(32, Aim(ONE, 2), Aim(ROOF, 0.6)),
+    cnn(32, Aim(ONE, 2)),
     deep_cnn(16),
     deep_cnn(64),
     *(bert("TinyBERT", ffn, ffn=[ffn, 512]) for ffn in (512, 2048)),

@@ -48,7 +48,7 @@ def test_seeds_are_named_where_they_differ_and_compared_where_both_have_a_rank()
     gap = mine[2] - count[2]
     compared = f"{abs(gap):.2f} {'higher' if gap > 0 else 'lower'}" if gap else "as high"
     assert text.endswith(f"In the one seed where both are defined, M₀ is {compared}.")
-    assert text in answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1]
+    assert text in answer.sentences(dataset, Q, N, MEASURE)[-1]
 
 
 def test_other_predictors_are_compared_with_the_metric_within_seeds() -> None:
@@ -70,7 +70,7 @@ def test_trained_candidates_with_equal_metrics_are_not_called_untrained() -> Non
     assert why_unranked(metric_grid(dataset, [Q], [N]), best_gain(dataset, MEASURE)) == CEILING
     figure = figures.sensitivity_map(dataset, [Q], [N], MEASURE)
     assert figure.layout.annotations[0].text == CEILING
-    assert answer.sentences(dataset, figures.overview_data(dataset, Q, N, MEASURE), Q, N, MEASURE)[-1] == CEILING
+    assert answer.sentences(dataset, Q, N, MEASURE)[-1] == CEILING
 
 
 def test_equal_gains_are_distinguished_from_missing_ones() -> None:

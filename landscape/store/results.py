@@ -51,10 +51,17 @@ class Store:
     def write(self, dataset: xr.Dataset, record: Record) -> Entry:
         """Store a result with its record, whose fields `Entry` names.
 
-        An intact entry with the same key stays as it is. Raises Unwritable where the folder cannot be written to.
+        An intact entry with the same key stays as it is, and one that another process removes meanwhile is written
+        again. Raises Unwritable where the folder cannot be written to.
         """
-        write_sealed(self.root / record["key"], {RESULT: netcdf.encode(dataset)}, record)
-        return self.entry(record["key"])
+        folder, files = self.root / record["key"], {RESULT: netcdf.encode(dataset)}
+        while True:
+            write_sealed(folder, files, record)
+            try:
+                return self.entry(record["key"])
+            except ValueError:  # also of a damaged entry
+                if os.path.lexists(folder):
+                    raise
 
     def publish(self, key: str, name: str) -> Entry:
         """Copy an entry into the gallery of this folder, in place of what has that name there.

@@ -90,7 +90,7 @@ if graph.number_of_edges():
     st.markdown(
         f"{part_of(present, graph.number_of_edges(), 'edge', 'exist')} at λ = {number(graph.graph['threshold'])} nats. "
         f"A walk of {counted(nodes, 'node')} has {counted(nodes - 1, 'barrier')} to measure, all pairs have "
-        f"{math.comb(nodes, 2)}; for {counted(n, 'step')}, that is {n} instead of {math.comb(n + 1, 2):,}."
+        f"{math.comb(nodes, 2)}; for {counted(n, 'step')}, that is {n:,} instead of {math.comb(n + 1, 2):,}."
     )
     bad = [node for node, degree in graph.nodes(data="degree") if degree == 0]
     if bad and nodes > 2:

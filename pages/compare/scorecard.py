@@ -10,7 +10,7 @@ import streamlit as st
 
 from landscape.analysis.scorecard import Row, scorecard
 from landscape.analysis.scorecard.words import COLUMNS, NUMBERS, cells, heading, verdicts
-from landscape.analysis.wording import counted
+from landscape.analysis.wording import counted, minus
 from landscape.figures import scorecard_ranks, scorecard_ranks_data
 from landscape.figures.export.alternatives import scorecard_text
 from landscape.store.sealed import DamagedEntry
@@ -35,7 +35,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows of one claim as the page shows them."""
     frame = pd.DataFrame([cells(row) for row in rows], columns=COLUMNS)
     numbers = list(NUMBERS)
-    frame[numbers] = frame[numbers].replace(r"-(?=\d)", "−", regex=True)
+    frame[numbers] = frame[numbers].map(minus)
     frame["page"] = [row.address or None for row in rows]
     compared = any(row.metric for row in rows)
     return frame if compared else frame.drop(columns=["τ of M₀", "τ of the parameter count"])

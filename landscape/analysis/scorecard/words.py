@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +10,7 @@ from itertools import groupby
 from landscape.analysis.ranking.evidence import no_interval
 from landscape.analysis.scorecard.rows import Row, Scale, nearest_to_the_paper
 from landscape.analysis.scorecard.verdict import Finding, Verdict
-from landscape.analysis.wording import bounds, counted, enumeration
+from landscape.analysis.wording import bounds, counted, enumeration, minus
 
 DASH = "–"
 SAID: tuple[Verdict, ...] = ("reproduced", "contradicted", "not decided at this scale")
@@ -117,7 +116,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def _typeset(texts: Sequence[str]) -> list[str]:
     """Numbers with the minus sign of a text, and the address as code, since where the app runs is not known."""
     found = dict(zip(COLUMNS, texts, strict=True))
-    numbers = {name: re.sub(r"-(?=\d)", "−", found[name]) for name in NUMBERS}
+    numbers = {name: minus(found[name]) for name in NUMBERS}
     page = found["page"] if found["page"] == DASH else f"`{found['page']}`"
     return [*(found | numbers | {"page": page}).values()]
 

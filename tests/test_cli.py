@@ -499,7 +499,9 @@ def test_scaled_preset_goes_to_the_gallery_only_as_it_is(tmp_path: Path, capsys:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50
+    ) as cluster:
         yield cluster.scheduler_address
 
 

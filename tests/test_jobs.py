@@ -35,7 +35,7 @@ from landscape.jobs.attempt import Asker, Attempt
 from landscape.jobs.background import engine, worker
 from landscape.jobs.background.client import Jobs, connect
 from landscape.jobs.background.names import folder_name, identity
-from landscape.jobs.guard import alike, credentials, passing_over
+from landscape.jobs.guard import alike, credentials, passing_over, precedence
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
@@ -128,7 +128,9 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A cluster with one worker of one thread, as a machine with one device."""
-    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -304,6 +306,23 @@ def test_a_study_paused_before_its_first_task_goes_on(
     for key in (study().key, other.key):
         assert until(jobs, key, ended).state == "done"
     assert [each for each in children(jobs.store.root / results.PARTS) if each.is_dir()] == []
+
+
+def test_a_task_comes_back_before_those_that_began_after_it(
+    script: Script, client: Callable[[], Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It steps aside while another study is planned, whose tasks may take its thread before it looks again."""
+    monkeypatch.setattr(precedence, "PERIOD", 1.0)
+    jobs, other = client(), study(seeds=SEEDS + 1, name="other")
+    jobs.submit(study())
+    until(jobs, study().key, running_second)
+    jobs.submit(other)
+    until(jobs, other.key, lambda progress: progress.activity.startswith("Waiting for tasks"))
+    assert "seed 1: waiting" in until(jobs, study().key, running_second).activity
+    assert script.ran == ["seed0", "seed1"]
+    script.go.set()
+    for key in (study().key, other.key):
+        assert until(jobs, key, ended).state == "done"
 
 
 def test_a_small_study_does_not_wait_for_a_large_one(script: Script, client: Callable[[], Jobs]) -> None:

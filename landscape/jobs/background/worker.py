@@ -17,7 +17,7 @@ from distributed import Client, Event, KilledWorker, Reschedule, SchedulerPlugin
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.background.names import IDENTITY, folder_name, identity, pausing, task_key, topic
 from landscape.jobs.guard.passing_over import check_worker
-from landscape.jobs.guard.precedence import first_priority, give_way, preceded, precedence
+from landscape.jobs.guard.precedence import first_priority, give_way, preceded, turn
 from landscape.jobs.processes import capacity
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.jobs.tasks.names import kind_of
@@ -136,7 +136,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
 
     Dask passes the outcome of a task that had to come first as `behind`.
 
-    It is given back where this worker must not compute the study, and gives way to studies with less work at each
+    It is given back where this worker must not compute the study, and gives way to whoever goes first at each
     update. The task is found by its name, so that the scheduler, which reads what is submitted, does not load JAX for
     it.
     """
@@ -144,13 +144,13 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     check_worker(attempt, publish)
     from landscape.jobs import resume
 
-    stop, own = Event(identity_of(attempt), get_client()), precedence(attempt.study)
+    stop, own = Event(identity_of(attempt), get_client()), turn(attempt.study)
 
     def publish_or_stop(update: Update) -> None:
         raise_if_set(stop)
         publish(update)
         if isinstance(update, TaskUpdate) and preceded(own):
-            publish(update._replace(activity="Waiting until studies with less work are done"))
+            publish(update._replace(activity="Waiting for tasks that go first"))
             give_way(own, partial(raise_if_set, stop))
             publish(update)
 

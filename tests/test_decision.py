@@ -50,6 +50,9 @@ def test_the_interval_beyond_the_control_decides(control: float, verdict: str, b
     assert found.verdict == verdict and found.best == GREAT
     assert (found.mean, found.low, found.high) == pytest.approx((own.mean(), low, high), abs=1e-4)
     assert sentence(found, "accuracy").startswith(begins)
+    sure = abs(own.mean()) / (high - own.mean())
+    assert found.sureness == pytest.approx(0 if verdict == "not decided" else sure, rel=1e-3)
+    assert (found.sureness >= 1) == (verdict != "not decided")
 
 
 def test_without_a_control_nothing_is_decided() -> None:

@@ -15,22 +15,20 @@ from landscape.figures import journey
 from landscape.store.sealed import DamagedEntry
 from pages.shared import frame, library, show
 
-WAYS = (
-    ("learn", ":material/school:", "Learn it in ten minutes"),
-    ("explore", ":material/science:", "See an answer"),
-    ("own", ":material/tune:", "Try my own network"),
-)
 A_ROW = 2  # cards, so that the names of studies fit on a projector
+
+Answer = tuple[float, str]  # how sure a study is, 0 where it decides nothing; and what it says, in Markdown
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _answer(path: str, checksum: str, _choice: library.Choice) -> str:
+def _answer(path: str, checksum: str, _choice: library.Choice) -> Answer:
     dataset = library.whole(_choice)
     measure = usual_measure(dataset)
-    return show.escaped(sentence(decide(dataset, Q, steps_reached(dataset), measure), measure))
+    found = decide(dataset, Q, steps_reached(dataset), measure)
+    return found.sureness, show.escaped(sentence(found, measure))
 
 
-def answers(choices: Iterable[library.Choice]) -> Iterator[tuple[str, str]]:
+def answers(choices: Iterable[library.Choice]) -> Iterator[tuple[str, Answer]]:
     """The label of each stored study and what it says about expanding, one by one as they are read.
 
     A damaged one brings up a warning and is left out.
@@ -57,18 +55,26 @@ def moving(choice: library.Choice | None) -> None:
     )
 
 
+def three_ways(answer: library.Choice | None) -> None:
+    """Where to go from here; an answer is that of a finished study, where there is one."""
+    st.page_link(frame.first("learn"), label="**Learn it in ten minutes**", icon=":material/school:")
+    if answer:
+        link(answer, "**See an answer**", ":material/science:")
+    st.page_link(frame.first("own"), label="**Try my own network**", icon=":material/tune:")
+
+
 def card(choice: library.Choice, answer: str) -> None:
     """A finished study: its title, its size and its answer."""
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{show.plain(choice.study.title or choice.label)}**")
         st.markdown(answer)
         st.caption(show.plain(f"{frame.sizes(choice.study)}. {frame.origin(choice)}"))
-        link(choice, choice.label, ":material/arrow_forward:")
+        link(choice, show.plain(choice.label), ":material/arrow_forward:")
 
 
 def link(choice: library.Choice, text: str, icon: str | None = None) -> None:
-    """A link to the page of a study."""
-    st.page_link(frame.first("explore"), label=show.plain(text), icon=icon, query_params={"study": choice.label})
+    """A link to the page of a study; text is Markdown."""
+    st.page_link(frame.first("explore"), label=text, icon=icon, query_params={"study": choice.label})
 
 
 found, asked = library.listed(), library.chosen().label
@@ -83,21 +89,22 @@ with right:
         "Both ends compute **the same function**: one is the other with its units in another order. An expansion is "
         "promising if it leaves few barriers between such copies."
     )
-    for folder, icon, label in WAYS:
-        st.page_link(frame.first(folder), label=f"**{label}**", icon=icon)
-    shown = asked if asked in said else next(iter(said), None)
-    if shown:
-        st.caption(f"**{show.plain(shown)}**: {said[shown]}")
+    ways = st.container()
 said |= answered
+labels = sorted((label for label in found if label in said), key=lambda label: -said[label][0])
+with ways:
+    shown = asked if asked in said and asked != library.FIRST else next(iter(labels), None)
+    three_ways(found[shown] if shown else None)
+    if shown:
+        st.caption(f"**{show.plain(shown)}**: {said[shown][1]}")
 if said:
-    st.header("What finished studies say", anchor="studies")
+    st.header("What finished studies say, the surest first", anchor="studies")
     st.caption(f"Should the network be expanded? {RULE}")
-labels = [label for label in found if label in said]
 for row in range(0, len(labels), A_ROW):
     for column, label in zip(st.columns(A_ROW), labels[row : row + A_ROW], strict=False):
         with column:
-            card(found[label], said[label])
+            card(found[label], said[label][1])
 others = [choice for choice in found.values() if not choice.entry]
 with st.expander(f"Not computed yet ({len(others)})", icon=":material/hourglass_empty:"):
     for choice in others:
-        link(choice, f"{choice.label}: {choice.study.title or choice.label}")
+        link(choice, show.plain(f"{choice.label}: {choice.study.title or choice.label}"))

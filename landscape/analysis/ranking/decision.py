@@ -48,6 +48,17 @@ class Decision(NamedTuple):
     enough: str | None
     of: Literal["beyond the control", "over the base", "M₀", "nothing"]
 
+    @property
+    def sureness(self) -> float:
+        """How many times the half-width of its interval the mean is away from 0; 0 where nothing is decided.
+
+        It is at least 1 where something is, and infinite where all seeds agree.
+        """
+        if self.verdict == "not decided":
+            return 0.0
+        half = (self.high - self.low) / 2
+        return abs(self.mean) / half if half else math.inf
+
 
 RULE = (  # in a sentence, beside verdicts
     "A verdict needs a control, and an interval over seeds that leaves out 0. That interval holds for all candidates "

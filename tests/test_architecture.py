@@ -73,7 +73,7 @@ def test_opening_the_app_loads_only_what_its_first_page_needs() -> None:
     """Each of these takes as long to import as a page takes to be drawn."""
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "
-        "app = AppTest.from_file('app.py', default_timeout=60).run(); "
+        "app = AppTest.from_file('app.py', default_timeout=300).run(); "
         "assert not app.exception; sys.exit(str({'scipy.stats', 'distributed', 'networkx', 'jax'} & set(sys.modules)))"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -8,15 +8,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from waiting import PATIENCE, eventually
 
 from landscape.jobs.background import engine
 from landscape.jobs.background.client import connect
@@ -34,7 +33,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path.stem for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared"]
-WAIT = 30_000  # milliseconds for a page to be drawn, on a busy machine
+WAIT = 1000 * PATIENCE  # milliseconds for whatever a page is to show: only a test that fails takes them
 AXE = os.environ.get("AXE")  # the file axe.min.js of the npm package axe-core
 
 
@@ -49,16 +48,20 @@ def server(cache: Path) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     address = f"http://localhost:{port}"
     try:
-        for _ in range(300):
-            try:
-                urlopen(f"{address}/_stcore/health", timeout=5).close()
-                break
-            except URLError:
-                time.sleep(0.1)
+        eventually(lambda: healthy_at(address), lambda: process.poll())
         yield address
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
+
+
+def healthy_at(address: str) -> bool:
+    """Whether a server answers there that it is well."""
+    try:
+        with urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,7 @@ def address(cache) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser():
+    playwright.expect.set_options(timeout=WAIT)
     with playwright.sync_playwright() as run:
         browser = run.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
@@ -86,17 +90,24 @@ def browser():
         browser.close()
 
 
+def opened(browser, **options):
+    """A visitor of its own, whose every wait is as long as a busy machine may need."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(WAIT)
+    return context
+
+
 @pytest.fixture
 def tab(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = opened(browser, viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
 
 
 def settled(tab) -> None:
     """Wait until a page has its heading and the server has nothing more to say."""
-    playwright.expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=WAIT)
-    playwright.expect(tab.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=WAIT)
+    playwright.expect(tab.get_by_role("heading", level=1)).to_be_visible()
+    playwright.expect(tab.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def healthy(tab) -> None:
@@ -120,14 +131,14 @@ def test_a_walk_through_the_app(address, tab):
     settled(tab)
     playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("Is a larger network worth it?")
     links = tab.get_by_test_id("stSidebarNavLink")
-    assert links.count() == len(PAGES)
+    playwright.expect(links).to_have_count(len(PAGES))
     for i in range(1, links.count()):
         links.nth(i).click()
         playwright.expect(tab).to_have_url(re.compile(f"/{PurePosixPath(links.nth(i).get_attribute('href')).name}"))
         settled(tab)
         healthy(tab)
         name = links.nth(i).inner_text().splitlines()[-1]
-        playwright.expect(tab).to_have_title(re.compile(f"^{re.escape(name)} · "), timeout=WAIT)
+        playwright.expect(tab).to_have_title(re.compile(f"^{re.escape(name)} · "))
         titles.append(tab.title())
     assert len(set(titles)) == len(titles)
     for i in (links.count() - 2, links.count() - 3):
@@ -139,20 +150,20 @@ def test_a_walk_through_the_app(address, tab):
 def test_a_swipe_over_a_chart_moves_the_page_of_a_telephone(address, browser):
     agent = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
     size = {"width": 390, "height": 844}
-    context = browser.new_context(viewport=size, is_mobile=True, has_touch=True, user_agent=agent)
+    context = opened(browser, viewport=size, is_mobile=True, has_touch=True, user_agent=agent)
     tab = context.new_page()
     for page in ("study", "graph"):
         tab.goto(f"{address}/{page}")
         settled(tab)
         chart = tab.locator(".js-plotly-plot .nsewdrag").first
-        playwright.expect(chart).to_be_visible(timeout=WAIT)
+        playwright.expect(chart).to_be_visible()
         box, touch = chart.bounding_box(), context.new_cdp_session(tab)
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         for kind, moved in (("touchStart", 0), *(("touchMove", 10 * step) for step in range(1, 15))):
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - moved}]})
             tab.wait_for_timeout(20)
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        tab.wait_for_function("document.querySelector('[data-testid=\"stMain\"]').scrollTop > 50", timeout=WAIT)
+        tab.wait_for_function("document.querySelector('[data-testid=\"stMain\"]').scrollTop > 50")
     context.close()
 
 
@@ -160,12 +171,12 @@ def test_back_keeps_what_was_chosen(address, tab):
     tab.goto(f"{address}/barriers")
     settled(tab)
     slide(tab, "Quantile q", -20)
-    playwright.expect(tab).to_have_url(re.compile("q=0.2"), timeout=WAIT)
+    playwright.expect(tab).to_have_url(re.compile("q=0.2"))
     tab.get_by_test_id("stSidebarNavLink").filter(has_text="Sensitivity").click()
-    playwright.expect(tab).to_have_url(re.compile("/sensitivity"), timeout=WAIT)
+    playwright.expect(tab).to_have_url(re.compile("/sensitivity"))
     settled(tab)
     tab.go_back()
-    playwright.expect(tab).to_have_url(re.compile("/barriers.*q=0.2"), timeout=WAIT)
+    playwright.expect(tab).to_have_url(re.compile("/barriers.*q=0.2"))
     settled(tab)
     healthy(tab)
 
@@ -173,7 +184,7 @@ def test_back_keeps_what_was_chosen(address, tab):
 def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
     tab.set_viewport_size({"width": 1280, "height": 1400})
     tab.goto(f"{address}/sensitivity")
-    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     settled(tab)
     place = """() => {
         const chart = document.querySelector(".js-plotly-plot"), {xaxis, yaxis} = chart._fullLayout
@@ -183,7 +194,7 @@ def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
     x, y = tab.evaluate(place)
     tab.mouse.move(x - 3, y - 3)
     tab.mouse.click(x, y)
-    playwright.expect(tab).to_have_url(re.compile(r"n=100&q=0\.2|q=0\.2&n=100"), timeout=WAIT)
+    playwright.expect(tab).to_have_url(re.compile(r"n=100&q=0\.2|q=0\.2&n=100"))
     settled(tab)
     healthy(tab)
 
@@ -191,7 +202,7 @@ def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
 def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, tab):
     tab.set_viewport_size({"width": 1440, "height": 1200})
     tab.goto(f"{address}/graph")
-    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=WAIT)
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     settled(tab)
     place = """() => {
         const chart = document.querySelector(".js-plotly-plot"), {xaxis, yaxis} = chart._fullLayout
@@ -202,11 +213,11 @@ def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, ta
     x, y = tab.evaluate(place)
     tab.mouse.move(x - 3, y - 3)
     tab.mouse.click(x, y)
-    playwright.expect(tab).to_have_url(re.compile(r"edge=7"), timeout=WAIT)
+    playwright.expect(tab).to_have_url(re.compile(r"edge=7"))
     settled(tab)
     shown = tab.locator(".js-plotly-plot").first.locator(".textpoint text")
-    assert {shown.nth(i).text_content() for i in range(shown.count())} == set("0123456789")
-    with tab.expect_download(timeout=WAIT) as saved:
+    eventually(lambda: {*shown.all_text_contents()} == {*"0123456789"}, shown.all_text_contents)
+    with tab.expect_download() as saved:
         tab.locator(".js-plotly-plot").first.locator("[data-title*='ownload']").dispatch_event("click")
     assert saved.value.suggested_filename == "digits-mlp-graph.png"
     healthy(tab)
@@ -215,11 +226,11 @@ def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, ta
 def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):
     with server(tmp_path) as fresh:
         tab.goto(f"{fresh}/barriers?q=0.25&scale=log")
-        playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("How high are the barriers?", timeout=WAIT)
+        playwright.expect(tab.get_by_role("heading", level=1)).to_have_text("How high are the barriers?")
         settled(tab)
         healthy(tab)
         slider = tab.get_by_test_id("stSlider").filter(has_text="Quantile q").get_by_role("slider")
-        playwright.expect(slider).to_have_value("0.25", timeout=WAIT)
+        playwright.expect(slider).to_have_value("0.25")
         assert tab.get_by_text("Page not found").count() == 0
 
 
@@ -228,11 +239,11 @@ def test_a_value_that_is_not_allowed_is_named(address, tab, query):
     tab.goto(f"{address}/graph?{query}")
     settled(tab)
     healthy(tab)
-    playwright.expect(tab.get_by_test_id("stAlert").first).to_contain_text(query.split("=")[1], timeout=WAIT)
+    playwright.expect(tab.get_by_test_id("stAlert").first).to_contain_text(query.split("=")[1])
 
 
 def test_nothing_is_wider_than_a_telephone(address, browser):
-    context = browser.new_context(viewport={"width": 400, "height": 800})
+    context = opened(browser, viewport={"width": 400, "height": 800})
     tab = context.new_page()
     for page in PAGES:
         tab.goto(f"{address}/{page}")
@@ -246,7 +257,7 @@ def test_nothing_is_wider_than_a_telephone(address, browser):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_that_is_ours(address, browser, scheme):
     """The list of pages is Streamlit's, whose items axe does not take for children of a list."""
-    context, found = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme), []
+    context, found = opened(browser, viewport={"width": 1440, "height": 900}, color_scheme=scheme), []
     tab = context.new_page()
     for page in PAGES:
         tab.goto(f"{address}/{page}")
@@ -275,18 +286,18 @@ def test_a_page_that_loses_its_timer_comes_to_its_end(address, tab):
     tab.route_web_socket(re.compile("_stcore/stream"), route)
     link = "seeds=1&training.epochs=1&training.base_epochs=2&walk.permutations=20&candidates=hidden1 → 7"
     tab.goto(f"{address}/new?{link}")
-    tab.get_by_role("button", name="Start computing").click(timeout=WAIT)
+    tab.get_by_role("button", name="Start computing").click()
     playwright.expect(tab.get_by_text(re.compile("^Computed on"))).to_be_visible(timeout=2 * WAIT)
 
 
 def test_a_study_is_started_cancelled_and_finished(address, cache, tab):
     link = "n=500&seeds=1&training.epochs=4&training.base_epochs=10&walk.permutations=100&candidates=hidden1 → 8"
     tab.goto(f"{address}/new?{link}")
-    tab.get_by_role("button", name="Start computing").click(timeout=WAIT)
+    tab.get_by_role("button", name="Start computing").click()
     cancel = tab.get_by_role("button", name="Cancel")
-    playwright.expect(cancel).to_be_visible(timeout=WAIT)
+    playwright.expect(cancel).to_be_visible()
     cancel.click()
-    playwright.expect(tab.get_by_text("The computation was cancelled")).to_be_visible(timeout=WAIT)
+    playwright.expect(tab.get_by_text("The computation was cancelled")).to_be_visible()
     tab.get_by_role("button", name=re.compile("^(Start|Continue)$")).first.click()
     playwright.expect(tab.get_by_text(re.compile("^Computed on"))).to_be_visible(timeout=2 * WAIT)
     settled(tab)

@@ -137,7 +137,7 @@ FORM = "pages/own/new.py"
 
 def opened(page: str, **parameters: str) -> AppTest:
     """The app at one of its pages, as a link with these parameters opens it."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.switch_page(page).run()

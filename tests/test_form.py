@@ -27,7 +27,7 @@ BASES = {name: each for modality in ("images", "text") for name, each in adaptin
 
 
 def opened(**link: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, text in link.items():
         app.query_params[name] = text
     return app.switch_page("pages/own/new.py").run()

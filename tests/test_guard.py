@@ -106,13 +106,11 @@ def test_what_is_asked_answers_or_raises_in_time(error: type[Exception]) -> None
     def refuse() -> None:
         raise error("no")
 
-    assert within(5, "the scheduler", lambda: 3) == 3
+    assert within(60, "the scheduler", lambda: 3) == 3
     with pytest.raises(error, match=r"^no$"):
-        within(5, "the scheduler", refuse)
+        within(60, "the scheduler", refuse)
 
 
 def test_what_never_answers_is_named() -> None:
-    since = time.monotonic()
     with pytest.raises(TimeoutError, match=r"the scheduler has not answered for 0\.1 s"):
-        within(0.1, "the scheduler", lambda: time.sleep(3))
-    assert time.monotonic() - since < 3
+        within(0.1, "the scheduler", lambda: time.sleep(3))  # an answer that was waited for would raise nothing

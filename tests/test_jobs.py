@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import distributed.comm
@@ -26,8 +27,10 @@ import psutil
 import pytest
 import xarray as xr
 from distributed import LocalCluster, Worker, get_worker
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import PATIENCE, ended, eventually, until
 
 from landscape.cli.parser import main
 from landscape.jobs import resume
@@ -35,7 +38,7 @@ from landscape.jobs.attempt import Asker, Attempt
 from landscape.jobs.background import engine, worker
 from landscape.jobs.background.client import Jobs, connect
 from landscape.jobs.background.names import folder_name, identity
-from landscape.jobs.guard import alike, credentials, passing_over, precedence
+from landscape.jobs.guard import alike, credentials, passing_over
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
 from landscape.jobs.plan import Task, plan_study
@@ -53,6 +56,7 @@ from landscape.jobs.progress import (
 from landscape.jobs.tasks.names import task_in_words
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
+from landscape.store import partial as stored_parts
 from landscape.store import places, results
 from landscape.store.sealed import Unwritable, children
 from landscape.study import Study, from_toml, schema, validated
@@ -148,21 +152,6 @@ def client(address: str, tmp_path: Path) -> Iterator[Callable[[], Jobs]]:
         jobs.close()
 
 
-def until(jobs: Jobs, key: str, condition: Callable[[Progress], bool], seconds: float = 20) -> Progress:
-    """The first progress that fulfils the condition."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        progress = jobs.progress(key)
-        if progress and condition(progress):
-            return progress
-        time.sleep(0.02)
-    raise AssertionError(f"still {jobs.progress(key)}")
-
-
-def ended(progress: Progress) -> bool:
-    return not progress.active
-
-
 def running_second(progress: Progress) -> bool:
     return progress.parts == 1 and ": seed 1: waiting" in progress.activity
 
@@ -217,7 +206,7 @@ def test_two_clients_share_one_computation(script: Script, client: Callable[[], 
 
 def test_ten_sessions_that_ask_at_once_share_one_computation(script: Script, client: Callable[[], Jobs]) -> None:
     """Of five servers, at each of which two ask in the same moment."""
-    servers, key, moment = [client() for _ in range(5)], study().key, threading.Barrier(10, timeout=30)
+    servers, key, moment = [client() for _ in range(5)], study().key, threading.Barrier(10, timeout=PATIENCE)
 
     def ask(jobs: Jobs) -> None:
         moment.wait()
@@ -261,10 +250,8 @@ def test_cancel_stops_and_what_is_done_is_used_again(script: Script, client: Cal
     jobs, key = client(), study().key
     jobs.submit(study())
     until(jobs, key, running_second)
-    since = time.monotonic()
     client().cancel(key)  # whoever asks
     assert until(jobs, key, ended).state == "cancelled"
-    assert time.monotonic() - since < 5
     assert list(jobs.store.parts(study()).read()) == ["seed0"]
     assert key not in jobs.store and running(jobs) == []
     script.go.set()
@@ -308,11 +295,8 @@ def test_a_study_paused_before_its_first_task_goes_on(
     assert [each for each in children(jobs.store.root / results.PARTS) if each.is_dir()] == []
 
 
-def test_a_task_comes_back_before_those_that_began_after_it(
-    script: Script, client: Callable[[], Jobs], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It steps aside while another study is planned, whose tasks may take its thread before it looks again."""
-    monkeypatch.setattr(precedence, "PERIOD", 1.0)
+def test_a_task_comes_back_before_those_that_began_after_it(script: Script, client: Callable[[], Jobs]) -> None:
+    """It steps aside while another study is planned, one of whose tasks then waits in the thread."""
     jobs, other = client(), study(seeds=SEEDS + 1, name="other")
     jobs.submit(study())
     until(jobs, study().key, running_second)
@@ -347,7 +331,7 @@ def test_a_study_that_steps_aside_is_cancelled_at_once(script: Script, client: C
     jobs.submit(small)
     until(jobs, small.key, running_second)
     jobs.cancel(large.key)
-    assert until(jobs, large.key, ended, 5).state == "cancelled"
+    assert until(jobs, large.key, ended).state == "cancelled"
     script.go.set()
     assert until(jobs, small.key, ended).state == "done"
 
@@ -369,9 +353,9 @@ def test_waiting_study_is_cancelled_at_once(script: Script, client: Callable[[],
     jobs.submit(study())
     until(jobs, study().key, running_second)
     jobs.submit(other)
-    assert jobs.progress(other.key).state == "waiting"
+    assert jobs.progress(other.key).active
     jobs.cancel(other.key)
-    assert until(jobs, other.key, ended, 5).state == "cancelled"
+    assert until(jobs, other.key, ended).state == "cancelled"
     assert jobs.progress(study().key).active
     script.go.set()
     assert until(jobs, study().key, ended).state == "done"
@@ -494,9 +478,17 @@ run(validated(json.loads(sys.stdin.read())), sys.argv[1])
 """
 
 
-def test_one_process_computes_and_the_others_wait_for_its_result(script: Script, tmp_path: Path) -> None:
+def test_one_process_computes_and_the_others_wait_for_its_result(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Threads, each with a lock of its own, as processes have it."""
-    found: dict[str, xr.Dataset] = {}
+    found, locks, lock_of = dict[str, xr.Dataset](), list[FileLock](), stored_parts._lock_of
+
+    def noted(*given: Any) -> FileLock:
+        locks.append(lock_of(*given))
+        return locks[-1]
+
+    monkeypatch.setattr(stored_parts, "_lock_of", noted)
 
     def ask(name: str) -> None:
         found[name] = run(study(), tmp_path)
@@ -504,11 +496,10 @@ def test_one_process_computes_and_the_others_wait_for_its_result(script: Script,
     threads = [threading.Thread(target=ask, args=(name,)) for name in ("app", "command line")]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
-    assert script.ran == ["seed0", "seed1"]
+    eventually(lambda: script.ran == ["seed0", "seed1"] and len(locks) == 2, lambda: script.ran)
     script.go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert sorted(script.ran) == [f"seed{seed}" for seed in range(SEEDS)]
     xr.testing.assert_identical(found["app"], found["command line"])
 
@@ -549,23 +540,27 @@ def test_several_devices_share_a_study(tmp_path: Path) -> None:
         cache = tmp_path / str(devices)
         environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         command = [sys.executable, "-c", DEVICES, str(cache), str(devices)]
-        subprocess.run(command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=120)
+        subprocess.run(
+            command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=4 * PATIENCE
+        )
         datasets.append(results.Store(cache).read(asked.key).drop_vars(schema.TIMES))
     assert datasets[0].drop_attrs(deep=False).identical(datasets[1].drop_attrs(deep=False))
 
 
 def test_devices_run_tasks_side_by_side_and_stop_when_one_fails(script: Script, tmp_path: Path) -> None:
     """Two tasks that wait for each other both run; when a third fails, one that goes on is stopped."""
-    meeting, stopped = threading.Barrier(2, timeout=10), threading.Event()
+    meeting, going, stopped = threading.Barrier(2, timeout=PATIENCE), threading.Event(), threading.Event()
 
     def meet(*, on_activity: OnActivity) -> Outcome:
         meeting.wait()
         return Outcome(xr.Dataset(), {})
 
     def fail(*needs: Outcome, on_activity: OnActivity) -> Outcome:
+        assert going.wait(PATIENCE)
         raise RuntimeError("no luck")
 
     def go_on(*needs: Outcome, on_activity: OnActivity) -> Outcome:
+        going.set()
         try:
             while True:
                 time.sleep(0.3)
@@ -649,15 +644,16 @@ def test_tally_of_updates_heard_twice_and_late(sent: list[Update], data: st.Data
         assert 0 <= seen.fraction <= 1
 
 
-def test_time_left_is_in_proportion_to_the_work() -> None:
+def test_time_left_is_in_proportion_to_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     tally, now = Tally(), time.time()
+    monkeypatch.setattr("landscape.jobs.progress.time.time", lambda: now)
     tally.add(StudyUpdate("a", 0, "running", now - 30, now, kept=20.0, done=20.0, total=100.0))
     assert tally.progress().left is None
     tally.add(StudyUpdate("a", 0, "running", now - 30, now, kept=20.0, done=40.0, total=100.0, finished="x"))
     tally.add(TaskUpdate("a", 0, "y", 40.0, "half of y", 0.5))
     progress = tally.progress()
     assert progress.state == "running" and progress.activity == "half of y" and progress.fraction == 0.6
-    assert progress.left == pytest.approx(30 * 40 / 40, rel=0.01)  # 40 in 30 seconds, and 40 to go
+    assert progress.left == pytest.approx(30 * 40 / 40)  # 40 in 30 seconds, and 40 to go
 
 
 def test_time_left_is_steady_where_it_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -727,7 +723,7 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(TOML)
     command = [sys.executable, "-c", CLIENT, str(cache), str(file)]
     clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    printed = [process.communicate(timeout=120)[0].split() for process in clients]
+    printed = [process.communicate(timeout=4 * PATIENCE)[0].split() for process in clients]
     assert printed[0] == printed[1] and printed[0][:2] == ["done", "False"]
 
     jobs = connect(cache)
@@ -737,13 +733,15 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         jobs._client.submit(os._exit, 1, key=deadly).exception()  # as a study that takes its worker down each time
         failed = until(jobs, study().key, ended)
         assert failed.state == "failed" and "worker process died" in failed.error
-        assert jobs._client.submit(abs, -1).result(timeout=60) == 1
+        assert jobs._client.submit(abs, -1).result(timeout=PATIENCE) == 1
         bigger = from_toml(file).scaled(permutations=5)
         jobs.submit(bigger)
     finally:
         own = [each for each in psutil.process_iter(["cmdline"]) if str(cache) in (each.info["cmdline"] or [])]
         jobs._client.shutdown()
-    assert len(own) == 1 and not psutil.wait_procs(own, timeout=30)[1], "it ends though a worker was just starting"
+    assert len(own) == 1 and not psutil.wait_procs(own, timeout=PATIENCE)[1], (
+        "it ends though a worker was just starting"
+    )
     assert until(jobs, bigger.key, ended).error == "the engine has ended"
 
 
@@ -761,7 +759,7 @@ def test_an_engine_finds_the_same_modules_and_data_from_another_folder(
 
 def test_engine_ends_when_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "devices", list)
-    asyncio.run(asyncio.wait_for(engine.serve(tmp_path, idle=0.4), 20))
+    asyncio.run(asyncio.wait_for(engine.serve(tmp_path, idle=0.4), PATIENCE))
     assert engine.address(tmp_path) is None
 
 
@@ -804,8 +802,11 @@ def test_an_address_that_no_client_can_use_is_named_at_once(tmp_path: Path, addr
         connect(tmp_path, address)
 
 
-def test_another_program_at_the_port_of_a_dead_engine_is_not_believed(tmp_path: Path) -> None:
-    """It accepts and says nothing."""
+def test_another_program_at_the_port_of_a_dead_engine_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts and says nothing, which Dask's own client waits out for eight minutes."""
+    monkeypatch.setattr(engine, "ANSWER", 0.5)
     folder = private_folder(tmp_path / ".engine")
     credentials.made(folder)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -814,12 +815,13 @@ def test_another_program_at_the_port_of_a_dead_engine_is_not_believed(tmp_path: 
         before = time.monotonic()
         assert engine.address(tmp_path) is None
         assert connect(tmp_path).known() == {}
-        assert time.monotonic() - before < 30
+        assert time.monotonic() - before < PATIENCE
 
 
 def test_only_who_has_the_key_of_an_engine_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is himself shown its certificate and its identity. Every file with a key is its user's alone."""
     monkeypatch.setattr(engine, "devices", list)
+    monkeypatch.setattr(engine, "ANSWER", PATIENCE)
     folder, file = tmp_path / ".engine", tmp_path / ".engine" / "scheduler.json"
 
     async def reached() -> list[str | None]:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -51,7 +50,7 @@ def served(cache: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     try:
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            with suppress(URLError):
+            with suppress(OSError):
                 urlopen(f"http://localhost:{port}/_stcore/health", timeout=5).close()
                 break
             time.sleep(0.1)

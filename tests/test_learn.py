@@ -26,7 +26,7 @@ OTHERS = {"a", "I", "s"}  # letters that are words or units
 
 @pytest.fixture(scope="module")
 def app() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
 
 
 def opened(app: AppTest, name: str) -> AppTest:

@@ -22,7 +22,7 @@ SHIPPED = sorted(entry.name for entry in Store().entries().entries if entry.ship
 
 def opened(page: str, link: dict[str, str | list[str]]) -> AppTest:
     """A page in a fresh session."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     app.query_params.update(link)
     return app.switch_page(page).run()
 

@@ -40,7 +40,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def opened(page: str = "mine", **link: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, text in link.items():
         app.query_params[name] = text
     app = app.switch_page(f"pages/own/{page}.py").run()

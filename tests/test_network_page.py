@@ -33,7 +33,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def visited(**parameters: str) -> AppTest:
-    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=300)
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.switch_page(PAGE).run()

@@ -250,7 +250,7 @@ def test_a_study_that_was_stored_or_sent_runs_no_code(tmp_path: Path, monkeypatc
 def test_the_app_takes_no_paths_and_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSCAPE_CACHE", str(tmp_path / "cache"))
     path = write(tmp_path)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().switch_page("pages/own/new.py").run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run().switch_page("pages/own/new.py").run()
     for text in (path.read_text(), f'data = {{ file = "{tmp_path}/table.npz" }}'):
         app.text_area(key="pasted").set_value(text)
         app.button(key="use-pasted").click().run()
@@ -260,7 +260,7 @@ def test_the_app_takes_no_paths_and_no_code(tmp_path: Path, monkeypatch: pytest.
 
 
 def visited(page: str, study: Study) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     app.query_params["study"] = f"mine-{study.key[:6]}"
     app.switch_page(page).run()
     assert not app.exception

@@ -43,7 +43,7 @@ STEPS = 60  # of the made-up study
 
 
 def visited(page: str = STUDY, **parameters: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.run() if page == HOME else app.switch_page(page).run()
@@ -318,7 +318,7 @@ def test_the_scorecard_is_there_whichever_study_is_chosen(own_cache):
 def test_viewing_does_not_import_jax():
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "
-        f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=60).run(); "
+        f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=300).run(); "
         "assert not app.exception, app.exception; assert app.title; sys.exit('jax' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)

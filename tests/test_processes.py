@@ -6,7 +6,6 @@ import importlib
 import os
 import signal
 import threading
-import time
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
@@ -14,8 +13,10 @@ from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
+from waiting import PATIENCE
 
 from landscape.cli.parser import main, parser
 from landscape.jobs.attempt import Attempt, WorkerDied
@@ -94,7 +95,7 @@ def test_processes_are_no_matter_for_a_scheduler(capsys: pytest.CaptureFixture[s
 
 def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two that wait for each other both run, each in a process of its own; all processes are ended."""
-    meeting, ended = threading.Barrier(2, timeout=20), []
+    meeting, ended = threading.Barrier(2, timeout=PATIENCE), []
 
     class Process:
         def run(self, attempt: Attempt, name: str, *others: object) -> Outcome:
@@ -115,7 +116,7 @@ def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_tasks_that_run_the_same_programs_stay_at_one_place() -> None:
     """As long as there are others to run; two kinds of four tasks each, in step."""
-    step, where = threading.Barrier(2, timeout=20), dict[tuple[str, str], set[int]]()
+    step, where = threading.Barrier(2, timeout=PATIENCE), dict[tuple[str, str], set[int]]()
 
     def run(place: int, name: str, *others: object) -> Outcome:
         step.wait()
@@ -170,6 +171,17 @@ def serve(tasks):
 """
 
 
+class OnceItStandsStill:
+    """The number of looks in a row after which a process counts as hung: five, once it is stopped."""
+
+    def __init__(self, worker: pool.WorkerProcess):
+        self._worker = worker
+
+    def __gt__(self, silent: int) -> bool:
+        stopped = psutil.Process(self._worker._process.pid).status() == psutil.STATUS_STOPPED
+        return silent < 5 or not stopped
+
+
 def test_a_process_that_stands_still_is_replaced_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,8 +189,8 @@ def test_a_process_that_stands_still_is_replaced_and_that_is_said(
     (tmp_path / "silent.py").write_text(SILENT)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "serve", importlib.import_module("silent").serve)
-    monkeypatch.setattr(pool, "LOOKS", 60)
     asked, process = SimpleNamespace(study=study()), pool.WorkerProcess()
+    monkeypatch.setattr(pool, "LOOKS", OnceItStandsStill(process))  # before, it may start for long
     try:
         first = process._process
         assert process.run(asked, "base-seed0", [], ignore, Event()) == "base-seed0"
@@ -188,7 +200,6 @@ def test_a_process_that_stands_still_is_replaced_and_that_is_said(
         ]
         process.end()
         process._start()
-        monkeypatch.setattr(pool, "LOOKS", 5)
         with pytest.raises(WorkerDied, match=r"hung 2 times in a row: hangs\. What is finished is kept"):
             process.run(asked, "hangs", [], ignore, Event())
     finally:
@@ -198,16 +209,19 @@ def test_a_process_that_stands_still_is_replaced_and_that_is_said(
 def test_a_process_that_computes_for_long_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ours, theirs = Pipe()
     monkeypatch.setattr(worker, "PERIOD", 0.01)
-    monkeypatch.setattr(worker, "_outcome", lambda *given: time.sleep(0.2) or "outcome")
+    enough = threading.Event()
+    monkeypatch.setattr(worker, "_outcome", lambda *given: enough.wait(PATIENCE) and "outcome")
     thread = threading.Thread(target=worker.serve, args=(theirs,))
     thread.start()
     ours.send((Attempt(study(), Store(tmp_path)), "base-seed0", []))
-    signs = [*iter(ours.recv, "outcome")]
-    assert len(signs) > 2 and {*signs} == {worker.SignOfLife()}
-    time.sleep(0.1)
-    assert not ours.poll(), "none without a task"
+    assert [ours.recv() for _ in range(3)] == 3 * [worker.SignOfLife()]
+    enough.set()
+    assert {*iter(ours.recv, "outcome")} <= {worker.SignOfLife()}
+    if ours.poll(0.1):  # one that was on its way when the task ended
+        assert ours.recv() == worker.SignOfLife()
+    assert not ours.poll(0.1), "none without a task"
     ours.close()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -80,7 +80,7 @@ def test_the_new_data_set_is_listed_and_loads(followed: Copy) -> None:
 def test_the_new_page_the_new_lesson_and_the_form_with_the_new_model_open(followed: Copy) -> None:
     code = (
         "from streamlit.testing.v1 import AppTest\n"
-        "app = AppTest.from_file('app.py', default_timeout=60).run()\n"
+        "app = AppTest.from_file('app.py', default_timeout=300).run()\n"
         "assert not app.exception, app.exception\n"
         "app.switch_page('pages/own/new.py').run()\n"
         "assert 'Tanh network' in app.selectbox(key='form-Base model').options, app.selectbox\n"

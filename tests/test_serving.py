@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 import streamlit as st
+from waiting import PATIENCE
 
 from landscape.store.sealed import DamagedEntry
 from pages.shared import frame, library, serving
@@ -45,6 +46,7 @@ def test_garbage_is_not_looked_for_in_what_modules_hold():
 
 def test_pages_are_drawn_in_turn_and_a_slow_one_is_not_waited_for(monkeypatch):
     drawn: list[str] = []
+    monkeypatch.setattr(frame, "PATIENCE", PATIENCE)
 
     def draw(name: str) -> None:
         with frame.in_turn():

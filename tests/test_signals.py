@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import PATIENCE
 
 from landscape.cli import signals
 from landscape.cli.signals import STOPPING, Stopped, stoppable
@@ -110,12 +111,10 @@ def test_ctrl_c_of_several_processes_is_one_sentence_and_leaves_nothing(tmp_path
         assert run.poll() is None
     workers = psutil.Process(run.pid).children(recursive=True)
     os.killpg(run.pid, signal.SIGINT)
-    since = time.monotonic()
-    run.wait(timeout=30)
+    assert run.wait(timeout=PATIENCE) == 130
     told = (tmp_path / "told").read_text()
-    assert run.returncode == 130 and time.monotonic() - since < 10
     assert told.splitlines()[-1] == "Stopped. What is finished is kept; the same command continues from there."
     assert "Traceback" not in told and "KeyboardInterrupt" not in told
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
     assert list(tmp_path.rglob(".tmp-*")) == []

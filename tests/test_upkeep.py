@@ -8,12 +8,14 @@ import os
 import shutil
 import time
 import uuid
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from test_store import filled, record, tiny
+from waiting import PATIENCE
 
 from landscape.cli.caching import BYTES, SECONDS, quantity
 from landscape.cli.parser import main
@@ -169,32 +171,44 @@ def test_names_without_a_process_wait_for_a_day(tmp_path: Path) -> None:
     assert not abandoned(tmp_path / "mine") and not abandoned(tmp_path / ".tmp-left")
 
 
-def change(root: str, seconds: float) -> None:
-    store, until = Store(root), time.monotonic() + seconds
-    while time.monotonic() < until:
+def change(root: str, enough: Event) -> None:
+    store = Store(root)
+    while not enough.is_set():
         for study in STUDIES[:2]:
             for each in holdings(store):
                 remove(each)
             store.write(filled(study, seed=study.seeds), record(study))
 
 
+def shows_whole_result(store: Store, study: Study) -> bool:
+    """Whether a result is there, which then is whole."""
+    try:
+        xr.testing.assert_identical(store.read(study.key), filled(study, seed=study.seeds))
+    except DamagedEntry as damage:
+        assert "removed" in str(damage)
+        return False
+    except ValueError as error:
+        assert "no result" in str(error)
+        return False
+    return True
+
+
 @pytest.mark.slow
 def test_two_processes_that_prune_and_write_show_no_wrong_number(tmp_path: Path, monkeypatch) -> None:
     """A reader sees the whole result, or that it is not there."""
     monkeypatch.setattr("landscape.store.sealed.os.fsync", lambda descriptor: None)
-    store, seen = Store(tmp_path / "busy"), 0
-    others = [multiprocessing.get_context("fork").Process(target=change, args=(str(store.root), 2.0)) for _ in range(2)]
+    store, seen, forked = Store(tmp_path / "busy"), 0, multiprocessing.get_context("fork")
+    enough, since = forked.Event(), time.monotonic()
+    others = [forked.Process(target=change, args=(str(store.root), enough)) for _ in range(2)]
     for other in others:
         other.start()
-    while any(other.is_alive() for other in others):
-        for study in STUDIES[:2]:
-            try:
-                xr.testing.assert_identical(store.read(study.key), filled(study, seed=study.seeds))
-                seen += 1
-            except DamagedEntry as damage:
-                assert "removed" in str(damage)
-            except ValueError as error:
-                assert "no result" in str(error)
+    try:
+        while (passed := time.monotonic() - since) < 2 or (not seen and passed < PATIENCE):
+            seen += sum(shows_whole_result(store, study) for study in STUDIES[:2])
+    finally:
+        enough.set()
+        for other in others:
+            other.join(PATIENCE)
     assert seen and [other.exitcode for other in others] == [0, 0]
     assert not (store.root / ".damaged").exists()
 

@@ -39,7 +39,7 @@ from landscape.store.sealed import Unwritable
 IDLE = 600.0  # seconds without work after which the engine ends
 DEATHS = 1  # how many deaths of its worker a task may cause and is still tried again
 STARTUP = 60.0  # seconds that a start may take
-ANSWER = 2.0  # seconds that an engine has to answer who it is
+ANSWER = 5.0  # seconds that an engine has to answer who it is, on a computer that is busy
 DATA = ("TFDS_DATA_DIR", "WIKITEXT_DIR")  # environment variables that name folders of data
 
 CONFIGURATION: dict[str, Any] = {
@@ -134,7 +134,7 @@ def address(root: Path) -> str | None:
     """Where the engine of this cache folder listens, or None where none is alive.
 
     Another program may have taken the port of an engine that was killed, and may accept and say nothing. So whoever
-    listens there is asked for the identity that the engine has written down, and has two seconds to answer.
+    listens there is asked for the identity that the engine has written down, and has `ANSWER` seconds for it.
     """
     try:
         folder = root / ".engine"

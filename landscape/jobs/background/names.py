@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landscape.jobs.progress import Update
 
-IDENTITY = re.compile("study-(?P<folder>[0-9a-f]{16})-(?P<study>[0-9a-f]{16})-(?P<attempt>[0-9]+)")
+IDENTITY = re.compile("study_(?P<folder>[0-9a-f]{16})_(?P<study>[0-9a-f]{16})_(?P<attempt>[0-9]+)")
 
 
 def folder_name(root: Path) -> str:
@@ -21,12 +21,16 @@ def identity(folder: str, study: str, attempt: int) -> str:
 
     `folder` is the `folder_name` of the cache folder, `study` the study's key.
     """
-    return f"study-{folder}-{study}-{attempt}"
+    return f"study_{folder}_{study}_{attempt}"
 
 
 def task_key(task: str, identity: str) -> str:
-    """The Dask key of a task of an attempt."""
-    return f"{task}-{identity}"
+    """The Dask key of a task of an attempt: a single word.
+
+    By the first word Dask finds tasks that are alike, and keeps all but a few of them away from the workers until some
+    are done. Then a worker's running tasks would not know that there are others that go first.
+    """
+    return f"{task}-{identity}".replace("-", "_")
 
 
 def attempt_of(key: str) -> str | None:

@@ -17,7 +17,7 @@ from distributed import Client, Event, KilledWorker, Reschedule, SchedulerPlugin
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.background.names import IDENTITY, folder_name, identity, pausing, task_key, topic
 from landscape.jobs.guard.passing_over import check_worker
-from landscape.jobs.guard.precedence import first_priority, give_way, preceded, turn
+from landscape.jobs.guard.precedence import BegunTask, first_priority
 from landscape.jobs.processes import capacity
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.jobs.tasks.names import kind_of
@@ -144,18 +144,22 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     check_worker(attempt, publish)
     from landscape.jobs import resume
 
-    stop, own = Event(identity_of(attempt), get_client()), turn(attempt.study)
+    stop = Event(identity_of(attempt), get_client())
+    give_up = partial(raise_if_set, stop)
 
     def publish_or_stop(update: Update) -> None:
-        raise_if_set(stop)
+        give_up()
         publish(update)
-        if isinstance(update, TaskUpdate) and preceded(own):
-            publish(update._replace(activity="Waiting for tasks that go first"))
-            give_way(own, partial(raise_if_set, stop))
-            publish(update)
+        if isinstance(update, TaskUpdate):
+            if begun.must_wait():
+                publish(update._replace(activity="Waiting for tasks that go first"))
+                begun.wait(give_up)
+                publish(update)
+            begun.under_way = True
 
     task = resume.plan_study(attempt.study, attempt.divisions)[name]
-    return resume.run_task(attempt, name, task, needs, publish_or_stop)
+    with BegunTask(attempt.study) as begun:
+        return resume.run_task(attempt, name, task, needs, publish_or_stop)
 
 
 def publish_update(folder: str, update: Update) -> None:

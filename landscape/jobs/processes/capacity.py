@@ -6,6 +6,7 @@ processes there are, since the order of a convolution's sums follows the number 
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 from landscape.analysis.cost import BACKWARD, multiply_adds
@@ -39,14 +40,15 @@ def memory() -> int:
 def tags() -> list[dict[str, float]]:
     """The workers of an engine on a processor, one a core as far as memory allows: each with its tags.
 
-    A task of a study of which c run at the same time asks for a worker with the tag of c, which the first c have.
+    A task of a study of which c run at the same time asks for a worker with the tag of c, which the first c have. There
+    is enough of it for all: a worker has one thread, and a task that steps aside for another keeps what it has got.
 
     >>> from landscape.jobs.processes import capacity
     >>> len(capacity.tags()) <= capacity.cores()
     True
     """
     workers = max(1, min(cores(), memory() // (2 * PROCESS)))
-    return [{tag(c): 1.0 for c in range(i + 1, workers)} for i in range(workers)]
+    return [{tag(c): math.inf for c in range(i + 1, workers)} for i in range(workers)]
 
 
 def tag(limit: int) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from networks import SPECS, batch, trained
 from synthetic import small_study, synthetic, without
+from trained import SPECS as large_specs
+from trained import trained as large
 
 import landscape
 from landscape.analysis.clones.connected import connected, sentences
@@ -105,6 +107,51 @@ def test_what_is_added_elsewhere_changes_no_barrier(name: str, steps: list[Widen
     )
     assert of_base.max() > 1e-3
     np.testing.assert_allclose(of_candidate, of_base, atol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "group", "steps"),
+    [
+        (
+            "resnet18",
+            "stage1",
+            [
+                Widen(widen="stage1_block1", size=7),
+                Deepen(deepen="stage1"),
+                Widen(widen="stage2", size=11),
+                Widen(widen="stage3", size=20, units="silent"),
+            ],
+        ),
+        (
+            "tinybert",
+            "ffn1",
+            [
+                Widen(widen="heads1", size=4),
+                Deepen(deepen="ffn1"),
+                Widen(widen="ffn2", size=14),
+                Widen(widen="heads2", size=5, units="silent"),
+            ],
+        ),
+    ],
+    ids=["resnet18", "tinybert"],
+)
+def test_nor_does_it_beside_skip_connections_and_normalisations(
+    name: str, group: str, steps: list[Widen | Deepen]
+) -> None:
+    """Before the walked units, in the stage or block that they share, right behind it, and further on."""
+    base, inputs, targets, start = large(name)
+    drawn = {path: np.tile(array, [3] * array.ndim) for path, array in start.items()}
+    expanded = expand(base, tuple(steps), Expansion(), jax.random.key(0), drawn=drawn).model
+    sizes = [sum(array.size for array in weights.values()) for weights in (start, split(expanded).weights)]
+    assert sizes[1] > 1.1 * sizes[0]
+    units = large_specs[name].group_sizes()[group]
+    walk = compose(draw_swaps(jax.random.key(1), 20, units), units)
+    of_base, of_candidate = (
+        np.asarray(landscape.midpoint_barriers(each, walk, inputs, targets, group=group)) for each in (base, expanded)
+    )
+    assert np.median(of_base) > 1e-4
+    np.testing.assert_allclose(of_candidate, of_base, atol=5e-6)
 
 
 def test_candidates_that_leave_the_walked_layer_alone_are_named() -> None:

@@ -18,7 +18,8 @@ def unmoved(study: Study) -> list[str]:
     """The candidates whose M₀ is 0 but for chance: expanded exactly, with the walked group as wide as in the base.
 
     Identity layers behind the walked one count as well: where relu has left nothing below 0, the midpoint of two of
-    them passes on what the midpoint of the next layer's weights would have read.
+    them passes on what the midpoint of the next layer's weights would have read. So do inserted blocks: the branch of
+    a ResNet's is 0, and LayerNorm leaves alone what a LayerNorm has just normalised.
 
     Example:
       >>> import landscape

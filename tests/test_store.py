@@ -317,6 +317,17 @@ def test_numbers_that_cannot_be_are_not_shown_under_an_intact_seal(cache: Store,
     assert {study.key for study in (absurd, other)} == {entry.key for entry in cache.verify().entries}
 
 
+def test_only_results_wait_for_the_disk(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outcome of a task that a power failure damages is computed again."""
+    waits: list[int] = []
+    monkeypatch.setattr("landscape.store.sealed.os.fsync", waits.append)
+    study = tiny()
+    cache.parts(study).write("base-seed0", filled(study), {"seed0-epoch0": {"w": np.ones(2, np.float32)}})
+    assert not waits
+    cache.write(filled(study), record(study))
+    assert len(waits) == len(list(cache.entry(study.key).path.parent.iterdir()))
+
+
 @pytest.mark.parametrize("missing", ["record.json", "result.nc"])
 def test_half_written_entry(written, tmp_path: Path, missing: str) -> None:
     study, files, _ = written

@@ -159,10 +159,13 @@ class Parts:
             shutil.rmtree(self.folder / task, ignore_errors=True)
 
     def write(self, task: str, part: xr.Dataset, weights: Weights) -> StoredOutcome:
-        """Keep one outcome. What is returned holds no weights in memory. Raises Unwritable."""
+        """Keep one outcome. What is returned holds no weights in memory. Raises Unwritable.
+
+        Nobody waits for the disk, of which a small study would wait most: what a power failure takes is computed again.
+        """
         endless = [dim for dim, size in part.sizes.items() if size == 0]  # NetCDF-3 takes no length for unlimited
         files = {PART: bytes(part.drop_dims(endless).to_netcdf(engine=ENGINE)), WEIGHTS: _packed(weights)}
-        checksums = write_sealed(self.folder / task, files, self._record(task))
+        checksums = write_sealed(self.folder / task, files, self._record(task), lasting=False)
         return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS), checksums[WEIGHTS])
 
     def take(self, task: str, outcome: Path) -> StoredOutcome | None:

@@ -48,7 +48,7 @@ class Unwritable(OSError):
     """A folder cannot be written to: it is full, read-only, or no folder. The message names it and the reason."""
 
 
-def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> dict[str, str]:
+def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record, *, lasting: bool = True) -> dict[str, str]:
     """Writes files and their record as a sealed folder: the checksum of each file.
 
     Several processes may write the same folder at once: the first one wins, and an intact folder is never replaced.
@@ -58,14 +58,15 @@ def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record) -> di
       folder: where the sealed folder is to be; its parents are made.
       files: the content of each file, by name.
       record: what else `record.json` says about them, as a dictionary that JSON can hold.
+      lasting: whether it outlasts a power failure; otherwise nobody waits for the disk, and it may then be damaged.
 
     Raises:
       Unwritable: if the folder cannot be written to.
     """
     checksums = {name: _hash(content) for name, content in files.items()}
-    with _installed(folder, {**record, "sha256": checksums}) as temporary:
+    with _installed(folder, {**record, "sha256": checksums}, lasting) as temporary:
         for name, data in files.items():
-            _write(temporary / name, data)
+            _write(temporary / name, data, lasting)
     return checksums
 
 
@@ -73,7 +74,7 @@ def link_sealed(source: Path, folder: Path, names: Iterable[str], record: Record
     """Seals the files of a sealed folder once more, under another record, so that each folder can go by itself.
 
     The files are hard links where the file system has them, and copies elsewhere. They are not compared with their
-    checksums, as whoever reads them will do.
+    checksums, as whoever reads them will do, and nobody waits for the disk.
 
     Raises:
       DamagedEntry: if the source is not sealed, or has no such files.
@@ -82,7 +83,7 @@ def link_sealed(source: Path, folder: Path, names: Iterable[str], record: Record
     found, names = read_sealed(source, ())[0], list(names)
     if missing := [name for name in names if name not in found["sha256"] or not (source / name).is_file()]:
         raise DamagedEntry(source.name, f"it has no {missing[0]}")
-    with _installed(folder, {**record, "sha256": {name: found["sha256"][name] for name in names}}) as temporary:
+    with _installed(folder, {**record, "sha256": {name: found["sha256"][name] for name in names}}, False) as temporary:
         for name in names:
             _link(source / name, temporary / name)
 
@@ -95,13 +96,13 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _installed(folder: Path, record: Record) -> Iterator[Path]:
+def _installed(folder: Path, record: Record, lasting: bool) -> Iterator[Path]:
     """A folder to be filled, which gets its record and its place afterwards. Raises Unwritable."""
     temporary = folder.parent / temporary_name()
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        _write(temporary / RECORD, _sealed(record))
+        _write(temporary / RECORD, _sealed(record), lasting)
         _install(temporary, folder)
     except OSError as error:
         raise Unwritable(f"cannot write to {folder.parent}: {error.strerror or error}") from error
@@ -143,8 +144,7 @@ def abandoned(path: Path) -> bool:
     That of a process of this machine is asked of the machine. Anything else is left alone for a day after it last
     changed, which is longer than any process takes to write a folder.
     """
-    found = TEMPORARY.fullmatch(path.name)
-    if found is None:
+    if (found := TEMPORARY.fullmatch(path.name)) is None:
         return False
     if found["host"] == HOST and not _alive(int(found["process"])):
         return True
@@ -176,11 +176,12 @@ def sweep(*parents: Path) -> list[Path]:
     return found
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, lasting: bool = True) -> None:
     with path.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _install(temporary: Path, folder: Path) -> None:

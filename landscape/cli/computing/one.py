@@ -89,10 +89,12 @@ def _computed_here(study: Study, store: Store, workers: int | None) -> tuple[xr.
     from landscape.cli.listing import Prices
     from landscape.jobs.local import PREALLOCATE, computed
     from landscape.jobs.processes import programs
+    from landscape.jobs.processes.garbage import collect_seldom
     from landscape.jobs.progress import Tally
 
     os.environ.setdefault(PREALLOCATE, "false")  # the app may be using the same GPU
     programs.share(store.root)
+    collect_seldom()
     expected = Prices(store.entries().entries).of(study)
     tally = Tally(expected or 0.0)
     with ProgressLine() as line:

@@ -19,6 +19,7 @@ from landscape.jobs.background.names import IDENTITY, folder_name, identity, pau
 from landscape.jobs.guard.passing_over import check_worker
 from landscape.jobs.guard.precedence import BegunTask, first_priority
 from landscape.jobs.processes import capacity
+from landscape.jobs.processes.garbage import collect_seldom
 from landscape.jobs.progress import StudyUpdate, TaskUpdate, Update
 from landscape.jobs.tasks.names import kind_of
 from landscape.study import Study
@@ -142,6 +143,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     """
     publish = partial(publish_update, folder_name(attempt.store.root))
     check_worker(attempt, publish)
+    collect_seldom()
     from landscape.jobs import resume
 
     stop = Event(identity_of(attempt), get_client())

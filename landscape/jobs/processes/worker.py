@@ -16,6 +16,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.processes.garbage import collect_seldom
 from landscape.study import Study
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Line:
 def serve(tasks: Connection) -> None:
     """Run the tasks that come, until whoever sends them is gone."""
     line = Line(tasks)
+    collect_seldom()
     try:
         while True:
             attempt, name, needs = tasks.recv()

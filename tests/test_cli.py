@@ -283,8 +283,9 @@ def test_exported_csv_has_a_row_a_seed_candidate_and_checkpoint(computed: Comput
 
 
 ERRORS = {
-    "run nope": "unknown study 'nope'; the studies are .*digits-mlp",
-    "run digts-mlp": "did you mean digits-mlp. The studies are ",
+    "run nope": "unknown study 'nope'; all names are listed by: python -m landscape list$",
+    "run digts-mlp": "unknown study 'digts-mlp'; did you mean digits-mlp.*? All names are listed by",
+    "run tinyy": "unknown study 'tinyy'; did you mean tinybert",
     "run nope.toml": "nope.toml: No such file",
     "run BAD": "walk: unknown key .grop.",
     "run MALFORMED": "this is not TOML",
@@ -299,8 +300,9 @@ ERRORS = {
     "run": "run takes either the NAME of a study or --all",
     "run digits-mlp --all": "run takes either the NAME of a study or --all",
     "run digits-mlp --scale paper": "--scale goes with --all; NAME-paper is the preset NAME at the paper's scale",
-    "show nope": "'nope' names no result; there are: tiny",
-    "show digits-mlp": "'digits-mlp' names no result; there are: tiny.*by: python -m landscape run digits-mlp",
+    "show nope": "'nope' names no result; all names are listed by: python -m landscape list$",
+    "show tin": "'tin' names no result; did you mean tiny-",
+    "show digits-mlp": "'digits-mlp' names no result; it is computed by: python -m landscape run digits-mlp$",
     "show tiny --q 0": "q must lie strictly between 0 and 1; got 0",
     "show tiny --q 1.5": "q must lie strictly between 0 and 1; got 1.5",
     "show tiny --q nan": "q must lie strictly between 0 and 1; got nan",
@@ -310,7 +312,7 @@ ERRORS = {
     "export tiny -o study.xlsx": "must end in .nc or .csv; got 'study.xlsx'",
     "export tiny -o nowhere/study.nc": "cannot write nowhere/study.nc: No such file",
     "export nope -o study.nc": "'nope' names no result",
-    "gallery nope": "unknown study 'nope'; the studies are .*digits-mlp",
+    "gallery nope": "unknown study 'nope'; all names are listed by: python -m landscape list$",
 }
 
 

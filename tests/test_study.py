@@ -522,8 +522,12 @@ def test_every_preset_is_valid_and_found_by_its_name():
         assert preset(name) == study
         assert validated(study.model_dump(mode="json")) == study
     assert len({study.key for study in found.values()}) == len(found)
-    with pytest.raises(ValueError, match=r"'nothing'.*digits-mlp"):
+    with pytest.raises(ValueError, match=r"'nothing'; all names are listed by"):
         preset("nothing")
+    for name in found:  # one letter is missing
+        with pytest.raises(ValueError, match=rf"did you mean.* {name}\b") as raised:
+            preset(name[:2] + name[3:])
+        assert len(str(raised.value)) < 250
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import xarray as xr
 
 from landscape.store.results import Store
 from landscape.study import Study, from_toml
+from landscape.study.names import none_of, one_of
 from landscape.study.presets import label, means, preset, presets
 
 
 def named_study(name: str, store: Store) -> Study:
     """The study of a preset, of a TOML file, or of what the cache folder holds. Raises ValueError."""
     if not _is_study_file(name):
-        return preset(name) if name in presets() else _held(name, store) or preset(name)
+        return preset(name) if name in presets() else _held(name, store)
     try:
         return from_toml(name)
     except OSError as error:
@@ -31,14 +32,16 @@ def named_result(name: str, store: Store) -> xr.Dataset:
     return store.read(study.key)
 
 
-def _held(name: str, store: Store) -> Study | None:
-    """The one finished or unfinished study that a name, a label or a key stands for; None without one."""
+def _held(name: str, store: Store) -> Study:
+    """The one finished or unfinished study that a name, a label or a key stands for. Raises ValueError."""
     held = {study.key: study for study in (*store.begun(), *(entry.study for entry in store.entries().entries))}
     found = [study for key, study in held.items() if name == study.name or means(name, study.name, key)]
-    if len(found) > 1:
-        known = ", ".join(label(study.name, study.key) for study in found)
-        raise ValueError(f"{name!r} names several studies; there are: {known}")
-    return found[0] if found else None
+    if len(found) == 1:
+        return found[0]
+    labels = [label(study.name, study.key) for study in found or held.values()]
+    if found:
+        raise ValueError(f"{name!r} names several studies: {one_of(labels)}")
+    raise ValueError(f"unknown study {name!r}; {none_of([*presets(), *labels], name)}")
 
 
 def _is_study_file(name: str) -> bool:

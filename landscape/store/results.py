@@ -33,7 +33,8 @@ from landscape.store.sealed import (
     write_sealed,
 )
 from landscape.study import Study, recorded, schema
-from landscape.study.presets import means, presets
+from landscape.study.names import none_of, one_of
+from landscape.study.presets import label, means, presets
 
 PARTS = ".parts"
 
@@ -152,7 +153,7 @@ class Store:
 
         The name of a preset stands for the preset at its own size, and for another study of that name only if
         there is exactly one. Raises DamagedEntry, and ValueError where no entry fits or several do; the message
-        lists them.
+        has those, or the nearest ones.
         """
         listing = self.entries()
         for damage in listing.damaged:
@@ -166,9 +167,11 @@ class Store:
         found = found or [entry for entry in entries.values() if means(text, entry.name, entry.key)]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(f"{entry.name} ({entry.key})" for entry in found or entries.values()) or "none yet"
-        way = f"; it is computed by: python -m landscape run {text}" if exact and not found else ""
-        raise ValueError(f"{text!r} names {'several results' if found else 'no result'}; there are: {known}{way}")
+        if found:
+            raise ValueError(f"{text!r} names several results: {one_of([f'{e.name} ({e.key})' for e in found])}")
+        known = [label(entry.name, entry.key) for entry in entries.values()]
+        way = f"it is computed by: python -m landscape run {text}" if exact else none_of(known, text)
+        raise ValueError(f"{text!r} names no result; {way}")
 
     def open(self, text: str | Path) -> xr.Dataset:
         """The result in a `.nc` file, or that of the entry which `find` finds. Raises ValueError if there is none."""
@@ -257,7 +260,7 @@ def open_study(text: str | Path, cache: str | Path | None = None) -> xr.Dataset:
       The result, with all its numbers in memory. Its attributes hold the study, as JSON, and the study's key.
 
     Raises:
-      ValueError: if nothing has that name or several results do, which the message lists, or if a file is no result.
+      ValueError: if nothing has that name or several results do, with the nearest ones, or if a file is no result.
       DamagedEntry: (a ValueError) if the entry does not fit its checksums; it is set aside and can be computed again.
     """
     return Store(cache).open(text)

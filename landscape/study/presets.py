@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from landscape.study import Study, validated
 from landscape.study.files import PRESETS, from_toml, scales
+from landscape.study.names import none_of
 
 LAPTOP, GPU, PAPER = SCALES = "laptop", "gpu", "paper"
 SHOWN, NEEDED = 6, 4  # first digits of a key: as many as a label shows, and as many as a text needs
@@ -63,7 +63,7 @@ def preset(name: str) -> Study:
     """The study that ships with the package under a name.
 
     Raises:
-      ValueError: if there is no such study; the message lists the names.
+      ValueError: if there is no such study; the message has the nearest names.
 
     Example:
       >>> import landscape
@@ -72,9 +72,7 @@ def preset(name: str) -> Study:
     """
     found = presets()
     if name not in found:
-        close = get_close_matches(str(name), found, n=1)
-        hint = f"did you mean {close[0]}? The" if close else "the"
-        raise ValueError(f"unknown study {name!r}; {hint} studies are {', '.join(found)}")
+        raise ValueError(f"unknown study {name!r}; {none_of(found, str(name))}")
     return found[name]
 
 

@@ -181,6 +181,36 @@ def test_back_keeps_what_was_chosen(address, tab):
     healthy(tab)
 
 
+def test_a_visit_is_one_entry_of_the_history(address, tab):
+    """Whatever its address says: a default, a study that a card leads to, what another page has put there."""
+    tab.add_init_script(
+        "history.pushState = new Proxy(history.pushState, {apply: (f, self, given) => {"
+        "(window.pushed ??= []).push(given[2]); return f.apply(self, given)}})"
+    )
+    pushed = "(() => { const found = window.pushed ?? []; window.pushed = []; return found })()"
+
+    def visited(label: str) -> None:
+        playwright.expect(tab).to_have_title(re.compile(f"^{label} · "), timeout=WAIT)
+        settled(tab)
+
+    tab.goto(f"{address}/copies?study=digits-mlp&unit_a=2&unit_b=5")
+    visited("Permuted copies")
+    assert tab.evaluate(pushed) == []
+    tab.get_by_test_id("stButtonGroup").first.get_by_role("radio").nth(3).click()
+    tab.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
+    visited("Home")
+    assert len(tab.evaluate(pushed)) == 1
+    tab.get_by_test_id("stPageLink").filter(has_text="tinybert").first.click()
+    visited("Study · tinybert")
+    assert len(tab.evaluate(pushed)) == 1
+    tab.go_back()
+    visited("Home")
+    tab.go_back()
+    visited("Permuted copies")
+    playwright.expect(tab).to_have_url(re.compile("unit_a=4"))
+    healthy(tab)
+
+
 def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):
     tab.set_viewport_size({"width": 1280, "height": 1400})
     tab.goto(f"{address}/sensitivity")

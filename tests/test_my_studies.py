@@ -71,6 +71,39 @@ def test_a_study_is_renamed_and_deleted(cache: Store) -> None:
     assert not app.exception and STUDY.key not in cache and label() not in app.selectbox(key="mine").options
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "told", "offered"),
+    [
+        (STUDY.name, "MINE", "", []),
+        (STUDY.key[:4], "MINE", "", []),
+        ("digts-mlp", "digits-mlp", "no study here is called that", ["digits-mlp", "digits-mlp-30"]),
+        ("[x](evil)", "digits-mlp", "`[x](evil)`, and no study here is called that", []),
+    ],
+)
+def test_a_link_may_call_a_study_by_any_name_and_an_unknown_one_is_told_with_the_nearest(
+    cache: Store, text: str, shown: str, told: str, offered: list[str]
+) -> None:
+    app = opened("new", study=text)
+    assert app.selectbox(key="study").value == shown.replace("MINE", label())
+    said = " ".join(each.value for each in app.warning)
+    assert told in said and (said == "") == (told == "")
+    buttons = {button.key: button for button in app.button if button.key and button.key.startswith("meant-")}
+    assert [key.removeprefix("meant-") for key in buttons][: len(offered)] == offered and len(buttons) <= 3
+    if offered:
+        app = buttons[f"meant-{offered[1]}"].click().run()
+        assert app.selectbox(key="study").value == offered[1]
+        assert not app.warning
+
+
+def test_a_name_of_several_studies_is_told_with_all_of_them(cache: Store) -> None:
+    other = small_study(seeds=2)
+    store_synthetic(cache, synthetic(other, np.random.default_rng(0)))
+    app = opened("new", study=STUDY.name)
+    assert "2 studies here are called that" in app.warning[0].value
+    labels = {f"meant-{STUDY.name}-{each.key[:6]}" for each in (STUDY, other)}
+    assert labels <= {button.key for button in app.button} and app.selectbox(key="study").value == "digits-mlp"
+
+
 def test_an_address_in_a_text_is_no_link() -> None:
     """Three forms become links without any mark: https://, www. and a mail's."""
     for text in ("https://evil.test", "WWW.evil.test", "me@evil.test"):
@@ -78,8 +111,10 @@ def test_an_address_in_a_text_is_no_link() -> None:
 
 
 def test_what_is_shipped_has_no_button_that_changes_it(cache: Store) -> None:
-    keys = {button.key for button in opened(mine="digits-mlp").button}
-    assert "open" in keys and not keys & {"delete", "rename"}
+    app = opened(mine="digits-mlp")
+    (way,) = app.get("page_link")
+    assert (way.proto.label, way.proto.query_string) == ("Open", "study=digits-mlp")
+    assert not {button.key for button in app.button} & {"delete", "rename"}
 
 
 def test_an_unfinished_study_can_be_continued_and_a_failed_one_says_why(
@@ -99,8 +134,7 @@ def test_an_unfinished_study_can_be_continued_and_a_failed_one_says_why(
     monkeypatch.setattr(running, "here", lambda: SimpleNamespace(cancel=print, pause=print, progress=running.progress))
     app = opened(mine=name)
     assert any(button.key == "cancel" for button in app.button) and not any(b.key == "delete" for b in app.button)
-    app.button(key="open").click().run()
-    assert not app.exception and app.title[0].value == "Which expansion pays off?"
+    assert [way.proto.query_string for way in app.get("page_link")] == [f"study={name}"]
 
 
 def test_the_page_of_jobs_stops_studies_and_lets_them_go_on(cache: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,12 @@ def visited(page: str = STUDY, **parameters: str) -> AppTest:
     return app.run() if page == HOME else app.switch_page(page).run()
 
 
+def bound(app: AppTest) -> list[str]:
+    """The controls whose values Streamlit would take out of the address when the page is left."""
+    with app._session_state.query_params() as found:
+        return [name for name in app._session_state.filtered_state if found.get_binding_for_param(name)]
+
+
 @cache
 def shown(page: str) -> AppTest:
     """A page of what is shipped, for tests that only look at it."""
@@ -93,7 +99,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_page_renders_and_says_what_it_shows(page):
     app = shown(page)
-    assert not app.exception
+    assert not app.exception and bound(app) == []
     assert app.title[0].value
     assert app.get("plotly_chart")
 
@@ -131,8 +137,8 @@ def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
 @pytest.mark.parametrize("page", EVERY)
 def test_no_page_fails_where_nothing_is_shipped(own_cache, monkeypatch, tmp_path, page):
     monkeypatch.setattr(places, "GALLERY", tmp_path / "none")
-    app = visited(page)
-    assert not app.exception
+    app = visited(page, q="0.2")
+    assert not app.exception and bound(app) == []
     assert page != HOME or "No study has been computed here" in app.info[0].value
 
 
@@ -150,7 +156,7 @@ def damaged_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_page_fails_where_the_first_result_is_damaged(own_cache, monkeypatch, damaged_gallery, page):
     monkeypatch.setattr(places, "GALLERY", damaged_gallery)
     app = visited(page)
-    assert not app.exception
+    assert not app.exception and bound(app) == []
     if page == HOME:
         answers = [text.value for text in app.markdown if text.value.startswith(("Yes", "No"))]
         assert "damaged" in app.warning[0].value and len(answers) == len(list(damaged_gallery.iterdir())) - 1

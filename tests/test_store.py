@@ -535,7 +535,7 @@ def test_find_prefers_the_preset_as_it_is(cache: Store) -> None:
 @pytest.mark.parametrize("text", ["", "tin", "0123", "../secret", "TINY", "ab", "x" * 300, "\0"])
 def test_an_unknown_name_is_told_with_the_nearest_and_the_way_to_all(cache: Store, text: str) -> None:
     cache.write(filled(tiny()), record(tiny()))
-    with pytest.raises(ValueError, match="names no result.*ll names are listed by: python -m landscape list") as raised:
+    with pytest.raises(ValueError, match=r"no result.*ll names are listed by: python -m landscape list") as raised:
         cache.find(text)
     assert repr(text) in str(raised.value)
     near = f"did you mean {label('tiny', tiny().key)}"

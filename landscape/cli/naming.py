@@ -8,8 +8,7 @@ import xarray as xr
 
 from landscape.store.results import Store
 from landscape.study import Study, from_toml
-from landscape.study.names import none_of, one_of
-from landscape.study.presets import label, means, preset, presets
+from landscape.study.presets import label, means, none_of, one_of, preset, presets
 
 
 def named_study(name: str, store: Store) -> Study:

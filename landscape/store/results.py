@@ -33,8 +33,7 @@ from landscape.store.sealed import (
     write_sealed,
 )
 from landscape.study import Study, recorded, schema
-from landscape.study.names import none_of, one_of
-from landscape.study.presets import label, means, presets
+from landscape.study.presets import label, means, none_of, one_of, presets
 
 PARTS = ".parts"
 

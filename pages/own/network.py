@@ -43,11 +43,10 @@ def answer(study: Study) -> None:
             st.caption("The barriers of the network itself are measured first; M₀ of its expansions will stand here.")
     state = running.progress(study.key)
     if current.whole:
-        if st.button("Open it on the other pages", icon=":material/open_in_new:", type="tertiary"):
-            running.move_on(study, start=False)
+        running.way_to(study, "Open it on the other pages")
     elif not (state and state.active):
         st.markdown(f"{own_network.found_in_words(study)} {compute.price(study)}")
-        st.button("Measure M₀", icon=":material/play_arrow:", on_click=running.choose, args=(study, True))
+        st.button("Measure M₀", icon=":material/play_arrow:", on_click=running.choose, args=(study,))
 
 
 picture, settings = st.columns([2, 1], gap="large")

@@ -32,7 +32,7 @@ def offer(current: library.OpenStudy) -> None:
         key="start",
         icon=":material/play_arrow:",
         on_click=running.choose,
-        args=(study, True),
+        args=(study,),
     )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import streamlit as st
 import xarray as xr
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from landscape.analysis.glossary import explained
 from landscape.analysis.performance import MEASURES, usual_measure
@@ -25,7 +24,7 @@ from landscape.lessons.barriers import STEP_SIZES
 from landscape.lessons.widening import SHARES
 from landscape.study.schema import BASE, MOMENTS, SPLITS
 from landscape.study.writing.notation import NOTATION
-from pages.shared import library
+from pages.shared import address, library
 from pages.shared.show import plain
 from pages.shared.widgets import Choices, Control, Number, Range, Several, Switch, Text
 
@@ -203,16 +202,27 @@ def checked(name: str, control: Control) -> Any:
 
     A value that was chosen for another study gives way to the default if this study does not allow it.
     """
+    asked = st.query_params.get_all(name)
     if st.session_state.get(name) is not None:
         _follow(name, control)
     else:
-        for text in st.query_params.get_all(name):
+        for text in asked:
             if not control.accepts(text):
                 told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
                 instead = "It is left out." if isinstance(control, Several) else "The default is used instead."
                 st.warning(plain(f"{told} {instead}"))
+    if asked == _written(control.default):
+        address.read_as(name, None)
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
-    return control.draw(name)
+    value = control.draw(name)
+    address.let_go(name)
+    return value
+
+
+def _written(default: Any) -> list[str]:
+    """How a link writes a default, which it need not."""
+    values = default if isinstance(default, tuple) else (default,)
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
 
 def _follow(name: str, control: Control) -> None:
@@ -226,18 +236,3 @@ def _follow(name: str, control: Control) -> None:
     changed = st.session_state.get(DEFAULTS, {}).get(name, control.default) != control.default
     if not allowed or (changed and name not in st.query_params):
         st.session_state[name] = list(control.default) if isinstance(control.default, tuple) else control.default
-
-
-def keep_in_link() -> None:
-    """Leave in the address what a control has put there that this page does not draw.
-
-    Streamlit would remove it at the end of the run, by a new entry in the history of the browser, and going back would
-    take two presses. Like that, going back takes one, and a control that comes back has its value.
-    """
-    context = get_script_run_ctx()
-    assert context is not None
-    with context.session_state.query_params() as bound:
-        for name in bound:
-            binding = bound.get_binding_for_param(name)
-            if binding and binding.widget_id not in context.shared.widget_ids_this_run:
-                bound.unbind_widget(binding.widget_id)

@@ -67,9 +67,9 @@ def _write(form: Held, before: Mapping[str, str]) -> None:
     link = link_of(form)
     form.written.add(str(link))
     if link != before:
-        for name in before.keys() - link.keys():
-            del st.query_params[name]
-        st.query_params.update({name: text for name, text in link.items() if before.get(name) != text})
+        texts = {name: st.query_params.get_all(name) for name in st.query_params if not is_ours(name)}
+        texts |= {name: [text] for name, text in link.items()}
+        st.query_params.from_dict(texts)  # at once, since each change is an entry of the browser's history
 
 
 def link_of(form: Held) -> dict[str, str]:

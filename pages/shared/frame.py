@@ -16,14 +16,16 @@ from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import counted
 from landscape.store.derived import keeping
 from landscape.study import Study
-from pages.shared import controls, form, library, running, show
+from landscape.study.presets import nearest
+from pages.shared import address, controls, form, library, running, show
 from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
 TURN = Lock()
 PATIENCE = 1.0  # seconds after which a page is drawn although another still is: that one may wait for something else
-MOST_NAMED = 5  # unknown settings of a link that are named
+MOST_NAMED = 5  # unknown settings of a link, or studies that it may mean, that are named
+READ = "read studies"  # in the session: the studies in the address when it was last read
 NAME = "Loss-landscape explorer"
 ICON = Path(__file__).with_name("icon.svg")  # a symbol of Streamlit's would be fetched from outside
 
@@ -50,6 +52,23 @@ class View(NamedTuple):
     def label(self) -> str:
         """The name of the page in the navigation."""
         return self.title or self.name.capitalize()
+
+
+class Doubt(NamedTuple):
+    """A study that a link asks for and that is not one: its text, the studies that it may mean, and those like it."""
+
+    asked: str
+    meant: list[str]
+    near: list[str]
+
+    @property
+    def in_words(self) -> str:
+        """What is said of it, as Markdown."""
+        asked = f"The link asks for the study {form.show(self.asked)}"
+        if self.meant:
+            return f"{asked}, and {len(self.meant)} studies here are called that."
+        like = "Those below are called much like it; the" if self.near else "The"
+        return f"{asked}, and no study here is called that. {like} list in the side bar has all that there are."
 
 
 def remember_first(pages: Mapping[str, Iterable[st.Page]]) -> None:
@@ -85,13 +104,15 @@ def around(page: st.Page, view: View) -> None:
 
 def _around(page: st.Page, view: View) -> None:
     running.arrive()
-    chosen = _sidebar(view.of_one_study)
+    chosen, doubt = _sidebar(view.of_one_study)
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     st.title(view.question)
     if view.of_one_study:
         st.caption(f"**{show.plain(chosen.label)}**: {show.plain(titled(chosen.study))}")
     else:
         st.markdown(view.text)
+    if doubt:
+        _say(doubt, chosen)
     if unknown := [name for name in st.query_params if not (controls.is_known(name) or form.is_ours(name))]:
         st.info(unknown_in_words(unknown))
     running.start_asked()
@@ -100,7 +121,6 @@ def _around(page: st.Page, view: View) -> None:
         _of(chosen, page, view)
     else:
         page.run()
-    controls.keep_in_link()
 
 
 def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
@@ -130,13 +150,14 @@ def unknown_in_words(names: Sequence[str]) -> str:
     return f"The link has {which} that this app does not know: {shown}{more}. {they} left out."
 
 
-def _sidebar(described: bool) -> library.Choice:
-    """Draw the choice of study, and what belongs to it if asked to; return the chosen one.
+def _sidebar(described: bool) -> tuple[library.Choice, Doubt | None]:
+    """Draw the choice of study, and what belongs to it if asked to; return the chosen one, and what is unclear of it.
 
     The choice is on every page, since a link forgets what the page that is left does not have.
     """
     found, damaged = library.list_choices()
     labels = list(found)
+    doubt = _read_study(found)
     with st.sidebar:
         text = "Shipped or computed results, running studies, and presets."
         checked("study", Choices("Study", labels, labels[0], text))
@@ -146,7 +167,39 @@ def _sidebar(described: bool) -> library.Choice:
         for damage in damaged:
             st.warning(show.plain(f"{damage}. It is not shown; computing the study again replaces it."))
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
-    return chosen
+    return chosen, doubt
+
+
+def _read_study(found: Mapping[str, library.Choice]) -> Doubt | None:
+    """Choose the study that the address asks for, by any of its names; or return what is unclear.
+
+    A link on a page adds its study to the address of the page, so the last one counts, and counts more than what is
+    selected, which the browser sends along. When it is read again, the selection is newer.
+    """
+    asked = st.query_params.get_all("study")
+    news = asked != st.session_state.get(READ)
+    st.session_state[READ] = asked
+    if not asked:
+        return None
+    labels = library.meant(asked[-1], found)
+    one = labels[0] if len(labels) == 1 else None
+    address.read_as("study", one)
+    if one and news and one != st.session_state.get("study", one):
+        st.session_state["study"] = one
+    return None if one else Doubt(asked[-1], labels, nearest(asked[-1], found))
+
+
+def _say(doubt: Doubt, chosen: library.Choice) -> None:
+    """Say which study the link asks for, and offer those that it may mean."""
+    st.warning(f"{doubt.in_words} {show.plain(chosen.label)} is shown instead.")
+    with st.container(horizontal=True):
+        for label in (doubt.meant or doubt.near)[:MOST_NAMED]:
+            st.button(show.plain(label), key=f"meant-{label}", on_click=_choose, args=(label,))
+
+
+def _choose(label: str) -> None:
+    """Show a study in place of the one that the link asks for. Made for `on_click`."""
+    st.session_state["study"] = st.query_params["study"] = label
 
 
 def so_far(dataset: xr.Dataset) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from landscape.store.results import Entry, Store
 from landscape.store.sealed import DamagedEntry, folders
 from landscape.study import Study
 from landscape.study.presets import label as label_of
-from landscape.study.presets import preset_keys, presets
+from landscape.study.presets import means, preset_keys, presets
 from pages.shared.show import plain
 
 FIRST = "digits-mlp"  # shown first: it has ten seeds and needs no download
@@ -81,6 +82,14 @@ def list_choices() -> tuple[dict[str, Choice], list[DamagedEntry]]:
     found, damaged = choices()
     _LISTED.set(found)
     return found, damaged
+
+
+def meant(text: str, found: Mapping[str, Choice]) -> list[str]:
+    """The labels of the studies that a text in a link means: a label, or else a name or the first digits of a key."""
+    if text in found:
+        return [text]
+    named = [label for label, choice in found.items() if choice.study.name == text]
+    return named or [label for label, (_, study, _) in found.items() if means(text, study.name, study.key)]
 
 
 def chosen() -> Choice:

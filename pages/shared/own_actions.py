@@ -81,11 +81,10 @@ def manage(row: Row) -> None:
         running.watch(row.study.key, row.progress.parts, drawn=time.monotonic())
     elif row.progress and row.progress.error:
         st.error(plain(row.progress.error))
-    with st.container(horizontal=True):
-        if st.button("Open", key="open", icon=":material/open_in_new:"):
-            running.move_on(row.study, start=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        running.way_to(row.study)
         if row.entry is None and not row.active and st.button("Continue", key="continue", icon=":material/play_arrow:"):
-            running.move_on(row.study, start=True)
+            running.move_on(row.study)
         if row.entry:
             st.download_button(
                 "NetCDF", row.entry.path.read_bytes, f"{row.label}.nc", "application/x-netcdf",

@@ -138,11 +138,11 @@ def _lacks(study: Study) -> Iterator[str]:
 
 
 def start_button(study: Study) -> None:
-    """A button that starts the study, or opens it where it has been computed, and moves on to it."""
-    known = library.is_stored(study)
-    text = "Open it: it has been computed" if known else "Start computing"
-    if st.button(text, key="start-own", icon=":material/play_arrow:"):
-        running.move_on(study, start=not known)
+    """A button that starts the study and moves on to it, or a way to it where it has been computed."""
+    if library.is_stored(study):
+        running.way_to(study, "Open it: it has been computed")
+    elif st.button("Start computing", key="start-own", icon=":material/play_arrow:"):
+        running.move_on(study)
 
 
 def paste(held: Held) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landscape.jobs.background.client import Jobs
 
 KEPT = "What was finished is kept; you can continue from there."
+PAGE = "pages/explore/study.py"  # of a study
 PERIOD = 1.0  # seconds between two updates of the progress bar
 REDRAWN = 10.0  # seconds at least between two drawings of what there is so far: they take a core from the work
 
@@ -51,26 +52,31 @@ def known() -> dict[str, Progress]:
     return here().known() if os.path.exists(Store().root / ".engine") else {}
 
 
-def choose(study: Study, start: bool) -> None:
-    """Select a study, and start it if asked to. Made for a button's `on_click`, which runs before the page."""
+def choose(study: Study) -> None:
+    """Select a study and start it. Made for a button's `on_click`, which runs before the page."""
     library.asked_for()[study.key] = study
     st.session_state["study"] = library.label(study)
-    if start:
-        st.session_state["starting"] = study
+    st.session_state["starting"] = study
 
 
-def move_on(study: Study, start: bool) -> None:
-    """Leave this page for the study's own, and start it there if asked to."""
-    st.session_state["moving on"] = (study, start)
+def way_to(study: Study, text: str = "Open") -> None:
+    """Draw a link to the page of a study."""
+    st.page_link(PAGE, label=text, icon=":material/open_in_new:", query_params={"study": library.label(study)})
+
+
+def move_on(study: Study) -> None:
+    """Leave this page for the study's own, and start it there."""
+    st.session_state["moving on"] = study
     st.rerun()
 
 
 def arrive() -> None:
     """Go where `move_on` leads, which must be before the choice of study is drawn."""
-    study, start = st.session_state.pop("moving on", (None, False))
+    study = st.session_state.pop("moving on", None)
     if study is not None:
-        choose(study, start)
-        st.switch_page("pages/explore/study.py")
+        choose(study)
+        kept = {name: st.query_params.get_all(name) for name in st.query_params}  # for going back
+        st.switch_page(PAGE, query_params=kept | {"study": [library.label(study)]})
 
 
 def start_asked() -> None:

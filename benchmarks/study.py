@@ -3,8 +3,9 @@
 What is timed is a command in a process of its own, its imports included, as a user waits for it: `landscape run` with
 one worker and with several, first in an empty folder and then with the compiled programs of the first run at hand; and
 `benchmarks._algorithm1`, where PyTorch is installed. They take turns. The plain program computes less: training and
-walks, but no curves, surfaces, predictors or lines between seeds. It runs some of the seeds, and its time is multiplied
-by how many there are; each takes as long as the others.
+walks, but no curves, surfaces, predictors or lines between seeds. So several workers also run these tasks of the study
+alone, in an empty folder, which compares like with like; no setting of a study leaves out the others. The plain program
+runs some of the seeds, and its time is multiplied by how many there are; each takes as long as the others.
 """
 
 from __future__ import annotations
@@ -48,11 +49,20 @@ import sys
 from pathlib import Path
 from landscape.store import places
 places.GALLERY = Path(sys.argv[2]) / "nothing"  # what is shipped is computed as well
+if sys.argv[4] == "alone":
+    from landscape.jobs.processes import programs
+    programs.share(Path(sys.argv[2]))  # before the next line, which imports JAX
+    from landscape.jobs import resume
+    every = resume.plan_study
+    resume.plan_study = lambda *study: {
+        name: task for name, task in every(*study).items() if not name.endswith(("-look", "-pair"))
+    }
 from landscape.cli.parser import main
 sys.exit(main(["run", sys.argv[1], "--cache", sys.argv[2], "--workers", sys.argv[3], "--json"]))
 """
 SHARE, WARM_SHARE = "N workers / 1 worker", "N workers / 1 worker, compiled before"
 OURS, WARM_OURS = "PyTorch / N workers", "PyTorch / N workers, compiled before"
+ALONE, ALONE_OURS = "N workers, training and walks alone (s)", "PyTorch / N workers, training and walks alone"
 
 
 class Work(NamedTuple):
@@ -92,6 +102,8 @@ def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, An
             if not quick:
                 _keep_programs(cache)
                 laps.setdefault(f"{count}, warm", []).append(_lap(_ours(name, cache, count), quick))
+        alone = _ours(name, folder / f"{work.name}-{turn}-alone", workers, "alone")
+        laps.setdefault("alone", []).append(_lap(alone, quick))
         if find_spec("torch"):
             plain = [sys.executable, "-m", "benchmarks._algorithm1", name, str(work.seeds)]
             laps.setdefault("PyTorch", []).append(_lap(plain, quick) * study.seeds / work.seeds)
@@ -108,12 +120,14 @@ def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, An
         "PyTorch (s)": _digits(seconds, "PyTorch"),
         OURS: _ratio(seconds, "PyTorch", f"{workers}"),
         WARM_OURS: _ratio(seconds, "PyTorch", f"{workers}, warm"),
+        ALONE: _digits(seconds, "alone"),
+        ALONE_OURS: _ratio(seconds, "PyTorch", "alone"),
     }
     return row | {"short of its aim": short_of(row, work.aims)}
 
 
-def _ours(name: str, cache: Path, workers: int) -> list[str]:
-    return [sys.executable, "-c", RUN, name, str(cache), str(workers)]
+def _ours(name: str, cache: Path, workers: int, tasks: str = "all") -> list[str]:
+    return [sys.executable, "-c", RUN, name, str(cache), str(workers), tasks]
 
 
 def _lap(command: Sequence[str], quick: bool) -> float:

@@ -6,9 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -19,6 +21,7 @@ import xarray as xr
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
+from landscape.analysis.wording import NEGATIVE
 from landscape.store import places
 from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA, Study, validated
@@ -53,6 +56,23 @@ def bound(app: AppTest) -> list[str]:
     """The controls whose values Streamlit would take out of the address when the page is left."""
     with app._session_state.query_params() as found:
         return [name for name in app._session_state.filtered_state if found.get_binding_for_param(name)]
+
+
+def texts(app: AppTest) -> Iterator[str]:
+    """What a page says, and what its figures say, pictures of formulas and code aside."""
+    yield from (each.value for kind in (app.markdown, app.caption, app.info, app.metric) for each in kind)
+    for chart in app.get("plotly_chart"):
+        yield from strings(json.loads(chart.proto.spec))
+
+
+def strings(content: Any) -> Iterator[str]:
+    """The texts of a figure that can hold a number: labels, titles, and what is told at a point."""
+    if isinstance(content, dict):
+        inner = [value for key, value in content.items() if key not in ("path", "template", "updatemenus")]
+    else:
+        inner = content if isinstance(content, list) else []
+    for value in inner:
+        yield from [value] if isinstance(value, str) else strings(value)
 
 
 @cache
@@ -100,6 +120,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_page_renders_and_says_what_it_shows(page):
     app = shown(page)
     assert not app.exception and bound(app) == []
+    assert [text for text in texts(app) if NEGATIVE.search(text)] == []
     assert app.title[0].value
     assert app.get("plotly_chart")
 

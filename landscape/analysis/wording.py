@@ -20,7 +20,7 @@ REGRET = (
     "Regret is the gain lost by taking the candidate with the highest score instead of the best. The parameter count "
     "picks the largest candidate; chance picks any."
 )
-NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\d)")
+NEGATIVE = re.compile(r"(?<![\w.)-])-(?=[\d∞])")
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIP = (
     "The loss at the midpoint is lower than on the chord. b̂, which is a magnitude, counts this dip as well; b counts "
@@ -208,12 +208,12 @@ def number(value: float | None, digits: int = 3) -> str:
     if not _known(value):
         return "–"
     if value == 0 or math.isinf(value):
-        return f"{value:g}".replace("inf", "∞").replace("-", "−")
+        return minus(f"{value:g}".replace("inf", "∞"))
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -4 <= power < 7:
-        return f"{value:,.{max(digits - 1 - power, 0)}f}".replace("-", "−")
-    return f"{mantissa.replace('-', '−')}×10{str(power).translate(RAISED)}"
+        return minus(f"{value:,.{max(digits - 1 - power, 0)}f}")
+    return f"{minus(mantissa)}×10{str(power).translate(RAISED)}"
 
 
 def origin(record: Mapping[str, Any]) -> str:

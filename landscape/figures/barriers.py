@@ -10,7 +10,7 @@ import xarray as xr
 from landscape.analysis.intervals import size_interval
 from landscape.analysis.metric import manifold_size, threshold
 from landscape.analysis.walks import only_walks, prefix
-from landscape.analysis.wording import number
+from landscape.analysis.wording import minus, number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, marks, translucent
 from landscape.figures.style import AXIS, FONT_SIZE, candidate_order, empty_figure, swatch
@@ -156,7 +156,7 @@ def _caption(model: str, bins: pd.DataFrame, sizes: pd.DataFrame, colour: str, r
     mean = sizes[["size", "low", "high", "metric"]].mean()
     text = f"{swatch(colour)}<b>{model}</b>{'<br>' if lines > 1 else '  '}m = {100 * mean['size']:.1f} %"
     if model != BASE:
-        text += f", M = {mean['metric']:+.1f} %".replace("-", "−")
+        text += minus(f", M = {mean['metric']:+.1f} %")
     if zeros := int(bins["count"][bins["high"] == 0].sum()):
         text += ZEROS.format(zeros)
     return {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
 
 from landscape.analysis.performance import usual_measure
-from landscape.analysis.wording import bounds
+from landscape.analysis.wording import bounds, minus
 from landscape.figures.overview import overview_data
 from landscape.figures.palette import NEUTRAL, marks
 from landscape.figures.style import TICK_SIZE, add_ceiling, candidate_order, empty_figure, finish
@@ -40,11 +42,14 @@ def initial_metrics(dataset: xr.Dataset, q: float, n: int) -> go.Figure:
             x=[row["M0"]], y=[name], mode="markers", name=name, showlegend=False,
             error_x=bar | {"arrayminus": [row["M0"] - row["M0_low"]], "color": look.colour},
             marker={"symbol": look.symbol, "size": 14, "color": look.colour},
-            hovertemplate=f"{name}<br>M<sub>0</sub> {row['M0']:.2f} %{bounds(row['M0_low'], row['M0_high'], '.2f')}"
-            "<extra></extra>",
+            hovertemplate=f"{name}<br>M<sub>0</sub> {_with_bounds(row)}<extra></extra>",
         )  # fmt: skip
     add_ceiling(figure, q, "x")
     label = {"text": "base", "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": TICK_SIZE}}
     figure.add_vline(0, line={"color": NEUTRAL, "width": 1.5}, annotation=label)
     figure.update_yaxes(autorange="reversed", zeroline=False)
     return finish(figure, "manifold metric M<sub>0</sub> (%)", "")
+
+
+def _with_bounds(row: Mapping[str, float]) -> str:
+    return minus(f"{row['M0']:.2f} %{bounds(row['M0_low'], row['M0_high'], '.2f')}")

@@ -17,7 +17,7 @@ from landscape.analysis.ranking.correlation import LETTERS, RANGE, Kind, predict
 from landscape.analysis.ranking.evidence import no_interval, too_few
 from landscape.analysis.ranking.scores import candidate_scores
 from landscape.analysis.walks import only_walks
-from landscape.analysis.wording import bounds, counted, number
+from landscape.analysis.wording import bounds, counted, minus, number
 from landscape.figures.export.tables import described
 from landscape.figures.palette import NEUTRAL, Mark, marks
 from landscape.figures.style import (
@@ -254,7 +254,7 @@ def _hover_text(row: dict) -> str:
     if pd.notna(row.get("excess_gain")):
         within = bounds(row["excess_gain_low"], row["excess_gain_high"], ".3g")
         gain += f"<br>beyond the control {number(row['excess_gain'])}{within}"
-    return f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}"
+    return minus(f"{row['candidate']}{count}<br>{metric}<br>{gain}<br>{counted(row['seeds'], 'seed')}")
 
 
 def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[str]:
@@ -265,5 +265,5 @@ def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[
     texts = {name: SHOWN.get(name, name) for name in order}
     for name, (mean, low, seeds) in found.iterrows():
         told = no_interval(low, seeds) or (counted(seeds, "seed") if differ else "")
-        texts[name] += f"<br>{LETTERS[kind]} = {mean:.2f}".replace("-", "−") + (f"<br>{told}" if told else "")
+        texts[name] += minus(f"<br>{LETTERS[kind]} = {mean:.2f}") + (f"<br>{told}" if told else "")
     return list(texts.values())

@@ -21,7 +21,7 @@ from landscape.analysis.ranking.regret import RANGE as REGRETS
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import bounds, counted, deviation, number, why_unranked
+from landscape.analysis.wording import bounds, counted, deviation, minus, number, why_unranked
 from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
 from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title
@@ -156,7 +156,7 @@ def _hover_text(row: dict, kind: Kind) -> str:
     mean = f"{LETTERS[kind]} = {row['mean']:.2f}{deviation(row['std'], '.2f')}"
     reason = no_interval(row["low"], row["count"])
     known = f", 95 % interval{interval}" if interval else f", {reason}"
-    return f"{mean}{known}<br>{counted(row['count'], 'seed')}"
+    return minus(f"{mean}{known}<br>{counted(row['count'], 'seed')}")
 
 
 def _why_unranked(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> str:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from landscape.analysis.scorecard import Row
 from landscape.analysis.summary import Q
-from landscape.analysis.wording import bounds
+from landscape.analysis.wording import bounds, minus
 from landscape.figures.export.tables import CORRELATION, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, SYMBOLS
 from landscape.figures.predictors import predictor_label
@@ -55,7 +55,7 @@ def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:
                 "type": "data", "symmetric": False, "thickness": LINE_WIDTH, "color": hues[i],
                 "array": of_one["high"] - of_one["mean"], "arrayminus": of_one["mean"] - of_one["low"],
             },
-            customdata=[f"{row.study}<br>{row.mean:+.2f}{bounds(row.low, row.high, '+.2f')}"
+            customdata=[minus(f"{row.study}<br>{row.mean:+.2f}{bounds(row.low, row.high, '+.2f')}")
                         for row in of_one.itertuples()],
             hovertemplate="%{fullData.name}, %{customdata}<extra></extra>",
         )  # fmt: skip

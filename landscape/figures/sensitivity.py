@@ -15,7 +15,7 @@ from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import why_unranked
+from landscape.analysis.wording import minus, why_unranked
 from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised
@@ -87,7 +87,7 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
 
 def _written(cells: pd.DataFrame) -> list[list[str]]:
     """The numbers of the cells with the minus sign that axes have; nothing where there is no number."""
-    return [["" if np.isnan(z) else f"{z:.2f}".replace("-", "−") for z in row] for row in cells.values]
+    return [["" if np.isnan(z) else minus(f"{z:.2f}") for z in row] for row in cells.values]
 
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:

@@ -11,7 +11,7 @@ from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import RANGE, sensitivity
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import counted, number, of_split, why_unranked
+from landscape.analysis.wording import counted, minus, number, of_split, why_unranked
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.figures.export import alternatives as said
 from landscape.figures.mechanism import batch_metrics, batch_metrics_data, batch_variances_data
@@ -32,7 +32,7 @@ def sentence(dataset: xr.Dataset, n: int) -> str:
     interval = f" (95 % interval {float(here['low']):.2f} to {float(here['high']):.2f})" if known else ""
     mean, seeds = float(here["mean"]), f"{'the mean of' if count > 1 else 'from'} {counted(count, 'seed')}"
     told = f"At q = {q:g} and n = {n}, the correlation is **{mean:.2f}**, {seeds}{interval}."
-    return told.replace("-", "−") + doubt(dataset, measure)
+    return minus(told) + doubt(dataset, measure)
 
 
 def draw(label: str, dataset: xr.Dataset, first: bool) -> None:

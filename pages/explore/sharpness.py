@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from landscape.analysis.ranking.correlation import LETTERS, Kind
-from landscape.analysis.wording import counted, interval, together
+from landscape.analysis.wording import counted, interval, minus, together
 from landscape.figures import metric_trajectories, metric_trajectories_data
 from landscape.figures.mechanism import (
     sharpness_correlations_data,
@@ -25,7 +25,7 @@ def sentence(frame: pd.DataFrame, which: str, kind: Kind) -> str:
     if row is None:
         return "Too few checkpoints have both M and the sharpness to say whether they go together."
     named = f"the {which} of the Hessian"
-    told = interval(row["mean"], row["low"], row["high"], 2).replace("-", "−")
+    told = minus(interval(row["mean"], row["low"], row["high"], 2))
     if row["high"] < 0:
         found = f"Yes: Mₜ is smaller where {named} is greater"
     elif row["low"] > 0:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from landscape.analysis.metric import manifold_size, threshold
+from landscape.analysis.wording import minus
 from landscape.figures import lessons
 from landscape.lessons.barriers import steps, walk_barriers
 from landscape.lessons.training import moons, trained
@@ -42,8 +43,8 @@ with words:
     )
     if seen:
         st.markdown(
-            f"M = {100 * of_candidate:.0f} % − {100 * of_base:.0f} % = **{100 * (of_candidate - of_base):+.0f} %**, "
-            f"at most 1 − q = {100 * (1 - q):.0f} %.".replace("+-", "−").replace("-", "−")
+            f"M = {100 * of_candidate:.0f} % − {100 * of_base:.0f} % = "
+            f"**{minus(f'{100 * (of_candidate - of_base):+z.0f}')} %**, at most 1 − q = {100 * (1 - q):.0f} %."
         )
 with picture:
     below = f", and {100 * of_candidate:.0f} percent of those of the candidate with {units} units" if seen else ""

@@ -7,6 +7,7 @@ import streamlit as st
 from landscape.analysis.control import control_gain
 from landscape.analysis.metric import manifold_metric
 from landscape.analysis.performance import Measure, best_gain
+from landscape.analysis.wording import minus
 from landscape.figures import lessons, predictor_ranks_data
 from landscape.study.predictors import METRIC, PARAMETERS
 from pages.shared import lesson, library
@@ -41,12 +42,13 @@ with words:
     if seen:
         ranks = predictor_ranks_data({"": dataset}, Q, n, MEASURE, ["kendall"]).set_index("predictor")
         gain = float(best_gain(dataset, MEASURE).mean("seed").max())
-        st.markdown(
+        told = (
             f"Best mean G* **{gain:.1f}** points, control {float(control_gain(dataset, MEASURE).mean()):.1f}. M₀ ranks "
             f"the candidates by G* with τ = **{ranks.loc[METRIC, 'mean']:.2f}**, the parameter count with "
             f"{ranks.loc[PARAMETERS, 'mean']:.2f}. Taking M₀'s pick has a regret of "
-            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points.".replace("-", "−")
+            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points."
         )
+        st.markdown(minus(told))
 with picture:
     lesson.picture(
         lessons.training(dataset, Q, n, MEASURE, whole=seen),

@@ -70,7 +70,7 @@ def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str | None]:
     """The bounds of the 95 % intervals, as text; None where there are none."""
     low, high = frame[f"{name}_low"], frame[f"{name}_high"]
     pairs = (wording.bounds(*each, f"+.{digits}f").strip() for each in zip(low, high, strict=True))
-    return [pair.replace("-", "−") or None for pair in pairs]
+    return [wording.minus(pair) or None for pair in pairs]
 
 
 @derived
@@ -98,7 +98,7 @@ def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
 
 def interval(row: dict, name: str, digits: int) -> str:
     """A mean with its 95 % interval, or a dash if it is not known."""
-    return wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits).replace("-", "−")
+    return wording.minus(wording.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits))
 
 
 @derived

@@ -11,7 +11,7 @@ import xarray as xr
 from landscape.analysis.performance import Measure
 from landscape.analysis.ranking.correlation import LETTERS, Kind
 from landscape.analysis.ranking.evidence import no_interval, too_few
-from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval, together
+from landscape.analysis.wording import counted, decimals, deviation, enumeration, interval, minus, together
 from landscape.figures import predictor_label
 from landscape.study.predictors import METRIC, PARAMETERS
 
@@ -68,9 +68,7 @@ def doubt(dataset: xr.Dataset, measure: Measure) -> str:
 def _value(row: pd.Series, with_seeds: bool) -> str:
     seeds = f" over {counted(row['count'], 'seed')}" if with_seeds else ""
     reason = "" if with_seeds and row["count"] == 1 else no_interval(row["low"], row["count"])
-    return f"**{row['mean']:.2f}**{deviation(row['std'], '.2f')}{seeds}{f' ({reason})' if reason else ''}".replace(
-        "-", "−"
-    )
+    return minus(f"**{row['mean']:.2f}**{deviation(row['std'], '.2f')}{seeds}{f' ({reason})' if reason else ''}")
 
 
 def _paired(count: pd.Series) -> str:
@@ -141,4 +139,4 @@ def _cell(row: Mapping[str, Any], prefix: str, digits: int, seeds: int) -> str:
 
 def _numbers(row: Mapping[str, Any], prefix: str, digits: int) -> str:
     mean, low, high = (row[f"{prefix}{name}"] for name in ("mean", "low", "high"))
-    return interval(mean, low, high, digits, signed=False).replace("-", "−").replace(", ", together(", "))
+    return minus(interval(mean, low, high, digits, signed=False)).replace(", ", together(", "))

@@ -16,7 +16,7 @@ from landscape.analysis.control import excess_gain, has_control
 from landscape.analysis.intervals import LEVEL, Bounds, leads, mean_interval
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.wording import counted, decimals, interval
+from landscape.analysis.wording import counted, decimals, interval, minus
 from landscape.store.derived import derived
 
 Verdict = Literal["yes", "no", "not decided"]
@@ -139,11 +139,11 @@ def sentence(found: Decision, measure: Measure) -> str:
     if found.best is None:
         return "Not decided: no candidate has been measured yet."
     if found.of == "M₀":
-        shown = interval(found.mean, found.low, found.high, 1).replace("-", "−")
+        shown = minus(interval(found.mean, found.low, found.high, 1))
         says = f"picks {found.best}" if found.mean > 0 else f"favours no candidate: at best {found.best}"
         return f"Not decided: no candidate has been trained; before training, M₀ {says}, {shown} %."
     digits = decimals(abs(found.mean), 1 if measure == "accuracy" else 2)
-    shown = f"{interval(found.mean, found.low, found.high, digits)} {UNITS[measure]}".replace("-", "−")
+    shown = minus(f"{interval(found.mean, found.low, found.high, digits)} {UNITS[measure]}")
     return _of_gain(found, shown, counted(found.seeds, "seed"))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
+from landscape.analysis.wording import minus
 from landscape.figures.lessons.player import add_player
 from landscape.figures.lessons.surface import INK, add_map, map_of
 from landscape.figures.palette import CLASSES, NEUTRAL
@@ -88,8 +89,8 @@ def _moving(network: Tiny, first: int, second: int, moment: float) -> Iterator[T
 def _nodes(network: Tiny, places: np.ndarray, heights: np.ndarray, colours: dict[int, str]) -> Trace:
     values = hidden(network, EXAMPLE[None])[0]
     chance = probability(network, EXAMPLE[None])[0]
-    text = [f"x{i}<br>{x:g}" for i, x in zip("₁₂", EXAMPLE, strict=True)] + [f"{value:.1f}" for value in values]
-    text += [f"{1 - chance:.3f}", f"{chance:.3f}"]
+    text = [minus(f"x{i}<br>{x:g}") for i, x in zip("₁₂", EXAMPLE, strict=True)]
+    text += [*(minus(f"{value:z.1f}") for value in values), f"{1 - chance:.3f}", f"{chance:.3f}"]
     hover = ["input x₁", "input x₂", *(f"unit {unit + 1}" for unit in range(network.units))]
     fills = ["#4d525a"] * 2 + [colours.get(unit, "#4d525a") for unit in range(network.units)] + list(CLASSES)
     return dict(

@@ -8,7 +8,7 @@ import xarray as xr
 
 from landscape.analysis.intervals import over_seeds
 from landscape.analysis.mechanism.batches import batch_metric, variances
-from landscape.analysis.wording import bounds, counted, of_split
+from landscape.analysis.wording import bounds, counted, minus, of_split
 from landscape.figures.export.tables import SEEDS, described
 from landscape.figures.palette import marks
 from landscape.figures.style import candidate_order, empty_figure, finish
@@ -67,7 +67,7 @@ def batch_metrics(dataset: xr.Dataset, q: float, n: int) -> go.Figure:
 
 def _hover_text(row: dict) -> str:
     interval = bounds(row["low"], row["high"], ".2f")
-    return (
+    return minus(
         f"batch {row['batch'] + 1} of {row['batch_size']:,} {of_split(row['split'])} examples<br>"
         f"M<sub>0</sub> {row['mean']:.2f} %{interval}<br>{counted(row['count'], 'seed')}"
     )

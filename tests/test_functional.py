@@ -11,7 +11,7 @@ from networks import batch
 
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers, network_loss
-from landscape.barriers.surface import surface_losses
+from landscape.barriers.mixtures import mixture_losses
 from landscape.models.functional import mixed, split, trainable
 from landscape.models.net2net import widen
 from landscape.models.site import Site
@@ -74,7 +74,7 @@ def test_dropout_is_off_in_whatever_is_measured():
 def test_a_plane_through_networks_with_dropout():
     site, (inputs, targets) = Site(split(Listed()), "units"), batch()
     minima = [site.permuted(step).network for step in STEPS]
-    losses = surface_losses(minima, np.eye(3), inputs, jnp.asarray(targets))
+    losses = mixture_losses(minima, np.eye(3), inputs, jnp.asarray(targets))
     np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
 
 

@@ -9,7 +9,7 @@ from flax import nnx
 
 from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
-from landscape.barriers.surface import surface_losses
+from landscape.barriers.mixtures import mixture_losses
 from landscape.data import Split
 from landscape.models.functional import split
 from landscape.models.symmetry import Axis, Group
@@ -87,7 +87,7 @@ def test_measurements_ask_for_products_in_full_precision(measure):
         "reference": lambda: midpoint_barriers(model, steps, *batch, group="units", method="reference"),
         "curves": lambda: permuted_curves(model, steps, ALPHAS, *batch, group="units"),
         "line": lambda: interpolate(model, model, ALPHAS, *batch),
-        "surface": lambda: surface_losses([split(model)] * 3, np.full((2, 2, 3), 1 / 3), *batch),
+        "surface": lambda: mixture_losses([split(model)] * 3, np.full((2, 2, 3), 1 / 3), *batch),
         "evaluation": lambda: evaluate(split(model), Split(*batch)),
     }[measure]()
     assert set(model.seen) == {"highest"} and jax.config.jax_default_matmul_precision is None

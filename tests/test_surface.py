@@ -7,7 +7,7 @@ import pytest
 from networks import Plain, batch, loss, permuted, plain, trained
 
 from landscape.analysis.plane import coefficients, corners, grid, three_nodes
-from landscape.barriers.surface import surface_losses
+from landscape.barriers.mixtures import mixture_losses
 from landscape.models.functional import split
 from landscape.models.site import Site
 
@@ -78,7 +78,7 @@ def test_the_three_minima_have_equal_loss(three):
     model, group, orders, minima = three
     site = Site(split(model), group)
     copies = [site.permuted(order).network for order in orders]
-    found = surface_losses(copies, np.eye(3), *batch())
+    found = mixture_losses(copies, np.eye(3), *batch())
     np.testing.assert_allclose(found, loss(minima[0], *batch()), rtol=1e-5)
 
 
@@ -88,7 +88,7 @@ def test_the_loss_on_the_plane_is_that_of_the_network_with_those_weights(three):
     copies = [site.permuted(order).network for order in orders]
     places = corners(distances([flat(minimum) for minimum in minima]))
     at = coefficients(places, *grid(places, 5))
-    found = surface_losses(copies, at, *batch())
+    found = mixture_losses(copies, at, *batch())
     expected = [[loss(combined(minima, share), *batch()) for share in row] for row in at]
     np.testing.assert_allclose(found, expected, rtol=2e-5)
 

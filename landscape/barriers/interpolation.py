@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers import by_activations
 from landscape.barriers.checks import check_model
-from landscape.barriers.midpoint import network_loss
+from landscape.barriers.mixtures import mixture_losses
 from landscape.barriers.walk import check_permutations
-from landscape.models.functional import Network, mixed, split
+from landscape.models.functional import Network, split
 from landscape.models.site import Site
 from landscape.models.symmetry import take
 from landscape.numerics.batch import checked_batch
@@ -69,28 +68,22 @@ def interpolate(
       Malviya et al. (2024), Definition 1 (equation 1); Frankle et al. (2020), arXiv 1912.05671.
     """
     start, end = split(a), split(b)
-    shapes = [jax.tree.map(jnp.shape, network.weights) for network in (start, end)]
+    shapes = [jax.tree.map(np.shape, network.weights) for network in (start, end)]
     if shapes[0] != shapes[1]:
         names = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
         raise ValueError(f"the networks differ in the shape of {', '.join(names)}")
-    return path_losses(start, end, jnp.asarray(alphas), *checked_batch(start, inputs, targets))
+    return line_losses(start, end, np.asarray(alphas), *checked_batch(start, inputs, targets))
 
 
-@exact
-@jax.jit
-def path_losses(
+def line_losses(
     a: Network,
     b: Network,
     alphas: Float[Array | np.ndarray, " m"],
     inputs: Any,
     targets: Int[Array | np.ndarray, "*b"],
 ) -> Float[Array, " m"]:
-    """`interpolate` on pytrees: one point of the line after another, so that memory does not grow with m."""
-
-    def point(alpha: Array) -> Array:
-        return network_loss(mixed((a, b), (alpha, 1 - alpha)), inputs, targets)
-
-    return jax.lax.map(point, alphas)
+    """`interpolate` on pytrees."""
+    return mixture_losses((a, b), np.stack([alphas, 1 - alphas], -1), inputs, targets)
 
 
 @exact
@@ -115,9 +108,9 @@ def permuted_curves(
     check_model(model, group, permutations, inputs, targets)
     if not site.has_cut:
         copies = (network.replace(take(network.weights, table, permutation)) for permutation in permutations)
-        return np.stack([path_losses(copy, network, alphas, inputs, targets) for copy in copies])
-    changes = _changes(site, permutations, alphas, inputs, targets)
-    return changes + np.asarray(network_loss(network, inputs, jnp.asarray(targets)))
+        return np.stack([line_losses(copy, network, alphas, inputs, targets) for copy in copies])
+    at_ends = np.asarray(mixture_losses([network], np.ones((1, 1)), inputs, targets))
+    return at_ends + _changes(site, permutations, alphas, inputs, targets)
 
 
 def _changes(site: Site, permutations: np.ndarray, alphas: np.ndarray, inputs: Any, targets: Any) -> np.ndarray:

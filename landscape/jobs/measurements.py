@@ -13,10 +13,10 @@ from flax import nnx
 from jaxtyping import Float, PRNGKeyArray
 
 from landscape.analysis.plane import coefficients, corners, grid, three_nodes
-from landscape.barriers.interpolation import path_losses, permuted_curves
+from landscape.barriers.interpolation import line_losses, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.mixtures import mixture_losses
 from landscape.barriers.sharpness import Sharpness, sharpness
-from landscape.barriers.surface import surface_losses
 from landscape.barriers.timing import Walked, timed_walk
 from landscape.barriers.walk import compose, draw_swaps, nodes
 from landscape.barriers.weight_matching import match
@@ -137,7 +137,7 @@ class MeasuredWalk:
         network, table = split(self._evaluated(model)), named_group(model, self.group)
         minima = [network.replace(take(network.weights, table, self._nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
-        return np.asarray(surface_losses(minima, coefficients(places, *grid(places, points)), *self.train))
+        return np.asarray(mixture_losses(minima, coefficients(places, *grid(places, points)), *self.train))
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
@@ -157,4 +157,4 @@ def seed_curves(
     ends = (end, match(start, end, unit_groups(shape), trainable(shape)))
     alphas = jnp.asarray(ALPHAS, jnp.float32)
     lines = [(structure.replace(other), structure.replace(start)) for other in ends]
-    return np.array([[path_losses(*line, alphas, *batch) for batch in batches] for line in lines])
+    return np.array([[line_losses(*line, alphas, *batch) for batch in batches] for line in lines])

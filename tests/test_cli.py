@@ -316,6 +316,12 @@ ERRORS = {
 }
 
 
+def test_without_a_command_all_of_them_are_listed(capsys: pytest.CaptureFixture) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert all(re.search(rf"^    {name} +\w", told, re.MULTILINE) for name in ("list", "run", "show", "jobs"))
+
+
 NO_NUMBERS = {
     "show tiny --q half": "--q: must be a number between 0 and 1 (given 'half')",
     "export tiny -o a.csv --n all": "--n: must be a whole number from 1 on (given 'all')",
@@ -449,7 +455,7 @@ def test_all_presets_of_a_scale_are_computed_whatever_becomes_of_each(computed, 
     assert {each["name"]: "error" in each for each in again} == {"a-paper": False, "b-paper": True, "c-paper": False}
 
 
-@pytest.mark.parametrize("line", ["", "show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])
+@pytest.mark.parametrize("line", ["show tiny --n many", "export tiny", "fly", "run tiny --seeds 1.5"])
 def test_wrong_usage(line: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as raised:
         main(line.split())

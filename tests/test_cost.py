@@ -202,6 +202,9 @@ def test_the_nearest_study_is_of_the_same_kind_then_of_a_near_size():
     ):
         assert cost.nearest(preset(name), others).name == expected
     assert cost.nearest(preset("tinybert"), []) is None
+    tried, asked = (preset("digits-mlp").scaled(seeds=seeds, epochs=seeds) for seeds in (1, 3))
+    for both in ((tried, others[0]), (others[0], tried)):
+        assert cost.nearest(asked, both) == others[0], "not one that was only tried out"
 
 
 def test_work_grows_in_proportion_to_what_is_repeated():

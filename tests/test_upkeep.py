@@ -141,16 +141,17 @@ def test_verify_names_each_damage(cache: Store, capsys: pytest.CaptureFixture) -
 
 @pytest.mark.parametrize(
     ("text", "units", "value"),
-    [("90", SECONDS, 90 * 86400), ("2w", SECONDS, 14 * 86400), ("1.5 GB", BYTES, 1.5e9), ("700", BYTES, 700)],
+    [("90d", SECONDS, 90 * 86400), ("2w", SECONDS, 14 * 86400), ("1.5 GB", BYTES, 1.5e9), ("700 B", BYTES, 700)],
 )
 def test_quantities(text: str, units: dict[str, float], value: float) -> None:
-    assert quantity(text, units, "d" if units is SECONDS else "") == value
+    assert quantity(text, units) == value and quantity("0", units) == 0
 
 
-@pytest.mark.parametrize("text", ["", "d", "-1d", "1y", "1e9", "nan", "9" * 400])
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1y", "1e9", "nan", "9" * 400, "30"])
 def test_what_is_no_quantity_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="must be a number"):
-        quantity(text, SECONDS, "d")
+    """Nor is a number without a unit: whoever means gigabytes would lose all but some bytes."""
+    with pytest.raises(ValueError, match="must be a number with a unit behind it, one of h, d, w"):
+        quantity(text, SECONDS)
 
 
 def test_only_the_oldest_go_for_a_size() -> None:

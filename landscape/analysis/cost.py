@@ -247,6 +247,10 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
 def nearest(study: Study, others: Iterable[Study]) -> Study | None:
     """The study whose networks are nearest in kind and then in size; None where there is none.
 
+    Of several with networks of the same size, it is one that walks the same group, and of these the one with the most
+    work: compiling is a great part of the time of one that was only tried out, and in proportion to that a large one
+    would take a hundred times too long.
+
     Studies whose multiply-adds cannot be counted here are passed over. One that trained no base says little of how long
     training takes, so it comes behind those of the same kind that did.
 
@@ -261,9 +265,10 @@ def nearest(study: Study, others: Iterable[Study]) -> Study | None:
     """
     size = _size(study)
 
-    def distance(other: Study) -> tuple[bool, bool, float]:
-        untrained = other.base_epochs == 0 < study.base_epochs
-        return other.model.kind != study.model.kind, untrained, abs(_size(other) - size)
+    def distance(other: Study) -> tuple[bool, bool, float, bool, float]:
+        untrained, another_walk = other.base_epochs == 0 < study.base_epochs, other.walk.group != study.walk.group
+        kind, difference = other.model.kind != study.model.kind, abs(_size(other) - size)
+        return kind, untrained, difference, another_walk, -_amount(other)
 
     return min(filter(_countable, others), key=distance, default=None)
 
@@ -272,6 +277,15 @@ def nearest(study: Study, others: Iterable[Study]) -> Study | None:
 def _size(study: Study) -> float:
     """The logarithm of the multiply-adds of all networks; the same stored studies are compared with many others."""
     return math.log(sum(multiply_adds(study)))
+
+
+@lru_cache(maxsize=8192)
+def _amount(study: Study) -> float:
+    """The multiply-adds of all that a study computes; 0 where they are not known."""
+    try:
+        return sum(work(study))
+    except ValueError:
+        return 0.0
 
 
 def _countable(study: Study) -> bool:

@@ -14,7 +14,7 @@ from landscape.store.upkeep import Holding, damages, holdings, is_in_use, remove
 
 COLUMNS = ("kind", "name", "key", "size", "age")
 SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
-BYTES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+BYTES = {"b": 1.0, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12}
 DAMAGED = 1  # exit code
 
 
@@ -52,7 +52,7 @@ def _verify(store: Store, options: argparse.Namespace) -> int:
 
 def _prune(store: Store, options: argparse.Namespace) -> int:
     """Remove what is of no use and what was asked for; say what went, or would go, and what is being computed."""
-    older, size = quantity(options.older_than, SECONDS, "d"), quantity(options.to_size, BYTES, "")
+    older, size = quantity(options.older_than, SECONDS), quantity(options.to_size, BYTES)
     taken = to_remove(holdings(store), studies=options.study, older_than=older, to_size=size)
     gone = [holding for holding in taken if (not is_in_use(holding) if options.dry_run else remove(holding))]
     for holding in taken:
@@ -66,23 +66,25 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
     return 0
 
 
-def quantity(text: str | None, units: Mapping[str, float], usual: str) -> float | None:
-    """A number with its unit, such as `30d` or `2 GB`; None where none was given.
+def quantity(text: str | None, units: Mapping[str, float]) -> float | None:
+    """A number with its unit, such as `30d` or `2 GB`, or 0; None where none was given.
 
     Raises:
-      ValueError: that says what is allowed.
+      ValueError: that says what is allowed. Without a unit, somebody who means gigabytes would lose all but some bytes.
 
     Example:
       >>> from landscape.cli.caching import BYTES, SECONDS, quantity
-      >>> quantity("30d", SECONDS, "d"), quantity("1.5 GB", BYTES, "")
+      >>> quantity("30d", SECONDS), quantity("1.5 GB", BYTES)
       (2592000.0, 1500000000.0)
     """
     if text is None:
         return None
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d+)?)\s*([a-z]?)b?\s*", text.lower())
-    if found is None or (found[2] or usual) not in units:
-        raise ValueError(f"{text!r} must be a number with one of {', '.join(filter(None, units))} behind it, as in 30d")
-    return float(found[1]) * units[found[2] or usual]
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
+    if text.strip() == "0":
+        return 0.0
+    if found is None or found[2] not in units:
+        raise ValueError(f"{text!r} must be a number with a unit behind it, one of {', '.join(units)}")
+    return float(found[1]) * units[found[2]]
 
 
 def _together(held: Sequence[Holding]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from landscape.models.functional import Weights
-from landscape.models.symmetry import Group, take, unit_rows
+from landscape.models.symmetry import Group, on_host, retaken, unit_rows
 
 STATISTICS = ("mean", "var")  # the running statistics of Flax's BatchNorm
 ROUNDS = 100  # sweeps over the groups; the objective rises in each, so they end far sooner
@@ -72,7 +72,7 @@ def match(a: Weights, b: Weights, groups: Mapping[str, Group], parameters: Colle
             places, order = linear_sum_assignment(similarity, maximize=True)
             gain = similarity[places, order].sum() - np.trace(similarity)
             if gain > 1e-6 * np.abs(similarity).max():  # more than rounding
-                b, changed = take(b, group, order), True
+                b, changed = retaken(on_host(b, group), group, order), True
         if not changed:
             break
     return b

@@ -23,7 +23,7 @@ from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
 from landscape.models.functional import split, trainable
-from landscape.models.symmetry import named_group, take, unit_groups, unit_rows
+from landscape.models.symmetry import named_group, on_host, retaken, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
 from landscape.study import Study
 from landscape.study.schema import ALPHAS, BATCHES
@@ -135,7 +135,8 @@ class MeasuredWalk:
         if chosen is None:
             return np.full((points, points), np.nan)
         network, table = split(self._evaluated(model)), named_group(model, self.group)
-        minima = [network.replace(take(network.weights, table, self._nodes[node])) for node in chosen]
+        weights = on_host(network.weights, table)
+        minima = [network.replace(retaken(weights, table, self._nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
         return np.asarray(mixture_losses(minima, coefficients(places, *grid(places, points)), *self.train))
 
@@ -153,8 +154,7 @@ def seed_curves(
     `a` and `b` are the weights of two networks that have the structure of `shape`, whose own weights are not looked at.
     """
     structure = split(evaluated(study, shape))
-    start, end = ({path: jnp.asarray(array) for path, array in weights.items()} for weights in (a, b))
-    ends = (end, match(start, end, unit_groups(shape), trainable(shape)))
-    alphas = jnp.asarray(ALPHAS, jnp.float32)
-    lines = [(structure.replace(other), structure.replace(start)) for other in ends]
+    ends = (b, match(dict(a), dict(b), unit_groups(shape), trainable(shape)))
+    alphas = np.asarray(ALPHAS, np.float32)
+    lines = [(structure.replace(end), structure.replace(a)) for end in ends]
     return np.array([[line_losses(*line, alphas, *batch) for batch in batches] for line in lines])

@@ -17,7 +17,7 @@ from landscape.models.checks.same_function import check_preserved
 from landscape.models.checks.sizes import Follow, follow
 from landscape.models.functional import Weights, split
 from landscape.models.prng import host_generator
-from landscape.models.symmetry import Axis, Group, by_unit, named_group, retaken
+from landscape.models.symmetry import Axis, Group, by_unit, named_group, on_host, retaken
 
 
 def widen(
@@ -101,7 +101,7 @@ def widened(
         )
     generator = host_generator(key)
     index = np.tile(np.arange(old), size // old) if across else copied_units(generator, old, size)
-    weights = _on_host(network.weights, table)
+    weights = on_host(network.weights, table)
     weights = retaken(weights, table, index, copy_shares(generator, index, shares))
 
     def wider(weights: Weights) -> nnx.Module:
@@ -155,7 +155,7 @@ def pad(model: nnx.Module, group: str, size: int, drawn: Weights, *, silent: boo
         raise ValueError(f"{group} cannot have units that are no copies: {across[0]} normalises across the units")
     network = split(model)
     old = table.size(network.weights)
-    weights = retaken(_on_host(network.weights, table), table, np.minimum(np.arange(size), old - 1))
+    weights = retaken(on_host(network.weights, table), table, np.minimum(np.arange(size), old - 1))
     wider = asked.apply(network.replace(jax.tree.map(jnp.asarray, weights)).module())
     table = named_group(wider, group)
     for axis in table.consumes:
@@ -242,13 +242,6 @@ def copy_shares(
     """
     raw = generator.exponential(size=index.shape) if kind == "unequal" else np.ones(index.shape)
     return raw / np.bincount(index, raw)[index]
-
-
-def _on_host(weights: Weights, group: Group) -> Weights:
-    """The weights, with the arrays of a group in the memory of the host, where no width has to be compiled first."""
-    touched = {axis.path for axis in (*group.produces, *group.consumes)}
-    concrete = {path for path in touched if not isinstance(weights[path], jax.core.Tracer)}
-    return weights | {path: np.asarray(weights[path]) for path in concrete}
 
 
 def _shaken(weights: Weights, group: Group, old: int, noise: float, generator: np.random.Generator) -> Weights:

@@ -191,6 +191,13 @@ def retaken(
 take = partial(jax.jit, static_argnames="group")(retaken)
 
 
+def on_host(weights: Weights, group: Group) -> Weights:
+    """The weights, with the arrays of a group in the memory of the host, where `retaken` needs no compilation."""
+    touched = {axis.path for axis in (*group.produces, *group.consumes)}
+    concrete = {path for path in touched if not isinstance(weights[path], jax.core.Tracer)}
+    return weights | {path: np.asarray(weights[path]) for path in concrete}
+
+
 def between(
     weights: Weights, group: Group, permutation: Int[Array | np.ndarray, " units"], alpha: float | Array | np.ndarray
 ) -> Weights:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 CHECKED = (
@@ -33,6 +34,10 @@ CHECKED = (
 
 with warnings.catch_warnings():
     install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")
+
+# how long an example takes, and how long it takes to draw, says how busy the computer is
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 from landscape.data.registry import IMAGE_SETS  # noqa: E402
 from landscape.study.kinds import KINDS  # noqa: E402

@@ -28,7 +28,7 @@ import pytest
 import xarray as xr
 from distributed import LocalCluster, Worker, get_worker
 from filelock import FileLock
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from waiting import PATIENCE, ended, eventually, until
 
@@ -624,7 +624,6 @@ updates = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(updates, st.data())
 def test_tally_of_updates_heard_twice_and_late(sent: list[Update], data: st.DataObject) -> None:
     """Whoever joins in the middle, and hears old updates after new ones, ends at what all others see."""

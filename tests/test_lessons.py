@@ -87,7 +87,7 @@ def test_permuting_widening_and_matching_are_those_of_the_package():
 
 
 @given(st.integers(UNITS, 40), st.sampled_from(widening.SHARES), st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_widening_keeps_the_function_and_copies_may_change_places(units, shares, seed):
     wide, inputs = widening.widened(tiny(), units, shares, seed=seed), training.moons().inputs
     np.testing.assert_allclose(logits(wide, inputs), logits(tiny(), inputs), atol=1e-9)

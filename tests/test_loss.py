@@ -49,7 +49,7 @@ def by_hand(logits: np.ndarray, targets: np.ndarray) -> float:
     return -log_p[np.arange(len(log_p)), targets[targets != IGNORED]].mean()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31))
 def test_cross_entropy_and_hits_equal_scipys(seed):
     logits, targets = example(seed)
@@ -88,7 +88,7 @@ def test_large_logits_do_not_overflow():
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**31), st.sampled_from([1, 10, 100]), st.sampled_from([1e-6, 1e-3, 1.0, 10.0, 300.0]))
 def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
     """Against float64, for each target and two changes at once; in float32 a change far below the loss's rounding

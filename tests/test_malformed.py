@@ -35,7 +35,8 @@ from tests.test_store import filled, tiny
 
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "125"))
-quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+quick = settings(max_examples=EXAMPLES, suppress_health_check=suppressed)
 
 SECONDS, BYTES = 5.0, 2**30  # of this process, which an input may take
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landscape.numerics import microbatch
@@ -45,7 +45,6 @@ def test_a_slice_is_a_power_of_two_within_the_cache_or_the_batch(examples, held)
     assert size == examples or 2 * size * held > microbatch.SLICE_BYTES * examples
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 7), st.integers(1, 9), st.integers(1, 4))
 def test_slices_add_up_and_nothing_that_fills_them_counts(examples, size, points, chunk):
     """A change that is the point's number times the sum of the examples whose target counts."""

@@ -133,7 +133,7 @@ def test_noise_touches_the_copies_alone():
     assert (np.abs(shaken[..., 5:] - calm[..., 5:]) > 0).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 30), st.integers(1, 60), st.integers(0, 2**32), st.sampled_from(["unequal", "equal"]))
 def test_the_shares_of_each_unit_sum_to_one(old, added, seed, kind):
     generator = np.random.default_rng(seed)

@@ -50,7 +50,7 @@ def write_images(folder: Path, shape: tuple[int, ...] = (6, 4, 3), classes: str 
     return images.reshape(-1, *shape)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     shape=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     first=st.integers(0, 1000),

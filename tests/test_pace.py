@@ -18,7 +18,7 @@ WEIGHTS = {name: task.weight for name, task in plan_study(preset("digits-mlp").s
 KINDS = sorted({kind_of(name)[0] for name in WEIGHTS})
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0.01, 10), min_size=len(KINDS), max_size=len(KINDS)), st.floats(0, 1))
 def test_the_time_left_is_within_a_factor_of_two_after_a_task_of_each_kind(
     rates: list[float], compiling: float

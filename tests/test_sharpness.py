@@ -31,7 +31,7 @@ def symmetric(seed: int, size: int) -> np.ndarray:
     return square + square.T
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(2, 40))
 def test_the_largest_eigenvalue_is_the_one_of_the_whole_matrix(seed, size):
     """The largest, not that of largest modulus: where all are negative, the one nearest to 0."""

@@ -229,7 +229,7 @@ def assert_damaged(cache: Store, key: str) -> None:
         cache.read(key)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_flipped_bit_is_never_shown(written, tmp_path_factory, data: st.DataObject) -> None:
     study, files, dataset = written
@@ -249,7 +249,7 @@ def test_flipped_bit_is_never_shown(written, tmp_path_factory, data: st.DataObje
         assert_damaged(cache, study.key)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_truncated_file_is_never_shown(written, tmp_path_factory, data: st.DataObject) -> None:
     study, files, _ = written

@@ -311,7 +311,7 @@ def spelled(t) -> list[tuple]:
             return [entry for part in t.parts for entry in spelled(part)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(AXIS, AXIS, st.data())
 def test_types_of_axes_keep_their_meaning(one, other, data):
     """Normal forms, cuts and blocks spell the same entries as before; unified axes spell the same."""

@@ -51,7 +51,7 @@ def test_taking_twice_is_taking_the_composition():
     assert same(take(take(weights, table, first), table, second), take(weights, table, first[second]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.data())
 def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data):
     """An axis (outer, units, inner), element by element: `inner` neighbours belong to one unit."""
@@ -71,7 +71,7 @@ def test_take_moves_whole_blocks_and_scales_consumers(outer, units, inner, data)
     np.testing.assert_allclose(taken["kernel"], np.stack(expected, 1), rtol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 3), st.integers(0, 2), st.integers(0, 2), st.integers(1, 2), st.integers(1, 2))
 def test_take_in_a_segment_of_every_run_moves_nothing_else(runs, before, behind, outer, inner):
     """Runs of (before, outer · 3 units · inner, behind), entry by entry, widened from 3 units to 5."""

@@ -144,7 +144,7 @@ def test_no_epochs_leave_the_start():
         np.testing.assert_array_equal(start.weights[path], array)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))
 def test_an_epoch_uses_no_example_twice(size, extra, seed):
     examples = size + extra
@@ -277,7 +277,7 @@ def scores(*networks: list[float]) -> Iterator[list[Epoch]]:
         yield [Epoch(i, {"at": np.array(i)}, 0, 0, 0, value) for value in values]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30), st.integers(1, 6))
 def test_early_stopping(pairs, patience):
     """Of two networks, each as if it were alone."""

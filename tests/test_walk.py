@@ -41,7 +41,7 @@ def exact_law(units: int) -> dict[tuple[int, ...], float]:
     return {permutation: count / total for permutation, count in counts.items()}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(1, 40), widths)
 def test_a_step_is_ceil_log2_pairs_of_different_units(seed, n, units):
     swaps = draw_swaps(jax.random.key(seed), n, units)
@@ -68,14 +68,14 @@ def test_each_pair_of_units_is_as_likely_as_any_other():
     assert chisquare(list(counts.values())).pvalue > 0.01
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(1, 60), st.integers(1, 60), widths)
 def test_a_shorter_walk_is_the_start_of_a_longer_one(seed, n, more, units):
     longer = draw_swaps(jax.random.key(seed), n + more, units)
     np.testing.assert_array_equal(draw_swaps(jax.random.key(seed), n, units), longer[:n])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds, st.integers(1, 30), st.integers(0, 30), st.sampled_from([5, 6, 8]))
 def test_distinct_steps_do_not_repeat_and_keep_the_start(seed, n, more, units):
     longer = walk(seed, n + more, units, distinct=True)
@@ -127,7 +127,7 @@ def test_distinct_midpoints_are_the_reachable_permutations_up_to_inversion(units
     assert len(distinct_midpoints(drawn)[0]) == count
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(1, 40), st.integers(4, 6))
 def test_every_row_finds_its_midpoint_or_the_inverse(seed, n, units):
     drawn = walk(seed, n, units)
@@ -139,7 +139,7 @@ def test_every_row_finds_its_midpoint_or_the_inverse(seed, n, units):
     assert list(dict.fromkeys(position)) == list(range(len(chosen)))  # in order of appearance
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.integers(1, 8), widths)
 def test_nodes_are_the_steps_together(seed, n, units):
     steps = walk(seed, n, units)

@@ -96,7 +96,7 @@ def test_a_toml_text_is_its_study(name: str) -> None:
     assert content_of(f'extends = "{name}"') if name in ("tinybert", "minibert") else True
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=30))
 def test_any_title_survives(title: str) -> None:
     study = preset("digits-mlp").model_copy(update={"title": title})

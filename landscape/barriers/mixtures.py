@@ -36,7 +36,7 @@ def mixture_losses(
     points = np.asarray(coefficients).reshape(-1, len(networks))
     n, filled = len(points), [(0, -len(points) % POINTS), (0, MOST - len(networks))]
     three = (*networks, *[networks[0]] * (MOST - len(networks)))
-    given = jax.tree.map(jnp.asarray, (three, inputs, targets))
+    given = jax.device_put((three, inputs, targets))
     calls = np.pad(points, filled).reshape(-1, POINTS, MOST)
     losses = [_losses(*given, call, min(POINTS, n - POINTS * i)) for i, call in enumerate(calls)]
     return jnp.asarray(np.concatenate([np.empty(0, np.float32), *losses])[:n].reshape(coefficients.shape[:-1]))

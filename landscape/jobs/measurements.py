@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Float, PRNGKeyArray
@@ -23,7 +23,8 @@ from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
 from landscape.models.functional import split, trainable
-from landscape.models.symmetry import named_group, on_host, retaken, unit_groups, unit_rows
+from landscape.models.site import Site
+from landscape.models.symmetry import on_host, retaken, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
 from landscape.study import Study
 from landscape.study.schema import ALPHAS, BATCHES
@@ -39,7 +40,7 @@ def measurement_batches(study: Study, data: Data) -> tuple[Split, Split]:
         raise ValueError(f"walk.batch_size = {size} is larger than the {len(data.train)} training examples")
 
     def first(examples: Split) -> Split:
-        return jax.tree.map(lambda array: jnp.asarray(array[:size]), examples)
+        return jax.device_put(jax.tree.map(itemgetter(slice(size)), examples))
 
     return first(data.train), first(data.validation)
 
@@ -57,8 +58,8 @@ def other_batches(study: Study, data: Data) -> Iterator[tuple[tuple[int, int, in
             raise ValueError(f"walk.batches = {size} is larger than the {len(data.train)} training examples")
         for part, examples in enumerate((data.train, data.validation)):
             for number in range(min(BATCHES, len(examples) // size)):
-                rows = slice(number * size, (number + 1) * size)
-                yield (part, place, number), jax.tree.map(lambda array, rows=rows: jnp.asarray(array[rows]), examples)
+                rows = itemgetter(slice(number * size, (number + 1) * size))
+                yield (part, place, number), jax.device_put(jax.tree.map(rows, examples))
 
 
 class MeasuredWalk:
@@ -73,12 +74,13 @@ class MeasuredWalk:
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
         self._evaluated = partial(evaluated, study)
-        self.width = named_group(model, self.group).size(split(model).weights)
+        site = Site(split(model), self.group)
+        self._table, self.width = site.table, site.table.size(site.network.weights)
         walk = study.walk
         self.swaps = draw_swaps(key, walk.permutations, self.width, distinct=walk.distinct, start=walk.start)
         self.permutations = compose(self.swaps, self.width, start=walk.start)
         self.train, self.validation = train, validation
-        self._nodes = nodes(self.permutations)[: study.walk.nodes]
+        self._nodes = nodes(self.permutations[: walk.nodes])[: walk.nodes]
         self._pairs = np.triu_indices(len(self._nodes), 1)
 
     def barriers(
@@ -120,7 +122,7 @@ class MeasuredWalk:
 
     def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
         """Euclidean distance in parameter space between the first nodes; running statistics are no parameters."""
-        rows = unit_rows(split(model).weights, named_group(model, self.group), trainable(model))
+        rows = unit_rows(split(model).weights, self._table, trainable(model))
 
         def distance(a: np.ndarray, b: np.ndarray) -> float:
             moved = a != b
@@ -134,9 +136,9 @@ class MeasuredWalk:
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        network, table = split(self._evaluated(model)), named_group(model, self.group)
-        weights = on_host(network.weights, table)
-        minima = [network.replace(retaken(weights, table, self._nodes[node])) for node in chosen]
+        network = split(self._evaluated(model))
+        weights = on_host(network.weights, self._table)
+        minima = [network.replace(retaken(weights, self._table, self._nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
         return np.asarray(mixture_losses(minima, coefficients(places, *grid(places, points)), *self.train))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int, PRNGKeyArray
@@ -105,7 +104,7 @@ def widened(
     weights = retaken(weights, table, index, copy_shares(generator, index, shares))
 
     def wider(weights: Weights) -> nnx.Module:
-        return asked.apply(network.replace(jax.tree.map(jnp.asarray, weights)).module())
+        return asked.apply(network.replace(jax.device_put(weights)).module())
 
     if inputs is not None:
         check_preserved(model, wider(weights), inputs, f"widening group {group!r} of {type(model).__name__}")
@@ -156,13 +155,13 @@ def pad(model: nnx.Module, group: str, size: int, drawn: Weights, *, silent: boo
     network = split(model)
     old = table.size(network.weights)
     weights = retaken(on_host(network.weights, table), table, np.minimum(np.arange(size), old - 1))
-    wider = asked.apply(network.replace(jax.tree.map(jnp.asarray, weights)).module())
+    wider = asked.apply(network.replace(jax.device_put(weights)).module())
     table = named_group(wider, group)
     for axis in table.consumes:
         weights[axis.path] = _replaced(weights[axis.path], axis, old, size, 0.0 if silent else drawn[axis.path])
     for axis in table.produces:  # last: what both reads and makes units of the group is incoming
         weights[axis.path] = _replaced(weights[axis.path], axis, old, size, drawn[axis.path])
-    return split(wider).replace(jax.tree.map(jnp.asarray, weights)).module()
+    return split(wider).replace(jax.device_put(weights)).module()
 
 
 def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: Any = None) -> nnx.Module:

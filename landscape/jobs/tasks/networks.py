@@ -115,7 +115,7 @@ def zeros(network: Network) -> nnx.Module:
 def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Module:
     """The member's network with these weights."""
     network = _structure(member)
-    return network.replace(_with_keys(network.weights, jax.tree.map(jnp.asarray, dict(weights)))).module()
+    return network.replace(_with_keys(network.weights, jax.device_put(dict(weights)))).module()
 
 
 def kept_epochs(member: Member) -> set[int]:

@@ -16,6 +16,7 @@ from distributed import LocalCluster
 from waiting import ended, eventually, until
 
 from landscape.jobs import progress, resume
+from landscape.jobs.background import worker
 from landscape.jobs.background.client import Jobs, connect
 from landscape.jobs.guard import precedence
 from landscape.jobs.plan import Task
@@ -23,6 +24,7 @@ from landscape.jobs.processes import capacity
 from landscape.jobs.progress import OnActivity
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.store import places
+from landscape.store.partial import is_computed_now
 from landscape.study import Study, validated
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
@@ -167,6 +169,16 @@ def test_a_task_that_waits_is_cancelled_at_once(script: Script, jobs: Jobs) -> N
     assert until(jobs, LARGE.key, ended).state == "cancelled"
     eventually(lambda: ("large", 0) in script.ended)
     assert ("small", 0) not in script.ended
+
+
+def test_a_study_that_waits_for_workers_to_start_is_cancelled_at_once(
+    script: Script, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(worker.WORKERS, "2")
+    jobs.submit(SMALL)
+    eventually(partial(is_computed_now, jobs.store.parts(SMALL).folder))
+    jobs.cancel(SMALL.key)
+    assert until(jobs, SMALL.key, ended).state == "cancelled"
 
 
 def test_the_same_class_does_not_run_twice_on_one_thread(script: Script, jobs: Jobs) -> None:

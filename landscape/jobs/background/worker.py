@@ -56,7 +56,7 @@ def run_study(attempt: Attempt) -> None:
             if study.key in attempt.store:
                 attempt.parts.remove()  # whoever asked has noted the study there
             else:
-                attempt = divided(attempt, count_workers(client))
+                attempt = divided(attempt, count_workers(client, stop))
                 finish(attempt, compute(attempt, partial(on_workers, client, stop, attempt), publish))
     except Reschedule:
         raise
@@ -81,10 +81,20 @@ def raise_if_set(stop: Event) -> None:
         raise Cancelled
 
 
-def count_workers(client: Client) -> int:
-    """How many workers take part. Those of an engine that is still starting are waited for."""
-    client.wait_for_workers(int(os.environ.get(WORKERS, 1)), timeout=STARTUP)
-    return len(client.scheduler_info(n_workers=-1)["workers"])
+def count_workers(client: Client, stop: Event) -> int:
+    """How many workers take part. Those of an engine that is still starting are waited for.
+
+    Raises Cancelled, and TimeoutError where one of them does not start.
+    """
+    deadline = time.monotonic() + STARTUP
+    while True:
+        raise_if_set(stop)
+        try:
+            client.wait_for_workers(int(os.environ.get(WORKERS, 1)), timeout=PERIOD)
+            return len(client.scheduler_info(n_workers=-1)["workers"])
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def on_workers(client: Client, stop: Event, attempt: Attempt, planned: Planned, arrived: Arrived) -> Outcomes:

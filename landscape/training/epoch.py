@@ -63,6 +63,7 @@ class Plan(NamedTuple):
         """The arrays that are trained; the others are running statistics."""
         return {path: array for path, array in weights.items() if path in self.trained}
 
+    @partial(jax.jit, static_argnames="self")
     def begin(self, network: Network) -> TrainState:
         """A network before its first step."""
         return TrainState(network, self.optimizer().init(self.parameters(network.weights)))

@@ -64,19 +64,19 @@ def fit(
     states = [plan.begin(network) for network in (first, *(first.replace(other.weights) for other in others))]
     train, validation = jax.device_put([Split(*checked_batch(first, *part)) for part in (data.train, data.validation)])
 
-    def reached(epoch: int, losses: Sequence[Array], counts: Sequence[int | Array]) -> list[Epoch]:
+    def reached(epoch: int, losses: Sequence[tuple[Array, Array]]) -> list[Epoch]:
         return [
-            Epoch(epoch, network.weights, loss.sum() / count, loss.sum(), *evaluate(network, validation))
-            for (network, _), loss, count in zip(states, losses, counts, strict=True)
+            Epoch(epoch, network.weights, *loss, *evaluate(network, validation))
+            for (network, _), loss in zip(states, losses, strict=True)
         ]
 
-    yield reached(0, [jnp.array(jnp.nan)] * len(states), [1] * len(states))
+    yield reached(0, [(jnp.array(jnp.nan), jnp.array(jnp.nan))] * len(states))
     for epoch in range(1, epochs + 1):
         generators = [host_generator(key, epoch) for key in keys]
         orders = [_batches(generator, examples, training.batch_size) for generator in generators]
         trains = [train if data.remask is None else jax.device_put(data.remask(each)) for each in generators]
         states, losses = run_epoch(plan, states, trains, orders)
-        yield reached(epoch, losses, [_that_count(*each) for each in zip(trains, orders, strict=True)])
+        yield reached(epoch, [_mean_and_sum(*each) for each in zip(losses, trains, orders, strict=True)])
         on_progress(epoch, epochs)
 
 
@@ -87,9 +87,12 @@ def _batches(generator: np.random.Generator, examples: int, size: int) -> Int[np
 
 
 @jax.jit
-def _that_count(train: Split, order: Int[Array | np.ndarray, "batches size"]) -> Int[Array, ""]:
-    """How many of the batches have a target that counts."""
-    return jnp.any(train.targets[order].reshape(len(order), -1) != IGNORED, axis=1).sum()
+def _mean_and_sum(
+    losses: Float[Array, " batches"], train: Split, order: Int[Array | np.ndarray, "batches size"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The mean of an epoch's losses over the batches that have a target that counts, and the sum."""
+    counted = jnp.any(train.targets[order].reshape(len(order), -1) != IGNORED, axis=1).sum()
+    return losses.sum() / counted, losses.sum()
 
 
 class Stopped(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from landscape.figures import initial_metrics, initial_metrics_data, overview_data
 from landscape.models.weights.bert import PLACES, TYPES, bert_slots
 from landscape.store.results import Store, open_study
-from landscape.store.uploads import kept
+from landscape.store.uploads import keep, kept, origin
 from landscape.study import SCHEMA, Study
 from landscape.study.examples import Examples
 from landscape.study.kinds import BertSpec
@@ -79,7 +81,8 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     assert not app.exception and [path.name for path in cache.root.iterdir()] == [".weights"]
     (weights,) = kept(cache.root, Weights).values()
     assert "Measure M₀" in [button.label for button in app.button] and weights.content() == network()
-    net = app.selectbox(key="net").value
+    assert app.selectbox(key="net shown").options[1].startswith("evil.safetensors, 2.")
+    net = app.selectbox(key="net shown").value
     link = {"net": net, "net_steps": "60", "net_seeds": "4", "net_candidates": "hidden1 → 9"}
     reading = own_network.read(weights.sha256, weights.file, ("digits",))
     data, model = reading.fits["digits"]
@@ -99,14 +102,31 @@ def test_a_vocabulary_is_read_where_it_has_a_token_for_each_embedding(cache: Sto
     slots = bert_slots(config, Examples((12,), 300, 8))
     shapes = {slot.name: slot.shape for slot in slots} | {PLACES: (12, 64), TYPES: (2, 64)}
     app = uploaded(visited(), save({name: np.ones(shape, np.float32) for name, shape in shapes.items()}))
-    assert app.selectbox(key="net_tokens").options == ["learnt from the text"]
+    assert app.selectbox(key="net_tokens shown").options == ["learnt from the text"]
     for count, told_then in ((294, "holds 299 tokens, and the network knows 300"), (295, "Measure M₀")):
         content = "\n".join([*BERT_SPECIALS, *(f"t{i}" for i in range(count))]).encode()
         app = app.file_uploader(key=own_uploads.TOKENS).upload("vocab.txt", content).run()
         assert not app.exception
         assert told_then in told(app) + " ".join(button.label for button in app.button)
     (tokens,) = kept(cache.root, Vocabulary).values()
-    assert app.selectbox(key="net_tokens").value == tokens.sha256[: own_uploads.DIGITS]
+    assert app.selectbox(key="net_tokens shown").value == tokens.sha256[: own_uploads.DIGITS]
+
+
+def test_uploads_are_listed_by_their_names_and_told_apart_where_two_have_one(tmp_path: Path) -> None:
+    """A name is shown as one line of plain text, whatever it is; the newest is the first, also if it comes again."""
+    names = {b"1": "base.safetensors", b"2": "C:\\mine\\base.safetensors", b"3": "/etc/\u202e<b>[a](b)\n.x", b"4": ""}
+    for age, (content, name) in enumerate(names.items()):
+        os.utime(keep(tmp_path, Weights, content, name).file, (10**9 - age,) * 2)
+    shown = own_uploads.listed({sha256[:12]: file for sha256, file in kept(tmp_path, Weights).items()})
+    first, second = (hashlib.sha256(content).hexdigest()[:12] for content in (b"1", b"2"))
+    assert list(shown.values()) == [
+        f"base.safetensors {first}, 1 B, 2001-09-09 01:46 UTC",
+        f"base.safetensors {second}, 1 B, 2001-09-09 01:46 UTC",
+        "<b>[a](b).x, 1 B, 2001-09-09 01:46 UTC",
+        "without a name, 1 B, 2001-09-09 01:46 UTC",
+    ]
+    again = keep(tmp_path, Weights, b"3", "other.safetensors")
+    assert origin(again).name == "other.safetensors" and next(iter(kept(tmp_path, Weights).values())) == again
 
 
 def store_result(cache: Store, study: Study) -> None:

@@ -91,7 +91,7 @@ def test_a_file_is_kept_by_its_content(file: Path, tmp_path: Path) -> None:
     assert continued.weights and continued.weights.content() == content
     assert list(kept(tmp_path / "cache", Weights)) == [continued.weights.sha256]
     Path(continued.weights.file).write_bytes(b"damaged")
-    assert keep(tmp_path / "cache", Weights, content).content() == content
+    assert keep(tmp_path / "cache", Weights, content, "mine.safetensors").content() == content
     with pytest.raises(ValueError, match="are not on this computer; give their file again"):
         with_kept_files(tmp_path / "elsewhere", recorded(_plain(study)))
 

@@ -65,7 +65,7 @@ def kinds(store: Store) -> list[str]:
 
 
 def test_weights_are_listed_and_stay_as_long_as_an_unfinished_study_starts_from_them(cache: Store) -> None:
-    weights = [keep(cache.root, Weights, content) for content in (b"needed", b"not needed")]
+    weights = [keep(cache.root, Weights, content, "mine") for content in (b"needed", b"not needed")]
     cache.parts(tiny(weights=weights[0], seeds=1, control=False)).write("seed0", xr.Dataset(), {})
     held = {holding.key: holding for holding in holdings(cache) if holding.kind == "weights"}
     needed, other = (held[each.sha256[:16]] for each in weights)

@@ -13,7 +13,7 @@ from landscape.store.partial import begun_study, is_computed_now, remove_unless_
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
-from landscape.store.uploads import FOLDER, KINDS, brought, kept
+from landscape.store.uploads import FOLDER, KINDS, brought, forget_name, kept
 from landscape.study.presets import means
 
 DAMAGED = ".damaged"
@@ -192,6 +192,8 @@ def remove(holding: Holding) -> bool:
     if is_in_use(holding):
         return False
     remove_folder(holding.path)
+    if holding.kind == "weights":
+        forget_name(holding.path)
     return True
 
 

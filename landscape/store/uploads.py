@@ -1,5 +1,7 @@
 """Files that users bring, kept in the cache folder under the hash of their content: `.weights/<sha256>.safetensors`.
 
+What the user calls it lies beside it, in `.weights/<sha256>.name`, for lists to show.
+
 The vocabulary that a network reads lies beside it, as `.weights/<sha256>.txt`. A study knows both by their hash. So
 they are found again when it is continued or its link is opened, whatever became of the file that they came from, and no
 name that a user chose becomes part of a path.
@@ -11,8 +13,9 @@ import contextlib
 import hashlib
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from landscape.store.sealed import Unwritable, children, temporary_name
 from landscape.study import Study
@@ -23,23 +26,61 @@ FOLDER = ".weights"
 KINDS: tuple[type[Brought], ...] = (Weights, Vocabulary)
 File = TypeVar("File", bound=Brought)
 SHA256 = re.compile("[0-9a-f]{64}")
+NAME, LONGEST = ".name", 60  # the suffix of the file that holds a name, and as many characters of that as are shown
 
 
-def keep(root: Path, kind: type[File], content: bytes) -> File:
-    """Keep the content of a file in a cache folder. Raises Unwritable."""
+class Origin(NamedTuple):
+    """What is known of a file that is kept: its own name, its size in bytes, and when it was last brought."""
+
+    name: str
+    size: int
+    when: datetime
+
+
+def keep(root: Path, kind: type[File], content: bytes, name: str) -> File:
+    """Keep the content of a file, and its name, in a cache folder. Raises Unwritable."""
     file = _in_folder(root, kind, hashlib.sha256(content).hexdigest())
     place = Path(file.file)
-    temporary = place.with_name(temporary_name())
     try:
-        if not _is_intact(file):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-            os.replace(temporary, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _write(place.with_suffix(NAME), name.encode("utf-8", "replace"))
+        if _is_intact(file):
+            os.utime(place)
+        else:
+            _write(place, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise Unwritable(f"cannot write to {place.parent}: {error.strerror or error}") from error
     return file
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Put a file in place as a whole. Raises OSError."""
+    temporary = place.with_name(temporary_name())
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, place)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def origin(file: Brought) -> Origin:
+    """What is known of a file that is kept. Its name is one line that can be read, without folders."""
+    place = Path(file.file)
+    try:
+        name = place.with_suffix(NAME).read_text("utf-8", "replace")
+    except OSError:  # it was kept before names were
+        name = ""
+    found, last = place.stat(), re.split(r"[/\\]", name)[-1]
+    readable = "".join(each for each in last if each.isprintable())[:LONGEST].strip()
+    return Origin(readable or "without a name", found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def forget_name(place: Path) -> None:
+    """Remove the name of a file that is kept no longer."""
+    with contextlib.suppress(OSError):
+        place.with_suffix(NAME).unlink(missing_ok=True)
 
 
 def kept(root: Path, kind: type[File]) -> dict[str, File]:
@@ -71,7 +112,7 @@ def with_kept_files(root: Path, study: Study) -> Study:
 def _kept_copy(root: Path, file: File) -> File:
     """The same file in the cache folder, where it is put unless it lies there intact."""
     here = _in_folder(root, type(file), file.sha256)
-    return here if _is_intact(here) else keep(root, type(file), file.content())
+    return here if _is_intact(here) else keep(root, type(file), file.content(), Path(file.file).name)
 
 
 def _is_intact(file: Brought) -> bool:

@@ -30,6 +30,12 @@ def read_as(name: str, text: str | None) -> None:
         found.set_initial_query_params_from_current()
 
 
+def is_return() -> bool:
+    """Whether the visitor came to this address by going back or forward in the browser."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 def let_go(name: str) -> None:
     """Leave in the address what a control has put there, once it is drawn, whatever becomes of its page.
 

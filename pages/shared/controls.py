@@ -26,7 +26,7 @@ from landscape.study.schema import BASE, MOMENTS, SPLITS
 from landscape.study.writing.notation import NOTATION
 from pages.shared import address, library
 from pages.shared.show import plain
-from pages.shared.widgets import Choices, Control, Number, Range, Several, Switch, Text
+from pages.shared.widgets import Choices, Control, Files, Number, Range, Several, Switch, Text
 
 AT = ("at the expansion", "after training")  # `MOMENTS` in words
 DEFAULTS = "defaults"  # in the session: the default of each control when it was last drawn
@@ -114,12 +114,10 @@ EXAMPLE = "the example"  # in place of an uploaded network
 OF_THE_DATA = "learnt from the text"  # in place of an uploaded vocabulary
 
 NETWORK: dict[str, Callable[[Values], Control | None]] = {
-    "net": lambda v: Choices(
-        "Network", [EXAMPLE, *v["kept"]], EXAMPLE, "Uploaded networks, the newest first, by their content's SHA-256."
-    ),
+    "net": lambda v: Files("Network", {EXAMPLE: EXAMPLE} | v["kept"], EXAMPLE, "Uploaded ones, the newest first."),
     "net_data": lambda v: Choices("Data set", v["sets"], v["sets"][0], "Those that a network of these shapes reads."),
-    "net_tokens": lambda v: Choices(
-        "Vocabulary", [OF_THE_DATA, *v["tokens"]], OF_THE_DATA, "Uploaded ones that fit, by their content's SHA-256."
+    "net_tokens": lambda v: Files(
+        "Vocabulary", {OF_THE_DATA: OF_THE_DATA} | v["tokens"], OF_THE_DATA, "Uploaded ones that fit, the newest first."
     ),
     "net_heads": lambda v: (
         Number("Heads", 1, 1024, v["heads"], "No shape tells it; published BERTs have one for 64 features.")

@@ -13,14 +13,13 @@ from typing import Any, cast
 import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from landscape.study import Study
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
 from landscape.study.kinds import KINDS, ModelSpec
 from landscape.study.presets import presets
 from landscape.study.writing.notation import candidates_from, written
-from pages.shared import adapting, fields, library
+from pages.shared import adapting, address, fields, library
 
 TEMPLATE, CANDIDATES, EMPTY = "from", "candidates", "none"
 HELD = "held by the form"  # its place in the session's state
@@ -43,9 +42,8 @@ class Held:
 def held() -> Held:
     """The form of this session: that of the link if somebody came by one, or else what the controls have made of it."""
     found: Held | None = st.session_state.get(HELD)
-    context, link = get_script_run_ctx(), _link()
-    back = bool(context and context.is_history_navigation)
-    if found is None or back or (link and str(link) not in found.written):
+    link = _link()
+    if found is None or address.is_return() or (link and str(link) not in found.written):
         found = Held(*from_link(link), found.written if found else set())
         st.session_state[HELD] = found
     _write(found, link)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 import xarray as xr
@@ -22,6 +22,10 @@ from pages.shared.controls import checked
 from pages.shared.widgets import Choices
 
 PAPER = "https://arxiv.org/abs/2405.15895"
+MENU: Any = {  # beside its "Print"; figures keep the size that they have on the screen, which no setting changes
+    "About": "To print a study, download its *Report* in the side bar, which fits on paper. The figures of the pages "
+    "are as wide as the window, and paper cuts them off."
+}
 TURN = Lock()
 PATIENCE = 1.0  # seconds after which a page is drawn although another still is: that one may wait for something else
 MOST_NAMED = 5  # unknown settings of a link, or studies that it may mean, that are named

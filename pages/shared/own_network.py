@@ -79,7 +79,7 @@ def asked() -> Study | None:
     Raises ValueError for what the controls, or the file, do not allow.
     """
     networks = own_uploads.weights()
-    if (net := _drawn("net", {"kept": list(networks)})) == EXAMPLE:
+    if (net := _drawn("net", {"kept": own_uploads.listed(networks)})) == EXAMPLE:
         return None
     weights = networks[net]
     reading = read(weights.sha256, weights.file, tuple(available()))
@@ -95,7 +95,7 @@ def asked() -> Study | None:
 
 def _tokens(fitting: dict[str, Vocabulary]) -> Table:
     """Choose the vocabulary that the text is read in: what that changes in the data."""
-    chosen = _drawn("net_tokens", {"tokens": list(fitting)})
+    chosen = _drawn("net_tokens", {"tokens": own_uploads.listed(fitting)})
     return {} if chosen == OF_THE_DATA else in_the_tokens_of(fitting[chosen])
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import streamlit as st
 
+from landscape.analysis.wording import size_in_words
 from landscape.models.weights.bert import check_vocabulary
 from landscape.models.weights.reader import tensors_of
 from landscape.store.results import Store
 from landscape.store.sealed import Unwritable
-from landscape.store.uploads import keep, kept
+from landscape.store.uploads import keep, kept, origin
 from landscape.study.sources import Brought, Vocabulary, Weights, tokens_in
 from pages.shared.show import plain
+from pages.shared.widgets import choose
 
-DIGITS = 12  # of a SHA-256, by which lists and links call a file
+DIGITS = 12  # of a SHA-256, by which links call a file
 UPLOAD, TOKENS = "upload", "upload of tokens"
 
 File = TypeVar("File", bound=Brought)
@@ -23,7 +26,7 @@ Use = tuple[str, Callable[[bytes], None]]  # the control that chooses the file, 
 
 
 def weights() -> dict[str, Weights]:
-    """A field for a network, and the networks that are kept, by what lists and links call them."""
+    """A field for a network, and the networks that are kept, by what links call them."""
     _field(
         UPLOAD,
         "Weights, as safetensors",
@@ -72,7 +75,7 @@ def _take(field: str, kind: type[Brought], use: Use) -> None:
     try:
         content = file.getvalue()
         check(content)
-        st.session_state[control] = keep(Store().root, kind, content).sha256[:DIGITS]
+        choose(control, keep(Store().root, kind, content, file.name).sha256[:DIGITS])
     except (ValueError, Unwritable) as error:
         st.session_state[f"fault of {field}"] = str(error)
 
@@ -81,6 +84,16 @@ def _check_numbers(content: bytes) -> None:
     for tensor in tensors_of(content).values():
         if tensor.is_real:
             tensor.array()
+
+
+def listed(files: Mapping[str, Brought]) -> dict[str, str]:
+    """What a list shows of files: the name of each, its size, and when it came; its digits where two share a name."""
+    found = {digits: origin(file) for digits, file in files.items()}
+    names = Counter(each.name for each in found.values())
+    return {
+        digits: f"{name}{f' {digits}' if names[name] > 1 else ''}, {size_in_words(size)}, {when:%Y-%m-%d %H:%M} UTC"
+        for digits, (name, size, when) in found.items()
+    }
 
 
 def _by_digits(kind: type[File]) -> dict[str, File]:

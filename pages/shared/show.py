@@ -86,7 +86,8 @@ def report(label: str, dataset: Callable[[], xr.Dataset]) -> None:
         key="report",
         icon=":material/summarize:",
         on_click="ignore",
-        help="One page with every figure, its numbers, definitions and settings, which opens without a network.",
+        help="One page with every figure, its numbers, definitions and settings, which opens without a network. "
+        "Print this one: on the pages here, figures are as wide as the window and paper cuts them off.",
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import streamlit as st
+
+from pages.shared import address
 
 
 class Range(NamedTuple):
@@ -192,4 +194,45 @@ class Guess(NamedTuple):
         return st.radio(self.label, self.options, None, key=name, help=self.help, bind="query-params")
 
 
-Control = Range | Choices | Switch | Number | Text | Several | Guess
+class Files(NamedTuple):
+    """One of the files that are kept, or none of them: links call it by its key, the list as people do.
+
+    Streamlit would put into the address what the list shows, so the address is written here.
+    """
+
+    label: str
+    options: Mapping[str, str]  # what the list shows, by what links hold
+    default: str
+    help: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "that of a file which is kept here"
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value in a link is allowed."""
+        return text in self.options
+
+    def draw(self, name: str) -> str:
+        """Draw the widget. Somebody who comes back to its page without a link finds what they chose before."""
+        shown, asked = f"{name} shown", st.query_params.get(name)
+        before = None if address.is_return() else st.session_state.get(f"{name} before")
+        now = asked or before or self.default
+        now = now if now in self.options else self.default
+        st.session_state[shown] = st.session_state[f"{name} before"] = now
+        if asked is None and now != self.default:
+            choose(name, now)
+        st.selectbox(
+            self.label, list(self.options), key=shown, format_func=self.options.__getitem__, help=self.help,
+            on_change=lambda: choose(name, st.session_state[shown]),
+        )  # fmt: skip
+        return now
+
+
+def choose(name: str, key: str) -> None:
+    """Write into the address which of the files is chosen."""
+    st.query_params[name] = st.session_state[f"{name} before"] = key
+
+
+Control = Range | Choices | Switch | Number | Text | Several | Guess | Files

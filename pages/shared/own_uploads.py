@@ -19,6 +19,8 @@ from pages.shared.show import plain
 from pages.shared.widgets import choose
 
 DIGITS = 12  # of a SHA-256, by which links call a file
+TOLD = 6  # of these, as many as tell two files of one name apart in a list
+WHEN = "%Y-%m-%d %H:%M UTC"
 UPLOAD, TOKENS = "upload", "upload of tokens"
 
 File = TypeVar("File", bound=Brought)
@@ -91,7 +93,7 @@ def listed(files: Mapping[str, Brought]) -> dict[str, str]:
     found = {digits: origin(file) for digits, file in files.items()}
     names = Counter(each.name for each in found.values())
     return {
-        digits: f"{name}{f' {digits}' if names[name] > 1 else ''}, {size_in_words(size)}, {when:%Y-%m-%d %H:%M} UTC"
+        digits: f"{name}{f' {digits[:TOLD]}' if names[name] > 1 else ''}, {size_in_words(size)}, {when:{WHEN}}"
         for digits, (name, size, when) in found.items()
     }
 

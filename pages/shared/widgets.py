@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from pages.shared import address
+from pages.shared.show import plain
 
 
 class Range(NamedTuple):
@@ -227,6 +228,8 @@ class Files(NamedTuple):
             self.label, list(self.options), key=shown, format_func=self.options.__getitem__, help=self.help,
             on_change=lambda: choose(name, st.session_state[shown]),
         )  # fmt: skip
+        if now != self.default:
+            st.caption(plain(self.options[now]))  # the list cuts what is longer than it is wide
         return now
 
 

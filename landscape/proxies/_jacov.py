@@ -70,7 +70,7 @@ def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Ar
     x, outputs = differentiable_inputs(lambda: evaluating(network, reference), inputs)
     jacobians = jax.grad(lambda x: jnp.sum(outputs(x)))(x)
     rows = _standardised(jacobians.reshape(len(jacobians), -1).astype(jnp.float64))  # b features
-    singular = jnp.linalg.svd(rows, compute_uv=False)  # min(b, features)
+    singular = jnp.linalg.svd(_triangle(rows), compute_uv=False)  # min(b, features)
     v = jnp.pad(singular**2, (0, len(rows) - len(singular)))  # b
     return -jnp.sum(jnp.log(v + K) + 1 / (v + K))
 
@@ -79,6 +79,23 @@ def _standardised(rows: Float[Array, "b features"]) -> Float[Array, "b features"
     """Rows of mean 0 and norm 1, whose products are their correlations."""
     centred = rows - rows.mean(1, keepdims=True)
     return centred / jnp.linalg.norm(centred, axis=1, keepdims=True)
+
+
+def _triangle(rows: Float[Array, "b features"]) -> Float[Array, "r features"]:
+    """At most as many rows as features, with the same singular values: R of the QR decomposition, block by block.
+
+    Of all rows at once, LAPACK divides the small products among threads, which mostly wait for each other: 512 rows of
+    64 take 33 ms of processor time on a busy computer, and the blocks take 1.
+
+    References:
+      Demmel et al., "Communication-optimal Parallel and Sequential QR and LU Factorizations", 2012, arXiv 0808.2664.
+    """
+    features = rows.shape[1]
+    while len(rows) > features:
+        blocks = -(-len(rows) // (2 * features))
+        filled = jnp.pad(rows, ((0, 2 * features * blocks - len(rows)), (0, 0)))
+        rows = jnp.linalg.qr(filled.reshape(blocks, 2 * features, features), mode="r").reshape(-1, features)
+    return rows
 
 
 score = Score(_kernel, double=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -320,6 +321,21 @@ def test_without_a_command_all_of_them_are_listed(capsys: pytest.CaptureFixture)
     assert main([]) == 2
     told = capsys.readouterr().err
     assert all(re.search(rf"^    {name} +\w", told, re.MULTILINE) for name in ("list", "run", "show", "jobs"))
+
+
+@pytest.mark.parametrize("command", ["export tiny -o {}/a.csv", "report tiny -o {}/a.html"])
+def test_a_read_only_folder_is_named(
+    command: str, computed: Computed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Where nothing can be removed either."""
+
+    def refuse(*given: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    assert main([*command.format(tmp_path).split(), "--cache", computed.cache]) == 2
+    assert re.search("cannot write .*/a.*: Read-only file system", capsys.readouterr().err)
 
 
 NO_NUMBERS = {

@@ -114,6 +114,21 @@ def test_a_packed_set_gives_the_splits_of_the_prepared_one(tiny, tmp_path, monke
         np.testing.assert_array_equal(part.targets, other.targets)
 
 
+def test_a_pack_is_written_whole_or_not_at_all(tiny, monkeypatch):
+    """On a full disk the last one stays, and nothing else."""
+    path = pack("tiny")
+    before, beside = path.read_bytes(), {*path.parent.iterdir()}
+
+    def full(file, **arrays):
+        file.write_bytes(b"half")
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(ValueError, match=r"cannot write .*tiny\.npz: No space left"):
+        pack("tiny")
+    assert path.read_bytes() == before and {*path.parent.iterdir()} == beside
+
+
 @pytest.mark.parametrize(
     "content",
     [

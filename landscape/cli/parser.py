@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    except OSError as error:  # a folder of the computer that is not as it should be
+        print(f"error: {error}", file=sys.stderr)
+        return FAILURE
     except Stopped as stopped:
         with suppress(OSError):  # the terminal may be gone
             print("Stopped. What is finished is kept; the same command continues from there.", file=sys.stderr)

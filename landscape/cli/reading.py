@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from landscape.cli.naming import named_result
@@ -60,6 +61,7 @@ def _write(target: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         os.replace(temporary, target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            temporary.unlink(missing_ok=True)
         raise ValueError(f"cannot write {target}: {error.strerror}") from None
     print(target)

@@ -7,6 +7,7 @@ the same splits from it.
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -31,9 +32,21 @@ def pack_path(name: str) -> Path:
 
 
 def write_pack(name: str, pack: Pack) -> Path:
-    """Write the pack of a set, compressed without loss, and return its path."""
+    """Write the pack of a set, compressed without loss, and return its path: the whole file or nothing.
+
+    Raises:
+      ValueError: if the folder of prepared sets cannot be written to.
+    """
     path = pack_path(name)
-    np.savez_compressed(path, **pack._asdict())
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")  # NumPy adds .npz to other names
+    try:
+        try:
+            np.savez_compressed(temporary, **pack._asdict())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 
 

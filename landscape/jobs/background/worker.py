@@ -162,7 +162,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     def publish_or_stop(update: Update) -> None:
         give_up()
         publish(update)
-        if isinstance(update, TaskUpdate):
+        if isinstance(update, TaskUpdate) and update.fraction < 1:  # one that is done makes room by ending
             if begun.must_wait():
                 publish(update._replace(activity="Waiting for tasks that go first"))
                 begun.wait(give_up)

@@ -23,6 +23,7 @@ from landscape.jobs.plan import Task
 from landscape.jobs.processes import capacity
 from landscape.jobs.progress import OnActivity
 from landscape.jobs.tasks.outcome import Outcome
+from landscape.numerics import clock
 from landscape.store import places
 from landscape.store.partial import is_computed_now
 from landscape.study import Study, validated
@@ -53,6 +54,7 @@ class Script:
         self.gates = defaultdict[str, threading.Event](threading.Event)  # by study, what its tasks wait for
         self.reports = Counter[tuple[str, int]]()  # by study and seed, how often the task has reported
         self.ended = list[tuple[str, int]]()
+        self.stood = dict[tuple[str, int], float]()  # seconds in which the clock of the task stood still
 
     def seeds(self, name: str) -> set[int]:
         """The seeds of a study whose tasks are under way or have ended."""
@@ -71,14 +73,19 @@ def planned(study: Study, divisions: int = 1) -> dict[str, Task]:
 
 def task(name: str, seed: int, *earlier: Outcome, on_activity: OnActivity) -> Outcome:
     """It goes on until the gate of its study is open, and reports all the time."""
-    SCRIPT.reports[name, seed] = 0
+    SCRIPT.reports[name, seed], before = 0, stood_still()
     try:
         while not SCRIPT.gates[name].wait(0.01):
             on_activity("waiting", 1, 2)
             SCRIPT.reports[name, seed] += 1
     finally:
+        SCRIPT.stood[name, seed] = stood_still() - before
         SCRIPT.ended.append((name, seed))
     return Outcome(xr.Dataset({"base_stop": ("seed", np.ones(1))}, {"seed": [seed]}), {})
+
+
+def stood_still() -> float:
+    return getattr(clock.WAITED, "seconds", 0.0)
 
 
 @pytest.fixture
@@ -120,6 +127,8 @@ def test_many_tasks_of_a_large_study_let_all_of_small_ones_go_first(
 ) -> None:
     """However often one of a small study ends, no more tasks of the large one are under way than threads.
 
+    The time in which they step aside is no part of what they took.
+
     The tasks of the broad one could all begin at once: Dask must not keep back what is more than the worker has free.
     """
     threads = request.node.callspec.params["jobs"]
@@ -132,6 +141,7 @@ def test_many_tasks_of_a_large_study_let_all_of_small_ones_go_first(
         assert script.seeds("large") == {*range(threads)} and jobs.progress(LARGE.key).active
     script.gates["large"].set()
     assert until(jobs, LARGE.key, ended).state == "done"
+    assert script.stood["large", threads - 1] >= precedence.PERIOD and script.stood["small", 0] == 0
     assert sorted(script.ended) == sorted((each.name, i) for each in (LARGE, SMALL, BROAD) for i in range(each.seeds))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.numerics.clock import worked
 from landscape.numerics.progress import OnProgress, ignore_progress
 
 
@@ -38,11 +38,11 @@ def timed_walk(
     that of compilation, and the whole walk need not run twice. The parameters are those of `midpoint_barriers`.
     """
     walk = partial(midpoint_barriers, model, inputs=inputs, targets=targets, group=group)
-    laps = [time.perf_counter()]
+    laps = [worked()]
     for _ in range(2):
         walk(permutations[:1])
-        laps.append(time.perf_counter())
+        laps.append(worked())
     barriers = walk(permutations, known=known, on_progress=on_progress)
-    laps.append(time.perf_counter())
+    laps.append(worked())
     cold, warm, whole = np.diff(laps)
     return Walked(barriers, float(whole), max(0.0, float(cold - warm)))

@@ -23,6 +23,7 @@ from landscape.jobs.tasks.content import task_key
 from landscape.jobs.tasks.names import task_in_words
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.pace import Pace
+from landscape.numerics.clock import worked
 from landscape.store.entries import TAKEN, Entry
 from landscape.store.partial import StoredOutcome
 from landscape.store.sealed import Unwritable
@@ -141,7 +142,7 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
     if taken := taken_over(attempt, name, key):
         return taken
     meter = Meter(attempt.study.key, attempt.number, name, task_in_words(attempt.study, name), task.weight, on_update)
-    since = time.perf_counter()
+    since = worked()
     outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:
@@ -151,7 +152,7 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
         return outcome
     if key:
         attempt.shared.keep(key, attempt.parts.folder / name)
-    return stored._replace(seconds=time.perf_counter() - since)
+    return stored._replace(seconds=worked() - since)
 
 
 def in_order(attempt: Attempt, on_update: OnUpdate, planned: Planned, arrived: Arrived) -> Outcomes:

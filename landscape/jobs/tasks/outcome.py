@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+
+from landscape.numerics.clock import worked
 
 
 class Outcome(NamedTuple):
@@ -40,13 +41,16 @@ def seconds_by_phase(**seconds: float) -> dict[str, xr.DataArray]:
 
 
 class Clock:
-    """Wall time in seconds between laps. Compilation counts, since whoever waits for a task waits for it too."""
+    """Wall time in seconds between laps. Compilation counts, since whoever waits for a task waits for it too.
+
+    While the task steps aside for those of another study, the clock stands still.
+    """
 
     def __init__(self) -> None:
-        self._last = time.perf_counter()
+        self._last = worked()
 
     def lap(self) -> float:
         """Seconds since the last lap, or since the clock was made."""
-        now = time.perf_counter()
+        now = worked()
         seconds, self._last = now - self._last, now
         return seconds

@@ -14,7 +14,7 @@ from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
 from landscape.store.shared import TASKS
 from landscape.store.uploads import FOLDER, KINDS, brought, forget_name, kept
-from landscape.study.presets import means
+from landscape.study.presets import label, means, none_of
 
 DAMAGED = ".damaged"
 PROGRAMS = ".compiled"  # programs that JAX has compiled, a folder for each kind of processor
@@ -166,7 +166,8 @@ def to_remove(
     for name in studies:
         named = [each for each in useful if name == each.name or means(name, each.name, each.key)]
         if not named:
-            raise ValueError(f"there is nothing here of {name!r}; the folder holds {_names(useful)}")
+            known = [label(each.name, each.key) if each.key else each.name for each in useful]
+            raise ValueError(f"there is nothing here of {name!r}; {none_of(known, name, 'cache')}")
         taken += [each for each in named if each not in taken]
     if older_than is not None:
         taken += [each for each in useful if each.changed < time.time() - older_than and each not in taken]
@@ -174,10 +175,6 @@ def to_remove(
     while to_size is not None and left and sum(each.size for each in left) > to_size:
         taken.append(left.pop(0))
     return taken
-
-
-def _names(held: Sequence[Holding]) -> str:
-    return ", ".join(f"{holding.name} ({holding.key})" for holding in held) or "nothing"
 
 
 def remove(holding: Holding) -> bool:

@@ -20,7 +20,7 @@ SHOWN, NEEDED = 6, 4  # first digits of a key: as many as a label shows, and as 
 OFFERED, NAMED = 3, 6  # names: so many that are like an unknown one, and so many of those that one may mean
 ALIKE = 0.6  # the likeness of two names, from 0 to 1, from which on one is offered for the other
 LONGEST = 100  # characters of a name that are compared
-LISTED = "all names are listed by: python -m landscape list"
+LISTED = "names are listed by: python -m landscape"
 
 
 @cache
@@ -126,8 +126,8 @@ def _likeness(asked: str, name: str) -> float:
     return SequenceMatcher(None, name, asked).ratio() + (asked != "" and asked in name)
 
 
-def none_of(names: Iterable[str], text: str) -> str:
-    """How an error ends about a text that is none of these names.
+def none_of(names: Iterable[str], text: str, command: str = "list") -> str:
+    """How an error ends about a text that is none of these names, which a command of the program lists.
 
     Example:
       >>> from landscape.study.presets import none_of
@@ -137,7 +137,7 @@ def none_of(names: Iterable[str], text: str) -> str:
       'all names are listed by: python -m landscape list'
     """
     near = nearest(text, names)
-    return f"did you mean {_alternatives(near)}? {LISTED[0].upper()}{LISTED[1:]}" if near else LISTED
+    return f"did you mean {_alternatives(near)}? All {LISTED} {command}" if near else f"all {LISTED} {command}"
 
 
 def one_of(names: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from distributed import LocalCluster, Worker, get_worker
+from distributed import Client, LocalCluster, Worker, get_worker, wait
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +37,7 @@ from landscape.jobs import resume
 from landscape.jobs.attempt import Asker, Attempt
 from landscape.jobs.background import engine, worker
 from landscape.jobs.background.client import Jobs, connect
-from landscape.jobs.background.names import folder_name, identity
+from landscape.jobs.background.names import folder_name, identity, task_key
 from landscape.jobs.guard import alike, credentials, passing_over
 from landscape.jobs.guard.private import private_folder
 from landscape.jobs.local import run
@@ -439,16 +439,24 @@ def test_unwritable_folder_is_named(script: Script, client: Callable[[], Jobs]) 
     assert failed.state == "failed" and str(jobs.store.root) in failed.error
 
 
-def test_damaged_result_is_computed_again(script: Script, client: Callable[[], Jobs]) -> None:
+def test_damaged_result_is_computed_again(script: Script, client: Callable[[], Jobs], address: str) -> None:
+    """Even while Dask still has a task of the first computation in its memory."""
     jobs, key = client(), study().key
-    script.go.set()
-    for _ in range(2):
-        jobs.submit(study())
-        told = until(jobs, key, lambda progress: ended(progress) and key in jobs.known())  # not by its result alone
-        assert told.state == "done"
-        entry = jobs.store.entry(key)
-        entry.path.write_bytes(entry.path.read_bytes()[:-1])
-    assert script.ran == 2 * [f"seed{seed}" for seed in range(SEEDS)]
+    jobs.submit(study())
+    until(jobs, key, running_second)
+    first = task_key("seed0", identity(folder_name(jobs.store.root), key, 0))
+    with Client(address, set_as_default=False) as other:
+        held = other.submit(int, key=first)  # not run: it is there
+        wait(held, timeout=60)
+        script.go.set()
+        for _ in range(2):
+            jobs.submit(study())
+            told = until(jobs, key, lambda progress: ended(progress) and key in jobs.known())  # not by its result alone
+            assert told.state == "done"
+            entry = jobs.store.entry(key)
+            entry.path.write_bytes(entry.path.read_bytes()[:-1])
+        assert script.ran == 2 * [f"seed{seed}" for seed in range(SEEDS)]
+        assert held.status == "finished"
 
 
 def test_local_run_resumes_and_survives_a_full_disk(

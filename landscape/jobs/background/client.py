@@ -70,9 +70,9 @@ class Jobs:
         within(2 * TIMEOUT, "the scheduler", partial(self._ask_for, client, study, expected))
 
     def _ask_for(self, client: Client, study: Study, expected: float) -> None:
-        number = next(  # an attempt that was asked to stop is not joined
+        number = next(  # an attempt that has ended is not joined, nor one that was asked to stop
             number
-            for number in itertools.count(self._attempt(study.key))
+            for number in itertools.count(self._attempt(study.key) + self._has_ended(study.key))
             if not Event(self._identity(study.key, number), client).is_set()
         )
         now = time.time()
@@ -200,6 +200,12 @@ class Jobs:
 
     def _topic(self, kind: type[Update]) -> str:
         return topic(folder_name(self.store.root), kind)
+
+    def _has_ended(self, key: str) -> bool:
+        """Whether the newest attempt has ended. Dask may still have its tasks, and would not run them again."""
+        with self._counting:
+            progress = self._tallies[key].progress() if key in self._tallies else None
+        return progress is not None and not progress.active
 
     def _attempt(self, key: str) -> int:
         with self._counting:

@@ -96,6 +96,11 @@ def _attention(dataset: xr.Dataset) -> bool:
     return _expanded(dataset) and study.model.kind == "bert" and not _walks_ffn(study)
 
 
+def _from_scratch(dataset: xr.Dataset) -> bool:
+    study = study_of(dataset)
+    return study.expansion.start == "random" and study.model.kind == "bert"
+
+
 def _all_convolutions(dataset: xr.Dataset) -> bool:
     study = study_of(dataset)
     widened = all(isinstance(step, Widen) and step.widen == "conv*" for step in _steps(study))
@@ -172,6 +177,11 @@ CLAIMS = (
     Claim(
         "The manifold of a Transformer shrinks as it trains.",
         "4.4, figure 5", "change of Mₜ in %", findings.whole_change, NEGATIVE, _transformer,
+        "trajectories", False, "+.1f",
+    ),
+    Claim(
+        "The manifold of a Transformer also shrinks as it trains from random weights, from epoch 1 on.",
+        "A.2.7, figure 11", "change of Mₜ in %", partial(findings.whole_change, first=1), NEGATIVE, _from_scratch,
         "trajectories", False, "+.1f",
     ),
     Claim(

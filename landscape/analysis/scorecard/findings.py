@@ -180,8 +180,8 @@ def late_change(dataset: xr.Dataset) -> Finding:
     return found if late else replace(NOTHING, note=NO_WALK)
 
 
-def whole_change(dataset: xr.Dataset) -> Finding:
-    """M_T − M₀ in percent, averaged over candidates.
+def whole_change(dataset: xr.Dataset, first: int = 0) -> Finding:
+    """M_T − M_t in percent, averaged over candidates, where t is checkpoint number `first`: 0 is the expansion.
 
     Example:
       >>> import landscape
@@ -190,9 +190,9 @@ def whole_change(dataset: xr.Dataset) -> Finding:
       -8.6
 
     References:
-      Malviya et al. (2024), section 4.4 and Figure 5.
+      Malviya et al. (2024), section 4.4, Figure 5; A.2.7, Figure 11, from epoch 1 on.
     """
-    return _until_the_end(dataset, 0)
+    return _until_the_end(dataset, int(dataset["checkpoint"][: first + 1].max()))
 
 
 def rise_of_sharpness(dataset: xr.Dataset) -> Finding:

@@ -200,7 +200,7 @@ def test_a_visit_is_one_entry_of_the_history(address, tab):
     tab.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
     visited("Home")
     assert len(tab.evaluate(pushed)) == 1
-    tab.get_by_test_id("stPageLink").filter(has_text="tinybert").first.click()
+    tab.get_by_test_id("stPageLink").filter(has=tab.get_by_text("tinybert", exact=True)).click()
     visited("Study · tinybert")
     assert len(tab.evaluate(pushed)) == 1
     tab.go_back()

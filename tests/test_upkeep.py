@@ -194,6 +194,20 @@ def shows_whole_result(store: Store, study: Study) -> bool:
     return True
 
 
+def test_what_is_removed_while_it_is_looked_at_is_written_again(tmp_path: Path, monkeypatch) -> None:
+    store, study = Store(tmp_path), STUDIES[0]
+    store.write(filled(study, seed=0), record(study))
+
+    def removed(folder: Path) -> bool:
+        shutil.rmtree(folder)
+        return False
+
+    monkeypatch.setattr("landscape.store.sealed.intact", removed)
+    store.write(filled(study, seed=1), record(study))
+    xr.testing.assert_identical(store.read(study.key), filled(study, seed=1))
+    assert not (tmp_path / ".damaged").exists()
+
+
 @pytest.mark.slow
 def test_two_processes_that_prune_and_write_show_no_wrong_number(tmp_path: Path, monkeypatch) -> None:
     """A reader sees the whole result, or that it is not there."""

@@ -29,7 +29,6 @@ TEMPORARY = re.compile(r"\.tmp-(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-)?[0
 DAY = 86400.0  # seconds
 
 Record = dict[str, Any]
-
 log = logging.getLogger(__name__)
 
 
@@ -51,8 +50,7 @@ class Unwritable(OSError):
 def write_sealed(folder: Path, files: Mapping[str, bytes], record: Record, *, lasting: bool = True) -> dict[str, str]:
     """Writes files and their record as a sealed folder: the checksum of each file.
 
-    Several processes may write the same folder at once: the first one wins, and an intact folder is never replaced.
-    A damaged one is set aside.
+    Several processes may write it at once: the first one wins. An intact folder stays, a damaged one is set aside.
 
     Args:
       folder: where the sealed folder is to be; its parents are made.
@@ -185,16 +183,17 @@ def _write(path: Path, data: bytes, lasting: bool = True) -> None:
 
 
 def _install(temporary: Path, folder: Path) -> None:
-    """Moves the temporary folder to its place, unless there is an intact one by now."""
+    """Moves the temporary folder to its place, unless there is an intact one by now, which others may remove."""
     while True:
         try:
             return os.replace(temporary, folder)
         except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) or not os.path.lexists(folder):
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) or not folder.parent.is_dir():
                 raise
         if intact(folder):
             return None
-        set_aside(folder)
+        with contextlib.suppress(FileNotFoundError):
+            set_aside(folder)
 
 
 def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Record, dict[str, bytes]]:
@@ -227,6 +226,7 @@ def intact(folder: Path) -> bool:
 def set_aside(folder: Path) -> None:
     """Moves a folder, or a file in its place, into the folder `.damaged` beside it, with the time in its name."""
     shelf = folder.parent / ".damaged"
+    os.lstat(folder)  # fails before there is a shelf, where there is nothing to move
     shelf.mkdir(exist_ok=True)
     os.replace(folder, shelf / f"{folder.name}-{datetime.now():%Y%m%dT%H%M%S.%f}")
 

@@ -39,7 +39,7 @@ from landscape.barriers.walk import seen_from_start
 from landscape.jobs.attempt import Attempt
 from landscape.jobs.local import PREALLOCATE
 from landscape.jobs.progress import StudyUpdate, Update
-from landscape.jobs.resume import AnyOutcome, Arrived, Planned, compute, divided, finish, run_task
+from landscape.jobs.resume import AnyOutcome, Arrived, Planned, arranged, compute, finish, run_task
 from landscape.models.functional import Network, split
 from landscape.models.site import Site
 from landscape.numerics.precision import check_sums, exact
@@ -193,7 +193,7 @@ def computed(study: Study, store: Store, deadline: float, output: Path) -> Row:
     """As much of the study as there is time for; the row says how much that is, by the weights of its plan."""
     attempt, progress = Attempt(study, store), Progress(study.name)
     with attempt.parts.sole_computation():
-        attempt = divided(attempt, jax.local_device_count())
+        attempt = arranged(attempt, jax.local_device_count())
         dataset = compute(attempt, partial(until, deadline, attempt, progress, output), progress)
         output.write_bytes(encode(dataset))
         if progress.complete:

@@ -88,7 +88,7 @@ def no_shipped_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def nothing_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies without tasks: their results are all missing values, at once."""
-    monkeypatch.setattr(resume, "plan_study", lambda study, divisions=1: {})
+    monkeypatch.setattr(resume, "plan_study", lambda study, divisions=1, first=0: {})
 
 
 def dataset_of(computed: Computed, which: int = 0) -> xr.Dataset:
@@ -546,7 +546,7 @@ def test_failure_on_a_scheduler(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    def fail(study: object, divisions: int) -> dict:
+    def fail(study: object, divisions: int, first: int = 0) -> dict:
         raise MemoryError("too large")
 
     monkeypatch.setattr(resume, "plan_study", fail)

@@ -96,7 +96,7 @@ class Script:
 SCRIPT = Script()  # tasks find it here, as they come to the worker by name
 
 
-def chain(study: Study, divisions: int = 1) -> dict[str, Task]:
+def chain(study: Study, divisions: int = 1, first: int = 0) -> dict[str, Task]:
     """One task a seed, each of which adds 1 to the number that the one before gives it."""
     names = [f"seed{seed}" for seed in range(study.seeds)]
     return {
@@ -535,10 +535,10 @@ def test_seeds_stay_divided_as_an_earlier_attempt_did(tmp_path: Path, monkeypatc
     """So that its training is not lost where another number of devices goes on."""
     monkeypatch.setattr("landscape.jobs.plan.device_bytes", lambda: 2**30)
     attempt = Attempt(study(), results.Store(tmp_path))
-    assert resume.divided(attempt, 3).divisions == 3
+    assert resume.arranged(attempt, 3).divisions == 3
     for name in ("base-seeds0_to_1", "base-seeds2_to_3", "candidate1-seeds0_to_1"):
         (attempt.parts.folder / name).mkdir(parents=True)
-    assert len(resume.seed_groups(study(), resume.divided(attempt, 3).divisions)) == 2
+    assert len(resume.seed_groups(study(), resume.arranged(attempt, 3).divisions)) == 2
 
 
 def test_several_devices_share_a_study(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Script:
 SCRIPT = Script()  # tasks find it here, as they come to the worker by name
 
 
-def planned(study: Study, divisions: int = 1) -> dict[str, Task]:
+def planned(study: Study, divisions: int = 1, first: int = 0) -> dict[str, Task]:
     """One task a seed. Those of the small study need the one before."""
     names = [f"base-seed{seed}" for seed in range(study.seeds)]
     after = {name: names[i - 1 : i] for i, name in enumerate(names) if i and study.name == "small"}

@@ -12,7 +12,7 @@ from landscape import figures
 from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import predictor_correlation
-from landscape.analysis.wording import why_unranked
+from landscape.analysis.ranking.unranked import why_unranked
 from landscape.study.predictors import METRIC, PARAMETERS
 from pages.shared import answer, ranking
 

@@ -1,4 +1,4 @@
-"""Counts, uncertainties, durations and missing correlations in words. What is not known is left out."""
+"""Counts, uncertainties, durations and origins in words. What is not known is left out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
-
-import xarray as xr
 
 NO_CONTROL = "This study has no control: what training the base on for as long would gain is not known."
 SAME_RANKS = "Within a seed the control's gain is the same for all candidates, so it changes no rank correlation."
@@ -231,13 +229,27 @@ def origin(record: Mapping[str, Any]) -> str:
     known = json.loads(versions) if isinstance(versions, str) else versions
     used = ", ".join(f"{name} {known[name]}" for name in ("jax", "flax", "numpy") if name in known)
     parts = [
-        f"on {record['device']}" if "device" in record else "",
-        f"{str(record['computed'])[:16].replace('T', ' ')} UTC" if "computed" in record else "",
+        *_where_and_when(record),
         f"in {duration(float(record['seconds']))}" if "seconds" in record else "",
         f"with {used}" if used else "",
         f"with {counted(int(record['taken']), 'task')} that other studies had computed" if "taken" in record else "",
     ]
-    return f"Computed {', '.join(filter(None, parts))}." if any(parts) else "Not computed in one piece."
+    earlier = record.get("earlier", [])
+    told = [f"Computed {', '.join(filter(None, parts))}." if any(parts) else "Not computed in one piece."]
+    first = 0
+    for before in json.loads(earlier) if isinstance(earlier, str) else earlier:
+        last = first + before["seeds"] - 1
+        seeds = f"Seed {first} was" if first == last else f"Seeds {first} to {last} were"
+        told.append(f"{seeds} computed before, {', '.join(_where_and_when(before))}.")
+        first = last + 1
+    return " ".join(told)
+
+
+def _where_and_when(record: Mapping[str, Any]) -> list[str]:
+    return [
+        *([f"on {record['device']}"] if "device" in record else []),
+        *([f"{str(record['computed'])[:16].replace('T', ' ')} UTC"] if "computed" in record else []),
+    ]
 
 
 def duration(seconds: float) -> str:
@@ -260,36 +272,6 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60:02} min"
     hours = round(seconds / 3600)
     return f"{hours} h" if hours < 48 else f"{seconds / 86400:,.0f} days"
-
-
-def why_unranked(scores: xr.DataArray, best: xr.DataArray, name: str = "M₀") -> str:
-    """The reason why no seed has a correlation of its candidates' scores with their best gains, as a sentence.
-
-    Args:
-      scores: of any dimensions, with seed and candidate among them.
-      best: the best gain G*_T, with dims (seed, candidate).
-      name: what the sentence calls the scores.
-
-    Example:
-      >>> import xarray as xr
-      >>> from landscape.analysis.wording import why_unranked
-      >>> scores = xr.DataArray([[3.0, 3.0]], dims=("seed", "candidate"))
-      >>> why_unranked(scores, best=xr.DataArray([[0.1, 0.2]], dims=("seed", "candidate")))
-      'No rank correlation: in every seed M₀ is equal for all candidates.'
-    """
-    scores, best = xr.broadcast(scores, best)
-    both = scores.notnull() & best.notnull()
-    enough = both.sum("candidate") > 1
-    if not enough.any():
-        return "No rank correlation: it needs two trained candidates of one seed."
-    equal = {name: _equal(scores.where(both)), "the best gain G*": _equal(best.where(both))}
-    always = [what for what, everywhere in equal.items() if everywhere.where(enough, True).all()]
-    subject = always[0] if always else " or ".join(equal)
-    return f"No rank correlation: in every seed {subject} is equal for all candidates."
-
-
-def _equal(values: xr.DataArray) -> xr.DataArray:
-    return values.max("candidate") == values.min("candidate")
 
 
 def _known(value: float | None) -> TypeGuard[float]:

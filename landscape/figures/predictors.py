@@ -20,8 +20,9 @@ from landscape.analysis.ranking.partial_correlation import predictor_partial_cor
 from landscape.analysis.ranking.regret import RANGE as REGRETS
 from landscape.analysis.ranking.regret import predictor_regret, random_regret
 from landscape.analysis.ranking.scores import candidate_scores, with_ties
+from landscape.analysis.ranking.unranked import why_unranked
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import bounds, counted, deviation, minus, number, why_unranked
+from landscape.analysis.wording import bounds, counted, deviation, minus, number
 from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
 from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title

@@ -14,8 +14,9 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metri
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import LETTERS, Kind, sensitivity
 from landscape.analysis.ranking.evidence import too_few
+from landscape.analysis.ranking.unranked import why_unranked
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import minus, why_unranked
+from landscape.analysis.wording import minus
 from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised

@@ -16,7 +16,8 @@ from landscape.analysis.metric import manifold_metric, own_metric
 from landscape.analysis.performance import Measure, base_perplexity, best_epoch, best_gain, gain, perplexity
 from landscape.analysis.ranking.correlation import LETTERS, Kind, trajectory_correlation
 from landscape.analysis.ranking.evidence import too_few
-from landscape.analysis.wording import deviation, number, why_unranked
+from landscape.analysis.ranking.unranked import why_unranked
+from landscape.analysis.wording import deviation, number
 from landscape.figures.export.tables import described, spread_units
 from landscape.figures.palette import NEUTRAL, Mark, marks, quantile_marks, translucent
 from landscape.figures.style import (

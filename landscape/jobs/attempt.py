@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from landscape.jobs.earlier import Earlier
 from landscape.store.partial import Parts
 from landscape.store.results import Store
 from landscape.store.shared import SharedOutcomes
@@ -28,6 +29,7 @@ class Attempt:
 
     number: counts the attempts that were made at this study since its engine started, from 0. divisions: how many
     devices the seeds are divided among, which fixes the tasks and their names; no number of the result depends on it.
+    earlier: a stored result that has its first seeds, which are not computed again.
     asker: whoever asked for it in another process, with whom each worker compares itself; None where this one computes.
     """
 
@@ -35,7 +37,13 @@ class Attempt:
     store: Store
     number: int = 0
     divisions: int = 1
+    earlier: Earlier | None = None
     asker: Asker | None = None
+
+    @property
+    def first(self) -> int:
+        """The first seed that is computed."""
+        return self.earlier.seeds if self.earlier else 0
 
     @property
     def parts(self) -> Parts:

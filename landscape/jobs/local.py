@@ -79,14 +79,14 @@ def computed(study: Study, store: Store, on_update: OnUpdate, workers: int = 1) 
     require_computing()
     study = prepared(study)
     check_fits(study, store)  # by what its own files tell, before anything is kept of it
-    from landscape.jobs.resume import compute, divided, finish
+    from landscape.jobs.resume import arranged, compute, finish
 
     attempt = Attempt(_with_files(study, store), store)
     with attempt.parts.sole_computation():
         if (dataset := stored(study, store)) is not None:  # another process has computed it meanwhile
             return dataset, None
         runner, devices = _runner(workers)
-        attempt = divided(attempt, devices)
+        attempt = arranged(attempt, devices)
         dataset = compute(attempt, partial(runner, attempt, on_update), on_update)
         try:
             finish(attempt, dataset)

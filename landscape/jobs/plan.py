@@ -47,12 +47,13 @@ class Task(NamedTuple):
     content: Callable[[], content.Content] | None = None
 
 
-def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
+def plan_study(study: Study, divisions: int = 1, first: int = 0) -> dict[str, Task]:
     """Every task of a study by name. Tasks stand behind what they need, and those that complete a picture come first.
 
-    The seeds are divided among `divisions` devices. This changes which task trains a seed, and no number.
+    The seeds are divided among `divisions` devices. This changes which task trains a seed, and no number. Those before
+    the `first` are left out.
     """
-    groups = seed_groups(study, divisions)
+    groups = seed_groups(study, divisions, first)
     trained_by = {seed: seeds for seeds in groups for seed in seeds}
     planned: dict[str, Task] = {}
     measured = planned if study.training.epochs else {}  # where nothing is trained, walks come before all else
@@ -74,16 +75,16 @@ def plan_study(study: Study, divisions: int = 1) -> dict[str, Task]:
     return planned | measured
 
 
-def seed_groups(study: Study, divisions: int) -> list[range]:
-    """The seeds that each training task trains together.
+def seed_groups(study: Study, divisions: int, first: int = 0) -> list[range]:
+    """The seeds that each training task trains together, from the `first` on.
 
     A processor trains one seed at a time. An accelerator trains its whole division of the seeds at once, as long as
     the weights that the task keeps are not more than `KEPT_BYTES`.
     """
     size = 1
     if device_bytes() is not None:
-        size = min(-(-study.seeds // divisions), max(1, KEPT_BYTES // kept_bytes(study)))
-    return [range(start, min(start + size, study.seeds)) for start in range(0, study.seeds, size)]
+        size = min(-(-(study.seeds - first) // divisions), max(1, KEPT_BYTES // kept_bytes(study)))
+    return [range(start, min(start + size, study.seeds)) for start in range(first, study.seeds, size)]
 
 
 def training_name(member: Member, seeds: range) -> str:

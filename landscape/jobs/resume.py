@@ -12,10 +12,12 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import xarray as xr
 
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.earlier import earlier_result
 from landscape.jobs.plan import Task, plan_study, seed_groups, training_name
 from landscape.jobs.progress import Meter, OnUpdate, StudyUpdate
 from landscape.jobs.provenance import device, record_of
@@ -23,14 +25,17 @@ from landscape.jobs.tasks.content import task_key
 from landscape.jobs.tasks.names import task_in_words
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.pace import Pace
+from landscape.jobs.tasks.stored import stored_task
 from landscape.numerics.clock import worked
-from landscape.store.entries import TAKEN, Entry
+from landscape.store.entries import EARLIER, TAKEN, Entry
 from landscape.store.partial import StoredOutcome
 from landscape.store.sealed import Unwritable
 from landscape.study import schema
 from landscape.study.member import members
 
 log = logging.getLogger(__name__)
+
+READING = 0.01  # of an epoch of training
 
 Planned = Mapping[str, Task]
 AnyOutcome = Outcome | StoredOutcome
@@ -46,7 +51,7 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     the start and after each task. The attribute `seconds` of the result is the wall time of this attempt and of those
     whose outcomes it uses.
     """
-    parts, planned, since = attempt.parts, plan_study(attempt.study, attempt.divisions), time.time()
+    parts, planned, since = attempt.parts, planned_for(attempt), time.time()
     parts.note_study()
     kept, elapsed_before = keep_usable(attempt, planned), parts.elapsed()
     arrived, here = dict[str, AnyOutcome](kept), device()
@@ -67,6 +72,8 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
         )
 
     send_update()
+    for name in reading(attempt).keys() - kept.keys():
+        arrived[name] = run_task(attempt, name, planned[name], [], on_update)
     for name, outcome in run(planned, arrived):
         arrived[name] = outcome
         if isinstance(outcome, StoredOutcome) and outcome.seconds:
@@ -76,7 +83,24 @@ def compute(attempt: Attempt, run: Callable[[Planned, Arrived], Outcomes], on_up
     dataset = schema.assemble(attempt.study, (arrived[name].part for name in planned if name in arrived))
     if taken := sum(isinstance(outcome, StoredOutcome) and outcome.taken for outcome in arrived.values()):
         dataset.attrs[TAKEN] = taken
-    return dataset.assign_attrs(seconds=elapsed_before + time.time() - since)
+    seconds = elapsed_before + time.time() - since
+    if attempt.earlier:
+        dataset.attrs[EARLIER] = json.dumps(attempt.earlier.origins)
+        seconds += attempt.earlier.seconds
+    return dataset.assign_attrs(seconds=seconds)
+
+
+def planned_for(attempt: Attempt) -> dict[str, Task]:
+    """The tasks of an attempt by name: those that read the seeds of an earlier result, and those that compute."""
+    return reading(attempt) | plan_study(attempt.study, attempt.divisions, attempt.first)
+
+
+def reading(attempt: Attempt) -> dict[str, Task]:
+    """The task that reads the seeds of an earlier result, if there is one. It is done before all others, and here."""
+    if attempt.earlier is None:
+        return {}
+    run = partial(stored_task, attempt.store, attempt.earlier.key)
+    return {f"base-seeds0_to_{attempt.first - 1}-stored": Task(run, weight=READING)}
 
 
 def keep_usable(attempt: Attempt, planned: Planned) -> dict[str, StoredOutcome]:
@@ -117,19 +141,30 @@ def shared_key(attempt: Attempt, task: Task, needs: Iterable[AnyOutcome]) -> str
     return task_key(attempt.study, task.content(), checksums) if task.content else ""
 
 
-def divided(attempt: Attempt, devices: int) -> Attempt:
-    """The attempt with its seeds divided so that the least training is lost.
+def arranged(attempt: Attempt, devices: int) -> Attempt:
+    """The attempt arranged so that the least is computed.
 
-    They are divided among the devices that there are now, unless earlier attempts divided them otherwise and kept
-    more of the training.
+    A stored result of fewer seeds gives those, unless what this code computed for them is still at hand, from which
+    all can be measured. The others are divided among the devices that there are now, unless earlier attempts divided
+    them otherwise and kept more of the training.
     """
-    kept = attempt.parts.names()
+    kept, earlier = attempt.parts.names(), earlier_result(attempt.study, attempt.store)
+    if earlier and not bases_kept(attempt, earlier.seeds):
+        attempt = replace(attempt, earlier=earlier)
 
     def trained(divisions: int) -> int:
-        groups, all_members = seed_groups(attempt.study, divisions), members(attempt.study)
+        groups, all_members = seed_groups(attempt.study, divisions, attempt.first), members(attempt.study)
         return sum(len(seeds) for seeds in groups for one in all_members if training_name(one, seeds) in kept)
 
     return replace(attempt, divisions=max((devices, *range(1, attempt.study.seeds + 1)), key=trained))
+
+
+def bases_kept(attempt: Attempt, seeds: int) -> bool:
+    """Whether the trained bases of the first seeds are kept, by this study or by others."""
+    names = [training_name(members(attempt.study)[0], range(seed, seed + 1)) for seed in range(seeds)]
+    planned, here = plan_study(attempt.study, attempt.study.seeds), attempt.parts.names()
+    shared = {name: shared_key(attempt, planned[name], []) for name in names if name not in here}
+    return all(key and os.path.isdir(attempt.shared.path(key)) for key in shared.values())
 
 
 def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate) -> AnyOutcome:
@@ -167,6 +202,8 @@ def finish(attempt: Attempt, dataset: xr.Dataset) -> Entry:
     record = record_of(attempt.study, dataset.attrs["seconds"])
     if TAKEN in dataset.attrs:
         record[TAKEN] = dataset.attrs[TAKEN]
+    if EARLIER in dataset.attrs:
+        record[EARLIER] = json.loads(dataset.attrs[EARLIER])
     dataset.attrs |= {name: record[name] for name in ("device", "computed", "seconds")}
     dataset.attrs["versions"] = json.dumps(record["versions"])
     entry = attempt.shared.giving_way(lambda: attempt.store.write(dataset, record))

@@ -13,6 +13,7 @@ from landscape.study.limits import MOST_LINE
 
 RESULT = "result.nc"
 TAKEN = "taken"  # the field of a record that has how many of its tasks another study had computed, if any
+EARLIER = "earlier"  # the field of a record that says where its first seeds come from, if not from the same computation
 UPLOADED = "uploaded"  # the field of a record that has the time at which somebody brought the file
 FIELDS: dict[str, type | tuple[type, ...]] = {  # what a record must have
     **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
@@ -55,16 +56,21 @@ class Entry(NamedTuple):
     def timed_here(self) -> bool:
         """Whether its time says how long such a study takes here: it was computed here, or shipped from a processor.
 
-        Where other studies had computed some of it, it says little.
+        Where some of it had been computed before, it says little.
         """
-        if self.record.get(TAKEN):
+        if self._continued:
             return False
         return self.record["device"].endswith("cores") if self.shipped else not self.uploaded
 
     @property
     def timed_on_gpu(self) -> bool:
         """Whether its time says how long such a study takes on a GPU."""
-        return not (self.record.get(TAKEN) or self.uploaded or self.record["device"].endswith("cores"))
+        return not (self._continued or self.uploaded or self.record["device"].endswith("cores"))
+
+    @property
+    def _continued(self) -> bool:
+        """Whether some of it had been computed before: by another study, or for fewer seeds."""
+        return bool(self.record.get(TAKEN) or self.record.get(EARLIER))
 
     @property
     def uploaded(self) -> bool:

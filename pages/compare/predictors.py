@@ -9,7 +9,8 @@ import xarray as xr
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import LETTERS
-from landscape.analysis.wording import PARTIAL, REGRET, SAME_RANKS, enumeration, number, why_unranked
+from landscape.analysis.ranking.unranked import why_unranked
+from landscape.analysis.wording import PARTIAL, REGRET, SAME_RANKS, enumeration, number
 from landscape.figures import (
     predictor_cost_data,
     predictor_ranks,

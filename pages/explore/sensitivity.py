@@ -10,8 +10,9 @@ from landscape.analysis.mechanism.batches import batch_metric, best_known_batche
 from landscape.analysis.metric import metric_grid
 from landscape.analysis.performance import best_gain
 from landscape.analysis.ranking.correlation import RANGE, sensitivity
+from landscape.analysis.ranking.unranked import why_unranked
 from landscape.analysis.walks import steps_reached
-from landscape.analysis.wording import counted, minus, number, of_split, why_unranked
+from landscape.analysis.wording import counted, minus, number, of_split
 from landscape.figures import fine_grid, paper_grid, sensitivity_data, sensitivity_map
 from landscape.figures.export import alternatives as said
 from landscape.figures.mechanism import batch_metrics, batch_metrics_data, batch_variances_data

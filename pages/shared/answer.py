@@ -16,7 +16,7 @@ from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.ranking.scores import picks
-from landscape.analysis.wording import why_unranked
+from landscape.analysis.ranking.unranked import why_unranked
 from landscape.figures import overview_data, predictor_ranks_data
 from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E

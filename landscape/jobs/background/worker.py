@@ -50,13 +50,13 @@ def run_study(attempt: Attempt) -> None:
     stop = Event(name, client)
     try:
         check_worker(attempt, publish)
-        from landscape.jobs.resume import compute, divided, finish
+        from landscape.jobs.resume import arranged, compute, finish
 
         with attempt.parts.sole_computation(partial(raise_if_set, stop)):
             if study.key in attempt.store:
                 attempt.parts.remove()  # whoever asked has noted the study there
             else:
-                attempt = divided(attempt, count_workers(client, stop))
+                attempt = arranged(attempt, count_workers(client, stop))
                 finish(attempt, compute(attempt, partial(on_workers, client, stop, attempt), publish))
     except Reschedule:
         raise
@@ -169,7 +169,7 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
                 publish(update)
             begun.under_way = True
 
-    task = resume.plan_study(attempt.study, attempt.divisions)[name]
+    task = resume.plan_study(attempt.study, attempt.divisions, attempt.first)[name]
     with BegunTask(attempt.study) as begun:
         return resume.run_task(attempt, name, task, needs, publish_or_stop)
 

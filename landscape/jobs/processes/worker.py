@@ -84,7 +84,8 @@ def _outcome(attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: On
     try:
         from landscape.jobs import resume
 
-        return resume.run_task(attempt, name, _planned(attempt.study, attempt.divisions)[name], needs, on_update)
+        planned = _planned(attempt.study, attempt.divisions, attempt.first)
+        return resume.run_task(attempt, name, planned[name], needs, on_update)
     except (EOFError, ConnectionError):  # nobody is there to hear of it
         raise
     except Exception as error:
@@ -92,10 +93,10 @@ def _outcome(attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: On
 
 
 @lru_cache(maxsize=1)
-def _planned(study: Study, divisions: int) -> Planned:
+def _planned(study: Study, divisions: int, first: int) -> Planned:
     from landscape.jobs import resume
 
-    return resume.plan_study(study, divisions)
+    return resume.plan_study(study, divisions, first)
 
 
 def _portable(error: Exception) -> Exception:

@@ -9,6 +9,7 @@ from landscape.study import Study
 from landscape.study.member import Member, members
 
 DOING = {  # what a task does with a member, by what its name has behind the seeds
+    "stored": "Reading what is stored",
     "look": "Measuring curves and predictors of {member}",
     "walk": "Measuring barriers of {member}",
     "pair": "Comparing two networks of {member}",

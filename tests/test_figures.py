@@ -221,7 +221,7 @@ def ranked_by_seeds(seeds: int, candidates: int) -> xr.Dataset:
 def test_too_few_candidates_or_seeds_are_said_wherever_a_rank_correlation_is_shown(seeds, candidates, said):
     dataset = ranked_by_seeds(seeds, candidates)
     for name in ("predictor_ranks", "rank_comparison", "sensitivity_map", "correlation_trajectories"):
-        texts = " ".join(each.text or "" for each in DRAWN[name](dataset).layout.annotations)
+        texts = " ".join(each.text or "" for each in DRAWN[name](dataset).layout.annotations).replace("<br>", " ")
         assert (said in texts) if said else ("Says little" not in texts), name
 
 
@@ -511,6 +511,41 @@ def test_every_candidate_has_one_entry_in_the_legend_from_small_to_great(name):
     listed = [trace.name for trace in DRAWN[name](whole()).data if trace.showlegend is not False]
     control = ["control"] if name.endswith("trajectories") else []
     assert listed == ["hidden1 → 8", "hidden1 → 12", "hidden1 → 18", *control]
+
+
+@cache
+def crowded() -> xr.Dataset:
+    """Fourteen candidates with names as long as any of the shipped studies."""
+    content = small_study().model_dump(mode="json")
+    content["model"]["hidden"] = [6, 6, 6]
+    wide = [[{"widen": "hidden1", "size": size}] for size in range(7, 20)]
+    deep = [{"deepen": f"hidden{layer}", "layers": 3} for layer in (1, 2, 3)]
+    return synthetic(validated(content | {"candidates": [*wide, deep]}), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", BY_CANDIDATE)
+def test_a_legend_of_one_entry_a_line_is_shown_whole_and_leaves_room(name):
+    """As beside another figure, or on a telephone, with lines of 20 pixels."""
+    figure, usual = DRAWN[name](crowded()), DRAWN[name](whole())
+    listed = {trace.name for trace in figure.data if trace.showlegend is not False}
+    lines = [line for entry in listed for line in entry.split("<br>")]
+    assert len(listed) >= 14 and max(map(len, lines)) <= 34
+    assert figure.layout.legend.maxheight == 1
+    assert figure.layout.height - 20 * len(lines) >= usual.layout.height - 20 * 8
+
+
+def test_ranks_of_many_candidates_are_written_apart():
+    """Fourteen of them have less than 250 pixels."""
+    assert figures.rank_comparison(crowded(), Q, N, MEASURE).layout.yaxis.dtick >= 2
+    assert figures.rank_comparison(whole(), Q, N, MEASURE).layout.yaxis.dtick == 1
+
+
+def test_a_note_fits_half_of_a_page():
+    dataset = ranked_by_seeds(2, 3)
+    for name in ("predictor_ranks", "rank_comparison"):
+        (note,) = [each for each in DRAWN[name](dataset).layout.annotations if each.text.startswith("Says little")]
+        assert max(map(len, note.text.split("<br>"))) <= 34
+        assert DRAWN[name](dataset).layout.margin.t >= 18 * len(note.text.split("<br>"))
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -76,6 +76,11 @@ def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, 
     assert [each.symbol for each in TERMS if each.lesson == name and not named(each.symbol, after)] == []
 
 
+def test_a_lesson_leads_to_the_next_and_the_last_to_real_studies(app):
+    ways = [[link.proto.page for link in opened(app, lesson.name).main.get("page_link")][-1] for lesson in LESSONS]
+    assert ways == [*(lesson.name for lesson in LESSONS[1:]), "study"]
+
+
 def test_the_speaker_sees_one_larger_figure_and_no_prose(app):
     (usual,), words = charts(opened(app, "line")), texts(app)
     app.sidebar.toggle(key="speaker").set_value(True).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA, Study, validated
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
-from pages.shared import caveats, frame, show
+from pages.shared import caveats, frame, library, show
 
 pytestmark = [
     pytest.mark.slow,
@@ -154,6 +155,30 @@ def test_the_home_page_answers_for_every_finished_study_and_leads_on(own_cache):
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
     label = links["**See an answer**"].removeprefix("study=")
     assert f"**{show.plain(label)}**: {answers[0]}" in [text.value for text in app.caption]
+
+
+def test_the_home_page_leads_on_before_it_has_read_every_study(own_cache, monkeypatch):
+    """To an answer that is known, and to the page of what somebody has trained already."""
+    read = library.whole
+
+    def first_alone(choice: library.Choice) -> xr.Dataset:
+        assert choice.label == library.FIRST, "another study"
+        return read(choice)
+
+    monkeypatch.setattr(library, "whole", first_alone)
+    st.cache_data.clear()
+    app = visited(HOME)
+    assert "another study" in app.exception[0].value
+    links = {link.proto.label: link.proto for link in app.get("page_link")}
+    assert links["**See an answer**"].query_string == f"study={library.FIRST}"
+    assert links["**Try my own network**"].page == "network" and "**Learn it in ten minutes**" in links
+
+
+def test_a_study_without_a_surface_names_those_that_have_one(own_cache):
+    app = visited("pages/compare/surface.py", study="tinybert")
+    named = re.findall(r"\(surface\?study=([\w-]+)\)", app.info[0].value)
+    assert not app.exception and len(named) == 2
+    assert all(open_study(name)["surface"].notnull().any() for name in named)
 
 
 @pytest.mark.parametrize("page", EVERY)

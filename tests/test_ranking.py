@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 from synthetic import small_study, synthetic
 
 from landscape import figures
@@ -57,6 +58,19 @@ def test_other_predictors_are_compared_with_the_metric_within_seeds() -> None:
     gap = (found.sel(predictor="grad_norm") - found.sel(predictor=METRIC)).values
     assert rows.loc["grad_norm", "shared"] == 3
     assert rows.loc["grad_norm", "ahead"] == pytest.approx(np.nanmean(gap))
+
+
+def test_a_predictor_is_clearly_better_only_where_the_interval_of_its_lead_leaves_out_0() -> None:
+    rows = table(made()).set_index("predictor")
+    found = predictor_correlation(made(), Q, N, MEASURE)
+    lead = (found.sel(predictor="sotl_e") - found.sel(predictor=METRIC)).values
+    low, _ = stats.t.interval(0.95, 3, np.mean(lead), stats.sem(lead))
+    assert rows.loc["sotl_e", "ahead_low"] == pytest.approx(low) and low < 0 < np.mean(lead)
+    assert "−SoTL-E, epoch 1 does better on average, but not clearly." in ranking.answer(rows.reset_index(), "kendall")
+    rows.loc[["sotl_e", "grad_norm"], ["ahead", "ahead_low"]] = (0.5, 0.1)
+    rows.loc["grasp", ["ahead", "ahead_low"]] = (0.5, np.nan)  # all seeds agree, so there is no interval
+    text = ranking.answer(rows.reset_index(), "kendall")
+    assert "GradNorm and −SoTL-E, epoch 1 do clearly better. GraSP does better on average, but not clearly." in text
 
 
 def test_seeds_that_do_not_differ_are_not_mentioned() -> None:

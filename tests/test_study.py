@@ -108,7 +108,7 @@ def test_settings_that_came_later_leave_the_keys_of_earlier_studies():
     assert before.key == hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-LINES = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "))
+LINES = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=100)
 
 
 @given(LINES.filter(bool), LINES, st.text(), LINES)
@@ -513,6 +513,24 @@ def test_every_figure_and_table_of_results_has_a_preset():
     told = " ".join(study.reproduces for study in presets().values())
     numbers = {int(number) for number in re.findall(r"\d+", told)}
     assert numbers == {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_description_has_no_number_that_the_study_has_not(name):
+    """The same words stand for a file's study at every scale."""
+    study = presets()[name]
+    told = study.description.replace(",000", "000")
+    stated = {
+        r"by a factor of ([\d., and]+)": {getattr(step, "factor", None) for each in study.candidates for step in each},
+        r"(\d+) epochs after": {study.training.epochs},
+        r"for (\d+) epochs": {study.training.base_epochs},
+        r"(\d+) images": {getattr(study.data, "train_size", None)},
+        r"(\d+) seeds": {study.seeds},
+        r"n = (\d+)(?! instead)": {study.walk.permutations},
+    }
+    for words, known in stated.items():
+        for found in re.findall(words, told.split(" instead of")[0]):
+            assert {float(number) for number in re.findall(r"\d+(?:\.\d+)?", found)} == known, words
 
 
 def test_every_preset_is_valid_and_found_by_its_name():

@@ -55,6 +55,19 @@ def blended(colour: str, ground: str, opacity: float) -> str:
     return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02x}" for a, b in zip(*parts, strict=True))
 
 
+def test_the_intervals_of_grey_bars_stand_out_from_them_on_paper_and_in_either_theme():
+    figure = figures.predictor_ranks({"one": synthetic(small_study(), np.random.default_rng(0))}, 0.4, 50, "accuracy")
+    before = figure.data[0].error_y.color
+    assert {bars.error_y.color for bars in show.legible(figure).data} == {GRAY_90}, "which the browser replaces"
+    assert figure.data[0].error_y.color == before, "a figure that is kept is left as it is"
+    for ink, ground in (
+        (before, "#ffffff"),
+        *((theme["textColor"], theme["backgroundColor"]) for theme in THEMES.values()),
+    ):
+        for bar in (palette.NEUTRAL, palette.ACCENT):
+            assert contrast(ink, blended(bar, ground, 0.8)) >= 3
+
+
 def apart(colours: tuple[str, ...], vision: str) -> float:
     """The least distance in CIELAB of two neighbours."""
     seen = [lab(colour, vision) for colour in colours]

@@ -36,6 +36,7 @@ from landscape.study.predictors import METRIC, PARAMETERS, predictor_named
 from landscape.study.schema import study_of
 
 GAIN = "G*_T"
+FEW = 8  # candidates, the rank of each of which is written on the axis
 SHOWN = {METRIC: "M<sub>0</sub>", GAIN: "G*"}
 
 
@@ -224,7 +225,7 @@ def rank_comparison(dataset: xr.Dataset, q: float, n: int, measure: Measure, kin
             "score %{customdata[1]:.5g}<extra></extra>",
         )  # fmt: skip
     figure = finish(figure, f"ranked by (mean {LETTERS[kind]} with G*)", "rank (1: greatest)")
-    figure.update_yaxes(autorange="reversed", dtick=1, zeroline=False)
+    figure.update_yaxes(autorange="reversed", tick0=1, dtick=1 if len(figure.data) <= FEW else 2, zeroline=False)
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=_predictor_texts(frame, order, kind), zeroline=False)
     add_doubt(figure, too_few(dataset, measure))
     return figure
@@ -264,6 +265,6 @@ def _predictor_texts(frame: pd.DataFrame, order: list[str], kind: Kind) -> list[
     differ = found["correlation_seeds"].nunique() > 1
     texts = {name: SHOWN.get(name, name) for name in order}
     for name, (mean, low, seeds) in found.iterrows():
-        told = no_interval(low, seeds) or (counted(seeds, "seed") if differ else "")
+        told = no_interval(low, seeds).replace(": ", ":<br>") or (counted(seeds, "seed") if differ else "")
         texts[name] += minus(f"<br>{LETTERS[kind]} = {mean:.2f}") + (f"<br>{told}" if told else "")
     return list(texts.values())

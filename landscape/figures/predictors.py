@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from landscape.analysis.intervals import over_seeds, spread
+from landscape.analysis.intervals import over_seeds
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import KINDS, LETTERS, RANGE, Kind, predictor_correlation
 from landscape.analysis.ranking.evidence import no_interval, too_few
@@ -23,6 +23,7 @@ from landscape.analysis.ranking.scores import candidate_scores, with_ties
 from landscape.analysis.ranking.unranked import why_unranked
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import bounds, counted, deviation, minus, number
+from landscape.figures.export.files import INK
 from landscape.figures.export.tables import CORRELATION, described, with_settings
 from landscape.figures.palette import ACCENT, NEUTRAL, PATTERNS, marks, study_marks
 from landscape.figures.style import GAIN_UNITS, add_doubt, candidate_order, empty_figure, finish, gain_title
@@ -30,6 +31,7 @@ from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E, predictor_named
 from landscape.study.schema import BASE
 
+DIFFERENCES = (-2, 2)  # where a difference of two correlations can lie
 FAINT = 0.3  # the opacity of a bar without an interval, which must not look the surest
 COLUMNS = 2  # panels in a row, which a phone can still show
 DECADE = 10  # the ratio of scores below which a linear axis shows them as well and labels them better
@@ -50,7 +52,8 @@ def predictor_ranks_data(
     """Correlations of each predictor with G*_T: mean, std, 95 % interval and count over seeds.
 
     One row per study, predictor and kind of correlation. `ahead` is how much greater the correlation is than that of
-    M₀, averaged over the `shared` seeds in which both are defined. Columns with `partial_` are of the correlation given
+    M₀, averaged over the `shared` seeds in which both are defined, and `ahead_low` the lower end of its 95 % interval.
+    Columns with `partial_` are of the correlation given
     the parameter count, those with `regret_` of the gain lost by the predictor's pick, and those with `random_regret_`
     by a random pick; all but the correlations are the same for every kind. A study with fewer than n permutations uses
     all of them. Raises ValueError for q out of range.
@@ -70,9 +73,9 @@ def predictor_ranks_data(
 def _ranks_data(dataset: xr.Dataset, q: float, n: int, measure: Measure, kind: Kind) -> pd.DataFrame:
     """The rows of one study and kind in `predictor_ranks_data`."""
     each = predictor_correlation(dataset, q, n, measure, kind)
-    ahead = spread(each - each.sel(predictor=METRIC, drop=True))
+    ahead = over_seeds(each - each.sel(predictor=METRIC, drop=True), within=DIFFERENCES)
     partial = over_seeds(predictor_partial_correlation(dataset, q, n, measure, kind), within=RANGE)
-    beside = {"ahead": ahead["mean"], "shared": ahead["count"]}
+    beside = {"ahead": ahead["mean"], "ahead_low": ahead["low"], "shared": ahead["count"]}
     beside |= _prefixed(partial, "partial") | _regrets(dataset, q, n, measure)
     found = over_seeds(each, within=RANGE).assign(beside)
     return found.to_dataframe().reset_index().assign(kind=kind, q=q, n=n)
@@ -84,7 +87,7 @@ def _units(measure: Measure) -> dict[str, str]:
     counts = {f"{name}_count": "seeds" for name in ("partial", "regret", "random_regret")}
     return (
         CORRELATION
-        | {"ahead": "1", "shared": "seeds"}
+        | {"ahead": "1", "ahead_low": "1", "shared": "seeds"}
         | {f"partial_{bound}": "1" for bound in bounds}
         | regrets
         | counts
@@ -146,7 +149,7 @@ def _add_bars(
         x=[predictor_label(name) for name in rows["predictor"]], y=rows["mean"], name=study,
         marker=fill | {"opacity": [FAINT if reason else 0.8 for reason in reasons]}, showlegend=several,
         hovertext=[_hover_text(row, kind) for row in rows.to_dict("records")],
-        error_y={"type": "data", "symmetric": False, "thickness": 2, "color": NEUTRAL} | error,
+        error_y={"type": "data", "symmetric": False, "thickness": 2, "color": INK} | error,
         hovertemplate=f"%{{x}}, {study}<br>%{{hovertext}}<extra></extra>",
     )  # fmt: skip
 

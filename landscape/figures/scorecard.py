@@ -60,6 +60,7 @@ def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:
             hovertemplate="%{fullData.name}, %{customdata}<extra></extra>",
         )  # fmt: skip
     figure = finish(figure, "τ with G* (1)", "", height=FRAME_HEIGHT + ROW_HEIGHT * len(studies))
-    figure.update_xaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL)
+    figure.update_layout(legend={"y": 1, "yanchor": "top"})  # what a tall figure begins with is seen first
+    figure.update_xaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=NEUTRAL, side="top")
     figure.update_yaxes(tickvals=list(range(len(studies))), ticktext=studies, autorange="reversed", title=None)
     return figure

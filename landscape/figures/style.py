@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,10 @@ HEIGHT = 440  # pixels
 TICK_SIZE = 14  # tick labels and legends, which a page's theme would make too small for a projector
 STANDOFF = 16  # pixels between tick labels and axis title; a page's theme moves the labels outwards by 8
 LINE_WIDTH = 2.5
+LISTED = 6  # lines of a legend below a figure of the usual height; for each more, the figure is higher
+ENTRY = 20  # pixels of a line of a legend
+LONGEST = 34  # characters of a line in a legend or a note, which half of a page or a telephone still shows
+NOTE = 18  # pixels of a line of a note
 MARKED = 10  # markers on a line with more points than this, which is drawn through them all
 
 AXIS: dict[str, Any] = {
@@ -57,12 +62,14 @@ def add_ceiling(figure: go.Figure, q: float, axis: Literal["x", "y"]) -> None:
 
 
 def add_doubt(figure: go.Figure, reason: str) -> None:
-    """Say on the figure why its rank correlations say little; nothing if there is no reason."""
+    """Say on the finished figure why its rank correlations say little; nothing if there is no reason."""
     if reason:
+        told = [line for each in f"Says little: {reason}.".split("<br>") for line in wrap(each, LONGEST)]
         figure.add_annotation(
-            text=f"Says little: {reason}.", showarrow=False, xref="paper", x=0, xanchor="left", yref="paper", y=1,
+            text="<br>".join(told), showarrow=False, xref="paper", x=0, xanchor="left", yref="paper", y=1,
             yanchor="bottom", align="left", font={"size": TICK_SIZE},
         )  # fmt: skip
+        figure.layout.margin.t += NOTE * (len(told) - 1)
 
 
 def summarised(row: Mapping[str, Any]) -> str:
@@ -71,20 +78,34 @@ def summarised(row: Mapping[str, Any]) -> str:
 
 
 def finish(figure: go.Figure, x: str, y: str, *, height: int = HEIGHT) -> go.Figure:
-    """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow."""
+    """The figure with axis titles, fonts large enough for a projector, and a legend below that wraps when narrow.
+
+    It is as high as it takes for the legend to leave room where each of its entries has a line of its own.
+    """
     added = {
-        "height": height,
+        "height": height + ENTRY * max(0, _legend_lines(figure) - LISTED),
         "font": {"size": FONT_SIZE},
         "hoverlabel": {"font": {"size": FONT_SIZE}, "align": "left"},
         "margin": {"l": 10, "r": 10, "t": 52, "b": 10},  # above: the mode bar, and below that a line of text
         "legend": {
             "orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "xref": "paper", "x": 0,
             "xanchor": "left", "itemsizing": "constant", "tracegroupgap": 0, "font": {"size": TICK_SIZE},
+            "maxheight": 1,  # by default it is cut off at half of the figure
         },
         "xaxis": {"title": {"text": x, "standoff": STANDOFF}},
         "yaxis": {"title": {"text": y, "standoff": STANDOFF}},
     }  # fmt: skip
     return laid_over(figure, added, AXIS)
+
+
+def _legend_lines(figure: go.Figure) -> int:
+    """Break long names in the legend where `&` joins their parts; how many lines it has, one below the other."""
+    named = [trace for trace in figure.data if trace.name and trace.showlegend is not False]
+    for trace in named:
+        if len(trace.name) > LONGEST:
+            trace.name = trace.name.replace(" & ", " &<br>")
+    listed = {trace.name for trace in named}
+    return sum(1 + name.count("<br>") for name in listed) if len(figure.data) > 1 else 0
 
 
 def laid_over(figure: go.Figure, layout: Mapping[str, Any], axis: Mapping[str, Any]) -> go.Figure:

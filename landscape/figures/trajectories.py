@@ -172,8 +172,9 @@ def correlation_trajectories(
     of_loss = frame[frame["predictor"] == "−SoTL-E"]
     figure.add_traces(_line(of_loss, "epoch", Line("−SoTL-E", LOSSES), log))
     figure.update_yaxes(range=[-1.05, 1.05])
+    figure = over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G* (1)", log)
     add_doubt(figure, too_few(dataset, measure))
-    return over_training(figure, frame, "epoch", f"correlation {LETTERS[kind]} with G* (1)", log)
+    return figure
 
 
 def table_over_seeds(values: xr.DataArray, *dims: str) -> pd.DataFrame:

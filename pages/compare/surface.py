@@ -20,6 +20,7 @@ from pages.shared import library, show
 from pages.shared.controls import chosen, first_view, moment_of
 
 ROW = 2
+MEASURED = ("digits-mlp", "mlp-cifar10")  # shipped studies with a surface
 COLUMNS = {
     "from": st.column_config.NumberColumn("from node"),
     "to": st.column_config.NumberColumn("to node"),
@@ -55,7 +56,10 @@ moment, log = moment_of(words), scale == "log"
 models = surface_models(dataset, moment)
 draw = surface_relief if form == "relief" else surface_contours
 if not models:
-    st.info("This study has no surface. It is measured for the first seed if `walk.surface` is not 0.")
+    st.info(
+        "This study has no surface, which is measured for the first seed where `walk.surface` is not 0. "
+        f"{' and '.join(f'[{each}](surface?study={each})' for each in MEASURED)} have one."
+    )
 else:
     barriers = surface_barriers_data(dataset, moment)
     highest = barriers.groupby("model", sort=False)["barrier"].max()

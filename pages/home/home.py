@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import RULE, decide, sentence
@@ -15,6 +16,7 @@ from landscape.figures import journey
 from landscape.store.sealed import DamagedEntry
 from pages.shared import frame, library, show
 
+NETWORK = "pages/own/network.py"
 A_ROW = 2  # cards, so that the names of studies fit on a projector
 
 Answer = tuple[float, str]  # how sure a study is, 0 where it decides nothing; and what it says, in Markdown
@@ -55,12 +57,19 @@ def moving(choice: library.Choice | None) -> None:
     )
 
 
-def three_ways(answer: library.Choice | None) -> None:
-    """Where to go from here; an answer is that of a finished study, where there is one."""
+def three_ways() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Where to go from here; the places of the link to an answer, and of that answer."""
     st.page_link(frame.first("learn"), label="**Learn it in ten minutes**", icon=":material/school:")
-    if answer:
-        link(answer, "**See an answer**", ":material/science:")
-    st.page_link(frame.first("own"), label="**Try my own network**", icon=":material/tune:")
+    way = st.empty()
+    st.page_link(NETWORK, label="**Try my own network**", icon=":material/upload_file:")
+    return way, st.empty()
+
+
+def lead_to(choice: library.Choice, answer: str, places: tuple[DeltaGenerator, DeltaGenerator]) -> None:
+    """Fill in the way to an answer."""
+    with places[0]:
+        link(choice, "**See an answer**", ":material/science:")
+    places[1].caption(f"**{show.plain(choice.label)}**: {answer}")
 
 
 def card(choice: library.Choice, answer: str) -> None:
@@ -89,14 +98,14 @@ with right:
         "Both ends compute **the same function**: one is the other with its units in another order. An expansion is "
         "promising if it leaves few barriers between such copies."
     )
-    ways = st.container()
+    places = three_ways()
+first = asked if asked in said else next(iter(said), None)
+if first:  # which the surest replaces, unless somebody has asked for another
+    lead_to(found[first], said[first][1], places)
 said |= answered
 labels = sorted((label for label in found if label in said), key=lambda label: -said[label][0])
-with ways:
-    shown = asked if asked in said and asked != library.FIRST else next(iter(labels), None)
-    three_ways(found[shown] if shown else None)
-    if shown:
-        st.caption(f"**{show.plain(shown)}**: {said[shown][1]}")
+if labels and first in (library.FIRST, None):
+    lead_to(found[labels[0]], said[labels[0]][1], places)
 if said:
     st.header("What finished studies say, the surest first", anchor="studies")
     st.caption(f"Should the network be expanded? {RULE}")

@@ -26,7 +26,7 @@ def barriers_of(units: int, seed: int = SEED) -> np.ndarray:
 words, picture = lesson.screen()
 with words:
     lesson.prose(
-        "That depends on the network, so the trained base φ* sets the measure itself: λ is the q-quantile of B*, the "
+        "That depends on the network, so the trained base φ* sets the scale itself: λ is the q-quantile of B*, the "
         "barriers of its own walk. Move q, and λ moves through the histogram. Of the base, a fraction q lies "
         "below λ by construction. A candidate θ is the base with more units that computes the same function."
     )

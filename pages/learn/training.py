@@ -45,8 +45,8 @@ with words:
         told = (
             f"Best mean G* **{gain:.1f}** points, control {float(control_gain(dataset, MEASURE).mean()):.1f}. M₀ ranks "
             f"the candidates by G* with τ = **{ranks.loc[METRIC, 'mean']:.2f}**, the parameter count with "
-            f"{ranks.loc[PARAMETERS, 'mean']:.2f}. Taking M₀'s pick has a regret of "
-            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points."
+            f"{ranks.loc[PARAMETERS, 'mean']:.2f}. Whoever trains only the candidate that M₀ picks loses "
+            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points against the best one: the regret."
         )
         st.markdown(minus(told))
 with picture:

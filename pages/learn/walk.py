@@ -25,9 +25,9 @@ def barriers_of(step: StepSize) -> np.ndarray:
 words, picture = lesson.screen()
 with words:
     lesson.prose(
-        f"Nobody can visit 8! copies. Algorithm 1 takes a walk of n steps: each swaps ⌈log₂ l⌉ pairs of the l units, "
-        f"here ⌈log₂ 8⌉ = {swaps('⌈log₂ l⌉ swaps', UNITS)}, and measures b̂ between the copy before and the one after. "
-        "If b̂ ≤ λ, they are joined by an edge. The size of the manifold is m = edges / n. Press ▶ and watch how "
+        "Nobody can visit all 8! copies, so the paper takes a walk of n steps: each swaps ⌈log₂ l⌉ pairs of the l "
+        f"units, here ⌈log₂ 8⌉ = {swaps('⌈log₂ l⌉ swaps', UNITS)}, and measures b̂ between the copy before and the one "
+        "after. If b̂ ≤ λ, they are joined by an edge. The size of the manifold is m = edges / n. Press ▶ and watch how "
         "sure m becomes. (λ is given for now.)"
     )
     step = lesson.control("step_size")

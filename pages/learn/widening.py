@@ -36,9 +36,9 @@ base = trained(UNITS, SEED)
 words, picture = lesson.screen()
 with words:
     lesson.prose(
-        f"Net2Net widens a base of {UNITS} units by copying units: a copy (2′) has the incoming weights of its unit "
-        "(2), and both share its outgoing weights, so that the function stays. The map shows b̂ for every swap of two "
-        "units; white is no barrier at all, and a frame holds the copies of one unit. Drag the width."
+        f"To widen a trained base of {UNITS} units, Net2Net copies some of them: a copy (2′) has the incoming weights "
+        "of its unit (2), and the two share its outgoing weights, so that the function stays. The map shows b̂ for "
+        "every swap of two units; white is no barrier at all, and a frame holds the copies of one unit. Drag the width."
     )
     units, (left, right) = lesson.control("units"), st.columns(2)
     with left:
@@ -55,8 +55,8 @@ with words:
         "What does M₀ do as units are copied, before any training?",
         ("it stays at 0", "it grows", "it falls"),
         "it grows",
-        "Copies are connected by construction: more of them, more edges. Over these widths, M₀ and the parameter "
-        f"count agree with Kendall's τ = {tau:.2f}: so strong is a predictor that costs nothing.",
+        "Copies are connected by construction: more of them, more edges. The parameter count grows too, and "
+        f"costs nothing: over these widths, it and M₀ have a rank correlation (Kendall's τ) of {tau:.2f}.",
     )
     if seen:
         st.markdown(

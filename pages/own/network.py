@@ -11,6 +11,7 @@ from landscape.figures import initial_metrics, initial_metrics_data
 from landscape.study import Study
 from pages.shared import caveats, compute, controls, library, own_network, running, show
 
+FORM = "pages/own/new.py"
 HOW = (
     "M₀ is how much larger the share of low barriers between permuted copies is than in the network itself. Bars are "
     "95 % intervals over repetitions, or over permutations where there is one."
@@ -57,6 +58,7 @@ with settings:
     except ValueError as error:
         fault = str(error)
         st.error(show.plain(fault), icon=":material/error:")
+    st.page_link(FORM, label="No such file? Train one here", icon=":material/add_circle:")
 with picture:
     if study:
         answer(study)

@@ -38,6 +38,9 @@ LESSONS = (
 )
 
 
+NEXT = "pages/explore/study.py"  # after the last lesson
+
+
 def screen() -> tuple[Any, Any]:
     """A column for the words of a lesson and one for its picture; on a phone, the picture is above the words."""
     with st.sidebar:
@@ -88,6 +91,8 @@ def ending(name: str, question: str, answer: str) -> None:
             _link(LESSONS[place - 1], ":material/arrow_back:")
         if place + 1 < len(LESSONS):
             _link(LESSONS[place + 1], ":material/arrow_forward:")
+        else:
+            st.page_link(NEXT, label="What real studies say", icon=":material/arrow_forward:")
 
 
 def _link(lesson: Lesson, icon: str) -> None:

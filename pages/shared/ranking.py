@@ -23,12 +23,14 @@ EQUAL = 1e-9  # mean correlations that differ by less than this differ only by r
 
 def answer(rows: pd.DataFrame, kind: Kind) -> str:
     """How well M₀ ranks the candidates, which predictors do better, and which give no ranking at all."""
-    better = [in_a_sentence(name) for name in rows["predictor"][rows["ahead"] > EQUAL]]
+    better = rows[rows["ahead"] > EQUAL]
+    clear = better["ahead_low"] > 0
     silent = [in_a_sentence(name) for name in rows["predictor"][rows["mean"].isna()]]
     sentences = [agreement(rows, kind)]
-    if better:
-        sentences.append(f"{_first(enumeration(better))} {'do' if len(better) > 1 else 'does'} better on average.")
-    else:
+    for some, how in ((better[clear], "clearly better"), (better[~clear], "better on average, but not clearly")):
+        if named := [in_a_sentence(name) for name in some["predictor"]]:
+            sentences.append(f"{_first(enumeration(named))} {'do' if len(named) > 1 else 'does'} {how}.")
+    if better.empty:
         sentences.append("No other predictor does better on average.")
     if silent:
         verb, subject = ("give", "they are") if len(silent) > 1 else ("gives", "it is")

@@ -106,14 +106,18 @@ def on_phone() -> bool:
 def legible(figure: go.Figure) -> go.Figure:
     """The figure with its axis texts in the theme's text colour: Streamlit's own grey has a contrast of 3.7.
 
-    The browser replaces this colour by that of the theme, so that a change of theme needs no rerun. Nothing happens
-    when the figure is dragged, unless a tool of its mode bar says so: on a phone, a swipe over it moves the page. Only
-    a relief has to be turned. It is a new figure, since one that is kept may be shown to others at the same time.
+    So have the intervals on bars, which are grey themselves. The browser replaces this colour by that of the theme, so
+    that a change of theme needs no rerun. Nothing happens when the figure is dragged, unless a tool of its mode bar
+    says so: on a phone, a swipe over it moves the page. Only a relief has to be turned. It is a new figure, since one
+    that is kept may be shown to others at the same time.
     """
     text = {"color": GRAY_90}
     relief = any(trace.type == "surface" for trace in figure.data)
     layout = {"font": text, "dragmode": "turntable" if relief else False}
-    return laid_over(figure, layout, {"tickfont": text, "title": {"font": text}})
+    shown = laid_over(figure, layout, {"tickfont": text, "title": {"font": text}})
+    for bars in shown.select_traces({"type": "bar"}):
+        bars.error_y.color = GRAY_90
+    return shown
 
 
 def table(name: str, data: Callable[[], pd.DataFrame]) -> None:

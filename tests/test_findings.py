@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from landscape.analysis.scorecard.findings import PAPER_BASELINES
 from landscape.cli.parser import main
 from landscape.figures.surface import surface_barriers_data
 from landscape.store import places
 from landscape.store.results import Store
+from landscape.study.predictors import METRIC, predictor_named
 from landscape.study.schema import MOMENTS
 
 pytestmark = pytest.mark.slow
@@ -40,10 +42,10 @@ ROUNDED = 1e-6
 def paragraphs() -> Iterator[tuple[str, list[str]]]:
     """What is said of results, a paragraph or an item of a list at a time, with the shipped studies that it names.
 
-    A table in a block of code is about the study of the paragraph before. The scorecard's has a test of its own.
+    A table in a block of code is about the study of the paragraph before. The other tables have tests of their own.
     """
     for text in (RESULTS, FINDINGS):
-        text = re.sub(r"<!-- scorecard -->.*?<!-- /scorecard -->", "", text, flags=re.DOTALL)
+        text = re.sub(r"<!-- (scorecard|studies) -->.*?<!-- /\1 -->", "", text, flags=re.DOTALL)
         named: list[str] = []
         for paragraph in re.split(r"\n\n|\n(?=- )", text):
             names = [each for each in re.findall(r"`([\w-]+)`", paragraph) if each in SHIPPED]
@@ -72,6 +74,7 @@ def scorecard() -> list[dict[str, Any]]:
     return printed("scorecard", "--json")
 
 
+@cache
 def printed(*command: str) -> Any:
     with contextlib.redirect_stdout(output := io.StringIO()):
         assert main([*command]) == 0
@@ -118,6 +121,42 @@ def test_each_figure_is_one_that_the_studies_give(paragraph: str, studies: list[
     single = re.findall(NUMBER, INTERVAL.sub("", plain))
     values = [each for values, _ in every for each in values]
     assert [text for text in single if not any(rounds_to(value, text) for value in values)] == []
+
+
+def test_the_table_of_all_studies_is_the_one_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scorecard", "--studies", "--markdown"]) == 0
+    assert f"<!-- studies -->\n{capsys.readouterr().out}<!-- /studies -->" in (ROOT / "FINDINGS.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("study", SHIPPED)
+def test_a_study_at_a_glance_is_its_summary(study: str) -> None:
+    """The figures of the one line are among those that `show` prints of every candidate and predictor."""
+    line, shown = next(each for each in lines() if each["study"] == study), printed("show", study, "--json")
+    measure = line["measure"]
+    gains = [each["excess_gain" if shown["control"] else "best_gain"][measure] for each in shown["candidates"]]
+    best = max((each for each in gains if each["mean"] is not None), key=lambda each: each["mean"])
+    assert {name: line["excess"][name] for name in best} == pytest.approx(best)
+    above = sum((each["low"] or 0) > 0 for each in gains)
+    assert line["above"] == (above if shown["control"] else None) and line["candidates"] == len(gains)
+    rank = {name: each[measure] for name, each in shown["kendall"].items()}
+    baselines = [rank[name]["mean"] for name in PAPER_BASELINES if rank[name]["mean"] is not None]
+    assert line["baseline"]["mean"] == pytest.approx(max(baselines, default=None))
+    assert predictor_named(METRIC).name != line["strongest"] and bool(line["strongest"]) == bool(baselines)
+    regret = shown["regret"]
+    for figure, found in {
+        "metric": rank["M0"],
+        "parameters": rank["parameters"],
+        "partial": shown["partial_kendall"]["M0"][measure],
+        "lost": regret["predictors"]["M0"][measure],
+        "lost_by_count": regret["largest"][measure],
+        "lost_by_chance": regret["random"][measure],
+    }.items():
+        assert {name: line[figure][name] for name in found} == pytest.approx(found), figure
+
+
+@cache
+def lines() -> list[dict[str, Any]]:
+    return printed("scorecard", "--studies", "--json")
 
 
 def test_figures_that_no_study_gives_are_noticed() -> None:

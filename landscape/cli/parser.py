@@ -172,7 +172,10 @@ def _add_scorecard(subparsers: Subparsers) -> argparse.ArgumentParser:
     command = _add_command(subparsers, "scorecard", scoring.scorecard, text)
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list")
-    form.add_argument("--markdown", action="store_true", help="print a table in Markdown, one row a claim")
+    form.add_argument("--markdown", action="store_true", help="print a table in Markdown, one row a claim or study")
+    command.add_argument(
+        "--studies", action="store_true", help="one row a study: what gains, and which predictor knew; no claims"
+    )
     return command
 
 

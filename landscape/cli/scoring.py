@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,10 @@ from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from landscape.analysis.scorecard import Finding, Row
+    from landscape.analysis.scorecard.studies import Glance
 
 
 def scorecard(options: argparse.Namespace) -> int:
@@ -23,9 +26,21 @@ def scorecard(options: argparse.Namespace) -> int:
     from landscape.analysis.scorecard.words import markdown
     from landscape.cli.tables import json_text
 
-    store = Store(options.cache)
-    listing = store.entries()
-    results = {}
+    results = _shipped(Store(options.cache))
+    if options.studies:
+        print(_studies(results, options))
+        return 0
+    rows = scorecard(results)
+    if options.json:
+        print(json_text([_plain(row) for row in rows]))
+    else:
+        print(markdown(rows) if options.markdown else _text(rows))
+    return 0
+
+
+def _shipped(store: Store) -> dict[str, xr.Dataset]:
+    """The shipped results by name."""
+    listing, results = store.entries(), {}
     for name, key in sorted((entry.name, entry.key) for entry in listing.entries if entry.shipped):
         try:
             results[name] = store.read(key)
@@ -33,12 +48,29 @@ def scorecard(options: argparse.Namespace) -> int:
             listing.damaged.append(found)
     for damage in listing.damaged:
         print(f"warning: {damage}", file=sys.stderr)
-    rows = scorecard(results)
+    return results
+
+
+def _studies(results: Mapping[str, xr.Dataset], options: argparse.Namespace) -> str:
+    """A row a study, as the options say."""
+    from landscape.analysis.scorecard.studies import COLUMNS, cells, glance
+    from landscape.analysis.scorecard.words import markdown_table
+    from landscape.analysis.wording import minus
+    from landscape.cli.tables import json_text, table
+
+    found = {name: glance(dataset) for name, dataset in results.items()}
     if options.json:
-        print(json_text([_plain(row) for row in rows]))
-    else:
-        print(markdown(rows) if options.markdown else _text(rows))
-    return 0
+        return json_text([{"study": name} | _fields(each) for name, each in found.items()])
+    rows = [cells(name, each) for name, each in found.items()]
+    if options.markdown:
+        return markdown_table(COLUMNS, [[name, *map(minus, others)] for name, *others in rows])
+    return table(COLUMNS, rows)
+
+
+def _fields(found: Glance) -> dict[str, Any]:
+    from landscape.analysis.scorecard import Finding
+
+    return {name: _estimate(each) if isinstance(each, Finding) else each for name, each in found._asdict().items()}
 
 
 def _plain(row: Row) -> dict[str, Any]:

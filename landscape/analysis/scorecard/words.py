@@ -31,8 +31,8 @@ def cells(row: Row) -> list[str]:
         row.study or DASH,
         row.verdict,
         figure(row),
-        _number(row.metric),
-        _number(row.parameters),
+        number(row.metric),
+        number(row.parameters),
         row.address or DASH,
         scale(row.scale) if row.scale else DASH,
     ]
@@ -51,7 +51,7 @@ def figure(row: Row) -> str:
     if row.found is None or row.scale is None:
         return DASH
     fewer = f"over {counted(row.found.count, 'seed')}" if 0 < row.found.count < row.scale.seeds else ""
-    return _number(row.found, row.claim.form, row.found.note, fewer)
+    return number(row.found, row.claim.form, row.found.note, fewer)
 
 
 def scale(size: Scale) -> str:
@@ -105,12 +105,23 @@ def markdown(rows: Sequence[Row]) -> str:
       ['| claim', 'all studies', 'study']
     """
     columns = ("claim", "all studies", *COLUMNS)
-    lines: list[Sequence[str]] = [columns, ("---",) * len(columns)]
+    lines: list[Sequence[str]] = []
     for claim, group in groupby(rows, heading):
         tests = list(group)
         shown = cells(nearest_to_the_paper(tests))
         lines.append((claim.replace("*", r"\*"), verdicts(tests), *_typeset(shown)))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(columns, lines)
+
+
+def markdown_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown.
+
+    Example:
+      >>> from landscape.analysis.scorecard.words import markdown_table
+      >>> markdown_table(["a", "b"], [["1", "2"]]).split("\\n")
+      ['| a | b |', '| --- | --- |', '| 1 | 2 |']
+    """
+    return "\n".join(f"| {' | '.join(line)} |" for line in [columns, ("---",) * len(columns), *lines])
 
 
 def _typeset(texts: Sequence[str]) -> list[str]:
@@ -121,8 +132,15 @@ def _typeset(texts: Sequence[str]) -> list[str]:
     return [*(found | numbers | {"page": page}).values()]
 
 
-def _number(found: Finding | None, form: str = "+.2f", *besides: str) -> str:
-    """A figure with its interval or why it has none, and what else there is to say of it."""
+def number(found: Finding | None, form: str = "+.2f", *besides: str) -> str:
+    """A figure with its interval or why it has none, and what else there is to say of it.
+
+    Example:
+      >>> from landscape.analysis.scorecard import Finding
+      >>> from landscape.analysis.scorecard.words import number
+      >>> number(Finding(0.41, 0.05, 0.77, 10)), number(Finding(2.0, 1.0, 3.0, 10), ".1f", "points")
+      ('+0.41 [+0.05, +0.77]', '2.0 [1.0, 3.0] (points)')
+    """
     if found is None or math.isnan(found.value):
         return DASH
     said = ", ".join(filter(None, (*besides, no_interval(found.low, found.count))))

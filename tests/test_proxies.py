@@ -264,6 +264,29 @@ def test_table_tells_which_predictors_see_an_exact_widening(name, group):
     assert same is not PREDICTORS[name].sees_width
 
 
+def test_snip_of_an_exact_widening_is_equal_to_the_digits_of_the_arithmetic():
+    """In float64 to 1e-12: what tells networks that differ by copies apart in float32 is rounding alone."""
+    model, inputs, targets = convolutional()
+    with jax.enable_x64(True):
+        narrow = split(model).replace(jax.tree.map(jnp.asarray, doubles(model))).module()
+        wide = widen(widen(narrow, "conv1", 11, jax.random.key(0)), "conv2", 7, jax.random.key(1))
+        expected, found = (proxies.snip(each, inputs.astype(np.float64), targets) for each in (narrow, wide))
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_relu_that_rounding_switches_changes_snip_by_its_whole_share():
+    """The logits move by about 1e-6, and the score by what one example has at one unit."""
+    model, inputs, targets = dense()
+    p, x = doubles(model), inputs.astype(np.float64)
+    found = []
+    for side in (-1e-6, 1e-6):
+        p["hidden1.bias"][0] = side - x[0] @ p["hidden1.kernel"][:, 0]  # the pre-activation of example 0 at unit 0
+        near = split(model).replace(jax.tree.map(lambda w: jnp.asarray(w, jnp.float32), p)).module()
+        found.append(proxies.snip(near, inputs, targets))
+        assert found[-1] == pytest.approx(numpy_snip(p, x, targets), rel=1e-4)
+    assert abs(found[1] - found[0]) > 1e-3 * found[0]
+
+
 def test_no_gradient_no_score():
     model, inputs, targets = dense()
     model = without_biases(model)

@@ -58,7 +58,8 @@ from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
 from landscape.store import partial as stored_parts
 from landscape.store import places, results
-from landscape.store.sealed import Unwritable, children
+from landscape.store.places import children
+from landscape.store.sealed import Unwritable
 from landscape.study import Study, from_toml, schema, validated
 from landscape.study.presets import preset
 

@@ -19,10 +19,11 @@ from waiting import PATIENCE
 
 from landscape.cli.caching import BYTES, SECONDS, quantity
 from landscape.cli.parser import main
-from landscape.store import netcdf, places, sealed
+from landscape.store import netcdf, places, temporary
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
-from landscape.store.sealed import DamagedEntry, abandoned, temporary_name
+from landscape.store.sealed import DamagedEntry
+from landscape.store.temporary import abandoned, temporary_name
 from landscape.store.upkeep import Holding, holdings, remove, to_remove
 from landscape.store.uploads import keep, kept
 from landscape.study import Study
@@ -52,7 +53,7 @@ def cache(tmp_path: Path, three_results: Path) -> Store:
     (store.root / STUDIES[2].key / "record.json").write_text("{}")
     store.parts(BEGUN).write("seed0", xr.Dataset(), {})
     for parent in (store.root, store.parts(BEGUN).folder):
-        (parent / f".tmp-{sealed.HOST}-{DEAD}-{uuid.uuid4().hex}").mkdir()
+        (parent / f".tmp-{temporary.HOST}-{DEAD}-{uuid.uuid4().hex}").mkdir()
         (parent / temporary_name()).mkdir()
     return store
 

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from landscape.store import places
+from landscape.store.places import barred
 from landscape.store.results import Entry, Store
-from landscape.store.sealed import barred
 from landscape.study import Study
 from landscape.study.presets import label, presets
 

@@ -25,19 +25,18 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from landscape.store.pauses import go_on
+from landscape.store.places import children
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
-    children,
     discard,
     folders,
     link_sealed,
     read_sealed,
     remove_folder,
-    sweep,
-    temporary_name,
     write_sealed,
 )
+from landscape.store.temporary import sweep, temporary_name
 from landscape.study import Study, recorded
 
 PART, WEIGHTS = FILES = "part.nc", "weights.safetensors"

@@ -49,6 +49,33 @@ def free_bytes(folder: Path) -> float:
     return shutil.disk_usage(there).free if os.access(there, os.W_OK) else math.inf
 
 
+def children(parent: Path) -> list[Path]:
+    """What lies in a folder, sorted by name; nothing where it cannot be read."""
+    try:
+        return sorted(parent.iterdir())
+    except OSError:
+        return []
+
+
+def barred(folder: Path) -> str:
+    """Why a folder that is there cannot be looked into; empty where it can, or where no folder is.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from landscape.store.places import barred
+      >>> barred(Path()), barred(Path("no such folder"))
+      ('', '')
+    """
+    try:
+        os.listdir(folder)
+        os.stat(os.path.join(folder, "."))  # to read the names in a folder is one right, to enter it another
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def _checkout(folder: Path) -> Path | None:
     """The top of the checkout of this project in which a folder lies, or None."""
     tops = (top for top in (folder, *folder.parents) if os.path.isdir(top / "cache" / "gallery"))

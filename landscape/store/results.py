@@ -20,11 +20,10 @@ import xarray as xr
 from landscape.store import netcdf, places
 from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
 from landscape.store.partial import Parts, begun_study
+from landscape.store.places import barred, children
 from landscape.store.sealed import (
     DamagedEntry,
     Record,
-    barred,
-    children,
     discard,
     folders,
     read_sealed,

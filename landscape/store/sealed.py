@@ -13,20 +13,16 @@ import hashlib
 import json
 import logging
 import os
-import platform
-import re
 import shutil
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landscape.store.places import children
+from landscape.store.temporary import temporary_name
+
 RECORD = "record.json"
-HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # of this machine, in names of temporary folders
-TEMPORARY = re.compile(r"\.tmp-(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-)?[0-9a-f]{32}")
-DAY = 86400.0  # seconds
 
 Record = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -131,49 +127,6 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True) if gone.is_dir() else gone.unlink(missing_ok=True)
 
 
-def temporary_name() -> str:
-    """A name that nobody else has, and by which `abandoned` knows the process that it belongs to."""
-    return f".tmp-{HOST}-{os.getpid()}-{uuid.uuid4().hex}"
-
-
-def abandoned(path: Path) -> bool:
-    """Whether something under a temporary name was left by a process that is gone, so that it can be removed.
-
-    That of a process of this machine is asked of the machine. Anything else is left alone for a day after it last
-    changed, which is longer than any process takes to write a folder.
-    """
-    if (found := TEMPORARY.fullmatch(path.name)) is None:
-        return False
-    if found["host"] == HOST and not _alive(int(found["process"])):
-        return True
-    try:
-        changed = max(each.lstat().st_mtime for each in (path, *children(path)))
-    except (OSError, ValueError):
-        return False  # it is gone by now
-    return time.time() - changed > DAY
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to another user
-        return True
-    return True
-
-
-def sweep(*parents: Path) -> list[Path]:
-    """Removes what processes that are gone have left in these folders: what was removed."""
-    found = [path for parent in parents for path in children(parent) if abandoned(path)]
-    for path in found:
-        shutil.rmtree(path, ignore_errors=True)
-        if not path.is_dir():
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-    return found
-
-
 def _write(path: Path, data: bytes, lasting: bool = True) -> None:
     with path.open("wb") as file:
         file.write(data)
@@ -245,33 +198,6 @@ def folders(parent: Path) -> list[Path]:
     backup keeps beside the files, is not ours.
     """
     return [path for path in children(parent) if path.name[0] != "." and _looks_sealed(path)]
-
-
-def children(parent: Path) -> list[Path]:
-    """What lies in a folder, sorted by name; nothing where it cannot be read."""
-    try:
-        return sorted(parent.iterdir())
-    except OSError:
-        return []
-
-
-def barred(folder: Path) -> str:
-    """Why a folder that is there cannot be looked into; empty where it can, or where no folder is.
-
-    Example:
-      >>> from pathlib import Path
-      >>> from landscape.store.sealed import barred
-      >>> barred(Path()), barred(Path("no such folder"))
-      ('', '')
-    """
-    try:
-        os.listdir(folder)
-        os.stat(os.path.join(folder, "."))  # to read the names in a folder is one right, to enter it another
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
 
 
 def _looks_sealed(folder: Path) -> bool:

@@ -10,9 +10,11 @@ from typing import Literal, NamedTuple
 
 from landscape.store.entries import KEY
 from landscape.store.partial import begun_study, is_computed_now, remove_unless_computed
+from landscape.store.places import children
 from landscape.store.results import PARTS, Store
-from landscape.store.sealed import DamagedEntry, abandoned, children, folders, intact, remove_folder
+from landscape.store.sealed import DamagedEntry, folders, intact, remove_folder
 from landscape.store.shared import TASKS
+from landscape.store.temporary import abandoned
 from landscape.store.uploads import FOLDER, KINDS, brought, forget_name, kept
 from landscape.study.presets import label, means, none_of
 

@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from landscape.store.sealed import Unwritable, children, temporary_name
+from landscape.store.places import children
+from landscape.store.sealed import Unwritable
+from landscape.store.temporary import temporary_name
 from landscape.study import Study
 from landscape.study.examples import TextSpec
 from landscape.study.sources import Brought, Vocabulary, Weights

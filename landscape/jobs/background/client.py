@@ -25,8 +25,8 @@ from landscape.jobs.guard.passing_over import PassingOver
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, Refusal, StudyUpdate, Tally, TaskUpdate, Update
 from landscape.store.pauses import pause, paused_at
+from landscape.store.places import children
 from landscape.store.results import PARTS, Store
-from landscape.store.sealed import children
 from landscape.store.uploads import with_kept_files
 from landscape.study import Study
 
@@ -72,7 +72,7 @@ class Jobs:
     def _ask_for(self, client: Client, study: Study, expected: float) -> None:
         number = next(  # an attempt that has ended is not joined, nor one that was asked to stop
             number
-            for number in itertools.count(self._attempt(study.key) + self._has_ended(study.key))
+            for number in itertools.count(self._next_attempt(study.key))
             if not Event(self._identity(study.key, number), client).is_set()
         )
         now = time.time()
@@ -201,11 +201,13 @@ class Jobs:
     def _topic(self, kind: type[Update]) -> str:
         return topic(folder_name(self.store.root), kind)
 
-    def _has_ended(self, key: str) -> bool:
-        """Whether the newest attempt has ended. Dask may still have its tasks, and would not run them again."""
+    def _next_attempt(self, key: str) -> int:
+        """The newest attempt, or the one after it once it has ended: Dask may still have its tasks, and reruns none."""
         with self._counting:
-            progress = self._tallies[key].progress() if key in self._tallies else None
-        return progress is not None and not progress.active
+            if not (tally := self._tallies.get(key)):
+                return 0
+            progress = tally.progress()
+            return tally.attempt + (progress is not None and not progress.active)
 
     def _attempt(self, key: str) -> int:
         with self._counting:

@@ -1,8 +1,9 @@
 """What a study will cost, before it starts: parameters and multiply-adds, from its specification alone.
 
-Wall time comes from a result that has been computed: each phase takes time in proportion to its multiply-adds. What
-does not grow with them, such as the compilation of training, is part of the proportion, so that an estimate from a much
-smaller study is too high. Sections are those of Malviya et al. (2024), arXiv 2405.15895.
+Wall time on a processor is that of `landscape.analysis.duration`. On a GPU it comes from a result that was computed on
+one: each phase takes time in proportion to its multiply-adds. What does not grow with them, such as the compilation of
+training, is part of the proportion, so that an estimate from a much smaller study is too high. Sections are those of
+Malviya et al. (2024), arXiv 2405.15895.
 """
 
 from __future__ import annotations
@@ -33,18 +34,6 @@ class Work(NamedTuple):
     barriers: float
     curves: float
     proxies: float
-
-
-class Estimate(NamedTuple):
-    """The wall time that a study is expected to take.
-
-    Attributes:
-      seconds: the wall time.
-      distance: how many times the multiply-adds of one example are those of the study that the estimate rests on.
-    """
-
-    seconds: float
-    distance: float
 
 
 def linear_layers(study: Study) -> list[list[Layer]]:
@@ -182,7 +171,7 @@ def work(study: Study, base_epochs: float | None = None) -> Work:
     return Work(
         train=float(study.seeds * _training(study, forward, epochs)),
         barriers=float(study.seeds * study.walk.permutations * batch * walks),
-        curves=float(batch * moments * _points(study)),
+        curves=float(batch * moments * points(study)),
         proxies=float(study.seeds * PROXY_PASSES * len(proxies()) * batch * scored),
     )
 
@@ -193,8 +182,8 @@ def _training(study: Study, forward: list[int], epochs: list[float]) -> float:
     return steps + study.data.validation_size * _total(forward, [1 + each for each in epochs])
 
 
-def _points(study: Study) -> int:
-    """At how many points between networks the loss is measured, for each network and moment: on curves and surfaces."""
+def points(study: Study) -> int:
+    """At how many points between networks the loss is measured, of all seeds of a member at one moment."""
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
     return study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2
 
@@ -204,7 +193,7 @@ def _total(costs: Iterable[int], times: Iterable[float]) -> float:
     return sum(cost * count for cost, count in zip(costs, times, strict=True))
 
 
-def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
+def estimate(study: Study, reference: xr.Dataset, seconds: float) -> float:
     """The wall time of a study, phase by phase in proportion to a result that has been computed.
 
     The compilation of the proxies counts once. The training of the base counts in full, though early stopping may end
@@ -223,7 +212,7 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
       >>> from landscape.analysis.cost import estimate
       >>> study, result = landscape.preset("digits-mlp"), landscape.open_study("digits-mlp")
       >>> twice = estimate(study.scaled(seeds=20), result, seconds=80)
-      >>> 150 < twice.seconds < 170
+      >>> 150 < twice < 170
       True
 
     References:
@@ -239,9 +228,8 @@ def estimate(study: Study, reference: xr.Dataset, seconds: float) -> Estimate:
         raise ValueError(f"the result of {known.name} does not hold how long it took")
     trained = float(reference["base_train_loss"].notnull().sum("base_epoch").mean())
     scale = np.array(work(study)) / np.maximum(work(known, trained), 1)
-    distance = float(np.mean(multiply_adds(study)) / np.mean(multiply_adds(known)))
     ratio = seconds / (spent.sum() + compiled)
-    return Estimate(float(ratio * ((spent * scale).sum() + compiled)), distance)
+    return float(ratio * ((spent * scale).sum() + compiled))
 
 
 def nearest(study: Study, others: Iterable[Study]) -> Study | None:

@@ -57,27 +57,30 @@ def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 class Prices:
-    """The time that studies would take here, each estimated from the stored result that resembles it most.
+    """The time that studies would take here.
 
-    With `on_gpu`, that on the GPU that a shipped result was computed on.
+    On a processor it is that of `landscape.analysis.duration`. With `on_gpu`, it is in proportion to that of the result
+    from a GPU that resembles the study most.
     """
 
     def __init__(self, entries: Sequence[Entry], on_gpu: bool = False):
         from landscape.store import netcdf
 
-        self._known = {e.study: e for e in entries if (e.timed_on_gpu if on_gpu else e.timed_here)}
-        self._read = cache(netcdf.read)
+        self._known = {entry.study: entry for entry in entries if entry.timed_on_gpu} if on_gpu else None
+        self._entries, self._read = entries, cache(netcdf.read)
 
     def of(self, study: Study) -> float | None:
         """Seconds, or None without a stored result to go by, or if the work is unknown until the data are loaded."""
-        from landscape.analysis import cost
+        from landscape.analysis import cost, duration
 
         try:
+            if self._known is None:
+                return duration.expected(study, self._entries).seconds
             reference = cost.nearest(study, self._known)
             if reference is None:
                 return None
             entry = self._known[reference]
-            return cost.estimate(study, self._read(entry.path), float(entry.record["seconds"])).seconds
+            return cost.estimate(study, self._read(entry.path), float(entry.record["seconds"]))
         except ValueError:
             return None
 

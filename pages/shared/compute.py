@@ -12,7 +12,6 @@ from landscape.study import Study
 from pages.shared import estimates, library, running, show
 
 SMALL = 1e7  # bytes of disk space that nobody needs to hear of
-FAR = 10  # a ratio of work per example beyond which a proportional estimate is rough
 
 
 def offer(current: library.OpenStudy) -> None:
@@ -60,17 +59,13 @@ def _time(study: Study) -> str:
     """The estimated time, and what the estimate rests on."""
     try:
         found = estimates.of(study)
-        if found is None:
-            work = sum(cost.work(study))
-            return f"It takes {work:.1e} multiply-adds. There is no result here yet from which to estimate the time."
     except ValueError as error:
         return f"The time cannot be estimated: {show.plain(str(error))}."
-    text = (
-        f"This would take about {duration(found.seconds)}, estimated from the multiply-adds of "
-        f"{found.reference.label}, which took {duration(found.spent)} on {found.device}."
-    )
-    far = max(found.distance, 1 / found.distance) > FAR or found.reference.study.model.kind != study.model.kind
-    return f"{text} Its networks differ much in size or kind, so this is only an order of magnitude." if far else text
+    text = f"This would take about {duration(found.seconds)}"
+    if found.reference is None:
+        return f"{text} on two cores of an AMD EPYC; how fast this computer is shows after its first study."
+    reference, spent = library.label(found.reference.study), duration(float(found.reference.record["seconds"]))
+    return f"{text}, at the pace at which {reference} took {spent} here."
 
 
 def record() -> None:

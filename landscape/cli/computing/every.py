@@ -91,8 +91,7 @@ def forecast(studies: Sequence[Study], store: Store) -> list[Forecast]:
     from landscape.jobs.footprint import footprint
 
     entries, begun = store.entries().entries, {study.key for study in store.begun()}
-    cores = Prices([entry for entry in entries if not entry.timed_on_gpu])
-    gpu = Prices(entries, on_gpu=True)
+    cores, gpu = Prices(entries), Prices(entries, on_gpu=True)
 
     def disk(study: Study) -> float | None:
         try:
@@ -117,7 +116,7 @@ def _table(forecasts: Sequence[Forecast], store: Store) -> str:
     free = free_bytes(store.root)
     sentences = [
         f"To compute: {len(left)} of {len(forecasts)} studies, {cores} on a processor or {gpu} on a GPU, "
-        "estimated by their multiply-adds from stored results.",
+        "estimated from their multiply-adds, and on a GPU from results that were computed on one.",
         f"Checkpoints take up to {size_in_words(most)} at a time, until their study is finished; {size_in_words(free)} "
         f"are free{', which is not enough' if most > free else ''}.",
         "It can be stopped at any time: the same command goes on from there.",

@@ -183,7 +183,18 @@ def _training(study: Study, forward: list[int], epochs: list[float]) -> float:
 
 
 def points(study: Study) -> int:
-    """At how many points between networks the loss is measured, of all seeds of a member at one moment."""
+    """At how many points between networks the loss is measured, of all seeds of a member at one moment.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost import points
+      >>> study = preset("digits-mlp")
+      >>> points(study.scaled(seeds=20)) < 2 * points(study)  # one surface is shared
+      True
+
+    References:
+      Malviya et al. (2024), figure 1, for curves and surfaces.
+    """
     pairs = math.comb(min(study.walk.nodes, study.walk.permutations + 1), 2) + 4 * (study.seeds > 1)
     return study.seeds * pairs * len(ALPHAS) * len(SPLITS) + study.walk.surface**2
 

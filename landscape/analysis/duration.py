@@ -111,7 +111,7 @@ def expected(study: Study, known: Iterable[Entry]) -> Expected:
       True
 
     References:
-      The rule is this project's own.
+      The rule is this project's own; Malviya et al. (2024), Table 4, compare times.
     """
     here = {each.study: each for each in known if each.timed_here and not (each.shipped or each.timed_on_gpu)}
     nearest = cost.nearest(study, here)

@@ -17,8 +17,10 @@ import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from waiting import PATIENCE, eventually
 
+from landscape.cli.report import html_report
 from landscape.jobs.background import engine
 from landscape.jobs.background.client import connect
+from landscape.store.results import open_study
 from pages.shared.running import PERIOD
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -251,6 +253,20 @@ def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, ta
         tab.locator(".js-plotly-plot").first.locator("[data-title*='ownload']").dispatch_event("click")
     assert saved.value.suggested_filename == "digits-mlp-graph.png"
     healthy(tab)
+
+
+@pytest.mark.parametrize("study", ["mlp-cifar10-clones", "equal-parameters-cifar10"])
+def test_a_report_is_no_wider_than_paper(tmp_path, tab, study):
+    """A4 with margins of a centimetre, and candidates with the longest names that are shipped."""
+    page = tmp_path / "report.html"
+    page.write_text(html_report(open_study(study)))
+    tab.set_viewport_size({"width": 718, "height": 1046})
+    tab.goto(page.as_uri())
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    tab.emulate_media(media="print")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    wide = "[...document.querySelectorAll('table, figure, .main-svg, pre')].map((e) => e.getBoundingClientRect().right)"
+    assert max(tab.evaluate(wide)) <= 718
 
 
 def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):

@@ -28,7 +28,7 @@ from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA, Study, validated
 from landscape.study.presets import preset
 from landscape.study.schema import study_of
-from pages.shared import caveats, frame, library, show
+from pages.shared import caveats, controls, frame, library, show
 
 pytestmark = [
     pytest.mark.slow,
@@ -339,6 +339,16 @@ def test_a_hand_edited_address_leaves_the_page_up(name, value):
     app = visited(**{name: value})
     assert not app.exception
     assert app.title[0].value
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(f"pages/learn/{each}.py" for each in ("copies", "walk", "widening"))])
+def test_an_emptied_value_in_the_address_is_not_allowed_and_leaves_the_page_up(page):
+    """Of every control at once, as by somebody who deletes what stands behind the equals signs."""
+    known = [*controls.CONTROLS, *controls.LESSONS, *controls.COMPARED, "studies"]
+    app = visited(page, **dict.fromkeys(known, ""))
+    assert not app.exception
+    assert all("The default is used instead" in warning.value for warning in app.warning)
+    assert app.warning or page in (SCORECARD, *ASKED)
 
 
 def test_the_limits_of_a_study_are_said():

@@ -209,7 +209,8 @@ def checked(name: str, control: Control) -> Any:
                 told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
                 instead = "It is left out." if isinstance(control, Several) else "The default is used instead."
                 st.warning(plain(f"{told} {instead}"))
-    if asked == _written(control.default):
+    emptied = asked[-1:] == [""] and not control.accepts("")  # which Streamlit takes for nothing chosen
+    if emptied or asked == _written(control.default):
         address.read_as(name, None)
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     value = control.draw(name)

@@ -22,10 +22,12 @@ from landscape.barriers.walk import compose, draw_swaps, nodes
 from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
+from landscape.models.filling import filling
 from landscape.models.functional import split, trainable
 from landscape.models.site import Site
 from landscape.models.symmetry import on_host, retaken, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
+from landscape.proxies import Measurement, timed_scores
 from landscape.study import Study
 from landscape.study.schema import ALPHAS, BATCHES
 
@@ -73,7 +75,7 @@ class MeasuredWalk:
 
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
-        self._evaluated = partial(evaluated, study)
+        self._evaluated, self._filling = partial(evaluated, study), filling(split(model))
         site = Site(split(model), self.group)
         self._table, self.width = site.table, site.table.size(site.network.weights)
         walk = study.walk
@@ -81,30 +83,31 @@ class MeasuredWalk:
         self.permutations = compose(self.swaps, self.width, start=walk.start)
         self.train, self.validation = train, validation
         self._nodes = nodes(self.permutations[: walk.nodes])[: walk.nodes]
+        self._steps, self._filled_nodes = (
+            self._filling.permutations(each, self.group) for each in (self.permutations, self._nodes)
+        )
         self._pairs = np.triu_indices(len(self._nodes), 1)
 
     def barriers(
         self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress
     ) -> Float[np.ndarray, " n"]:
         """b̂ of the walk's first n steps on the training batch, in nats; those in `known` are not measured again."""
-        steps = self.permutations[:n]
         return midpoint_barriers(
-            self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
+            self._filled(model), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
     def timed_barriers(self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress) -> Walked:
         """The same as `barriers`, with the wall time of the steps that were not known."""
-        steps = self.permutations[:n]
         return timed_walk(
-            self._evaluated(model), steps, *self.train, group=self.group, known=known, on_progress=on_progress
+            self._filled(model), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
     def barriers_on(self, model: nnx.Module, batch: Split) -> Float[np.ndarray, " n"]:
         """b̂ of all steps of the walk on another batch, in nats."""
-        return midpoint_barriers(self._evaluated(model), self.permutations, *batch, group=self.group)
+        return midpoint_barriers(self._filled(model), self._steps, *batch, group=self.group)
 
     def sharpness(self, model: nnx.Module, key: PRNGKeyArray) -> Sharpness:
-        """The Hessian of the loss on the training batch."""
+        """The Hessian of the loss on the training batch: of the network as it is, since dead units have curvature."""
         return sharpness(self._evaluated(model), *self.train, key=key)
 
     def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
@@ -113,8 +116,8 @@ class MeasuredWalk:
         The line from node i to node j is the line from θ to P(θ, ρ) with both ends permuted by node i, where ρ is
         the permutation from i to j. Permuting both ends alike changes no loss.
         """
-        model = self._evaluated(model)
-        first, second = (self._nodes[side] for side in self._pairs)
+        model = self._filled(model)
+        first, second = (self._filled_nodes[side] for side in self._pairs)
         relative = np.empty_like(first)
         np.put_along_axis(relative, first, second, axis=1)
         batches = (self.train, self.validation)
@@ -136,11 +139,22 @@ class MeasuredWalk:
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        network = split(self._evaluated(model))
+        network = split(self._filled(model))
         weights = on_host(network.weights, self._table)
-        minima = [network.replace(retaken(weights, self._table, self._nodes[node])) for node in chosen]
+        minima = [network.replace(retaken(weights, self._table, self._filled_nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
         return np.asarray(mixture_losses(minima, coefficients(places, *grid(places, points)), *self.train))
+
+    def scores(self, model: nnx.Module) -> dict[str, Measurement]:
+        """The zero-cost proxies on the training batch, each with its time."""
+        return timed_scores(self._with_dead_units(model), self.train.inputs, self.train.targets)
+
+    def _filled(self, model: nnx.Module) -> nnx.Module:
+        """The network as the study measures it, with dead units."""
+        return self._evaluated(self._with_dead_units(model))
+
+    def _with_dead_units(self, model: nnx.Module) -> nnx.Module:
+        return self._filling.module(split(model).weights)
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
@@ -155,8 +169,9 @@ def seed_curves(
 
     `a` and `b` are the weights of two networks that have the structure of `shape`, whose own weights are not looked at.
     """
-    structure = split(evaluated(study, shape))
+    structure = filling(split(shape))
     ends = (b, match(dict(a), dict(b), unit_groups(shape), trainable(shape)))
     alphas = np.asarray(ALPHAS, np.float32)
-    lines = [(structure.replace(end), structure.replace(a)) for end in ends]
+    networks = [split(evaluated(study, structure.module(each))) for each in (*ends, a)]
+    lines = [(end, networks[-1]) for end in networks[:-1]]
     return np.array([[line_losses(*line, alphas, *batch) for batch in batches] for line in lines])

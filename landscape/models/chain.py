@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 from flax import nnx
@@ -60,6 +60,8 @@ class Chain(nnx.Module):
       >>> model(jnp.ones((5, 4))).shape
       (5, 2)
     """
+
+    dead_units_stay: ClassVar[bool] = True  # see `landscape.models.filling`: all operations map 0 to 0
 
     def __init__(self, layers: Sequence[tuple[Link, nnx.Linear | nnx.Conv]]):
         self.links = tuple(link for link, _ in layers)

@@ -40,8 +40,8 @@ class TrainState(NamedTuple):
 class Plan(NamedTuple):
     """What an optimisation step needs beside arrays. It is hashable, so that one compilation serves equal plans.
 
-    training: the optimiser and its rates; steps: how many there are until the end, for the schedule; trained: the paths
-    of the arrays that are trained.
+    training: the optimiser and its rates; steps: how many there are until the end, for a schedule that depends on it;
+    trained: the paths of the arrays that are trained.
     """
 
     training: Training

@@ -59,7 +59,8 @@ def fit(
     examples = len(data.train)
     if training.batch_size > examples:
         raise ValueError(f"training.batch_size = {training.batch_size} is larger than the {examples} training examples")
-    plan = Plan(training, epochs * (examples // training.batch_size), trainable(models[0]))
+    steps = epochs * (examples // training.batch_size) if training.schedule == "cosine" else 0
+    plan = Plan(training, steps, trainable(models[0]))
     first, *others = (split(model) for model in models)
     states = [plan.begin(network) for network in (first, *(first.replace(other.weights) for other in others))]
     train, validation = jax.device_put([Split(*checked_batch(first, *part)) for part in (data.train, data.validation)])

@@ -11,7 +11,6 @@ from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.networks import network_with
 from landscape.jobs.tasks.outcome import Clock, Outcome, network_name, seconds_by_phase
 from landscape.jobs.tasks.walk import measured_walk
-from landscape.proxies import timed_scores
 from landscape.study import schema
 from landscape.study.member import Member
 
@@ -39,7 +38,7 @@ def look_task(member: Member, seed: int, trained: Outcome, *, on_activity: OnAct
 
 def proxies(walk: MeasuredWalk, network: nnx.Module) -> dict[str, np.ndarray | xr.DataArray]:
     """The zero-cost proxies of a network and their times, as variables of the result."""
-    scores = timed_scores(network, walk.train.inputs, walk.train.targets)
+    scores = walk.scores(network)
     values = {
         "proxy": [score.value for score in scores.values()],
         "proxy_seconds": [score.seconds for score in scores.values()],

@@ -13,6 +13,7 @@ from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
 from landscape.models.expansion.steps import Expanded, expand
+from landscape.models.filling import filling
 from landscape.models.functional import Network, split
 from landscape.models.functional import Weights as Arrays
 from landscape.models.initializers import drawn_as_pytorch
@@ -126,6 +127,16 @@ def kept_epochs(member: Member) -> set[int]:
 def kept_bytes(study: Study) -> int:
     """The size of the weights that training one seed of the largest member keeps."""
     return max(len(kept_epochs(one)) * tree_bytes(split(abstract_network(one)).weights) for one in members(study))
+
+
+def with_dead_units(member: Member, model: nnx.Module) -> nnx.Module:
+    """The member's network as it is trained: filled up, so that members share their programs."""
+    return filling(_structure(member)).module(split(model).weights)
+
+
+def without_dead_units(member: Member, weights: Arrays) -> dict[str, np.ndarray]:
+    """The weights of the member's network as they are kept, from those of the network filled up."""
+    return filling(_structure(member)).cut(to_numpy(weights))
 
 
 def to_numpy(weights: Arrays) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ from landscape.jobs.tasks.networks import (
     base_start,
     kept_epochs,
     network_with,
-    to_numpy,
+    with_dead_units,
+    without_dead_units,
 )
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.checks.same_function import few, is_own
@@ -53,7 +54,9 @@ def base_task(study: Study, seeds: range, *, on_activity: OnActivity = ignore_ac
         training_part(base, seed, starts[0], end.history, seconds, base_stop=np.array(end.best.epoch))
         for seed, end in zip(seeds, ends, strict=True)
     ]
-    weights = {network_name(seed, 0): to_numpy(end.best.weights) for seed, end in zip(seeds, ends, strict=True)}
+    weights = {
+        network_name(seed, 0): without_dead_units(base, end.best.weights) for seed, end in zip(seeds, ends, strict=True)
+    }
     return Outcome(join_seeds(parts), weights)
 
 
@@ -75,7 +78,7 @@ def candidate_task(
         for seed, epoch in zip(seeds, epochs, strict=True):
             histories[seed].append(epoch._replace(weights={}))
             if epoch.epoch in kept_epochs(member):
-                weights[network_name(seed, epoch.epoch)] = to_numpy(epoch.weights)
+                weights[network_name(seed, epoch.epoch)] = without_dead_units(member, epoch.weights)
     seconds = clock.lap() / len(seeds)
     parts = [
         training_part(
@@ -105,11 +108,12 @@ def copies_apart(
 
 
 def train(member: Member, seeds: range, starts: Sequence[nnx.Module], on_activity: OnActivity) -> Iterator[list[Epoch]]:
-    """The epochs of one member's networks, one network a seed, trained side by side."""
+    """The epochs of one member's networks, one network a seed, trained side by side and with dead units."""
     study = member.study
     stream = Stream.CONTROL if member.is_control else Stream.TRAIN  # not the batches of the base's first epochs again
     keys = [stream_key(seed, stream, member.index) for seed in seeds]
-    return fit(starts, examples(study.data), study.training, member.epochs, keys, partial(on_activity, "epoch"))
+    filled = [with_dead_units(member, start) for start in starts]
+    return fit(filled, examples(study.data), study.training, member.epochs, keys, partial(on_activity, "epoch"))
 
 
 def check_walks(study: Study, seeds: range) -> None:

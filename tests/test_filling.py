@@ -1,0 +1,92 @@
+"""Networks filled up with dead units: the same numbers, from programs that networks of several widths share."""
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from landscape.barriers.midpoint import midpoint_barriers
+from landscape.barriers.walk import compose, draw_swaps
+from landscape.data import Data, Split
+from landscape.models.cnn import cnn
+from landscape.models.filling import MOST, STEP, filling
+from landscape.models.functional import split
+from landscape.models.mlp import mlp
+from landscape.proxies import timed_scores
+from landscape.study import Training
+from landscape.training.fit import fit
+
+FEATURES, CLASSES = 12, 3
+
+
+def network(*hidden, seed=0):
+    return mlp(FEATURES, hidden, CLASSES, nnx.Rngs(seed))
+
+
+def filled(model):
+    network = split(model)
+    return filling(network).module(network.weights)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % CLASSES
+    inputs = generator.normal(size=(200, FEATURES)) + np.eye(CLASSES, FEATURES)[labels]
+    return Split(inputs.astype(np.float32), labels.astype(np.int32))
+
+
+@pytest.mark.parametrize("hidden", [(5,), (STEP,), (7, 40), (STEP + 1, 4)])
+def test_cutting_undoes_filling(hidden):
+    model = network(*hidden)
+    weights = split(model).weights
+    larger = split(filled(model)).weights
+    found = filling(split(model)).cut(larger)
+    assert all((found[path] == weights[path]).all() for path in weights)
+    assert all(
+        not size % STEP for path, array in larger.items() if path.startswith("hidden") for size in array.shape[-1:]
+    )
+    assert all(np.count_nonzero(larger[path]) == np.count_nonzero(weights[path]) for path in weights)
+
+
+def test_networks_of_several_widths_share_their_programs():
+    networks = [split(filled(network(*hidden))) for hidden in ((5, 6), (STEP, 8), (31, STEP))]
+    first, *others = (jax.tree.map(lambda array: (array.shape, array.dtype), each) for each in networks)
+    assert all(each == first for each in others)
+
+
+@pytest.mark.parametrize(
+    "model", [network(MOST), cnn((8, 8, 1), (4, 6), (5,), 3, nnx.Rngs(0)), nnx.Linear(3, 4, rngs=nnx.Rngs(0))]
+)
+def test_large_networks_convolutions_and_other_classes_stay_as_they_are(model):
+    assert jax.tree.map(np.shape, split(filled(model))) == jax.tree.map(np.shape, split(model))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_dead_units_stay_dead_and_change_no_training(examples, optimizer):
+    model, data = network(6, 5), Data(examples, examples, CLASSES, None)
+    training = Training(batch_size=20, optimizer=optimizer, weight_decay=0.1, learning_rate=1e-2)
+    own, larger = (
+        [epoch[0] for epoch in fit([each], data, training, 3, [jax.random.key(1)])] for each in (model, filled(model))
+    )
+    for one, other in zip(own, larger, strict=True):
+        cut = filling(split(model)).cut(other.weights)
+        again = split(filling(split(model)).module(cut)).weights
+        assert all((again[path] == other.weights[path]).all() for path in again)
+        for path, array in one.weights.items():
+            np.testing.assert_allclose(cut[path], array, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(other.validation_loss, one.validation_loss, rtol=1e-5)
+
+
+def test_a_walk_and_the_predictors_are_those_of_the_network(examples):
+    model = network(6, 5)
+    steps = compose(draw_swaps(jax.random.key(2), 20, 6), 6)
+    longer = filling(split(model)).permutations(steps, "hidden1")
+    own, larger = (
+        midpoint_barriers(each, walk, *examples, group="hidden1")
+        for each, walk in ((model, steps), (filled(model), longer))
+    )
+    np.testing.assert_allclose(larger, own, rtol=1e-4, atol=1e-7)
+    scores = [timed_scores(each, *examples) for each in (model, filled(model))]
+    for name, score in scores[0].items():
+        np.testing.assert_allclose(scores[1][name].value, score.value, rtol=1e-4)

@@ -9,7 +9,7 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps
 from landscape.data import Data, Split
 from landscape.models.cnn import cnn
-from landscape.models.filling import MOST, STEP, filling
+from landscape.models.expansion.filling import MOST, STEP, filling
 from landscape.models.functional import split
 from landscape.models.mlp import mlp
 from landscape.proxies import timed_scores

@@ -300,13 +300,13 @@ def test_a_study_interpolates_statistics_or_estimates_them_again(statistics, mon
     batch = Split(images(), targets())
     walk = MeasuredWalk(validated(content), resnet(), KEY, batch, batch)
     steps = walk.permutations
-    found = walk.barriers(resnet(), len(steps), np.empty(0), lambda done, total: None)
+    found = walk.barriers(split(resnet()), len(steps), np.empty(0), lambda done, total: None)
     expected = by_hand(resnet(), "stage1", steps, of_batch=statistics == "re-estimated")
     assert expected.min() > 1e-4
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
     weights = {path: np.asarray(array) for path, array in split(resnet()).weights.items()}
     lines = seed_curves(validated(content), resnet(), weights, weights, (batch, batch))
-    ends = walk.curves(resnet())[0, 0, [0, -1]]
+    ends = walk.curves(split(resnet()))[0, 0, [0, -1]]
     np.testing.assert_allclose(lines, np.broadcast_to(ends[0], lines.shape), rtol=1e-4)
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4)
 

@@ -98,7 +98,7 @@ def test_distances_between_nodes_are_of_parameters():
     expected = [
         [distance(*({path: each[path] for path in counted} for each in (c, d))) for d in copies] for c in copies
     ]
-    np.testing.assert_allclose(walk.distances(model), expected, rtol=1e-6)
+    np.testing.assert_allclose(walk.distances(split(model)), expected, rtol=1e-6)
 
 
 def test_a_network_that_diverged_is_left_in_its_order():

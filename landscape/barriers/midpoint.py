@@ -9,6 +9,7 @@ networks are run.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import jax
@@ -101,12 +102,22 @@ def midpoint_barriers(
         raise ValueError(f"{len(known)} barriers are known of a walk of {len(permutations)} steps")
     if method == "reference":
         return _reference(site, permutations, inputs, jnp.asarray(targets), on_progress)
-    distinct, position = distinct_midpoints(seen_from_start(permutations))  # m units, n
+    distinct, position = _midpoints_of(permutations)  # m units, n
     heights = np.empty(position[: len(known)].max(initial=-1) + 1)  # of the midpoints that the known steps cross
     heights[position[: len(known)]] = known
     if len(rest := distinct[len(heights) :]):
         heights = np.append(heights, np.abs(midpoint_changes(site, rest, inputs, targets, on_progress)))  # m
     return heights[position]  # n
+
+
+def _midpoints_of(permutations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct midpoints of a walk's steps, found once for the networks of all checkpoints, which walk alike."""
+    return _midpoints_of_bytes(permutations.tobytes(), permutations.dtype, permutations.shape)
+
+
+@lru_cache(maxsize=8)
+def _midpoints_of_bytes(steps: bytes, dtype: np.dtype, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    return distinct_midpoints(seen_from_start(np.frombuffer(steps, dtype).reshape(shape)))
 
 
 @exact

@@ -22,8 +22,8 @@ from landscape.barriers.walk import compose, draw_swaps, nodes
 from landscape.barriers.weight_matching import match
 from landscape.data import Data, Split
 from landscape.models.batch_norm import reestimated
-from landscape.models.filling import filling
-from landscape.models.functional import split, trainable
+from landscape.models.expansion.filling import filling
+from landscape.models.functional import Network, split, trainable
 from landscape.models.site import Site
 from landscape.models.symmetry import on_host, retaken, unit_groups, unit_rows
 from landscape.numerics.progress import OnProgress
@@ -67,7 +67,8 @@ def other_batches(study: Study, data: Data) -> Iterator[tuple[tuple[int, int, in
 class MeasuredWalk:
     """The walk of one network of one seed: the same permutations at every checkpoint of its training.
 
-    `model` gives the structure, and its weights are not looked at; every method takes the network to be measured.
+    `model` gives the structure, and its weights are not looked at; every method takes the network to be measured. What
+    follows from losses and gradients is measured of the network filled up, so that candidates share their programs.
 
     swaps: the swaps of each step as they were drawn, (n, swaps, 2); permutations: the step itself, (n, units);
     width: units in the walked group; train, validation: the batches on which losses are measured.
@@ -76,7 +77,7 @@ class MeasuredWalk:
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
         self._evaluated, self._filling = partial(evaluated, study), filling(split(model))
-        site = Site(split(model), self.group)
+        self._parameters, site = trainable(model), Site(split(model), self.group)
         self._table, self.width = site.table, site.table.size(site.network.weights)
         walk = study.walk
         self.swaps = draw_swaps(key, walk.permutations, self.width, distinct=walk.distinct, start=walk.start)
@@ -88,44 +89,42 @@ class MeasuredWalk:
         )
         self._pairs = np.triu_indices(len(self._nodes), 1)
 
-    def barriers(
-        self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress
-    ) -> Float[np.ndarray, " n"]:
+    def barriers(self, network: Network, n: int, known: np.ndarray, on_progress: OnProgress) -> Float[np.ndarray, " n"]:
         """b̂ of the walk's first n steps on the training batch, in nats; those in `known` are not measured again."""
         return midpoint_barriers(
-            self._filled(model), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
+            self._filled(network), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
-    def timed_barriers(self, model: nnx.Module, n: int, known: np.ndarray, on_progress: OnProgress) -> Walked:
+    def timed_barriers(self, network: Network, n: int, known: np.ndarray, on_progress: OnProgress) -> Walked:
         """The same as `barriers`, with the wall time of the steps that were not known."""
         return timed_walk(
-            self._filled(model), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
+            self._filled(network), self._steps[:n], *self.train, group=self.group, known=known, on_progress=on_progress
         )
 
-    def barriers_on(self, model: nnx.Module, batch: Split) -> Float[np.ndarray, " n"]:
+    def barriers_on(self, network: Network, batch: Split) -> Float[np.ndarray, " n"]:
         """b̂ of all steps of the walk on another batch, in nats."""
-        return midpoint_barriers(self._filled(model), self._steps, *batch, group=self.group)
+        return midpoint_barriers(self._filled(network), self._steps, *batch, group=self.group)
 
-    def sharpness(self, model: nnx.Module, key: PRNGKeyArray) -> Sharpness:
+    def sharpness(self, network: Network, key: PRNGKeyArray) -> Sharpness:
         """The Hessian of the loss on the training batch: of the network as it is, since dead units have curvature."""
-        return sharpness(self._evaluated(model), *self.train, key=key)
+        return sharpness(self._evaluated(network.module()), *self.train, key=key)
 
-    def curves(self, model: nnx.Module) -> Float[np.ndarray, "pairs 2 alphas"]:
+    def curves(self, network: Network) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss in nats between every two of the first nodes, on the training and on the validation batch.
 
         The line from node i to node j is the line from θ to P(θ, ρ) with both ends permuted by node i, where ρ is
         the permutation from i to j. Permuting both ends alike changes no loss.
         """
-        model = self._filled(model)
+        model = self._filled(network)
         first, second = (self._filled_nodes[side] for side in self._pairs)
         relative = np.empty_like(first)
         np.put_along_axis(relative, first, second, axis=1)
         batches = (self.train, self.validation)
         return np.stack([permuted_curves(model, relative, ALPHAS, *batch, group=self.group) for batch in batches], 1)
 
-    def distances(self, model: nnx.Module) -> Float[np.ndarray, "nodes nodes"]:
+    def distances(self, network: Network) -> Float[np.ndarray, "nodes nodes"]:
         """Euclidean distance in parameter space between the first nodes; running statistics are no parameters."""
-        rows = unit_rows(split(model).weights, self._table, trainable(model))
+        rows = unit_rows(network.weights, self._table, self._parameters)
 
         def distance(a: np.ndarray, b: np.ndarray) -> float:
             moved = a != b
@@ -133,28 +132,24 @@ class MeasuredWalk:
 
         return np.array([[distance(a, b) for b in self._nodes] for a in self._nodes])
 
-    def surface(self, model: nnx.Module, points: int) -> Float[np.ndarray, "y x"]:
+    def surface(self, network: Network, points: int) -> Float[np.ndarray, "y x"]:
         """Training loss in nats on the plane through three of the first nodes; NaN where no three of them differ."""
-        distances = self.distances(model)
+        distances = self.distances(network)
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        network = split(self._filled(model))
-        weights = on_host(network.weights, self._table)
-        minima = [network.replace(retaken(weights, self._table, self._filled_nodes[node])) for node in chosen]
+        filled = split(self._filled(network))
+        weights = on_host(filled.weights, self._table)
+        minima = [filled.replace(retaken(weights, self._table, self._filled_nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
         return np.asarray(mixture_losses(minima, coefficients(places, *grid(places, points)), *self.train))
 
-    def scores(self, model: nnx.Module) -> dict[str, Measurement]:
+    def scores(self, network: Network) -> dict[str, Measurement]:
         """The zero-cost proxies on the training batch, each with its time."""
-        return timed_scores(self._with_dead_units(model), self.train.inputs, self.train.targets)
+        return timed_scores(self._filling.module(network.weights), self.train.inputs, self.train.targets)
 
-    def _filled(self, model: nnx.Module) -> nnx.Module:
-        """The network as the study measures it, with dead units."""
-        return self._evaluated(self._with_dead_units(model))
-
-    def _with_dead_units(self, model: nnx.Module) -> nnx.Module:
-        return self._filling.module(split(model).weights)
+    def _filled(self, network: Network) -> nnx.Module:
+        return self._evaluated(self._filling.module(network.weights))
 
 
 def evaluated(study: Study, model: nnx.Module) -> nnx.Module:

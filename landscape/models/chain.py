@@ -61,7 +61,7 @@ class Chain(nnx.Module):
       (5, 2)
     """
 
-    dead_units_stay: ClassVar[bool] = True  # see `landscape.models.filling`: all operations map 0 to 0
+    dead_units_stay: ClassVar[bool] = True  # see `landscape.models.expansion.filling`: all operations map 0 to 0
 
     def __init__(self, layers: Sequence[tuple[Link, nnx.Linear | nnx.Conv]]):
         self.links = tuple(link for link, _ in layers)

@@ -7,7 +7,7 @@ import numpy as np
 from landscape.jobs.measurements import other_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import network_with
+from landscape.jobs.tasks.networks import network_of
 from landscape.jobs.tasks.outcome import Outcome, network_name
 from landscape.jobs.tasks.walk import measured_walk
 from landscape.study import schema
@@ -20,7 +20,7 @@ def batches_task(member: Member, seed: int, trained: Outcome, *, on_activity: On
     The steps are those of the walk itself. Where a split does not fill a batch, NaN stays.
     """
     study, walk = member.study, measured_walk(member, seed)
-    network = network_with(member, trained.weights[network_name(seed, 0)])
+    network = network_of(member, trained.weights[network_name(seed, 0)])
     batches = list(other_batches(study, examples(study.data)))
     shape = (len(schema.SPLITS), len(study.walk.batches), schema.BATCHES, len(walk.permutations))
     barriers = np.full(shape, np.nan)

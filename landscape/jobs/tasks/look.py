@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from flax import nnx
 
 from landscape.jobs.measurements import MeasuredWalk
 from landscape.jobs.progress import OnActivity, ignore_activity
-from landscape.jobs.tasks.networks import network_with
+from landscape.jobs.tasks.networks import network_of
 from landscape.jobs.tasks.outcome import Clock, Outcome, network_name, seconds_by_phase
 from landscape.jobs.tasks.walk import measured_walk
+from landscape.models.functional import Network
 from landscape.study import schema
 from landscape.study.member import Member
 
@@ -23,7 +23,7 @@ def look_task(member: Member, seed: int, trained: Outcome, *, on_activity: OnAct
     """
     clock, walk = Clock(), measured_walk(member, seed)
     weights = [trained.weights[network_name(seed, epoch)] for epoch in member.moments.values()]
-    networks = [network_with(member, each) for each in weights]
+    networks = [network_of(member, each) for each in weights]
     found: dict[str, np.ndarray | xr.DataArray] = {} if member.is_base else proxies(walk, networks[0])
     seconds = {"proxies": clock.lap()}
     found["curve"] = np.stack([walk.curves(network) for network in networks])
@@ -36,7 +36,7 @@ def look_task(member: Member, seed: int, trained: Outcome, *, on_activity: OnAct
     return Outcome(schema.part(member.study, member.place(seed), **seconds_by_phase(**seconds), **found), {})
 
 
-def proxies(walk: MeasuredWalk, network: nnx.Module) -> dict[str, np.ndarray | xr.DataArray]:
+def proxies(walk: MeasuredWalk, network: Network) -> dict[str, np.ndarray | xr.DataArray]:
     """The zero-cost proxies of a network and their times, as variables of the result."""
     scores = walk.scores(network)
     values = {

@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 
 from landscape.jobs.tasks.examples import examples
+from landscape.models.expansion.filling import filling
 from landscape.models.expansion.steps import Expanded, expand
-from landscape.models.filling import filling
 from landscape.models.functional import Network, split
 from landscape.models.functional import Weights as Arrays
 from landscape.models.initializers import drawn_as_pytorch
@@ -114,9 +114,14 @@ def zeros(network: Network) -> nnx.Module:
 
 
 def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Module:
+    """The member's network with these weights, as a module."""
+    return network_of(member, weights).module()
+
+
+def network_of(member: Member, weights: Mapping[str, np.ndarray]) -> Network:
     """The member's network with these weights."""
     network = _structure(member)
-    return network.replace(_with_keys(network.weights, jax.device_put(dict(weights)))).module()
+    return network.replace(_with_keys(network.weights, jax.device_put(dict(weights))))
 
 
 def kept_epochs(member: Member) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from landscape.jobs.progress import OnActivity, ignore_activity
-from landscape.jobs.tasks.networks import network_with
+from landscape.jobs.tasks.networks import network_of
 from landscape.jobs.tasks.outcome import Outcome, network_name
 from landscape.jobs.tasks.walk import measured_walk
 from landscape.models.prng import Stream, stream_key
@@ -24,7 +24,7 @@ def sharpness_task(
     """
     walk, key, found = measured_walk(member, seed), stream_key(seed, Stream.SHARPNESS, member.index), []
     for done, epoch in enumerate(member.checkpoints, 1):
-        network = network_with(member, trained.weights[network_name(seed, epoch)])
+        network = network_of(member, trained.weights[network_name(seed, epoch)])
         found.append(walk.sharpness(network, key))
         on_activity("checkpoint", done, len(member.checkpoints))
     columns = np.array(found).T  # largest, trace and its error; checkpoints

@@ -13,7 +13,7 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS
 from landscape.jobs.measurements import MeasuredWalk, measurement_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import abstract_network, network_with
+from landscape.jobs.tasks.networks import abstract_network, network_of
 from landscape.jobs.tasks.outcome import Clock, Outcome, network_name, seconds_by_phase
 from landscape.models.prng import Stream, stream_key
 from landscape.study import Study, schema
@@ -62,7 +62,7 @@ def walk_task(
     """
     clock, walk, n = Clock(), measured_walk(member, seed), segments(member.study)[segment]
     known = walked_so_far(member, before[0].part if before else None)
-    networks = (network_with(member, trained.weights[network_name(seed, epoch)]) for epoch in member.checkpoints)
+    networks = (network_of(member, trained.weights[network_name(seed, epoch)]) for epoch in member.checkpoints)
     on_walk = partial(_report, on_activity, len(member.checkpoints))
     first = walk.timed_barriers(next(networks), n, known.barriers[0], partial(on_walk, 0))
     later = [walk.barriers(network, n, known.barriers[i], partial(on_walk, i)) for i, network in enumerate(networks, 1)]

@@ -46,7 +46,7 @@ class Filling(NamedTuple):
         Example:
           >>> import jax.numpy as jnp
           >>> from flax import nnx
-          >>> from landscape.models.filling import filling
+          >>> from landscape.models.expansion.filling import filling
           >>> from landscape.models.functional import split
           >>> from landscape.models.mlp import mlp
           >>> model, x = mlp(4, (5,), 3, nnx.Rngs(0)), jnp.ones((1, 4))

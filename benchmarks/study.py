@@ -99,6 +99,7 @@ def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, An
         for count in (workers, 1):
             cache = folder / f"{work.name}-{turn}-{count}"
             laps.setdefault(f"{count}", []).append(_lap(_ours(name, cache, count), quick))
+            programs = len([*(cache / PROGRAMS).rglob("*-cache")])
             if not quick:
                 _keep_programs(cache)
                 laps.setdefault(f"{count}, warm", []).append(_lap(_ours(name, cache, count), quick))
@@ -111,6 +112,7 @@ def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, An
     row: dict[str, Any] = {
         "study": work.name,
         "workers": workers,
+        "programs compiled by 1 worker": programs,
         "1 worker (s)": _digits(seconds, "1"),
         "N workers (s)": _digits(seconds, f"{workers}"),
         SHARE: _ratio(seconds, f"{workers}", "1"),

@@ -24,6 +24,7 @@ SLOWED = {
     "digits-mlp-30",
     "digits-shares",
     "equal-parameters-digits",
+    "minibert",
     "mlp-cifar10",
     "resnet18-cifar10",
     "tinybert-attention",

@@ -17,7 +17,7 @@ from synthetic import small_study, synthetic, without
 from landscape import open_study
 from landscape.analysis import metric, performance
 from landscape.analysis.ranking import correlation
-from landscape.analysis.ranking.scores import COPIES, TIE, candidate_scores, widened_by_copies, with_ties
+from landscape.analysis.ranking.scores import TIE, candidate_scores, widened_by_copies, with_ties
 from landscape.store.places import GALLERY
 from landscape.study import Expansion
 from landscape.study.predictors import predictor_named, proxies
@@ -115,12 +115,17 @@ def test_steps_of_rounding_become_ties(scores: list[float], expected: list[float
     assert_array_equal(with_ties([scores, scores]), [expected, expected])
 
 
+# In four blocks of a Transformer without normalisation the flow reaches 10²⁵, where rounding decides what each token
+# attends to: all tokens are alike, and a difference of their attention scores in the 16th digit is large.
+ROUNDED_AWAY = {("minibert", "synflow")}
+
+
 @pytest.mark.parametrize("name", [folder.name for folder in sorted(GALLERY.iterdir())])
 def test_rounding_lies_far_from_the_margins_in_what_is_shipped(name: str) -> None:
     """Of networks that differ by exact copies alone, whose scores are equal by law.
 
     All pre-activations of SynFlow are positive, so its sums alone are rounded. SNIP and Jacov also see the relu of a
-    pre-activation within rounding of 0 switched on in one network and off in the other.
+    pre-activation within rounding of 0 switched on in one network and off in the other. More would be a fault.
     """
     dataset = open_study(name)
     scores = dataset["proxy"].transpose("predictor", "seed", "candidate")
@@ -129,7 +134,7 @@ def test_rounding_lies_far_from_the_margins_in_what_is_shipped(name: str) -> Non
         values = scores.sel(predictor=predictor).values.astype(np.float64)
         if values.size and not predictor_named(predictor).sees_width:
             spread = np.ptp(values, 1) / np.abs(values).max(1)  # NaN where Jacov has no correlation
-            assert not (spread > (COPIES / 1000 if predictor == "synflow" else COPIES / 5)).any()
+            assert not (spread > (1e-6 if predictor == "synflow" else 2e-4)).any() or (name, predictor) in ROUNDED_AWAY
 
 
 def test_a_relu_that_rounding_switches_gives_no_rank(dataset: xr.Dataset) -> None:
@@ -138,7 +143,9 @@ def test_a_relu_that_rounding_switches_gives_no_rank(dataset: xr.Dataset) -> Non
     assert copied == dataset["candidate"].values.tolist()
     other = dataset.copy(deep=True)
     other["proxy"].loc[{"predictor": "snip", "candidate": copied[0]}] *= 1 + 5 * TIE
-    assert (candidate_scores(other, 0.4, 50).sel(predictor="snip").std("candidate") == 0).all()
+    other["proxy"].loc[{"predictor": "synflow", "candidate": copied[0]}] *= 3  # as in a deep Transformer
+    scores = candidate_scores(other, 0.4, 50).sel(predictor=["snip", "synflow"])
+    assert (scores == scores.isel(candidate=0)).all()
     noisy = study_of(dataset).model_copy(update={"expansion": Expansion(noise=0.1)})
     assert widened_by_copies(noisy) == []
 

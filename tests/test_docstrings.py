@@ -42,7 +42,6 @@ WORDING = (
     "interval",
     "number",
     "part_of",
-    "why_unranked",
 )
 COMPUTES_NOTHING = {
     "landscape.Examples",
@@ -66,10 +65,12 @@ COMPUTES_NOTHING = {
     "landscape.analysis.performance.is_text",
     "landscape.analysis.plane.grid",
     "landscape.analysis.plane.three_nodes",
+    "landscape.analysis.ranking.unranked.why_unranked",
     *(
         f"landscape.analysis.scorecard.words.{name}"
-        for name in ("cells", "figure", "heading", "markdown", "scale", "verdicts")
+        for name in ("cells", "figure", "heading", "markdown", "markdown_table", "number", "scale", "verdicts")
     ),
+    "landscape.analysis.scorecard.studies.cells",
     "landscape.analysis.summary.csv_file",
     "landscape.analysis.summary.long_table",
     "landscape.analysis.walks.checked_n",

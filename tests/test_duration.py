@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.analysis.duration import expected, phases, seconds
+from landscape.analysis.cost.duration import expected, phases, seconds
 from landscape.store.entries import Entry
 from landscape.store.results import Store
 from landscape.study import Study, validated

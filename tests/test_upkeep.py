@@ -19,11 +19,11 @@ from waiting import PATIENCE
 
 from landscape.cli.caching import BYTES, SECONDS, quantity
 from landscape.cli.parser import main
-from landscape.store import netcdf, places, temporary
+from landscape.store import netcdf, places
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
-from landscape.store.sealed import DamagedEntry
-from landscape.store.temporary import abandoned, temporary_name
+from landscape.store.sealed import DamagedEntry, temporary
+from landscape.store.sealed.temporary import abandoned, temporary_name
 from landscape.store.upkeep import Holding, holdings, remove, to_remove
 from landscape.store.uploads import keep, kept
 from landscape.study import Study

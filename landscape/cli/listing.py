@@ -59,8 +59,8 @@ def _not_stored(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 class Prices:
     """The time that studies would take here.
 
-    On a processor it is that of `landscape.analysis.duration`. With `on_gpu`, it is in proportion to that of the result
-    from a GPU that resembles the study most.
+    On a processor it is that of `landscape.analysis.cost.duration`. With `on_gpu`, it is in proportion to that of the
+    result from a GPU that resembles the study most.
     """
 
     def __init__(self, entries: Sequence[Entry], on_gpu: bool = False):
@@ -71,7 +71,8 @@ class Prices:
 
     def of(self, study: Study) -> float | None:
         """Seconds, or None without a stored result to go by, or if the work is unknown until the data are loaded."""
-        from landscape.analysis import cost, duration
+        from landscape.analysis import cost
+        from landscape.analysis.cost import duration
 
         try:
             if self._known is None:

@@ -36,7 +36,7 @@ from landscape.store.sealed import (
     remove_folder,
     write_sealed,
 )
-from landscape.store.temporary import sweep, temporary_name
+from landscape.store.sealed.temporary import sweep, temporary_name
 from landscape.study import Study, recorded
 
 PART, WEIGHTS = FILES = "part.nc", "weights.safetensors"

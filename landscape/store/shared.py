@@ -17,7 +17,7 @@ from typing import TypeVar
 from landscape.store.partial import FILES
 from landscape.store.places import children
 from landscape.store.sealed import DamagedEntry, Unwritable, link_sealed, remove_folder
-from landscape.store.temporary import sweep
+from landscape.store.sealed.temporary import sweep
 
 TASKS = ".tasks"
 VARIABLE = "LANDSCAPE_KEEP_GB"  # the environment variable by which the budget can be set, in 10⁹ bytes

@@ -13,8 +13,8 @@ from landscape.store.partial import begun_study, is_computed_now, remove_unless_
 from landscape.store.places import children
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, folders, intact, remove_folder
+from landscape.store.sealed.temporary import abandoned
 from landscape.store.shared import TASKS
-from landscape.store.temporary import abandoned
 from landscape.store.uploads import FOLDER, KINDS, brought, forget_name, kept
 from landscape.study.presets import label, means, none_of
 

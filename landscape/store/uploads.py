@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 
 from landscape.store.places import children
 from landscape.store.sealed import Unwritable
-from landscape.store.temporary import temporary_name
+from landscape.store.sealed.temporary import temporary_name
 from landscape.study import Study
 from landscape.study.examples import TextSpec
 from landscape.study.sources import Brought, Vocabulary, Weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landscape.analysis import duration
+from landscape.analysis.cost import duration
 from landscape.study import Study
 from pages.shared import library
 

@@ -21,7 +21,6 @@ from landscape.study.steps import Candidate, Widen
 # there the derivative of relu is 0 in one network and 1 in its copy. One such pixel of one image changes SNIP by 1e-6
 # in the median and by 1.1e-4 at most, of 2,100 tried in a CNN on 256 images; in what is shipped, by up to 7.1e-5.
 TIE = 1e-4
-COPIES = 1e-3  # of networks that differ by exact copies alone, whose scores are equal by law: ten times that most
 
 
 @derived
@@ -29,9 +28,9 @@ def candidate_scores(dataset: xr.Dataset, q: float, n: int) -> xr.DataArray:
     """The score that each predictor gives each candidate, with the sign that makes a greater one promise more.
 
     The predictors are M₀ in percent, the parameter count, the zero-cost proxies right after the expansion, and
-    −SoTL-E of the first epoch, the only one that needs an epoch of training. Scores of proxies that exact widening
-    cannot change are made equal where they differ by rounding only: see `with_ties`. Its margin is `COPIES` among
-    `widened_by_copies` and `TIE` otherwise.
+    −SoTL-E of the first epoch, the only one that needs an epoch of training. A proxy that exact widening cannot change
+    gives the same score to all that are `widened_by_copies`, whatever rounding makes of it; elsewhere its scores are
+    made equal where they differ by rounding only: see `with_ties`.
 
     Args:
       dataset: a result, as `landscape.open_study` returns it.
@@ -129,7 +128,9 @@ def widened_by_copies(study: Study) -> list[str]:
 def _tied(scores: np.ndarray, copied: np.ndarray) -> np.ndarray:
     """The scores (seed, candidate) of a proxy that exact widening cannot change, with ties."""
     if copied.any():
-        scores[:, copied] = with_ties(scores[:, copied], COPIES)
+        of_copies = scores[:, copied]
+        least = np.fmin.reduce(of_copies, axis=1, keepdims=True)  # seed 1
+        scores[:, copied] = np.where(np.isnan(of_copies), np.nan, least)
     return with_ties(scores)
 
 

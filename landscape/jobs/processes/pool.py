@@ -18,7 +18,7 @@ from landscape.jobs.progress import OnUpdate, StudyUpdate, TaskUpdate
 from landscape.jobs.resume import AnyOutcome, Arrived, Outcomes, Planned
 from landscape.jobs.tasks.names import kind_of, task_in_words
 from landscape.jobs.threads import raise_if_stopped, side_by_side
-from landscape.store.temporary import sweep
+from landscape.store.sealed.temporary import sweep
 
 NEW = get_context("spawn")  # a copy of this process would share the state of JAX
 UNHEARD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # a terminal sends them to all processes of a command

@@ -54,7 +54,7 @@ def seconds(study: Study) -> float:
 
     Example:
       >>> from landscape import preset
-      >>> from landscape.analysis.duration import seconds
+      >>> from landscape.analysis.cost.duration import seconds
       >>> study = preset("digits-mlp")
       >>> seconds(study) < seconds(study.scaled(seeds=20)) < 2 * seconds(study)
       True
@@ -74,7 +74,7 @@ def phases(study: Study) -> dict[str, float]:
 
     Example:
       >>> from landscape import preset
-      >>> from landscape.analysis.duration import phases
+      >>> from landscape.analysis.cost.duration import phases
       >>> found = phases(preset("cnn-cifar10"))
       >>> max(found, key=found.get)
       'train'
@@ -105,7 +105,7 @@ def expected(study: Study, known: Iterable[Entry]) -> Expected:
 
     Example:
       >>> from landscape import preset
-      >>> from landscape.analysis.duration import expected, seconds
+      >>> from landscape.analysis.cost.duration import expected, seconds
       >>> study = preset("digits-mlp")
       >>> expected(study, []).seconds == seconds(study)
       True

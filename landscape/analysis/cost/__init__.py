@@ -1,9 +1,9 @@
 """What a study will cost, before it starts: parameters and multiply-adds, from its specification alone.
 
-Wall time on a processor is that of `landscape.analysis.duration`. On a GPU it comes from a result that was computed on
-one: each phase takes time in proportion to its multiply-adds. What does not grow with them, such as the compilation of
-training, is part of the proportion, so that an estimate from a much smaller study is too high. Sections are those of
-Malviya et al. (2024), arXiv 2405.15895.
+Wall time on a processor is that of `landscape.analysis.cost.duration`. On a GPU it comes from a result that was
+computed on one: each phase takes time in proportion to its multiply-adds. What does not grow with them, such as the
+compilation of training, is part of the proportion, so that an estimate from a much smaller study is too high.
+Sections are those of Malviya et al. (2024), arXiv 2405.15895.
 """
 
 from __future__ import annotations

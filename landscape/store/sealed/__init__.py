@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape.store.places import children
-from landscape.store.temporary import temporary_name
+from landscape.store.sealed.temporary import temporary_name
 
 RECORD = "record.json"
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.analysis.cost.duration import expected, phases, seconds
+from landscape.analysis.cost.duration import FILLED, MOST, expected, layers_compiled, phases, seconds
+from landscape.models.expansion import filling
 from landscape.store.entries import Entry
 from landscape.store.results import Store
 from landscape.study import Study, validated
@@ -63,6 +64,12 @@ def test_wider_networks_take_longer(name: str, factor: int) -> None:
         for each in (1 + factor, 2 + factor)
     )
     assert units >= 4 and seconds(narrow) < seconds(wide)
+
+
+def test_networks_are_filled_up_as_the_estimate_says() -> None:
+    assert (FILLED, MOST) == (filling.STEP, filling.MOST)
+    assert layers_compiled(preset("digits-mlp")) == layers_compiled(preset("digits-mlp").scaled(seeds=1)) == 2
+    assert layers_compiled(preset("mlp-cifar10")) == 2 * 3, "too large to be filled"
 
 
 def test_every_preset_of_known_size_has_a_time() -> None:

@@ -23,6 +23,10 @@ from landscape.study.schema import PHASES
 
 START = 6.0  # seconds until the first task runs, and in which the result is written
 COMPILE = 0.8  # seconds for a layer of each network, all programs together
+FILLED, MOST = (
+    32,
+    2**13,
+)  # units to multiples of which dense networks up to so many weights are filled, to share programs
 MULTIPLY_ADD = 8e-12  # seconds
 READ = 2e-10  # seconds for each number that a layer reads at a place: few units share the price of it, many hide it
 LOGIT = 1.7e-9  # seconds: its exponential and its share of a mean
@@ -62,8 +66,35 @@ def seconds(study: Study) -> float:
     References:
       Malviya et al. (2024), Algorithm 1 and section A.2, for what is computed.
     """
-    compiling = COMPILE * sum(layer.places > 0 for layers in cost.linear_layers(study) for layer in layers)
-    return START + compiling + sum(phases(study).values())
+    return START + COMPILE * layers_compiled(study) + sum(phases(study).values())
+
+
+def layers_compiled(study: Study) -> int:
+    """The layers of the networks for which programs are compiled: small dense networks of all widths share theirs.
+
+    Raises:
+      ValueError: as `seconds` does.
+
+    Example:
+      >>> from landscape import preset
+      >>> from landscape.analysis.cost.duration import layers_compiled
+      >>> layers_compiled(preset("digits-mlp")), layers_compiled(preset("cnn-cifar10"))
+      (2, 24)
+
+    References:
+      The rule is this project's own (`landscape.models.expansion.filling`); Malviya et al. (2024), Table 2, has the networks.
+    """
+    return sum(map(len, {_structure(layers) for layers in cost.linear_layers(study)}))
+
+
+def _structure(layers: Iterable[Layer]) -> tuple[tuple[int, int, int], ...]:
+    """Units, inputs and places of a network's layers as they are compiled."""
+    found = [layer for layer in layers if layer.places]
+    units, inputs = [layer.units for layer in found], [layer.fan_in for layer in found]
+    if all(layer.places == 1 for layer in found) and sum(layer.parameters for layer in found) <= MOST:
+        units[:-1] = [-(-each // FILLED) * FILLED for each in units[:-1]]
+        inputs[1:] = units[:-1]
+    return tuple(zip(units, inputs, (layer.places for layer in found), strict=True))
 
 
 def phases(study: Study) -> dict[str, float]:

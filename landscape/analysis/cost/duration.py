@@ -82,7 +82,7 @@ def layers_compiled(study: Study) -> int:
       (2, 24)
 
     References:
-      The rule is this project's own (`landscape.models.expansion.filling`). Malviya et al. (2024), Table 2, has networks.
+      The rule is this project's own (`landscape.models.expansion.filling`). Malviya et al. (2024), Table 2: networks.
     """
     return sum(map(len, {_structure(layers) for layers in cost.linear_layers(study)}))
 

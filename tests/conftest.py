@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from jaxtyping import install_import_hook
 
 CHECKED = (
@@ -38,6 +39,9 @@ with warnings.catch_warnings():
 # how long an example takes, and how long it takes to draw, says how busy the computer is
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+# Hypothesis imports a part of itself when strategies are first built. Where another thread parses Python just then,
+# as Dask's may, Python 3.11 raises SystemError (cpython issue 106905).
+st.from_type(int).validate()
 
 from landscape.data.registry import IMAGE_SETS  # noqa: E402
 from landscape.study.kinds import KINDS  # noqa: E402

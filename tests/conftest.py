@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -73,38 +74,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path not in slow, item.path not in quick))
 
 
+# Where little is optimised, each fusion is compiled without MLIR, which takes most of the time then, and a program in
+# one piece, which takes a sixth less than in 32. Later releases know no such options, and end the process at one.
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+KNOWN = tuple(int(number) for number in metadata.version("jaxlib").split(".")[:2]) < (0, 11)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Programs of a file that is marked so are optimised little, as are those of the commands that it starts.
 
-    Compiling them takes a third of the time here, and half of it in the commands, which keep XLA's emitters. Files that
-    compare bits do without it: their programs are those that users run.
+    Compiling them takes a third of the time. Files that compare bits do without it: their programs are those that
+    users run.
     """
     quickly = item.get_closest_marker("compiled_quickly") is not None
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quickly))  # read when JAX is imported, here or by a command
-    if quickly:
-        leave_out_emitters()
+    if KNOWN and (quickly or "jax" in sys.modules):
+        os.environ["XLA_FLAGS"] = f"{flags_of_this_process()} {flags(QUICK) if quickly else ''}".strip()
     if (jax := sys.modules.get("jax")) and jax.config.read("jax_disable_most_optimizations") != quickly:
         jax.config.update("jax_disable_most_optimizations", quickly)
         jax.clear_caches()  # or a program of the other kind would be met again
 
 
-@cache
-def leave_out_emitters() -> None:
-    """Where little is optimised, each fusion is compiled without MLIR, which takes most of the time then.
+def flags(options: dict[str, Any]) -> str:
+    """As XLA_FLAGS has them."""
+    return " ".join(f"--{name}={str(value).lower()}" for name, value in options.items())
 
-    JAX has no setting for all programs of a process, and XLA_FLAGS is read only once.
+
+@cache
+def flags_of_this_process() -> str:
+    """XLA_FLAGS as this process has read them, which it does once; what is set from then on is for commands alone.
+
+    JAX has no setting for all programs of a process, so that these get theirs where each is compiled.
     """
     import jax
     from jax._src import compiler
 
     def options(*args: Any, env_options_overrides: dict[str, Any] | None = None, **kwargs: Any) -> Any:
-        quick = {"xla_cpu_use_fusion_emitters": False} if jax.config.read("jax_disable_most_optimizations") else {}
+        quick = QUICK if jax.config.read("jax_disable_most_optimizations") else {}
         return made(*args, env_options_overrides=quick | (env_options_overrides or {}), **kwargs)
 
-    made = compiler.get_compile_options
-    if jax.version.__version_info__ < (0, 11):  # later releases know no such option
-        compiler.get_compile_options = options
+    made, compiler.get_compile_options = compiler.get_compile_options, options
+    jax.devices()
+    return os.environ.get("XLA_FLAGS", "")
 
 
 @pytest.fixture(scope="session")

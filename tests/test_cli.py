@@ -131,14 +131,14 @@ def test_a_terminal_shows_one_live_line_and_need_not_be_utf8(monkeypatch: pytest
     assert shown.endswith("\x1b[2K")  # the line is erased
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437:strict"])
-def test_output_need_not_be_utf8(computed: Computed, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+def test_output_need_not_be_utf8(computed: Computed, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON stays JSON, and a table is shown, whatever the terminal or the pipe can encode."""
-    environment = os.environ | {"PYTHONIOENCODING": encoding}
-    code = "import sys; from landscape.cli.parser import main; main(sys.argv[1:]); main([*sys.argv[1:], '--json'])"
-    command = [sys.executable, "-c", code, "show", "tiny", "--cache", computed.cache]
-    shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-    table, braces, rest = shown.partition(b"{")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    for options in ([], ["--json"]):
+        assert main(["show", "tiny", "--cache", computed.cache, *options]) == 0
+    sys.stdout.flush()
+    table, braces, rest = sys.stdout.buffer.getvalue().partition(b"{")
     assert b"M\\u2080 in %" in table
     assert json.loads((braces + rest).decode("ascii"))["candidates"][0]["candidate"] == "hidden1 → 6"
 

@@ -109,26 +109,28 @@ def test_seeds_stay_divided_as_an_earlier_attempt_did(tmp_path: Path, monkeypatc
 
 DEVICES = """
 import json, sys
-import jax, numpy as np, xarray as xr
+from pathlib import Path
+from unittest import mock
+import jax
 from landscape.jobs.local import run
 from landscape.study import validated
-assert jax.local_device_count() == int(sys.argv[2])
-run(validated(json.loads(sys.stdin.read())), sys.argv[1])
+study, cache = validated(json.loads(sys.stdin.read())), Path(sys.argv[1])
+assert jax.local_device_count() == 2
+run(study, cache / "2")
+with mock.patch("jax.local_device_count", lambda: 1):
+    run(study, cache / "1")
 """
 
 
 def test_several_devices_share_a_study(tmp_path: Path) -> None:
     """Two devices, forced on the processor, compute what one does, down to the bits."""
-    asked, datasets = study(seeds=2), []
-    for devices in (1, 2):
-        cache = tmp_path / str(devices)
-        environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-        command = [sys.executable, "-c", DEVICES, str(cache), str(devices)]
-        subprocess.run(
-            command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=4 * PATIENCE
-        )
-        datasets.append(results.Store(cache).read(asked.key).drop_vars(schema.TIMES))
-    assert datasets[0].drop_attrs(deep=False).identical(datasets[1].drop_attrs(deep=False))
+    asked, flags = study(seeds=2), os.environ.get("XLA_FLAGS", "")
+    environment = os.environ | {"XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", DEVICES, str(tmp_path)]
+    subprocess.run(command, input=asked.model_dump_json(), env=environment, text=True, check=True, timeout=4 * PATIENCE)
+    stores = [results.Store(tmp_path / devices) for devices in "12"]
+    one, two = (store.read(asked.key).drop_vars(schema.TIMES).drop_attrs(deep=False) for store in stores)
+    assert one.identical(two)
 
 
 def test_devices_run_tasks_side_by_side_and_stop_when_one_fails(script: Script, tmp_path: Path) -> None:

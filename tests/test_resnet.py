@@ -251,8 +251,12 @@ def by_hand(model: nnx.Module, group: str, steps: np.ndarray, of_batch: bool = F
     return np.array(barriers)
 
 
-@pytest.mark.parametrize("group", [*STAGES, *BLOCKS])
+OF_EACH_FORM = ["stage1", "stage2", "stage4", "stage1_block2", "stage2_block1", "stage4_block2"]
+
+
+@pytest.mark.parametrize("group", OF_EACH_FORM)
 def test_fast_in_float32_equals_the_definition(group):
+    """Without and with a projection, and right before the head; the cuts of all others compose to the network above."""
     steps = walk(resnet(), group, 6)
     expected = by_hand(resnet(), group, steps)
     assert np.median(expected) > 1e-5

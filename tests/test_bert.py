@@ -161,9 +161,9 @@ def test_a_block_goes_behind_an_ffn(after: str):
         deepen(bert(), after)
 
 
-@pytest.mark.parametrize("group", ["ffn1", "ffn2", "value1", "value2"])
+@pytest.mark.parametrize("group", ["ffn1", "value2"])
 def test_fast_barriers_are_those_of_the_definition(monkeypatch, group: str):
-    """Some targets are padding, which does not count."""
+    """Of the first block and of the last. Some targets are padding, which does not count."""
     inputs, targets = batch()
     targets = np.where(np.arange(8)[:, None] % 3 == 0, np.where(np.arange(targets.shape[1]) == 0, -1, targets), targets)
     size = SPEC.group_sizes()[group]

@@ -15,7 +15,7 @@ import pytest
 import landscape
 import landscape.analysis
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 ROOT = Path(landscape.__file__).parents[1]
 MODULES = [

@@ -24,6 +24,8 @@ from landscape.numerics.loss import (
     scaled_softmax,
 )
 
+pytestmark = pytest.mark.compiled_quickly
+
 
 def example(seed: int, shape: tuple[int, ...] = (7, 5), classes: int = 4):
     rng = np.random.default_rng(seed)

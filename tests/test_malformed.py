@@ -34,7 +34,7 @@ from pages.shared.widgets import Number
 from tests.test_store import filled, tiny
 
 pytestmark = pytest.mark.slow
-EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "125"))
+EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "75"))
 suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 quick = settings(max_examples=EXAMPLES, suppress_health_check=suppressed)
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from landscape.numerics import microbatch
 from landscape.numerics.microbatch import CallSize, in_groups, in_turns, slice_size, summed_changes
 
+pytestmark = pytest.mark.compiled_quickly
+
 
 @pytest.mark.parametrize("count", range(6))
 def test_points_in_turn_are_those_of_a_map_as_far_as_they_count(count):

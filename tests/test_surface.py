@@ -11,6 +11,8 @@ from landscape.barriers.mixtures import mixture_losses
 from landscape.models.functional import split
 from landscape.models.site import Site
 
+pytestmark = pytest.mark.compiled_quickly
+
 CASES = [("mlp1", "hidden1", 6), ("mlp2", "hidden2", 5), ("cnn2", "conv1", 4)]
 
 

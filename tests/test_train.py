@@ -28,7 +28,7 @@ from landscape.training.epoch import Plan
 from landscape.training.evaluate import evaluate
 from landscape.training.fit import Epoch, _batches, early_stopped, fit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 KEY = jax.random.key(5)
 

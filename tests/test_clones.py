@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from networks import SPECS, batch, trained
 from synthetic import small_study, synthetic, without
-from trained import SPECS as large_specs
 from trained import trained as large
 
 import landscape
@@ -87,68 +86,51 @@ def test_what_is_connected_by_construction_has_no_barrier(units: str) -> None:
     assert (barriers < 1e-6)[steps_within].all() and steps_within[:50].all()
 
 
+ELSEWHERE = [
+    ("mlp2", "hidden1", [Deepen(deepen="hidden1", layers=2)]),
+    ("mlp2", "hidden1", [Widen(widen="hidden2", size=9), Deepen(deepen="hidden2")]),
+    ("mlp2", "hidden1", [Widen(widen="hidden2", size=8, units="silent")]),
+    ("cnn2", "conv1", [Deepen(deepen="conv1"), Widen(widen="conv2", size=7)]),
+]
+BESIDE = [  # skip connections and normalisations: before the walked units, in their stage or block, and behind it
+    (
+        "resnet18",
+        "stage1",
+        [
+            Widen(widen="stage1_block1", size=7),
+            Deepen(deepen="stage1"),
+            Widen(widen="stage2", size=11),
+            Widen(widen="stage3", size=20, units="silent"),
+        ],
+    ),
+    (
+        "tinybert",
+        "ffn1",
+        [
+            Widen(widen="heads1", size=4),
+            Deepen(deepen="ffn1"),
+            Widen(widen="ffn2", size=14),
+            Widen(widen="heads2", size=5, units="silent"),
+        ],
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "steps"),
-    [
-        ("mlp2", [Deepen(deepen="hidden1", layers=2)]),
-        ("mlp2", [Widen(widen="hidden2", size=9), Deepen(deepen="hidden2")]),
-        ("mlp2", [Widen(widen="hidden2", size=8, units="silent")]),
-        ("cnn2", [Deepen(deepen="conv1"), Widen(widen="conv2", size=7)]),
-    ],
+    ("name", "group", "steps"), [*ELSEWHERE, *(pytest.param(*each, marks=pytest.mark.slow) for each in BESIDE)]
 )
-def test_what_is_added_elsewhere_changes_no_barrier(name: str, steps: list[Widen | Deepen]) -> None:
+def test_what_is_added_elsewhere_changes_no_barrier(name: str, group: str, steps: list[Widen | Deepen]) -> None:
     """Behind the walked layer, right behind it, and by units that send nothing on: so M₀ is 0 but for the draw."""
-    model, (group, units) = trained(name), next(iter(SPECS[name].group_sizes().items()))
-    drawn = {path: np.ones([2 * size for size in array.shape]) for path, array in split(model).weights.items()}
+    model, *examples = (trained(name), *batch()) if name in SPECS else large(name)[:3]
+    weights = split(model).weights
+    drawn = {path: np.tile(array, [3] * array.ndim) for path, array in weights.items()}
     expanded = expand(model, tuple(steps), Expansion(), jax.random.key(0), drawn=drawn).model
-    walk = compose(draw_swaps(jax.random.key(1), 40, units), units)
-    of_base, of_candidate = (
-        np.asarray(landscape.midpoint_barriers(each, walk, *batch(), group=group)) for each in (model, expanded)
-    )
-    assert of_base.max() > 1e-3
-    np.testing.assert_allclose(of_candidate, of_base, atol=2e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "group", "steps"),
-    [
-        (
-            "resnet18",
-            "stage1",
-            [
-                Widen(widen="stage1_block1", size=7),
-                Deepen(deepen="stage1"),
-                Widen(widen="stage2", size=11),
-                Widen(widen="stage3", size=20, units="silent"),
-            ],
-        ),
-        (
-            "tinybert",
-            "ffn1",
-            [
-                Widen(widen="heads1", size=4),
-                Deepen(deepen="ffn1"),
-                Widen(widen="ffn2", size=14),
-                Widen(widen="heads2", size=5, units="silent"),
-            ],
-        ),
-    ],
-    ids=["resnet18", "tinybert"],
-)
-def test_nor_does_it_beside_skip_connections_and_normalisations(
-    name: str, group: str, steps: list[Widen | Deepen]
-) -> None:
-    """Before the walked units, in the stage or block that they share, right behind it, and further on."""
-    base, inputs, targets, start = large(name)
-    drawn = {path: np.tile(array, [3] * array.ndim) for path, array in start.items()}
-    expanded = expand(base, tuple(steps), Expansion(), jax.random.key(0), drawn=drawn).model
-    sizes = [sum(array.size for array in weights.values()) for weights in (start, split(expanded).weights)]
-    assert sizes[1] > 1.1 * sizes[0]
-    units = large_specs[name].group_sizes()[group]
+    before, after = (sum(array.size for array in each.values()) for each in (weights, split(expanded).weights))
+    assert after > 1.1 * before
+    units = model.groups()[group].size(weights)
     walk = compose(draw_swaps(jax.random.key(1), 20, units), units)
     of_base, of_candidate = (
-        np.asarray(landscape.midpoint_barriers(each, walk, inputs, targets, group=group)) for each in (base, expanded)
+        np.asarray(landscape.midpoint_barriers(each, walk, *examples, group=group)) for each in (model, expanded)
     )
     assert np.median(of_base) > 1e-4
     np.testing.assert_allclose(of_candidate, of_base, atol=5e-6)

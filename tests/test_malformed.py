@@ -18,10 +18,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from landscape.analysis.wording import origin
 from landscape.cli.parser import main
 from landscape.models.weights.reader import tensors_of
 from landscape.store import netcdf
 from landscape.store.exchange import add_upload
+from landscape.store.fields import described, origin_in
 from landscape.store.results import Store
 from landscape.study import validated
 from landscape.study.files import from_toml
@@ -31,7 +33,7 @@ from pages.shared import form, own_study
 from pages.shared.controls import COMPARED, LESSONS
 from pages.shared.form import Held
 from pages.shared.widgets import Number
-from tests.test_store import filled, tiny
+from tests.test_store import BEFORE, filled, record, tiny
 
 pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("LANDSCAPE_EXAMPLES", "75"))
@@ -161,6 +163,24 @@ def damaged(draw: Callable[..., Any], whole: bytes) -> bytes:
 def test_an_upload(tmp_path: Path, result: bytes, weights: bytes) -> None:
     told(lambda: add_upload(Store(tmp_path), result))
     told(lambda: tensors_of(weights))
+
+
+@st.composite
+def origins(draw: Callable[..., Any]) -> dict[str, Any]:
+    """Fields of a record of two seeds of which one is something else, its own or one of an earlier computation."""
+    before, now = dict(BEFORE), {**record(tiny()), "taken": 1}
+    where = draw(st.sampled_from([before, now]))
+    where[draw(st.sampled_from(sorted(where)))] = draw(VALUE)
+    return {"earlier": [before], **now}
+
+
+@quick
+@given(origins())
+def test_where_a_result_comes_from(fields: dict[str, Any]) -> None:
+    """Whatever is not refused can be told."""
+    as_json = {name: json.dumps(fields[name]) for name in ("versions", "earlier")}
+    told(lambda: described(fields) and origin(fields))
+    told(lambda: origin_in(fields | as_json, tiny()) and origin(fields | as_json))
 
 
 COMMANDS = ("show", "export", "report", "cache", "run")

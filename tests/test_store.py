@@ -30,6 +30,7 @@ from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
 from landscape.study.presets import label, preset
 
+BEFORE = {"device": "CPU, 4 cores", "computed": "2025-12-01T00:00:00+00:00", "seconds": 1, "versions": {}, "seeds": 1}
 SHIPPED = sorted(path.parent for path in (Path(__file__).parents[1] / "cache" / "gallery").glob("*/record.json"))
 
 
@@ -284,6 +285,14 @@ def test_malformed_record(written, tmp_path: Path, record_text: bytes) -> None:
         ("seconds", -1),
         ("seconds", float("nan")),
         ("seconds", float("inf")),
+        ("taken", "many"),
+        ("earlier", 3),
+        ("earlier", [3]),
+        ("earlier", [{}]),
+        ("earlier", [BEFORE | {"seeds": 0}]),
+        ("earlier", [BEFORE | {"seeds": 2}]),
+        ("earlier", [BEFORE | {"seconds": 4.0}]),
+        ("earlier", [BEFORE | {"versions": []}]),
     ],
 )
 def test_absurd_content_under_an_intact_seal_is_named_and_hides_no_other_entry(written, tmp_path, field, value):

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from test_store import filled, record, tiny
+from test_store import BEFORE, filled, record, tiny
 from waiting import PATIENCE
 
+from landscape.analysis.wording import origin
 from landscape.cli.caching import BYTES, SECONDS, quantity
 from landscape.cli.parser import main
 from landscape.store import netcdf, places
@@ -271,6 +272,15 @@ def real(study: Study) -> xr.Dataset:
     return dataset.assign_attrs(device="CPU, 2 cores", computed="2026-01-01T00:00:00+00:00", seconds=3.0, versions="{}")
 
 
+def test_an_upload_keeps_where_each_of_its_seeds_comes_from(cache: Store) -> None:
+    given = real(tiny(seeds=5)).assign_attrs(earlier=json.dumps([BEFORE]), taken=7)
+    entry = add_upload(cache, netcdf.encode(given))
+    assert entry.record["earlier"] == [BEFORE] and entry.record["taken"] == 7
+    assert cache.read(entry.key).attrs == given.attrs
+    assert origin(entry.record) == origin(given.attrs)
+    assert "Seed 0 was computed before, on CPU, 4 cores, 2025-12-01 00:00 UTC." in origin(entry.record)
+
+
 def test_an_upload_is_an_entry_like_any_other(cache: Store) -> None:
     study = tiny(seeds=5)
     given = real(study).assign(planted=("seed", np.arange(5))).assign_attrs(planted="by somebody")
@@ -300,6 +310,12 @@ def test_an_upload_is_an_entry_like_any_other(cache: Store) -> None:
         ({"device": "x" * 500}, "lines of at most 200"),
         ({"computed": "1\n2"}, "lines of at most 200"),
         ({"versions": "[1]"}, "versions must be a table"),
+        ({"versions": '{"jax": 3}'}, "versions must be a table of texts"),
+        ({"versions": "{"}, "versions must be JSON"),
+        ({"seconds": np.array([1.0, 2.0])}, "seconds must be a finite number"),
+        ({"taken": -1}, "taken must be a whole number"),
+        ({"earlier": "3"}, "earlier must be a list of tables"),
+        ({"earlier": json.dumps([BEFORE | {"device": "1\n2"}])}, "lines of at most 200"),
         ({"key": "0" * 16}, "its key is"),
     ],
 )

@@ -217,6 +217,8 @@ def number(value: float | None, digits: int = 3) -> str:
 def origin(record: Mapping[str, Any]) -> str:
     """When, on what, how long and with which versions a result was computed; what is not known is left out.
 
+    What is known is as `landscape.store.fields` checks it whenever a result is read.
+
     Args:
       record: the attributes of a result, or its record in the store.
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from landscape.store.entries import EARLIER, Entry
+from landscape.store.entries import Entry
+from landscape.store.fields import EARLIER, ORIGIN
 from landscape.store.results import Store
 from landscape.study import Study
-
-ORIGIN = ("device", "computed", "seconds", "versions")  # what a record says of where its numbers come from
 
 
 class Earlier(NamedTuple):

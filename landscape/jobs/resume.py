@@ -27,7 +27,8 @@ from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.pace import Pace
 from landscape.jobs.tasks.stored import stored_task
 from landscape.numerics.clock import worked
-from landscape.store.entries import EARLIER, TAKEN, Entry
+from landscape.store.entries import Entry
+from landscape.store.fields import EARLIER, TAKEN
 from landscape.store.partial import StoredOutcome
 from landscape.store.sealed import Unwritable
 from landscape.study import schema

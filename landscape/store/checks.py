@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 import xarray as xr
 
+from landscape.store.fields import origin_in
 from landscape.study import schema
 
 RANGES = {  # what a variable can hold, by how its name ends, besides the NaN or −1 of what was not computed
@@ -22,13 +23,14 @@ def check(dataset: xr.Dataset) -> None:
 
     A result names a valid study, whose key is the same under the present schema. It has the coordinates and variables
     of the schema with their dimensions, sizes and types, and numbers that can be; only optional variables may be
-    missing.
+    missing. What it says of its origin, if anything, is what records say.
     """
     if "study" not in dataset.attrs:
         raise ValueError("its attributes do not name a study, so this program did not write it")
     study = schema.study_of(dataset)
     if study.key != dataset.attrs.get("key"):
         raise ValueError(f"its key is {dataset.attrs.get('key')!r}, and that of its study here {study.key!r}")
+    origin_in(dataset.attrs, study)
     expected = xr.Dataset(coords=schema.coordinates(study) | {"predictor": _proxies(dataset)})
     absent = {name for name, variable in schema.VARIABLES.items() if variable.optional} - {*dataset.data_vars}
     present = {name: variable for name, variable in schema.VARIABLES.items() if name not in absent}

@@ -7,20 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from landscape.store.fields import EARLIER, TAKEN, UPLOADED, described
 from landscape.store.sealed import RECORD, DamagedEntry, Record, read_sealed
-from landscape.study import Study, recorded
+from landscape.study import Study
 from landscape.study.limits import MOST_LINE
 
 RESULT = "result.nc"
-TAKEN = "taken"  # the field of a record that has how many of its tasks another study had computed, if any
-EARLIER = "earlier"  # the field of a record that says where its first seeds come from, if not from the same computation
-UPLOADED = "uploaded"  # the field of a record that has the time at which somebody brought the file
-FIELDS: dict[str, type | tuple[type, ...]] = {  # what a record must have
-    **dict.fromkeys(("key", "name", "title", "device", "computed"), str),
-    **dict.fromkeys(("study", "versions"), dict),
-    "seconds": (int, float),
-}
-KINDS: dict[type | tuple[type, ...], str] = {str: "text", dict: "a table", (int, float): "a number"}
 KEY = re.compile("[0-9a-f]{16}")
 MOST_ENTRIES = 8192  # whose records are remembered
 
@@ -122,8 +114,7 @@ def _record_or_damage(folder: Path, fingerprint: Fingerprint) -> tuple[Record, S
     """The record of an entry and its study, or what is wrong with them; remembered until the fingerprint changes."""
     try:
         record, _ = read_sealed(folder, () if fingerprint else None)  # all, where one is missing, to name it
-        check_fields(record)
-        study = recorded(record["study"])
+        study = described(record)
     except DamagedEntry as damage:
         return damage
     except ValueError as error:
@@ -141,15 +132,6 @@ def _damage(folder: Path, fingerprint: Fingerprint) -> DamagedEntry | None:
     except DamagedEntry as damage:
         return damage
     return None
-
-
-def check_fields(record: Record) -> None:
-    """Raises ValueError that names the first field of a record that is missing, or is not what lists can show."""
-    for name, kind in FIELDS.items():
-        if not isinstance(record.get(name), kind):
-            raise ValueError(f"{name} must be {KINDS[kind]}; it is {record.get(name)!r:.80}")
-    if not 0 <= record["seconds"] < float("inf"):
-        raise ValueError(f"seconds must be a finite number from 0 on; it is {record['seconds']!r:.80}")
 
 
 def titled(record: Record, title: str) -> Record:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 from landscape.store import netcdf
 from landscape.store.checks import check_not_empty
-from landscape.store.entries import UPLOADED, Entry, check_fields
+from landscape.store.entries import Entry
+from landscape.store.fields import EARLIER, ORIGIN, TAKEN, UPLOADED, origin_in
 from landscape.store.results import Store
 from landscape.study import SCHEMA, Study, schema
 from landscape.study.limits import MOST_LINE
 
 MOST_BYTES = 200 * 2**20  # of a file
 MOST_IN_MEMORY = 2**30  # bytes of its arrays
-KEPT = ("device", "computed", "seconds", "versions")  # attributes of a result that its study does not give
 
 
 def add_upload(store: Store, content: bytes) -> Entry:
@@ -38,33 +37,25 @@ def add_upload(store: Store, content: bytes) -> Entry:
     check_not_empty(dataset)
     record = _record(study, dataset.attrs)
     known = dataset[[name for name in dataset.data_vars if name in schema.VARIABLES]]
-    kept = {name: dataset.attrs[name] for name in KEPT if name in dataset.attrs}
+    kept = {name: dataset.attrs[name] for name in (*ORIGIN, TAKEN, EARLIER) if name in dataset.attrs}
     known.attrs = schema.attributes(study) | kept
     return store.write(known, record)
 
 
 def _record(study: Study, attributes: dict[Any, Any]) -> dict[str, Any]:
     """The record of an uploaded result, from what its file says. Raises ValueError where that cannot be."""
-    try:
-        versions = json.loads(attributes.get("versions", "{}"))
-        seconds = float(attributes.get("seconds", 0.0))
-    except (TypeError, ValueError):
-        raise ValueError("its attributes `versions` and `seconds` are not those of a result") from None
-    record = {
+    known = {"device": "?", "computed": "?", "seconds": 0.0, "versions": {}} | origin_in(attributes, study)
+    record = known | {
         "key": study.key,
         "name": study.name,
         "title": study.title,
         "study": study.model_dump(mode="json"),
         "schema": SCHEMA,
-        "device": attributes.get("device", "?"),
-        "computed": attributes.get("computed", "?"),
-        "seconds": seconds,
-        "versions": versions,
         UPLOADED: datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    check_fields(record)
-    texts = [*(record[name] for name in ("name", "title", "device", "computed")), *study.labels, *map(str, versions)]
-    for text in texts:
+    origins: list[dict[str, Any]] = [record, *record.get(EARLIER, [])]
+    told = [each for origin in origins for each in (origin["device"], origin["computed"], *origin["versions"])]
+    for text in (study.name, study.title, *study.labels, *told):
         if len(text) > MOST_LINE or not text.isprintable():
             raise ValueError(f"its texts must be lines of at most {MOST_LINE} printable characters; got {text!r:.80}")
     return record

@@ -18,7 +18,8 @@ from pathlib import Path
 import xarray as xr
 
 from landscape.store import netcdf, places
-from landscape.store.entries import KEY, RESULT, Entry, Listing, check_fields, entry_in, titled, verified
+from landscape.store.entries import KEY, RESULT, Entry, Listing, entry_in, titled, verified
+from landscape.store.fields import described
 from landscape.store.partial import Parts, begun_study
 from landscape.store.places import barred, children
 from landscape.store.sealed import (
@@ -31,7 +32,7 @@ from landscape.store.sealed import (
     reseal,
     write_sealed,
 )
-from landscape.study import Study, recorded, schema
+from landscape.study import Study, schema
 from landscape.study.presets import label, means, none_of, one_of, presets
 
 PARTS = ".parts"
@@ -222,11 +223,10 @@ def _read_verified(folder: Path, key: str) -> xr.Dataset:
     """The result in a folder. Raises DamagedEntry unless files, schema and both keys are what they must be."""
     record, files = read_sealed(folder)
     try:
-        check_fields(record)
-        dataset = netcdf.decode(files[RESULT])
-        keys = {recorded(record["study"]).key, record["key"], dataset.attrs["key"]}
-    except (ValueError, KeyError) as error:
+        study, dataset = described(record), netcdf.decode(files[RESULT])
+    except ValueError as error:
         raise DamagedEntry(folder.name, str(error)) from None
+    keys = {study.key, record["key"], dataset.attrs["key"]}
     if keys != {key}:
         raise DamagedEntry(folder.name, f"it holds the result with key {', '.join(keys - {key})}")
     return dataset

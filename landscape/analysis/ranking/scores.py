@@ -140,15 +140,14 @@ def _first_epoch(dataset: xr.Dataset) -> np.ndarray:
     return -losses[1].astype(np.float64) if len(losses) > 1 else np.full(losses.shape[1:], np.nan)
 
 
-def with_ties(scores: ArrayLike, tolerance: float = TIE) -> Float[np.ndarray, ...]:
+def with_ties(scores: ArrayLike) -> Float[np.ndarray, ...]:
     """The scores, with values that differ by rounding only made equal, so that rank correlations see ties.
 
-    The values of a row are sorted; wherever a step is at most `tolerance` of the size of its two values, the greater
-    takes the value of the smaller, so that a run of such steps becomes its first value.
+    The values of a row are sorted; wherever a step is at most `TIE` = 10⁻⁴ of the size of its two values, the
+    greater takes the value of the smaller, so that a run of such steps becomes its first value.
 
     Args:
       scores: of shape (..., n); NaN is left as it is.
-      tolerance: relative.
 
     Returns:
       An array of the same shape.
@@ -166,7 +165,7 @@ def with_ties(scores: ArrayLike, tolerance: float = TIE) -> Float[np.ndarray, ..
     order = np.argsort(scores, -1)  # ... n, NaN last
     ordered = np.take_along_axis(scores, order, -1)  # ... n
     size = np.maximum(np.abs(ordered[..., 1:]), np.abs(ordered[..., :-1]))  # ... n-1
-    rises = ~(np.diff(ordered) <= tolerance * size)  # ... n-1; true next to NaN as well
+    rises = ~(np.diff(ordered) <= TIE * size)  # ... n-1; true next to NaN as well
     starts = np.concatenate([np.ones((*scores.shape[:-1], 1), bool), rises], -1)  # ... n, where a run begins
     first = np.maximum.accumulate(np.where(starts, np.arange(scores.shape[-1]), 0), -1)  # ... n, the run's first place
     return np.take_along_axis(np.take_along_axis(ordered, first, -1), np.argsort(order, -1), -1)

@@ -246,3 +246,44 @@ def test_every_proxy_is_defined():
     model = drawn(lambda: one_block.build((LENGTH,), VOCABULARY, nnx.Rngs(0)))
     scores = [proxy(model, inputs, targets) for proxy in (grad_norm, snip, grasp, synflow, jacov)]
     assert np.isfinite(scores).all() and scores[0] > 0 and scores[3] > 0
+
+
+def deep_bert() -> Bert:
+    """Four blocks whose weights are as large as trained ones: their flow reaches 10¹⁵."""
+    model = Bert(hidden=64, heads=2, ffn=(256,) * 4, vocabulary=50, length=16, rngs=nnx.Rngs(0))
+    network = split(model)
+    larger = {path: 3 * array if array.ndim == 2 else array for path, array in network.weights.items()}
+    return network.replace(larger).module()
+
+
+def zeros(length: int) -> dict[str, np.ndarray]:
+    return {"tokens": np.zeros((2, length), np.int32), "positions": np.zeros((2, 3), np.int32)}
+
+
+def test_synflow_of_a_deep_bert_is_the_flow_of_one_token():
+    """Each layer scores by how much the flow grows with it: R is linear in its weights where gelu is."""
+    model = deep_bert()
+    w = {path: np.abs(np.asarray(array, np.float64)) for path, array in split(model).weights.items()}
+
+    def flow(grown: str, by: float) -> float:
+        def dense(x: np.ndarray, name: str) -> np.ndarray:
+            return (1 + by * (name == grown)) * x @ w[f"{name}.kernel"] + w[f"{name}.bias"]
+
+        def gelu(x: np.ndarray) -> np.ndarray:
+            return x * (1 + erf(x / np.sqrt(2))) / 2
+
+        x = np.ones(64)
+        for block in ("block1", "block2", "block3", "block4"):
+            x = x + dense(dense(x, f"{block}.value"), f"{block}.output")
+            x = x + dense(gelu(dense(x, f"{block}.up")), f"{block}.down")
+        return 3 * (gelu(dense(x, "head")) @ w["tokens.embedding"].T + w["bias"]).sum()  # at three positions
+
+    layers = ["head", *(f"block{i}.{name}" for i in range(1, 5) for name in ("value", "output", "up", "down"))]
+    expected = sum((flow(layer, 1e-4) - flow(layer, -1e-4)) / 2e-4 for layer in layers)
+    assert synflow(model, zeros(16)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_synflow_of_a_deep_bert_does_not_see_exact_copies():
+    model, score = deep_bert(), synflow(deep_bert(), zeros(16))
+    for group, size in (("ffn1", 300), ("heads2", 3)):
+        assert synflow(widen(model, group, size, KEY), zeros(16)) == pytest.approx(score, rel=1e-6)

@@ -50,6 +50,8 @@ class Block(nnx.Module):
     A head takes `features` of the projections' outputs, so that the number of heads follows from the arrays.
     """
 
+    attention_weights = staticmethod(jax.nn.softmax)  # from scores to weights
+
     def __init__(self, hidden: int, heads: int, ffn: int, rngs: nnx.Rngs):
         self.features = hidden // heads
         self.query, self.key, self.value, self.output = (dense(hidden, hidden, rngs) for _ in range(4))
@@ -70,7 +72,7 @@ class Block(nnx.Module):
         """The values of each head, averaged for each token by its attention."""
         query, key, value = (self._heads(layer(y)) for layer, y in ((self.query, read), (self.key, x), (self.value, x)))
         scores = jnp.einsum("btad,bsad->bats", query, key) / self.features**0.5
-        return jnp.einsum("bats,bsad->btad", jax.nn.softmax(scores), value)
+        return jnp.einsum("bats,bsad->btad", self.attention_weights(scores), value)
 
     def fed(self, x: Float[Array, "b t h"]) -> Float[Array, "b t h"]:
         """LN₂(x + FFN(x))."""

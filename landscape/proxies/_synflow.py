@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from landscape.models.functional import Network, Weights
 from landscape.proxies._network import differentiable_inputs, evaluating, scored_weights, total
@@ -30,8 +30,9 @@ def synflow(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b
 
     Our convention for Transformers, which have no reference: the embeddings of the first example are all ones
     (`TokenModel`), and every other normalisation is the identity too, since it would cancel the flow. Tokens are alike
-    then, and queries and keys score 0. In many blocks the flow is so large (10²⁵ in four of width 256) that rounding
-    decides what a token attends to, and what queries and keys score is noise.
+    then, so that each attends to all alike, and queries and keys score 0. Rounding would decide otherwise, since the
+    scores of attention grow as the square of the flow, which reaches 10²⁵ in four blocks of width 256. So a layer with
+    an attribute `attention_weights`, a function that makes weights of scores as softmax does, is given equal weights.
 
     Args:
       model: a Flax NNX network; it is not changed.
@@ -92,7 +93,14 @@ class _Identity(nnx.Module):
 
 
 def _without_normalisation(model: nnx.Module) -> nnx.Module:
-    return nnx.recursive_map(lambda _, node: _Identity() if isinstance(node, NORMALISATIONS) else node, model)
+    flowing = nnx.recursive_map(lambda _, node: _Identity() if isinstance(node, NORMALISATIONS) else node, model)
+    flowing.set_attributes(attention_weights=_equally, raise_if_not_found=False)
+    return flowing
+
+
+def _equally(scores: Float[Array, "*b s"]) -> Float[Array, "*b s"]:
+    """What softmax makes of scores that are alike."""
+    return jnp.full_like(scores, 1 / scores.shape[-1])
 
 
 score = Score(_kernel, double=True)

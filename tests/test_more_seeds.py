@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import LocalCluster
 from test_pipeline import STUDY, ignore
+from waiting import ended, until
 
 from landscape.analysis.wording import origin
 from landscape.jobs import resume
 from landscape.jobs.attempt import Attempt
+from landscape.jobs.background.client import connect
 from landscape.jobs.earlier import earlier_result
 from landscape.jobs.local import computed
+from landscape.jobs.plan import plan_study
 from landscape.store.results import Store
 from landscape.study.schema import TIMES
 
@@ -56,13 +60,17 @@ def test_the_stored_seeds_are_read_and_the_others_computed(workers: int, elsewhe
     done = []
     more, trouble = computed(TWO, elsewhere, lambda update: done.append(getattr(update, "finished", "")), workers)
     assert trouble is None and not [name for name in done if "seed0" in name]
-    expected, stored = whole.read(TWO.key), elsewhere.read(ONE.key)
+    assert_same_numbers(more, elsewhere.read(ONE.key), whole.read(TWO.key))
+    assert more.identical(elsewhere.read(TWO.key))
+
+
+def assert_same_numbers(more: xr.Dataset, stored: xr.Dataset, expected: xr.Dataset) -> None:
+    """Two seeds of which the first was stored, against both that were computed from nothing."""
     assert more["seed_curve"].isnull().all(), "the line between a seed that is computed and one whose weights are gone"
     of_seeds = [name for name in more.data_vars if "seed" in more[name].dims]
     assert more[of_seeds].isel(seed=[0]).drop_attrs().identical(stored[of_seeds].drop_attrs()), "its times too"
     for name in {*more.data_vars} - {*TIMES, "seed_curve"}:
         np.testing.assert_array_equal(more[name], expected[name], name)
-    assert more.identical(elsewhere.read(TWO.key))
 
 
 def test_a_result_says_where_each_of_its_seeds_comes_from(elsewhere: Store) -> None:
@@ -89,6 +97,32 @@ def test_what_this_code_still_keeps_of_the_first_seeds_is_measured_again(elsewhe
     assert resume.arranged(Attempt(TWO, elsewhere), 1).earlier is None
     more, _ = computed(TWO, elsewhere, ignore)
     assert without_times(more).identical(without_times(whole.read(TWO.key)))
+
+
+def test_what_is_not_kept_of_the_first_seeds_is_taken_from_their_result(elsewhere: Store) -> None:
+    """Whichever outcome is gone: none of the first seeds is computed again."""
+    shutil.rmtree(elsewhere.root / "gallery")
+    computed(ONE, elsewhere, ignore)
+    kept = [path for path in (elsewhere.root / ".tasks").iterdir() if path.is_dir()]
+    assert len(kept) == len(plan_study(ONE))
+    for path in kept:
+        path.rename(elsewhere.root / "gone")
+        assert resume.arranged(Attempt(TWO, elsewhere), 1).earlier.seeds == 1, path
+        (elsewhere.root / "gone").rename(path)
+    assert resume.arranged(Attempt(TWO, elsewhere), 1).earlier is None
+
+
+def test_dask_takes_the_stored_seeds_too(elsewhere: Store, whole: Store) -> None:
+    settings = {"protocol": "tcp", "dashboard_address": None, "silence_logs": 50}
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, **settings) as cluster:
+        jobs = connect(elsewhere.root, cluster.scheduler_address)
+        jobs.submit(TWO)
+        progress = until(jobs, TWO.key, ended)
+        jobs.close()
+    assert progress.state == "done", progress
+    more, entry = elsewhere.read(TWO.key), elsewhere.entry(TWO.key)
+    assert [each["seeds"] for each in entry.record["earlier"]] == [1]
+    assert_same_numbers(more, elsewhere.read(ONE.key), whole.read(TWO.key))
 
 
 def test_an_interrupted_attempt_goes_on(elsewhere: Store) -> None:

@@ -29,7 +29,7 @@ from landscape.jobs.tasks.stored import stored_task
 from landscape.numerics.clock import worked
 from landscape.store.entries import Entry
 from landscape.store.fields import EARLIER, TAKEN
-from landscape.store.partial import StoredOutcome
+from landscape.store.partial import StoredOutcome, checksum_of
 from landscape.store.sealed import Unwritable
 from landscape.study import schema
 from landscape.study.member import members
@@ -119,7 +119,7 @@ def keep_usable(attempt: Attempt, planned: Planned) -> dict[str, StoredOutcome]:
         if found.pop(name, None):
             attempt.parts.forget([name])
         if all(need in kept for need in task.needs):
-            outcome = taken_over(attempt, name, shared_key(attempt, task, [kept[need] for need in task.needs]))
+            outcome = taken_over(attempt, name, shared_key(attempt, task, checksums([kept[n] for n in task.needs])))
             kept |= {name: outcome} if outcome else {}
     attempt.parts.forget(found.keys() - kept.keys())
     return kept
@@ -136,21 +136,28 @@ def taken_over(attempt: Attempt, name: str, key: str) -> StoredOutcome | None:
         return None
 
 
-def shared_key(attempt: Attempt, task: Task, needs: Iterable[AnyOutcome]) -> str:
-    """The name of a task's outcome among those that serve every study; empty where it serves this one alone."""
-    checksums = [need.checksum if isinstance(need, StoredOutcome) else "" for need in needs]
-    return task_key(attempt.study, task.content(), checksums) if task.content else ""
+def shared_key(attempt: Attempt, task: Task, needs: Iterable[str]) -> str:
+    """The name of a task's outcome among those that serve every study; empty where it serves this one alone.
+
+    `needs` are the checksums of the weights of what it needs.
+    """
+    return task_key(attempt.study, task.content(), needs) if task.content else ""
+
+
+def checksums(outcomes: Iterable[AnyOutcome]) -> list[str]:
+    """The checksums of the weights of outcomes; empty for one that could not be kept."""
+    return [outcome.checksum if isinstance(outcome, StoredOutcome) else "" for outcome in outcomes]
 
 
 def arranged(attempt: Attempt, devices: int) -> Attempt:
     """The attempt arranged so that the least is computed.
 
-    A stored result of fewer seeds gives those, unless what this code computed for them is still at hand, from which
-    all can be measured. The others are divided among the devices that there are now, unless earlier attempts divided
-    them otherwise and kept more of the training.
+    A stored result of fewer seeds gives those, unless all that this code computed for them is still at hand: from its
+    networks the lines to those of the next seeds follow too. The others are divided among the devices that there are
+    now, unless earlier attempts divided them otherwise and kept more of the training.
     """
     kept, earlier = attempt.parts.names(), earlier_result(attempt.study, attempt.store)
-    if earlier and not bases_kept(attempt, earlier.seeds):
+    if earlier and not all_kept(attempt, earlier.seeds):
         attempt = replace(attempt, earlier=earlier)
 
     def trained(divisions: int) -> int:
@@ -160,12 +167,16 @@ def arranged(attempt: Attempt, devices: int) -> Attempt:
     return replace(attempt, divisions=max((devices, *range(1, attempt.study.seeds + 1)), key=trained))
 
 
-def bases_kept(attempt: Attempt, seeds: int) -> bool:
-    """Whether the trained bases of the first seeds are kept, by this study or by others."""
-    names = [training_name(members(attempt.study)[0], range(seed, seed + 1)) for seed in range(seeds)]
-    planned, here = plan_study(attempt.study, attempt.study.seeds), attempt.parts.names()
-    shared = {name: shared_key(attempt, planned[name], []) for name in names if name not in here}
-    return all(key and os.path.isdir(attempt.shared.path(key)) for key in shared.values())
+def all_kept(attempt: Attempt, seeds: int) -> bool:
+    """Whether this study or others keep what came of every task of the first seeds."""
+    fewer, known = attempt.study.model_copy(update={"seeds": seeds}), dict[str, str]()
+    for name, task in plan_study(fewer, seeds).items():
+        key = shared_key(attempt, task, [known[need] for need in task.needs])
+        places = [attempt.parts.folder / name, *([attempt.shared.path(key)] if key else [])]
+        if not (found := next(filter(None, map(checksum_of, places)), "")):
+            return False
+        known[name] = found
+    return True
 
 
 def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate) -> AnyOutcome:
@@ -174,7 +185,7 @@ def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome
     It does not run where another study has computed it meanwhile. Where its outcome cannot be kept, the log says so and
     the computation goes on.
     """
-    key = shared_key(attempt, task, needs := [*needs])
+    key = shared_key(attempt, task, checksums(needs := [*needs]))
     if taken := taken_over(attempt, name, key):
         return taken
     meter = Meter(attempt.study.key, attempt.number, name, task_in_words(attempt.study, name), task.weight, on_update)

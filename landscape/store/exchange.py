@@ -45,7 +45,7 @@ def add_upload(store: Store, content: bytes) -> Entry:
 def _record(study: Study, attributes: dict[Any, Any]) -> dict[str, Any]:
     """The record of an uploaded result, from what its file says. Raises ValueError where that cannot be."""
     known = {"device": "?", "computed": "?", "seconds": 0.0, "versions": {}} | origin_in(attributes, study)
-    record = known | {
+    record: dict[str, Any] = known | {
         "key": study.key,
         "name": study.name,
         "title": study.title,

@@ -231,6 +231,14 @@ def _lock_of(folder: Path, timeout: float) -> FileLock:
     return FileLock(folder.parent / f".{folder.name}.lock", timeout=timeout)
 
 
+def checksum_of(outcome: Path) -> str:
+    """The checksum of the weights of an outcome in a folder, by its record; empty where there is none."""
+    try:
+        return str(read_sealed(outcome, ())[0]["sha256"].get(WEIGHTS, ""))
+    except DamagedEntry:
+        return ""
+
+
 def is_computed_now(folder: Path) -> bool:
     """Whether a process computes the study whose outcomes are in this folder."""
     try:

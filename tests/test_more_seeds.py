@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +17,7 @@ import pytest
 import xarray as xr
 from distributed import LocalCluster
 from test_pipeline import STUDY, ignore
-from waiting import ended, until
+from waiting import PATIENCE, ended, until
 
 from landscape.analysis.wording import origin
 from landscape.jobs import resume
@@ -148,6 +154,62 @@ def test_an_interrupted_attempt_goes_on(elsewhere: Store) -> None:
 
     found = resume.compute(attempt, noted, ignore)
     assert ran and not {*ran} & kept and np.isfinite(found["barrier"]).all()
+
+
+def assert_whole(store: Store, whole: Store) -> None:
+    """Two seeds are stored, the same as ever, and nothing else is left of computing them."""
+    assert_same_numbers(store.read(TWO.key), store.read(ONE.key), whole.read(TWO.key))
+    assert not store.parts(TWO).folder.exists() and not list(store.root.rglob(".tmp-*"))
+    assert not store.verify().damaged
+
+
+def test_two_that_ask_at_once_extend_a_study_once(elsewhere: Store, whole: Store) -> None:
+    done: list[str] = []
+
+    def ask(_: int) -> xr.Dataset:
+        return computed(TWO, elsewhere, lambda update: done.append(getattr(update, "finished", "")))[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, range(2))
+    finished = [name for name in done if name]
+    assert first.identical(second) and len(finished) == len({*finished})
+    assert_whole(elsewhere, whole)
+
+
+def test_a_disk_that_is_full_while_a_study_is_extended(
+    elsewhere: Store, whole: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was computed is returned, and computed again once there is room."""
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        more, trouble = computed(TWO, elsewhere, ignore)
+    assert "No space left" in str(trouble) and TWO.key not in elsewhere
+    assert_same_numbers(more, elsewhere.read(ONE.key), whole.read(TWO.key))
+    computed(TWO, elsewhere, ignore)
+    assert_whole(elsewhere, whole)
+
+
+KILLED = """
+import os, signal, sys
+from landscape.jobs.local import computed
+from landscape.store.results import Store
+from landscape.study import Study
+
+def kill(update):
+    if getattr(update, "finished", "").startswith("candidate1"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+computed(Study.model_validate_json(sys.stdin.read()), Store(sys.argv[1]), kill)
+"""
+
+
+def test_who_extends_a_study_is_killed_and_another_goes_on(elsewhere: Store, whole: Store) -> None:
+    command = [sys.executable, "-c", KILLED, str(elsewhere.root)]
+    died = subprocess.run(command, input=TWO.model_dump_json(), text=True, timeout=4 * PATIENCE)
+    assert died.returncode == -signal.SIGKILL
+    assert any("stored" in name for name in elsewhere.parts(TWO).names())
+    computed(TWO, elsewhere, ignore)
+    assert_whole(elsewhere, whole)
 
 
 def test_only_an_intact_result_of_the_same_study_with_fewer_seeds_counts(elsewhere: Store) -> None:

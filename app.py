@@ -26,7 +26,7 @@ VIEWS = {
             "home",
             ":material/home:",
             "Is a larger network worth it?",
-            "See before any training which expansion of a network promises to pay, and by training whether it does.",
+            "See before any training which expansion of a network promises to pay off, and then train it to find out.",
             (),
             of_one_study=False,
         ),
@@ -40,8 +40,8 @@ VIEWS = {
             "glossary",
             ":material/menu_book:",
             "What do the words and symbols mean?",
-            "One word and one symbol for each thing, on every page and in every file. A link opens the lesson in which "
-            "the term is met first.",
+            "Each thing has one word and one symbol, on every page and in every file. The link opens the lesson that "
+            "introduces the term.",
             (),
             of_one_study=False,
         ),
@@ -51,8 +51,8 @@ VIEWS = {
             "study",
             ":material/science:",
             "Which expansion pays off?",
-            "The manifold metric M₀ is measured before a candidate is trained, the gain G* afterwards. "
-            "Intervals are 95 % over seeds; with a single seed, that of M₀ is over permutations.",
+            "The manifold metric M₀ is measured before a candidate is trained, the best gain G* afterwards. Bars are "
+            "95 % intervals over seeds; with a single seed, the interval of M₀ is over permutations.",
             (("q", "n"), ("measure", "rank", "cost")),
             above=compute.offer,
         ),
@@ -68,16 +68,16 @@ VIEWS = {
             "barriers",
             ":material/bar_chart:",
             "How high are the barriers?",
-            "Each step of a walk has a midpoint barrier b̂, and the dashed line is λ. The size m of the manifold is the "
-            "fraction of barriers that are at most λ.",
+            "Each step of a walk has a midpoint barrier b̂; the dashed line is the threshold λ. The size m of the "
+            "manifold is the fraction of barriers that are at most λ.",
             (("q", "n"), ("pool", "checkpoint", "scale")),
         ),
         View(
             "graph",
             ":material/hub:",
             "Which copies are connected?",
-            "Nodes are permuted copies of one network, placed by their distance in parameter space. An edge exists "
-            "if the barrier between its nodes is at most λ.",
+            "Nodes are permuted copies of one network, placed by their distance in parameter space. An edge joins two "
+            "nodes if the midpoint barrier between them is at most λ.",
             (("q", "n"), ("model", "seed", "edge"), ("moment", "all_pairs")),
             title="Permutation graph",
         ),
@@ -85,17 +85,17 @@ VIEWS = {
             "trajectories",
             ":material/show_chart:",
             "What does training change?",
-            "Lines are means over seeds, with a band of one standard deviation, as far as seeds reach. A star marks "
-            "G*, the mean of the seeds' greatest gains.",
+            "Lines are means over seeds. Bands reach one standard deviation to either side, but no further than the "
+            "seeds themselves. A star marks G*, the mean of the seeds' greatest gains.",
             (("q", "n"), ("measure", "rank", "epochs_axis"), ("against",)),
         ),
         View(
             "parting",
             ":material/content_copy:",
             "Do copies part?",
-            "A wider network has copies of units. As long as a copy does what its original does, the network is no "
-            "wider than its base: then the cosine of what comes into the two is 1. Lines are means over seeds, with a "
-            "band of one standard deviation, as far as seeds reach.",
+            "Widening copies units. As long as a copy does what its original does, the network is in effect no wider "
+            "than its base: the cosine between the incoming weights of the two is 1. Lines are means over seeds. Bands "
+            "reach one standard deviation to either side, but no further than the seeds themselves.",
             (("of_copies", "epochs_axis"),),
             title="Parting copies",
             variable="copy_cosine",
@@ -104,8 +104,9 @@ VIEWS = {
             "sharpness",
             ":material/signal_cellular_alt:",
             "Is M small where the loss is sharp?",
-            "The sharpness is the largest eigenvalue of the Hessian of the training loss, or its trace. Lines are "
-            "means over seeds, with a band of one standard deviation, as far as seeds reach.",
+            "The sharpness is the largest eigenvalue, or the trace, of the Hessian of the training loss. Lines are "
+            "means over seeds. Bands reach one standard deviation to either side, but no further than the seeds "
+            "themselves.",
             (("q", "n"), ("hessian", "rank", "epochs_axis")),
             variable="sharpness",
         ),
@@ -113,8 +114,8 @@ VIEWS = {
             "sensitivity",
             ":material/grid_on:",
             "How much do q and n matter?",
-            "Each cell is the rank correlation of M₀ with the best gain for one quantile q and number of permutations "
-            "n, all from the same walks. With a mouse, click a cell to select its q and n.",
+            "Each cell is the rank correlation of M₀ with the best gain G* for one quantile q and one number of "
+            "permutations n, all from the same walks. With a mouse, click a cell to select its q and n.",
             (("q", "n"), ("measure", "rank", "grid"), ("also",)),
         ),
     ],
@@ -123,8 +124,8 @@ VIEWS = {
             "predictors",
             ":material/leaderboard:",
             "What predicts the gain?",
-            "The bars show how well each predictor ranks the candidates by their best gain G*. All are known before "
-            "training except SoTL-E, which takes an epoch; the trivial one to beat is the parameter count.",
+            "The bars show how well each predictor ranks the candidates by their best gain G*. All but SoTL-E, which "
+            "takes an epoch, are known before training. The one to beat is the parameter count, which costs nothing.",
             (("q", "n"), ("measure", "rank"), ("also",)),
         ),
         View(
@@ -140,7 +141,7 @@ VIEWS = {
             "studies",
             ":material/compare_arrows:",
             "Do two studies agree?",
-            "What candidates promise and gain, against how much larger than their base they are.",
+            "M₀ and the gain of the candidates of two to four studies, against their size relative to their base.",
             (),
             of_one_study=False,
         ),
@@ -148,8 +149,9 @@ VIEWS = {
             "scorecard",
             ":material/fact_check:",
             "Does the paper hold?",
-            "Each claim of the paper is tested on every shipped study that can test it, whichever study is chosen. "
-            "The verdict follows from the figure's 95 % interval over seeds, by the rule at the end of the page.",
+            "Each claim of the paper is tested on every shipped study that can test it; which study is chosen in the "
+            "side bar makes no difference. A verdict follows from a 95 % interval over seeds, by the rule at the end "
+            "of the page.",
             (),
             of_one_study=False,
         ),
@@ -169,8 +171,8 @@ VIEWS = {
             "mine",
             ":material/folder_open:",
             "Where do my studies stand?",
-            "Everything that this computer has computed, is computing, or was brought: open, follow, rename, delete, "
-            "download and upload it.",
+            "Every study that has been computed, is being computed or was uploaded here. You can open, follow, rename, "
+            "delete, download and upload studies.",
             (),
             title="My studies",
             of_one_study=False,
@@ -179,7 +181,7 @@ VIEWS = {
             "jobs",
             ":material/pending_actions:",
             "What is being computed?",
-            "What runs, what waits and what failed: how far it is, what it is doing, and how much longer it takes.",
+            "What is running, is waiting or has failed: how far it is, what it is doing, and how long it still takes.",
             (),
             title="Jobs",
             of_one_study=False,
@@ -188,7 +190,7 @@ VIEWS = {
             "network",
             ":material/upload_file:",
             "Should I widen this network?",
-            "Upload a trained network, and see the manifold metric M₀ of each expansion of it. Nothing is trained.",
+            "Upload a trained network to see the manifold metric M₀ of each of its expansions. Nothing is trained.",
             (),
             title="Try my network",
             of_one_study=False,

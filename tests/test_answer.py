@@ -113,7 +113,7 @@ def test_predictors_that_disagree_are_told_apart() -> None:
     groups = answer.picked(dataset, Q, N).removeprefix("Before training, ").rstrip(".").split("; ")
     (largest,) = [group for group in groups if f"**{GREAT}**" in group]
     (smallest,) = [group for group in groups if f"**{SMALL}**" in group]
-    (none,) = [group for group in groups if "not tell them apart" in group]
+    (none,) = [group for group in groups if "not tell the candidates apart" in group]
     assert "M₀" in largest and "the parameter count" in largest and "GraSP" in smallest and "SNIP" in none
 
 

@@ -23,6 +23,7 @@ from landscape.jobs.background import engine
 from landscape.jobs.background.client import connect
 from landscape.store.results import open_study
 from pages.shared.running import PERIOD
+from pages.shared.show import NARROWEST
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -305,6 +306,27 @@ def test_nothing_is_wider_than_a_telephone(address, browser):
         wide = tab.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth")
         assert wide <= 400, f"{page} is {wide} pixels wide"
     context.close()
+
+
+@pytest.mark.parametrize(("width", "places"), [(960, 1), (1440, 2)])
+def test_charts_stand_side_by_side_only_where_each_is_legible(address, tab, width, places):
+    """With the side bar open, as it is at either width."""
+    tab.set_viewport_size({"width": width, "height": 900})
+    for page in ("trajectories", "graph"):
+        tab.goto(f"{address}/{page}")
+        charts = tab.locator("[data-testid=stGrid] .js-plotly-plot")
+        playwright.expect(charts).to_have_count(2)
+        playwright.expect(charts.nth(1).locator(".main-svg").first).to_be_visible()
+        settled(tab)
+        boxes = [charts.nth(i).bounding_box() for i in range(2)]
+        assert len({round(box["x"]) for box in boxes}) == places, page
+        assert min(box["width"] for box in boxes) >= NARROWEST, page
+    tab.goto(f"{address}/walk")
+    picture, words = (tab.get_by_test_id("stGridCell").nth(i) for i in range(2))
+    playwright.expect(words.get_by_role("radiogroup").first).to_be_visible()
+    settled(tab)
+    assert len({round(each.bounding_box()["x"]) for each in (picture, words)}) == places
+    assert words.bounding_box()["width"] >= 250
 
 
 @pytest.mark.skipif(AXE is None, reason="AXE does not name the file axe.min.js of axe-core")

@@ -65,7 +65,22 @@ def test_without_a_control_nothing_is_decided() -> None:
 def test_one_seed_decides_nothing() -> None:
     found = decided(made(np.array([3, 4, 5]) + NOISE, seeds=1))
     assert found.verdict == "not decided" and np.isnan(found.low)
-    assert "in one seed" in sentence(found, "accuracy")
+    assert "in the only seed" in sentence(found, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("low", "written"), [(0.03, "[+0.03, +4.20]"), (-0.03, "[−0.03, +4.20]"), (0.3, "[+0.3, +4.2]")]
+)
+def test_an_interval_is_seen_to_exclude_0_or_not(low: float, written: str) -> None:
+    """Rounded to [+0.0, +4.2], it would not be."""
+    verdict = "yes" if low > 0 else "not decided"
+    said = sentence(Decision(verdict, "A", 2.1, low, 4.2, 4, None, "beyond the control"), "accuracy")
+    assert written in said and ("the interval includes 0" in said) == (low < 0)
+
+
+def test_seeds_that_agree_exactly_have_no_interval_to_speak_of() -> None:
+    found = Decision("not decided", "A", 2.0, np.nan, np.nan, 3, None, "beyond the control")
+    assert sentence(found, "accuracy").endswith("its seeds agree exactly, so there is no interval.")
 
 
 def test_the_smallest_candidate_that_is_not_clearly_worse_is_named() -> None:

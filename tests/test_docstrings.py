@@ -34,6 +34,7 @@ WORDING = (
     "bounds",
     "counted",
     "minus",
+    "telling",
     "together",
     "decimals",
     "deviation",

@@ -209,7 +209,7 @@ def test_a_pasted_text_is_checked(pasted: str, told: str, monkeypatch: pytest.Mo
 
 def test_the_page_follows_its_controls_and_a_link_reproduces_it() -> None:
     app = opened()
-    assert not app.exception and [way.proto.label for way in app.get("page_link")] == ["Open it: it has been computed"]
+    assert not app.exception and [way.proto.label for way in app.get("page_link")] == ["Already computed: open it"]
     app.selectbox(key="form-Base model").set_value("CNN").run()
     assert not app.exception and not app.error, "another model brings candidates of its own"
     assert app.selectbox(key="form-Expand").value == "conv1 wider"

@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic
 from test_pages import store_synthetic
@@ -20,7 +21,7 @@ from landscape.jobs.progress import Progress
 from landscape.store import netcdf
 from landscape.store.results import Store
 from landscape.study.presets import preset
-from pages.shared import own_actions, running
+from pages.shared import own_actions, own_studies, running, show
 from pages.shared.show import plain
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
@@ -93,6 +94,17 @@ def test_a_link_may_call_a_study_by_any_name_and_an_unknown_one_is_told_with_the
         app = buttons[f"meant-{offered[1]}"].click().run()
         assert app.selectbox(key="study").value == offered[1]
         assert not app.warning
+
+
+def test_the_table_has_room_for_every_name(cache: Store) -> None:
+    """Also where a long one stands below the rows by which a browser measures a column."""
+    table = own_studies.table(own_studies.rows())
+    longest = table["study"].str.len().idxmax()
+    assert longest >= show.ROWS_MEASURED
+    config = show.fitted(table, {"study": st.column_config.TextColumn(pinned=True)})
+    assert config["study"]["width"] >= 6.5 * len(table["study"][longest]) + 16, "pixels of letters, and a rim"
+    assert config["study"]["pinned"]
+    assert show.fitted(table.head(3), {}) == {}
 
 
 def test_a_name_of_several_studies_is_told_with_all_of_them(cache: Store) -> None:

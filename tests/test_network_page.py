@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> Non
 def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None:
     app = uploaded(visited(), network(features=77))
     assert not app.exception
-    assert "no data set that is prepared here fits this network" in told(app).replace("\\", "")
+    assert "No data set that is prepared here fits this network" in told(app).replace("\\", "")
     assert "digits: the layers fit together in no order, from 64 inputs on" in told(app).replace("\\", "")
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plotly.colors import sample_colorscale, unlabel_rgb
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 from synthetic import small_study, synthetic
 
 from landscape import figures
 from landscape.figures import palette
+from landscape.figures.sensitivity import DIVERGING
 from landscape.study import validated
 from pages.shared import show
 
@@ -25,6 +27,7 @@ XYZ = np.array(
 )
 VISIONS = {"normal": np.eye(3), "protan": PROTAN, "deutan": DEUTAN, "tritan": TRITAN, "grey": np.tile(XYZ[1], (3, 1))}
 SCALES = {"quantiles": palette.QUANTILES, "barriers": palette.BARRIERS, "studies": palette.STUDIES}
+HEX = {"black": "#000000", "white": "#ffffff"}
 ROOT = Path(__file__).parents[1]
 CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
 THEMES = {name: CONFIG["theme"][name] for name in ("light", "dark")}
@@ -161,3 +164,22 @@ def test_many_candidates_still_look_different():
 def test_colours_of_different_meaning_are_different():
     groups = [palette.CANDIDATES, palette.QUANTILES, palette.BARRIERS, palette.STUDIES]
     assert len({colour for group in groups for colour in group}) == sum(map(len, groups))
+
+
+@pytest.mark.parametrize("correlation", np.linspace(-1, 1, 9))
+def test_a_number_in_a_heat_map_is_legible_on_its_cell(correlation):
+    """Also between white and the darkest colours, where a grey would be faint."""
+    dataset = synthetic(small_study(), np.random.default_rng(0))
+    drawn = figures.sensitivity_map(dataset, *figures.paper_grid(dataset), "accuracy")
+    cells, numbers = drawn.data[0], next(each for each in drawn.data if each.type == "scatter" and each.mode == "text")
+    assert len(numbers.text) == np.isfinite(np.array(cells.z)).sum()
+    assert not cells.text, "or each number would be written twice"
+    for ink, x, y in zip(numbers.textfont.color, numbers.x, numbers.y, strict=True):
+        assert contrast(HEX[ink], rgb_as_hex(sample_colorscale(DIVERGING, [(cells.z[y][x] + 1) / 2])[0])) >= 4.5
+    ground = sample_colorscale(DIVERGING, [(correlation + 1) / 2])
+    assert contrast(HEX[palette.inks(ground)[0]], rgb_as_hex(ground[0])) >= 4.5
+
+
+def rgb_as_hex(colour: str) -> str:
+    """#rrggbb of rgb(r, g, b)."""
+    return "#" + "".join(f"{round(part):02x}" for part in unlabel_rgb(colour))

@@ -191,6 +191,22 @@ def decimals(greatest: float, least: int) -> int:
     return max(least, 1 - math.floor(math.log10(greatest))) if 0 < greatest < math.inf else least
 
 
+def telling(digits: int, *values: float | None) -> int:
+    """The decimal places, at least `digits` and at most two more, with which only 0 looks like 0.
+
+    So an interval that excludes 0 is seen to exclude it. None and NaN ask for nothing.
+
+    Example:
+      >>> from landscape.analysis.wording import interval, telling
+      >>> interval(2.14, 0.03, 4.25, digits=telling(1, 0.03, 4.25))
+      '+2.14 [+0.03, +4.25]'
+      >>> telling(1, 0.0, 4.25), telling(1, 1e-9)
+      (1, 3)
+    """
+    known = [value for value in values if _known(value) and value != 0]
+    return next((more for more in range(digits, digits + 2) if all(round(each, more) for each in known)), digits + 2)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number as people write it: with some significant digits, and a power of ten only where it is far from 1.
 

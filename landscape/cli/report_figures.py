@@ -105,7 +105,7 @@ def _training(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iterat
         figures.gain_trajectories(dataset, measure),
         said.lines_text(figures.gain_trajectories_data(dataset, measure), "Gain"),
         "Gₜ is the validation performance t epochs after the expansion minus that of the base. A star marks G*, the "
-        "mean of the seeds' greatest gains; bands are one standard deviation, as far as seeds reach.",
+        "mean of the seeds' greatest gains; bands reach one standard deviation, within the range of the seeds.",
     )
     yield Drawn(
         "How does the manifold change with training?",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from plotly.colors import sample_colorscale
+from plotly.colors import sample_colorscale, unlabel_rgb
 
 from landscape.study.schema import BASE, CONTROL, study_of
 
@@ -66,6 +66,14 @@ def study_marks(count: int) -> list[Mark]:
 def barrier_colours(heights: Sequence[float], greatest: float) -> list[str]:
     """The colours of barriers on the scale from 0 to the greatest."""
     return sample_colorscale(list(BARRIERS), np.clip(np.asarray(heights) / greatest, 0, 1).tolist())
+
+
+def inks(colours: Sequence[str]) -> list[str]:
+    """Black or white for a text on each colour, given as rgb(r, g, b): whichever has the greater contrast (WCAG 2)."""
+    encoded = np.array([unlabel_rgb(colour) for colour in colours]) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return np.where((luminance + 0.05) ** 2 > 0.05 * 1.05, "black", "white").tolist()
 
 
 def translucent(colour: str, opacity: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import xarray as xr
+from plotly.colors import sample_colorscale
 
 from landscape.analysis.intervals import spread
 from landscape.analysis.metric import PAPER_PERMUTATIONS, PAPER_QUANTILES, metric_grid
@@ -17,8 +18,8 @@ from landscape.analysis.ranking.evidence import too_few
 from landscape.analysis.ranking.unranked import why_unranked
 from landscape.analysis.walks import steps_reached
 from landscape.analysis.wording import minus
+from landscape.figures import palette
 from landscape.figures.export.tables import described, spread_units
-from landscape.figures.palette import NEUTRAL
 from landscape.figures.style import FONT_SIZE, add_doubt, empty_figure, finish, summarised
 from landscape.store.derived import derived
 
@@ -68,6 +69,8 @@ def sensitivity_map(
     cells = frame.pivot(index="q", columns="n", values="mean")
     figure = go.Figure()
     _add_cells(figure, cells, kind)
+    if cells.size <= WRITTEN:
+        _add_numbers(figure, cells)
     _add_handles(figure, frame, kind)
     if current is not None:
         _add_current(figure, cells, current)
@@ -81,14 +84,22 @@ def _add_cells(figure: go.Figure, cells: pd.DataFrame, kind: Kind) -> None:
     written = cells.size <= WRITTEN
     figure.add_heatmap(
         z=cells.values, zmin=-1, zmax=1, colorscale=DIVERGING, hoverinfo="skip", xgap=int(written), ygap=int(written),
-        text=_written(cells) if written else None, texttemplate="%{text}", textfont={"size": FONT_SIZE},
         colorbar={"title": {"text": f"{LETTERS[kind]} (1)", "side": "top"}, "thickness": 14},
     )  # fmt: skip
 
 
-def _written(cells: pd.DataFrame) -> list[list[str]]:
-    """The numbers of the cells with the minus sign that axes have; nothing where there is no number."""
-    return [["" if np.isnan(z) else minus(f"{z:.2f}") for z in row] for row in cells.values]
+def _add_numbers(figure: go.Figure, cells: pd.DataFrame) -> None:
+    """The numbers in the cells, with the minus sign that axes have, in black or white.
+
+    The heat map itself would write them in a grey that is faint on its middle colours.
+    """
+    rows, columns = np.nonzero(cells.notna().values)
+    values = cells.values[rows, columns]
+    inks = palette.inks(sample_colorscale(DIVERGING, ((values + 1) / 2).tolist()))
+    figure.add_scatter(
+        x=columns, y=rows, mode="text", text=[minus(f"{value:.2f}") for value in values], hoverinfo="skip",
+        textfont={"size": FONT_SIZE, "color": inks}, showlegend=False,
+    )  # fmt: skip
 
 
 def _add_handles(figure: go.Figure, frame: pd.DataFrame, kind: Kind) -> None:
@@ -114,7 +125,7 @@ def _add_current(figure: go.Figure, cells: pd.DataFrame, current: tuple[float, i
     for colour, width in (("black", 7), ("white", 3)):  # on any colour, one of them stands out
         corners = {"x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5}
         figure.add_shape(type="rect", line={"color": colour, "width": width}, **corners)
-    marker = {"symbol": "square-open", "color": NEUTRAL, "size": 14, "line": {"width": 3}}
+    marker = {"symbol": "square-open", "color": palette.NEUTRAL, "size": 14, "line": {"width": 3}}
     figure.add_scatter(x=[None], y=[None], mode="markers", name=f"q = {q:g}, n = {n}", marker=marker, showlegend=True)
 
 

@@ -69,20 +69,20 @@ for claim, group in groupby(rows, lambda row: row.claim):
     st.markdown(f"{show.bold(claim.text)} ({claim.section}) {said[0].upper()}{said[1:]}.")
     if tests[0].study is None:
         continue
-    st.caption(f"The figure is: {show.escaped(claim.figure)}.")
+    st.caption(f"Figure: {show.escaped(claim.figure)}.")
     show.grid(table(tests), {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")})
 show.definition(
     r"\text{reproduced: } [\text{low}, \text{high}] \subset R, \qquad"
     r"\text{contradicted: } [\text{low}, \text{high}] \cap R = \emptyset",
     "the rule; ours",
-    "A claim puts a figure in a range R. A verdict needs the 95 % interval over seeds to exclude what it rejects; all "
-    "else is not decided at this scale, as is what one seed, or seeds that agree exactly, say. A study that is too "
-    "short to confirm or to refute a claim about later epochs cannot do so. Differences of τ are taken seed by seed. "
-    "Against the strongest of k baselines, the interval holds for all of them at once (Bonferroni). Otherwise each "
-    "interval holds by itself: of many rows, some are wrong. The rules and ranges were written down before the "
-    "verdicts were looked at (`landscape/analysis/scorecard`). Where several studies train the same networks, the one "
-    "with most seeds that can decide answers; this rule alone was made afterwards. Everything is at "
-    "q = 0.4 and with all steps of the "
-    "walks, and G* is that of the measure that the paper uses: accuracy for images, −log(loss) for text. Of the "
+    "A claim puts a figure in a range R. A verdict needs the 95 % interval over seeds to exclude what it rejects. "
+    "Everything else is not decided at this scale, and so is what a single seed says, or seeds that agree exactly. A "
+    "study that is too short to confirm or to refute a claim about later epochs cannot do so. Differences of τ are "
+    "taken seed by seed. Against the strongest of k baselines, the interval holds for all of them at once "
+    "(Bonferroni). Otherwise each interval holds by itself: of many rows, some are wrong. The rules and ranges were "
+    "written down before the verdicts were looked at (`landscape/analysis/scorecard`). Where several studies train "
+    "the same networks, the one with most seeds that can decide answers; this rule alone was made afterwards. "
+    "Everything is at q = 0.4 and with all steps of the walks, and G* is that of the measure that the paper uses: "
+    "accuracy for images, −log(loss) for text. Of the "
     "paper's second version only the abstract is known here.",
 )

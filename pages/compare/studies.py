@@ -26,7 +26,6 @@ from pages.shared.controls import COMPARED, checked
 from pages.shared.widgets import Several
 
 FEWEST, MOST = 2, 4
-A_ROW = 2  # charts
 
 
 def answer(dataset: xr.Dataset) -> str:
@@ -55,17 +54,16 @@ with picture:
         alt = difference_text(found, first, quantity)
         show.chart(difference(found, first, quantity, measure), "difference", alt, lambda: found)
     elif layout == "side by side":
-        for row in range(0, len(studies), A_ROW):
-            for column, label in zip(st.columns(A_ROW), studies[row : row + A_ROW], strict=False):
-                with column:
-                    st.header(label)
-                    own = frame.query(f"study == {label!r}")
-                    show.chart(
-                        comparison(frame, quantity, measure, axis, label, 340),
-                        f"comparison-{label}",
-                        comparison_text(own, quantity),
-                        partial(frame.query, f"study == {label!r}"),
-                    )
+        for place, label in zip(show.panels(len(studies)), studies, strict=True):
+            with place:
+                st.header(label)
+                own = frame.query(f"study == {label!r}")
+                show.chart(
+                    comparison(frame, quantity, measure, axis, label, 340),
+                    f"comparison-{label}",
+                    comparison_text(own, quantity),
+                    partial(frame.query, f"study == {label!r}"),
+                )
     else:
         alt = comparison_text(frame, quantity)
         show.chart(comparison(frame, quantity, measure, axis), "comparison", alt, lambda: frame)

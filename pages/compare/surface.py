@@ -19,7 +19,6 @@ from landscape.study.schema import BASE
 from pages.shared import library, show
 from pages.shared.controls import chosen, first_view, moment_of
 
-ROW = 2
 MEASURED = ("digits-mlp", "mlp-cifar10")  # shipped studies with a surface
 COLUMNS = {
     "from": st.column_config.NumberColumn("from node"),
@@ -72,12 +71,11 @@ else:
             config=show.CONFIG | {"displayModeBar": False},
             alt="The colour scale of the loss, for all models",
         )
-        for first in range(0, len(models), ROW):
-            for column, model in zip(st.columns(ROW), models[first : first + ROW], strict=False):
-                with column:
-                    st.markdown(f"{show.bold(model)}: barriers up to {number(highest[model])} nats")
-                    figure = draw(dataset, model, moment, log)
-                    show.chart(figure, f"surface-{model}", surface_text(barriers[barriers["model"] == model]))
+        for place, model in zip(show.panels(len(models)), models, strict=True):
+            with place:
+                st.markdown(f"{show.bold(model)}: barriers up to {number(highest[model])} nats")
+                figure = draw(dataset, model, moment, log)
+                show.chart(figure, f"surface-{model}", surface_text(barriers[barriers["model"] == model]))
     show.table("surface", lambda: surface_data(dataset, moment))
     with st.expander("Barriers along the sides of the triangle"):
         show.grid(barriers, COLUMNS)

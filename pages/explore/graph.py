@@ -62,7 +62,7 @@ def barrier_text(barrier: float, limit: float) -> str:
 graph, curve = walk_graph(*view, q, n, everything), edge_curve_data(*view, pair, TRAIN)
 edges = permutation_graph_data(*view, q, n, everything)
 with first_view():
-    left, right = st.columns(2)
+    left, right = show.panels(2)
     with left:
         show.chart(
             permutation_graph(*view, q, n, everything, pair),

@@ -76,9 +76,9 @@ def choose() -> None:
 
 studies = library.beside(also or [])
 with first_view():
-    columns = st.columns(2) if len(studies) > 1 else [st.container()]
+    places = show.panels(len(studies)) if len(studies) > 1 else [st.container()]
     for i, (label, each) in enumerate(studies.items()):
-        with columns[i % len(columns)]:
+        with places[i]:
             if len(studies) > 1:
                 st.header(label)
             draw(label, each, i == 0)
@@ -88,8 +88,8 @@ whole = min(n, steps_reached(dataset))
 batches = batch_metric(dataset, q, whole)
 if not batches.size or batches.isnull().all():
     st.info(
-        "This study measured M₀ on one batch, so its intervals do not hold what another batch would show. The preset "
-        "[digits-mechanism](sensitivity?study=digits-mechanism) measures it on many, as does any study with "
+        "This study measured M₀ on one batch, so its intervals do not include what another batch would change. "
+        "The preset [digits-mechanism](sensitivity?study=digits-mechanism) measures it on many, as does any study with "
         "`walk.batches`."
     )
 else:

@@ -50,7 +50,7 @@ else:
     log, table = axis == "log", sharpness_correlations_data(dataset, q, n, which, rank)
     with first_view():
         st.markdown(sentence(table, which, rank))
-        left, right = st.columns(2)
+        left, right = show.panels(2)
         with left:
             st.header("Sharpness")
             data = partial(sharpness_trajectories_data, dataset, which)

@@ -36,7 +36,7 @@ beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), r
 said = [*answer.sentences(dataset, q, n, measure, rank), *beyond]
 st.markdown("\n".join(f"- {each}" for each in said if each))
 caveats.beside(dataset, q, n)
-left, right = st.columns(2)
+left, right = show.panels(2)
 with left:
     show.chart(
         rank_comparison(dataset, q, n, measure, rank),

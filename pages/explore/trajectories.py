@@ -26,7 +26,7 @@ dataset = library.dataset()
 q, n, measure, rank, axis, against = chosen("q", "n", "measure", "rank", "epochs_axis", "against")
 log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
 with first_view():
-    left, right = st.columns(2)
+    left, right = show.panels(2)
     with left:
         st.header("Performance gain")
         data = partial(gain_trajectories_data, dataset, measure)
@@ -35,7 +35,7 @@ with first_view():
         st.header("Manifold metric")
         data = partial(metric_trajectories_data, dataset, q, n, reference)
         show.lines(metric_trajectories(dataset, q, n, log, reference), "metric", "Manifold metric", data)
-places = st.columns(2) if is_text(dataset) else [st.container()]
+places = show.panels(2) if is_text(dataset) else [st.container()]
 with places[0]:
     st.header("Rank correlation")
     show.chart(

@@ -47,7 +47,10 @@ def moving(choice: library.Choice | None) -> None:
     """The picture that moves, of a study that can be read."""
     dataset = library.open_study(choice).dataset if choice else None
     if dataset is None:
-        st.info("No study has been computed here, and none is shipped with this installation. Try your own.")
+        st.info(
+            "No study has been computed here, and none is shipped with this installation. Start one on "
+            "the page *Try my own*."
+        )
         return
     st.plotly_chart(
         show.legible(journey(dataset)),
@@ -95,8 +98,8 @@ with left:
     moving(found[next(iter(said))] if said else None)
 with right:
     st.markdown(
-        "Both ends compute **the same function**: one is the other with its units in another order. An expansion is "
-        "promising if it leaves few barriers between such copies."
+        "Both ends compute **the same function**: one is the other with its units in a different order. An expansion "
+        "is promising if few such copies have a barrier between them."
     )
     places = three_ways()
 first = asked if asked in said else next(iter(said), None)
@@ -107,7 +110,7 @@ labels = sorted((label for label in found if label in said), key=lambda label: -
 if labels and first in (library.FIRST, None):
     lead_to(found[labels[0]], said[labels[0]][1], places)
 if said:
-    st.header("What finished studies say, the surest first", anchor="studies")
+    st.header("What the finished studies say, the surest first", anchor="studies")
     st.caption(f"Should the network be expanded? {RULE}")
 for row in range(0, len(labels), A_ROW):
     for column, label in zip(st.columns(A_ROW), labels[row : row + A_ROW], strict=False):

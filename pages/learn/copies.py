@@ -19,7 +19,7 @@ with words:
     lesson.prose(
         "This network tells two half moons apart. Its parameters θ are all the numbers on its connections: a wider "
         "line is a larger weight, and a dotted one is negative. Choose two hidden units and press ▶: they change "
-        "places, each with all its connections. That is a permutation π, and P(θ, π) is the network after it."
+        "places, and each takes all its connections along. That is a permutation π, and P(θ, π) is the result."
     )
     first, second = (int(lesson.control(name)) - 1 for name in ("unit_a", "unit_b"))
     order = np.arange(UNITS)
@@ -32,8 +32,8 @@ with words:
         "What happens to the outputs?",
         ("they change a lot", "they change a little", "they do not change"),
         "they do not change",
-        "The units are summed, and a sum does not depend on the order. The map stays the same, while the network "
-        "jumps to its mirror image in parameter space.",
+        "The output is a sum over units, and a sum does not depend on the order. The map stays the same, but the "
+        "network jumps to its mirror image in parameter space.",
     )
     if seen:
         st.markdown(
@@ -49,7 +49,7 @@ with picture:
     )
 lesson.ending(
     "copies",
-    f"In how many orders can the {UNITS} units stand?",
+    f"In how many orders can the {UNITS} units be arranged?",
     "8! = 8 · 7 · … · 1 = 40,320. So this one function has 40,320 copies in parameter space, if no two units are "
     "equal. A layer of l units has l! of them.",
 )

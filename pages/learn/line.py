@@ -20,7 +20,7 @@ with words:
     lesson.prose(
         "θ₁ is a trained network and θ₂ a copy of it with some units in other places. Both make the same map and have "
         "the same loss L, which says how surprised the network is by the right answers. Now mix their numbers: at α, "
-        "every weight is 1 − α parts of θ₁ and α parts of θ₂. Press ▶, or drag α."
+        "every weight is 1\u00a0−\u00a0α times that of θ₁ plus α times that of θ₂. Press ▶, or drag α."
     )
     which = lesson.control("copy")
     copy = take(network, steps("⌈log₂ l⌉ swaps", which, UNITS)[-1])
@@ -33,8 +33,8 @@ with words:
         ("lower", "the same", "higher"),
         "higher",
         "A mixture of two good networks need not be good. How far the loss rises above the straight line between the "
-        "ends, the chord, is the barrier b; how far it does so in the middle is the midpoint barrier b̂. It takes one "
-        "network to measure b̂, so that is what gets counted.",
+        "ends, the chord, is the barrier b; how far it does so in the middle is the midpoint barrier b̂. A single "
+        "network has to be evaluated for b̂, so b̂ is what the metric counts.",
     )
     if seen:
         st.markdown(f"b = **{barrier:.3f}** nats at α = {at:.2f}; b̂ = **{middle:.3f}** nats.")

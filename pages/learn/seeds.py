@@ -18,7 +18,7 @@ with words:
     lesson.prose(
         "These two networks started from different random weights, called seeds. On the line between them the loss "
         "rises. But the order of their units is a matter of chance: matching (re-basin) permutes the second network so "
-        "that its units resemble those of the first, and its function stays."
+        "that its units resemble those of the first; its function stays the same."
     )
     units, seed = int(lesson.control("width")), lesson.control("second")
     first, second = trained(units, 0), trained(units, seed)
@@ -33,7 +33,7 @@ with words:
         ("it falls", "it stays", "it rises"),
         "it falls" if closer < apart else "it rises",
         "Mostly it falls, but not always, and seldom to 0 in so small a network: weight matching does not look at the "
-        "loss. Entezari et al. (2021) conjecture that wide networks differ by a permutation only.",
+        "loss. Entezari et al. (2021) conjecture that wide trained networks differ only by a permutation.",
     )
     match = seen and lesson.control("match")
     if seen:

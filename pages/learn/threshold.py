@@ -27,8 +27,8 @@ words, picture = lesson.screen()
 with words:
     lesson.prose(
         "That depends on the network, so the trained base φ* sets the scale itself: λ is the q-quantile of B*, the "
-        "barriers of its own walk. Move q, and λ moves through the histogram. Of the base, a fraction q lies "
-        "below λ by construction. A candidate θ is the base with more units that computes the same function."
+        "barriers of its own walk. Move q, and λ moves through the histogram. By construction, a fraction q of the "
+        "base's barriers lies below λ. A candidate θ is the base with more units; it computes the same function."
     )
     q, units = lesson.control("q"), int(lesson.control("candidate"))
     base, candidate = barriers_of(UNITS), barriers_of(units)

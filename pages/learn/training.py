@@ -29,15 +29,16 @@ with words:
         "A real study: the base φ* reads digits with 6 hidden units, and candidates have 7 to 18. Each is trained for "
         f"T = {dataset.sizes['epoch'] - 1} epochs. At epoch t, the gain is Gₜ = A(θ⁽ᵗ⁾) − A(φ*), where A is the "
         "accuracy on validation data; G* is its greatest value. Mₜ is the manifold metric at that epoch. The control "
-        "is the base trained on without expansion: what training alone gains."
+        "is the base trained on for as long without expansion: its gain is what training alone brings."
     )
     seen = lesson.guess(
         "training",
         "What does Mₜ do while the candidates train?",
         ("it grows", "it stays", "it falls"),
         what,
-        f"From {before:.0f} % to {after:.0f} % on average over candidates, at most 1 − q = {100 * (1 - Q):.0f} %. At "
-        "first copies of a unit are equal; training makes them different, and barriers rise between them.",
+        f"Averaged over candidates, it goes from {before:.0f} % to {after:.0f} %; it can be at most 1 − q = "
+        f"{100 * (1 - Q):.0f} %. At first the copies of a unit are equal; training makes them different, and barriers "
+        "rise between them.",
     )
     if seen:
         ranks = predictor_ranks_data({"": dataset}, Q, n, MEASURE, ["kendall"]).set_index("predictor")
@@ -45,8 +46,8 @@ with words:
         told = (
             f"Best mean G* **{gain:.1f}** points, control {float(control_gain(dataset, MEASURE).mean()):.1f}. M₀ ranks "
             f"the candidates by G* with τ = **{ranks.loc[METRIC, 'mean']:.2f}**, the parameter count with "
-            f"{ranks.loc[PARAMETERS, 'mean']:.2f}. Whoever trains only the candidate that M₀ picks loses "
-            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points against the best one: the regret."
+            f"{ranks.loc[PARAMETERS, 'mean']:.2f}. Training only the candidate that M₀ picks loses "
+            f"{ranks.loc[METRIC, 'regret_mean']:.2f} points compared with the best one: the regret."
         )
         st.markdown(minus(told))
 with picture:

@@ -25,10 +25,10 @@ def barriers_of(step: StepSize) -> np.ndarray:
 words, picture = lesson.screen()
 with words:
     lesson.prose(
-        "Nobody can visit all 8! copies, so the paper takes a walk of n steps: each swaps ⌈log₂ l⌉ pairs of the l "
-        f"units, here ⌈log₂ 8⌉ = {swaps('⌈log₂ l⌉ swaps', UNITS)}, and measures b̂ between the copy before and the one "
-        "after. If b̂ ≤ λ, they are joined by an edge. The size of the manifold is m = edges / n. Press ▶ and watch how "
-        "sure m becomes. (λ is given for now.)"
+        "Nobody can visit all 8! copies, so the paper takes a walk of n steps. Each step swaps ⌈log₂ l⌉ pairs of the l "
+        f"units, here ⌈log₂ 8⌉ = {swaps('⌈log₂ l⌉ swaps', UNITS)}, and b̂ is measured between the copies before and "
+        "after it. If b̂ ≤ λ, an edge joins the two. The size of the manifold is m = edges / n. Press ▶ and watch m "
+        f"become more certain. (For now, λ is set to {LIMIT} nats; the next lesson says where it comes from.)"
     )
     step = lesson.control("step_size")
     walked = barriers_of(step)
@@ -43,7 +43,9 @@ with words:
         f"any are joined. One swap is too little: half are below {middle['one swap']:.2f} nats, and swaps of units "
         "that hardly matter say nothing about the others. ⌈log₂ l⌉ swaps lie in between (A.2.1).",
     )
-    st.markdown(f"After n = {N} steps: m = **{100 * m:.0f} %**, 95 % interval {100 * low:.0f} to {100 * high:.0f} %.")
+    st.markdown(
+        f"After n = {N} steps: m = **{100 * m:.0f} %**, 95 % interval {100 * low:.0f} to {100 * high:.0f}\u00a0%."
+    )
 sizes: dict[str, np.ndarray] | None = {each: barriers_of(each) for each in STEP_SIZES} if seen else None
 with picture:
     lesson.picture(

@@ -37,8 +37,9 @@ words, picture = lesson.screen()
 with words:
     lesson.prose(
         f"To widen a trained base of {UNITS} units, Net2Net copies some of them: a copy (2′) has the incoming weights "
-        "of its unit (2), and the two share its outgoing weights, so that the function stays. The map shows b̂ for "
-        "every swap of two units; white is no barrier at all, and a frame holds the copies of one unit. Drag the width."
+        "of its unit (2), and the two share its outgoing weights, so that the function stays the same. The map shows "
+        "b̂ for every swap of two units: white means no barrier, and each frame holds the copies of one unit. Drag the "
+        "width."
     )
     units, (left, right) = lesson.control("units"), st.columns(2)
     with left:
@@ -55,8 +56,8 @@ with words:
         "What does M₀ do as units are copied, before any training?",
         ("it stays at 0", "it grows", "it falls"),
         "it grows",
-        "Copies are connected by construction: more of them, more edges. The parameter count grows too, and "
-        f"costs nothing: over these widths, it and M₀ have a rank correlation (Kendall's τ) of {tau:.2f}.",
+        "Copies are connected by construction, so more copies mean more edges. The parameter count grows too, and "
+        f"costs nothing: over these widths, its rank correlation with M₀ (Kendall's τ) is {tau:.2f}.",
     )
     if seen:
         st.markdown(
@@ -73,6 +74,6 @@ with picture:
 lesson.ending(
     "widening",
     "Copies that are exactly equal get equal gradients. How do they ever become different?",
-    "With equal shares they would not; so Net2Net adds a little noise, which changes the function a little. Random "
+    "With equal shares they never would, so Net2Net adds a little noise, which changes the function a little. Random "
     "shares keep the function exactly, and the copies get different gradients all the same.",
 )

@@ -16,16 +16,17 @@ if found:
     own_actions.manage(found[checked("mine", Choices("Manage", list(found), next(iter(found))))])
 else:
     st.info("No study has been computed here, and none is shipped with this installation.")
-st.header("Bring a result")
+st.header("Add a result from a file")
 own_actions.bring()
 st.header("The cache folder")
 st.markdown(own_studies.kept_in_words())
 st.button(
-    "Remove what is of no use",
+    "Clean up",
     key="clean up",
     on_click=own_actions.attempt,
     args=(own_actions.clean_up,),
     icon=":material/mop:",
+    help="Removes damaged entries, and what processes that were killed have left. No result is lost.",
 )
 st.header("Presets not computed here yet")
 show.grid(

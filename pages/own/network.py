@@ -9,12 +9,12 @@ from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import decide, sentence
 from landscape.figures import initial_metrics, initial_metrics_data
 from landscape.study import Study
-from pages.shared import caveats, compute, controls, library, own_network, running, show
+from pages.shared import caveats, compute, controls, library, own_network, own_uploads, running, show
 
 FORM = "pages/own/new.py"
 HOW = (
-    "M₀ is how much larger the share of low barriers between permuted copies is than in the network itself. Bars are "
-    "95 % intervals over repetitions, or over permutations where there is one."
+    "M₀ says by how much the share of low barriers between permuted copies is larger after the expansion than in the "
+    "network itself. Bars are 95 % intervals over repetitions or, with a single repetition, over permutations."
 )
 
 
@@ -59,6 +59,7 @@ with settings:
         fault = str(error)
         st.error(show.plain(fault), icon=":material/error:")
     st.page_link(FORM, label="No such file? Train one here", icon=":material/add_circle:")
+    st.caption(own_uploads.COMMAND_LINE)
 with picture:
     if study:
         answer(study)

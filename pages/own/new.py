@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.study.writing.toml_text import toml_text
-from pages.shared import compute, form, form_controls, own_study, show
+from pages.shared import compute, form, form_controls, own_study, own_uploads, show
 
 held = form.held()
 form_controls.essentials(held)
+st.caption(own_uploads.COMMAND_LINE)
 form_controls.candidates(held)
 study, faults = own_study.checked(held)
 faults = faults or own_study.obstacles(study)

@@ -84,7 +84,9 @@ def picked(dataset: xr.Dataset, q: float, n: int) -> str:
     for candidates, predictors in groups.items():
         several = len(predictors) > 1
         if len(candidates) == dataset.sizes["candidate"] > 1:
-            parts.append(f"{wording.enumeration(predictors)} {'do' if several else 'does'} not tell them apart")
+            parts.append(
+                f"{wording.enumeration(predictors)} {'do' if several else 'does'} not tell the candidates apart"
+            )
         else:
             verb = "pick" if several else "picks"
             parts.append(f"{wording.enumeration(predictors)} {verb} {wording.enumeration(list(map(bold, candidates)))}")
@@ -92,8 +94,10 @@ def picked(dataset: xr.Dataset, q: float, n: int) -> str:
 
 
 def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
-    """The decimal places that show two digits of the greatest gain, and at least one."""
-    return wording.decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
+    """The decimal places that show two digits of the greatest gain, and which intervals of gains include 0."""
+    digits = wording.decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
+    bounds = frame.filter(regex="^(best|excess)_gain_(low|high)$")
+    return wording.telling(digits, *bounds.to_numpy(float).ravel())
 
 
 def interval(row: dict, name: str, digits: int) -> str:

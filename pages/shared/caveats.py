@@ -35,8 +35,8 @@ def limits(dataset: xr.Dataset) -> list[str]:
         "The same validation data choose φ* and the epoch of G*, so both are optimistic: they are maxima over epochs, "
         "and no further data confirm them.",
         not_stopped(dataset),
-        f"{differences(study)} They share the split of the data and the batch on which barriers are measured. An "
-        "interval over seeds therefore holds neither; another batch moves M₀ too.",
+        f"{differences(study)} They share the split of the data and the batch on which barriers are measured, so an "
+        "interval over seeds includes neither. Another batch would move M₀ too.",
         "A step that is the identity, which has no barrier, is drawn again: the paper asks for a new permutation.",
     ]
     if study.model.kind == "bert":
@@ -50,7 +50,7 @@ def differences(study: Study) -> str:
         return "Seeds differ in their initial weights, the order of training and the permutations."
     return (
         "All seeds start from the one network whose weights were given, and differ in the copies that expansions draw, "
-        "the order of training and the permutations: what another base would show, no interval says."
+        "the order of training and the permutations: no interval says what another base would show."
     )
 
 
@@ -64,9 +64,9 @@ def not_stopped(dataset: xr.Dataset) -> str | None:
     if not ended:
         return None
     return (
-        f"In {part_of(ended, stop.sizes['seed'], 'seed')}, the {training.base_epochs} epochs allowed ended the "
-        "training of the base, not early stopping: φ* may be short of its best, and what candidates gain may come "
-        "from that."
+        f"In {part_of(ended, stop.sizes['seed'], 'seed')}, the base stopped training because its "
+        f"{training.base_epochs} epochs were over, not by early stopping: φ* may be short of its best, and what "
+        "candidates gain may come from that."
     )
 
 
@@ -83,10 +83,10 @@ def undefined(dataset: xr.Dataset) -> str | None:
     if not names:
         return None
     reason = (
-        " Jacov is not where an example leaves every unit of a relu layer off: the gradient with respect to that "
+        " Jacov is undefined where an example leaves every unit of a relu layer off: the gradient with respect to that "
         "example is 0, and has no correlation with others."
     )
-    return f"Not a number: {enumeration(names)}.{reason if any(name.startswith('Jacov') for name in names) else ''}"
+    return f"Undefined: {enumeration(names)}.{reason if any(name.startswith('Jacov') for name in names) else ''}"
 
 
 @derived

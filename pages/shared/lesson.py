@@ -38,14 +38,19 @@ LESSONS = (
 )
 
 
+NARROWEST = 130  # pixels, of a fifth of the page: words have two
 NEXT = "pages/explore/study.py"  # after the last lesson
 
 
 def screen() -> tuple[Any, Any]:
-    """A column for the words of a lesson and one for its picture; on a phone, the picture is above the words."""
+    """A place for the words of a lesson and one for its picture; the picture is above where both would be narrow."""
     with st.sidebar:
         speaker = checked("speaker", CONTROLS["speaker"])
-    picture, words = st.columns([7, 3] if speaker else [3, 2], gap="large")
+    if speaker:
+        picture, words = st.columns([7, 3], gap="large")
+    else:
+        fifths = st.grid(5, min_column_width=NARROWEST, gap=("small", "medium"))
+        picture, words = fifths.cell(column_span=3), fifths.cell(column_span=2)
     return words, picture
 
 

@@ -70,7 +70,7 @@ def bring() -> None:
         max_upload_size=MOST_BYTES // 2**20,
         on_change=attempt,
         args=(upload,),
-        help="It is checked: the schema, the key of its study, and whether its numbers can be.",
+        help="It is checked first: its schema, the key of its study, and whether its numbers are possible.",
     )
 
 

@@ -14,8 +14,8 @@ from pages.shared.show import plain
 ORDER: tuple[State, ...] = ("running", "waiting", "failed", "paused", "cancelled", "done")
 STOPPED: tuple[State, ...] = ("failed", "paused", "cancelled")
 NOTHING = (
-    "Nothing is being computed, and nothing has been since the engine started. Start a study on the page *Try my own*; "
-    "those that were begun and not finished are on *My studies*."
+    "Nothing is being computed by the app. Start a study on the page *Try my own*; those that were begun and "
+    "not finished are on *My studies*. What a command computes in a terminal shows its progress there."
 )
 RULE = (
     "A study with less work goes before one with more, whose running tasks step aside at their next epoch or at their "

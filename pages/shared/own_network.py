@@ -84,7 +84,10 @@ def asked() -> Study | None:
     weights = networks[net]
     reading = read(weights.sha256, weights.file, tuple(available()))
     if not reading.fits:
-        raise ValueError("no data set that is prepared here fits this network. " + " ".join(reading.reasons))
+        raise ValueError(
+            f"No data set that is prepared here fits this network. {' '.join(reading.reasons)} "
+            "`python -m landscape data NAME` prepares another one; data of your own are for the command line."
+        )
     name = _drawn("net_data", {"sets": list(reading.fits)})
     data, model = reading.fits[name]
     if model["kind"] == "bert":

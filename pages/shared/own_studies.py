@@ -85,13 +85,15 @@ def _changed(held: Holding | None, entry: Entry | None) -> datetime | None:
 def table(found: dict[str, Row]) -> pd.DataFrame:
     """The rows as a table, whose numbers sort as numbers."""
     return pd.DataFrame(
-        [{"study": row.label, "state": row.state, **_scale(row.study), **_disk(row)} for row in found.values()]
+        [
+            {"study": row.label, "state": row.state, **_scale(row.study), **_disk(row), "title": row.study.title}
+            for row in found.values()
+        ]
     )
 
 
 def _scale(study: Study) -> dict[str, Any]:
     return {
-        "title": study.title,
         "candidates": len(study.candidates),
         "seeds": study.seeds,
         "epochs": study.training.epochs,
@@ -108,7 +110,7 @@ def show_table(found: dict[str, Row]) -> None:
     columns = {
         "MB": st.column_config.NumberColumn(format="%.1f", help="On disk, in millions of bytes."),
         "study": st.column_config.TextColumn(pinned=True),
-        "changed": st.column_config.DatetimeColumn(format="distance", width=130, help="Since when it is as it is."),
+        "changed": st.column_config.DatetimeColumn(format="distance", width=150, help="Since when it is as it is."),
         "permutations": st.column_config.NumberColumn(help="Steps of each walk."),
     }
     show.grid(table(found), columns)
@@ -118,7 +120,12 @@ def not_computed(found: dict[str, Row]) -> pd.DataFrame:
     """The presets of which there is nothing yet, with a link to the form for each."""
     known = {row.study.key for row in found.values()}
     missing = [study for study in presets().values() if study.key not in known]
-    return pd.DataFrame([{"preset": study.name, **_scale(study), "try": f"new?from={study.name}"} for study in missing])
+    return pd.DataFrame(
+        [
+            {"preset": study.name, "try": f"new?from={study.name}", **_scale(study), "title": study.title}
+            for study in missing
+        ]
+    )
 
 
 def kept_in_words() -> str:
@@ -129,8 +136,9 @@ def kept_in_words() -> str:
     results, begun = (sum(each.kind in kinds for each in held) for kinds in (("result", "uploaded"), ("unfinished",)))
     tasks = [each for each in held if each.kind == "task"]
     size, lost, shared = (size_in_words(sum(each.size for each in some)) for some in (held, useless, tasks))
-    text = f"It holds {counted(results, 'result')} and {begun} unfinished, {size} in all."
-    text += f" {shared} of that are tasks that serve further studies." if tasks else ""
+    unfinished = f" and {counted(begun, 'unfinished one')}" if begun else ""
+    text = f"It holds {counted(results, 'result')}{unfinished}, {size} in all."
+    text += f" {shared} of that are finished tasks, which further studies can use." if tasks else ""
     return f"{text} {lost} of that is damaged, or was left by processes that are gone." if useless else text
 
 

@@ -140,7 +140,7 @@ def _lacks(study: Study) -> Iterator[str]:
 def start_button(study: Study) -> None:
     """A button that starts the study and moves on to it, or a way to it where it has been computed."""
     if library.is_stored(study):
-        running.way_to(study, "Open it: it has been computed")
+        running.way_to(study, "Already computed: open it")
     elif st.button("Start computing", key="start-own", icon=":material/play_arrow:"):
         running.move_on(study)
 

@@ -21,6 +21,10 @@ from pages.shared.widgets import choose
 DIGITS = 12  # of a SHA-256, by which links call a file
 TOLD = 6  # of these, as many as tell two files of one name apart in a list
 WHEN = "%Y-%m-%d %H:%M UTC"
+COMMAND_LINE = (
+    "Data of your own (an `.npz` file, a folder of images, a text) and modules of your own are for the command line: "
+    "`python -m landscape run FILE.toml`. The README shows how, under *A study of your own network and data*."
+)
 UPLOAD, TOKENS = "upload", "upload of tokens"
 
 File = TypeVar("File", bound=Brought)

@@ -121,8 +121,8 @@ def regret(rows: pd.DataFrame, measure: Measure) -> str:
     ]
     what = f"{UNITS[measure]} of gain" if measure == "accuracy" else f"of gain, in {UNITS[measure]},"
     return (
-        f"Taking the candidate that M₀ picks loses **{lost[0]}** {what} against the best one; the largest "
-        f"loses {lost[1]}, a random pick {lost[2]}."
+        f"Training only the candidate that M₀ picks loses **{lost[0]}** {what} compared with the best one; the largest "
+        f"candidate loses {lost[1]}, a random one {lost[2]}."
     )
 
 

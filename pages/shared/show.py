@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 FORMATS: tuple[ImageFormat, ...] = ("PNG", "SVG")
+ROWS_MEASURED = 9  # of a table by the browser, before it lays it out
+PADDING, PIXELS = 20, 7  # of a cell, and of a letter of ordinary width
+NARROWEST = 340  # pixels: a chart beside another is at least as wide, or it stands below it
+
+
+def panels(count: int) -> list[DeltaGenerator]:
+    """Places for charts, two in a row where that leaves each legible, and else below each other."""
+    grid = st.grid(2, min_column_width=NARROWEST)
+    return [grid.cell() for _ in range(count)]
 
 
 def chart(
@@ -139,8 +148,24 @@ def grid(data: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
     """Show a table with all of its rows, which scrolls sideways alone; a dash stands for what is not known."""
     if on_phone():  # where the tools of a table stand above it all the time, over what is there
         st.space("small")
-    written, others = with_minus(data, columns or {})
+    written, others = with_minus(data, fitted(data, columns or {}))
     st.dataframe(written, height="content", hide_index=True, column_config=others, placeholder="–")
+
+
+def fitted(data: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a table, wide enough for texts in rows by which the browser does not measure them.
+
+    It measures the first rows, and cuts what is longer further down.
+    """
+    found = dict(columns)
+    for name in data.select_dtypes(["object", "string"]):
+        lengths = data[name].astype(str).str.len()
+        if lengths.iloc[ROWS_MEASURED:].max() > lengths.iloc[:ROWS_MEASURED].max():
+            given = found.get(name)
+            config: Any = given if isinstance(given, Mapping) else st.column_config.TextColumn(given)
+            if config["type_config"]["type"] == "text" and config["width"] is None:
+                found[name] = {**config, "width": PADDING + PIXELS * int(lengths.max())}
+    return found
 
 
 def with_minus(data: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataFrame | Styler, Mapping[str, Any]]:

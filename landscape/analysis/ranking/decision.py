@@ -1,7 +1,7 @@
 """Whether to expand, to which candidate, and how sure that is: one verdict and one sentence for a result (ours).
 
 An expansion pays if it gains more than the base gains by training on for as long, which is the control. So a result
-decides only with a control, with at least two seeds, and where the interval of the difference leaves out 0.
+decides only with a control, with at least two seeds, and where the interval of the difference excludes 0.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from landscape.analysis.control import excess_gain, has_control
 from landscape.analysis.intervals import LEVEL, Bounds, leads, mean_interval
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
-from landscape.analysis.wording import counted, decimals, interval, minus
+from landscape.analysis.wording import counted, decimals, interval, minus, telling
 from landscape.store.derived import derived
 
 Verdict = Literal["yes", "no", "not decided"]
@@ -61,8 +61,8 @@ class Decision(NamedTuple):
 
 
 RULE = (  # in a sentence, beside verdicts
-    "A verdict needs a control, and an interval over seeds that leaves out 0. That interval holds for all candidates "
-    "at once, so it is wider than that of each candidate."
+    "A verdict needs a control and a 95 % interval over seeds that excludes 0. The interval in a verdict covers all "
+    "candidates at once, so it is wider than the interval of any one of them."
 )
 UNMEASURED = Decision("not decided", None, math.nan, math.nan, math.nan, 0, None, "nothing")
 
@@ -139,10 +139,10 @@ def sentence(found: Decision, measure: Measure) -> str:
     if found.best is None:
         return "Not decided: no candidate has been measured yet."
     if found.of == "M₀":
-        shown = minus(interval(found.mean, found.low, found.high, 1))
+        shown = minus(interval(found.mean, found.low, found.high, telling(1, found.low, found.high)))
         says = f"picks {found.best}" if found.mean > 0 else f"favours no candidate: at best {found.best}"
         return f"Not decided: no candidate has been trained; before training, M₀ {says}, {shown} %."
-    digits = decimals(abs(found.mean), 1 if measure == "accuracy" else 2)
+    digits = telling(decimals(abs(found.mean), 1 if measure == "accuracy" else 2), found.low, found.high)
     shown = minus(f"{interval(found.mean, found.low, found.high, digits)} {UNITS[measure]}")
     return _of_gain(found, shown, counted(found.seeds, "seed"))
 
@@ -151,7 +151,8 @@ def _of_gain(found: Decision, shown: str, seeds: str) -> str:
     control = "than the base trained on for as long"
     if found.seeds < 2:
         return (
-            f"Not decided: at best ({found.best}), {shown} were gained, in one seed; how much seeds differ is unknown."
+            f"Not decided: the best candidate, {found.best}, gains {shown} in the only seed; how much seeds differ is "
+            "unknown."
         )
     if found.verdict == "yes":
         enough = f"; {found.enough}, which is smaller, is not clearly worse" if found.enough else ""
@@ -160,9 +161,8 @@ def _of_gain(found: Decision, shown: str, seeds: str) -> str:
         return _of_no_gain(found, shown, seeds, control)
     more = f" more {control}" if found.of == "beyond the control" else ""
     if not found.low > 0:
-        return (
-            f"Not decided: over {seeds}, the best candidate, {found.best}, gains {shown}{more}, which may be nothing."
-        )
+        why = "its seeds agree exactly, so there is no interval" if math.isnan(found.low) else "the interval includes 0"
+        return f"Not decided: over {seeds}, the best candidate, {found.best}, gains {shown}{more}; {why}."
     unknown = "but the base trained on for as long might gain that too; this was not measured"
     return f"Not decided: over {seeds}, {found.best} gains {shown}, {unknown}."
 

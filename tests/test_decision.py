@@ -62,6 +62,18 @@ def test_without_a_control_nothing_is_decided() -> None:
     assert sentence(found, "accuracy").endswith("might gain that too; this was not measured.")
 
 
+def test_the_interval_of_the_metric_ends_where_the_metric_can_be() -> None:
+    """M₀ is at most 1 − q, which three candidates near that ceiling would exceed by Student's interval."""
+    dataset = made(np.array([3, 4, 5]) + NOISE)
+    for name in ("validation_accuracy", "validation_loss", "control_validation_accuracy", "control_validation_loss"):
+        dataset[name].values[:] = np.nan
+    dataset["barrier"].values[:] = 0.0
+    dataset["barrier"].values[0, :, :, :20] = 1e9  # some of the first seed's are no edges
+    found = decided(dataset)
+    ceiling = 100 * (1 - (int(Q * (N - 1)) + 1) / N)
+    assert found.of == "M₀" and found.mean < ceiling and found.high == pytest.approx(ceiling)
+
+
 def test_one_seed_decides_nothing() -> None:
     found = decided(made(np.array([3, 4, 5]) + NOISE, seeds=1))
     assert found.verdict == "not decided" and np.isnan(found.low)

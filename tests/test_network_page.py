@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,20 @@ def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> Non
     assert kept(cache.root, Weights) == {}
 
 
+@pytest.mark.parametrize("page", [PAGE, "pages/own/new.py"])
+def test_what_is_for_the_command_line_only_is_said_where_it_is_looked_for(cache: Store, page: str) -> None:
+    app = visited().switch_page(page).run()
+    (said,) = [each.value for each in app.caption if ".npz" in each.value]
+    assert "python -m landscape run FILE.toml" in said
+    (section,) = re.findall(r"\*(.+?)\*", said)
+    assert f"\n## {section}\n" in (Path(__file__).parents[1] / "README.md").read_text()
+
+
 def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None:
     app = uploaded(visited(), network(features=77))
     assert not app.exception
     assert "No data set that is prepared here fits this network" in told(app).replace("\\", "")
-    assert "digits: the layers fit together in no order, from 64 inputs on" in told(app).replace("\\", "")
+    assert "digits: its layers can be chained in no order that begins with 64 inputs" in told(app).replace("\\", "")
 
 
 def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> None:

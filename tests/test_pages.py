@@ -115,6 +115,16 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
+def test_the_numbers_of_a_study_are_cited_with_all_that_identifies_them() -> None:
+    app = visited(study="digits-mlp", q="0.2", n="500")
+    (text,) = [each.value for each in app.code if "arXiv" in each.value]
+    readme = (ROOT / "README.md").read_text().replace("*", "")
+    assert text.splitlines()[1].removeprefix("Metric: ") in readme, "the paper, as README cites it"
+    record = Store().entry(preset("digits-mlp").key).record
+    for part in ("digits-mlp", record["key"], record["computed"][:10], "10 seeds", "q = 0.2", "n = 500"):
+        assert part in text
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ASKED])
 def test_page_renders_and_says_what_it_shows(page):
     app = shown(page)
@@ -353,7 +363,9 @@ def test_the_limits_of_a_study_are_said():
     """By hand from the shipped results: the epoch of φ* plus the patience, against the epochs allowed."""
     out_of_epochs = {name: caveats.not_stopped(open_study(name)) for name in ("digits-mlp", "cnn-cifar10", "tinybert")}
     assert out_of_epochs["digits-mlp"] is None
-    assert out_of_epochs["cnn-cifar10"].startswith("In 2 of 3 seeds, the 16 epochs allowed")
+    assert out_of_epochs["cnn-cifar10"].startswith(
+        "In 2 of 3 seeds, the base stopped training because its 16 epochs were over"
+    )
     assert out_of_epochs["tinybert"].startswith("In 3 of 3 seeds, the 8 epochs allowed")
     told = " ".join(caveats.limits(open_study("tinybert")))
     assert "dropout" in told and "dropout" not in " ".join(caveats.limits(open_study("digits-mlp")))

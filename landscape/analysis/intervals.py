@@ -190,12 +190,29 @@ def metric_over_seeds(dataset: xr.Dataset, q: float, n: int) -> xr.Dataset:
     References:
       Malviya et al. (2024), arXiv 2405.15895, equation 2; Student (1908).
     """
-    metric = initial_metric(dataset, q, n)
+    return over_seeds(initial_metric(dataset, q, n), within=metric_limits(dataset, q, n))
+
+
+def metric_limits(dataset: xr.Dataset, q: float, n: int) -> tuple[float, float]:
+    """The least and the greatest mean of M₀ over seeds that there can be, in percent; see `metric_over_seeds`.
+
+    Raises:
+      ValueError: if q or n is out of range.
+
+    Example:
+      >>> import landscape
+      >>> from landscape.analysis.intervals import metric_limits
+      >>> [round(bound, 1) for bound in metric_limits(landscape.open_study("cnn-cifar10"), q=0.4, n=250)]
+      [-40.0, 60.0]
+
+    References:
+      Malviya et al. (2024), arXiv 2405.15895, equation 2.
+    """
     base, _ = prefix(dataset, n)
     fewest = (int(q * (n - 1)) + 1) / n
     sizes = manifold_size(base, threshold(base, q))  # seed
     own = max(float(np.nanmean(sizes)), fewest) if np.isfinite(sizes).any() else 1.0
-    return over_seeds(metric, within=(-100 * own, 100 * (1 - fewest)))
+    return -100 * own, 100 * (1 - fewest)
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> Bounds:

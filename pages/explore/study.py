@@ -58,4 +58,5 @@ show.definition(
 )
 with st.expander("What these numbers do not say"):
     st.markdown("\n".join(f"- {sentence}" for sentence in caveats.limits(dataset)))
+compute.cite(q, n)
 compute.record()

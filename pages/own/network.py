@@ -12,6 +12,10 @@ from landscape.study import Study
 from pages.shared import caveats, compute, controls, library, own_network, own_uploads, running, show
 
 FORM = "pages/own/new.py"
+NEXT = (
+    "M₀ is a prediction; whether widening pays, only training shows. `python -m landscape run PRESET --weights FILE` "
+    "trains the candidates of a preset from your network, beside a control."
+)
 HOW = (
     "M₀ says by how much the share of low barriers between permuted copies is larger after the expansion than in the "
     "network itself. Bars are 95 % intervals over repetitions or, with a single repetition, over permutations."
@@ -44,6 +48,7 @@ def answer(study: Study) -> None:
             st.caption("The barriers of the network itself are measured first; M₀ of its expansions will stand here.")
     state = running.progress(study.key)
     if current.whole:
+        st.caption(NEXT)
         running.way_to(study, "Open it on the other pages")
     elif not (state and state.active):
         st.markdown(f"{own_network.found_in_words(study)} {compute.price(study)}")

@@ -11,6 +11,10 @@ from landscape.jobs.processes.capacity import PROCESS
 from landscape.study import Study
 from pages.shared import estimates, library, running, show
 
+PAPER = (
+    "Malviya, P., Fournier, Q., Huang, J., Chandar, S. Predicting the Impact of Model Expansion through the Minima "
+    "Manifold: A Loss Landscape Perspective. arXiv:2405.15895, 2024."
+)
 SMALL = 1e7  # bytes of disk space that nobody needs to hear of
 
 
@@ -66,6 +70,27 @@ def _time(study: Study) -> str:
         return f"{text} on two cores of an AMD EPYC; how fast this computer is shows after its first study."
     reference, spent = library.label(found.reference.study), duration(float(found.reference.record["seconds"]))
     return f"{text}, at the pace at which {reference} took {spent} here."
+
+
+def cite(q: float, n: int) -> None:
+    """Say how to quote the numbers of the chosen study, as a text to copy."""
+    label, study, entry = library.chosen()
+    if entry is None:
+        return
+    with st.expander("Cite these numbers"):
+        versions = entry.record.get("versions", {})
+        used = ", ".join(f"{name} {versions[name]}" for name in ("landscape", "jax") if name in versions)
+        made = f"key {study.key}, computed {entry.record['computed'][:10]}{f' with {used}' if used else ''}"
+        st.code(
+            f"Loss-landscape explorer, study {label} ({made}), {counted(study.seeds, 'seed')}, q = {q:g}, n = {n}.\n"
+            f"Metric: {PAPER}",
+            language=None,
+            wrap_lines=True,
+        )
+        st.caption(
+            "Please cite the paper for the metric, and the repository of this explorer by its commit for numbers. The "
+            "address of this page opens the same view, and *Report* and the CSV files hold every setting."
+        )
 
 
 def record() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.analysis.control import excess_gain, has_control
-from landscape.analysis.intervals import LEVEL, Bounds, leads, mean_interval
+from landscape.analysis.intervals import LEVEL, Bounds, leads, mean_interval, metric_limits
 from landscape.analysis.metric import initial_metric
 from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.wording import counted, decimals, interval, minus, telling
@@ -101,7 +101,11 @@ def decide(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Decision:
     if gains.notnull().any():
         return _estimate(dataset, gains, "over the base")
     metric = initial_metric(dataset, q, n)
-    return _estimate(dataset, metric, "M₀") if metric.notnull().any() else UNMEASURED
+    if metric.isnull().all():
+        return UNMEASURED
+    found = _estimate(dataset, metric, "M₀")
+    low, high = np.clip((found.low, found.high), *metric_limits(dataset, q, n)).tolist()
+    return found._replace(low=low, high=high)
 
 
 def _estimate(

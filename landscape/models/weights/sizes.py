@@ -96,8 +96,8 @@ def _sizes(kernels: Mapping[str, Kernel], inputs: int) -> tuple[int, ...]:
     if len(found) == 1:
         return found[0]
     shown = ", ".join(f"{name} {shape}" for name, shape in kernels.items())
-    why = "several orders" if found else "no order"
-    raise ValueError(f"the layers fit together in {why}, from {inputs} inputs on: {shown[:300]}")
+    why = "several orders that begin" if found else "no order that begins"
+    raise ValueError(f"its layers can be chained in {why} with {inputs} inputs: {shown[:300]}")
 
 
 def _orders(layers: Counter[tuple[int, int]], inputs: int) -> Iterator[tuple[int, ...]]:

@@ -68,8 +68,8 @@ VIEWS = {
             "barriers",
             ":material/bar_chart:",
             "How high are the barriers?",
-            "Each step of a walk has a midpoint barrier b̂; the dashed line is the threshold λ. The size m of the "
-            "manifold is the fraction of barriers that are at most λ.",
+            "Each step of a walk has a midpoint barrier b̂; dashed lines are the threshold λ of each seed. The size m "
+            "of the manifold is the fraction of barriers that are at most λ.",
             (("q", "n"), ("pool", "checkpoint", "scale")),
         ),
         View(

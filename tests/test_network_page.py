@@ -21,7 +21,7 @@ from landscape.study.examples import Examples
 from landscape.study.kinds import BertSpec
 from landscape.study.schema import empty
 from landscape.study.sources import BERT_SPECIALS, Vocabulary, Weights
-from pages.shared import own_network, own_uploads
+from pages.shared import answer, own_network, own_uploads
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
 
@@ -104,6 +104,13 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     assert "the network predicts 90.0 % of the validation images of digits correctly" in told(computed)
     assert "no candidate has been trained; before training, M₀ picks hidden1 → 9" in told(computed)
     assert "Measure M₀" not in [button.label for button in computed.button]
+    assert "only training shows" in told(computed)
+    study = computed.switch_page("pages/explore/study.py").run()
+    assert not study.exception
+    first, *others = study.get("plotly_chart")
+    assert first.proto.alt == answer.PICTURE, "and no empty figure of gains that nobody measured"
+    assert not any("has been trained yet" in each.proto.spec for each in (first, *others))
+    assert "training (s)" not in study.dataframe[0].value
 
 
 def test_a_vocabulary_is_read_where_it_has_a_token_for_each_embedding(cache: Store, monkeypatch) -> None:

@@ -366,7 +366,9 @@ def test_the_limits_of_a_study_are_said():
     assert out_of_epochs["cnn-cifar10"].startswith(
         "In 2 of 3 seeds, the base stopped training because its 16 epochs were over"
     )
-    assert out_of_epochs["tinybert"].startswith("In 3 of 3 seeds, the 8 epochs allowed")
+    assert out_of_epochs["tinybert"].startswith(
+        "In 3 of 3 seeds, the base stopped training because its 8 epochs were over"
+    )
     told = " ".join(caveats.limits(open_study("tinybert")))
     assert "dropout" in told and "dropout" not in " ".join(caveats.limits(open_study("digits-mlp")))
     assert all(words in told for words in ("choose φ* and the epoch of G*", "holds neither", "drawn again"))

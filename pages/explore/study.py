@@ -26,9 +26,13 @@ frame = overview_data(dataset, q, n, measure)
 ranks = rank_comparison_data(dataset, q, n, measure, rank)
 costs = cost_gain_data(dataset, measure)
 axis = dict(zip(("parameters", "multiply-adds", "time"), COSTS, strict=True))[cost]
+trained = bool(frame["best_gain"].notna().any())
 with first_view():
     st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)), help=RULE)
-    show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
+    if trained:
+        show.chart(overview(dataset, q, n, measure), "overview", alternatives.overview_text(frame), lambda: frame)
+    else:
+        answer.metric_chart(dataset, q, n)
 shown = answer.table(frame, costs, ranks, measure)
 show.grid(shown, answer.columns_of(shown, answer.gain_digits(frame, measure)))
 predictors = predictor_ranks_data({"": dataset}, q, n, measure, [rank])
@@ -36,7 +40,7 @@ beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), r
 said = [*answer.sentences(dataset, q, n, measure, rank), *beyond]
 st.markdown("\n".join(f"- {each}" for each in said if each))
 caveats.beside(dataset, q, n)
-left, right = show.panels(2)
+left, *right = show.panels(1 + trained)
 with left:
     show.chart(
         rank_comparison(dataset, q, n, measure, rank),
@@ -44,8 +48,9 @@ with left:
         alternatives.ranks_text(ranks),
         lambda: ranks,
     )
-with right:
-    show.chart(cost_gain(dataset, measure, axis), "costs", alternatives.cost_gain_text(costs, axis), lambda: costs)
+for place in right:
+    with place:
+        show.chart(cost_gain(dataset, measure, axis), "costs", alternatives.cost_gain_text(costs, axis), lambda: costs)
 show.definition(
     r"M_0 = m(\theta^{(0)}, \lambda, n) - m(\phi^*, \lambda, n), \qquad \lambda = B^*_q, \qquad"
     r" G^*_T = \max_{t \le T} A(\theta^{(t)}) - A(\phi^*)",

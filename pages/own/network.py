@@ -7,9 +7,9 @@ import xarray as xr
 
 from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import decide, sentence
-from landscape.figures import initial_metrics, initial_metrics_data
 from landscape.study import Study
 from pages.shared import caveats, compute, controls, library, own_network, own_uploads, running, show
+from pages.shared.answer import metric_chart
 
 FORM = "pages/own/new.py"
 NEXT = (
@@ -26,12 +26,11 @@ def metrics(dataset: xr.Dataset, verdict: bool = True) -> None:
     """The verdict by M₀ if asked to, its picture, and the two numbers that it depends on."""
     controls.draw(dataset, HOW, (("q", "n"),))
     q, n = controls.chosen("q", "n")
-    frame, measure = initial_metrics_data(dataset, q, n), usual_measure(dataset)
+    measure = usual_measure(dataset)
     with controls.first_view():
         if verdict:
             st.markdown(show.bold(sentence(decide(dataset, q, n, measure), measure)))
-        alt = "Manifold metric of each candidate before training"
-        show.chart(initial_metrics(dataset, q, n), "initial-metrics", alt, lambda: frame)
+        metric_chart(dataset, q, n)
     caveats.beside(dataset, q, n)
 
 

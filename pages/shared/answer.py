@@ -17,15 +17,21 @@ from landscape.analysis.performance import Measure, best_gain
 from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.ranking.scores import picks
 from landscape.analysis.ranking.unranked import why_unranked
-from landscape.figures import overview_data, predictor_ranks_data
+from landscape.figures import initial_metrics, initial_metrics_data, overview_data, predictor_ranks_data
 from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E
 from landscape.study.writing.notation import NOTATION
-from pages.shared import ranking
+from pages.shared import ranking, show
 from pages.shared.ranking import UNITS
 from pages.shared.show import bold, escaped
 
+PICTURE = "Manifold metric of each candidate before training"
 NOT_YET = "No candidate has been trained yet."
+
+
+def metric_chart(dataset: xr.Dataset, q: float, n: int) -> None:
+    """The picture of a study none of whose candidates has been trained: M₀ alone."""
+    show.chart(initial_metrics(dataset, q, n), "initial-metrics", PICTURE, lambda: initial_metrics_data(dataset, q, n))
 
 
 def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -46,7 +52,8 @@ def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure
         columns["perplexity"] = frame["perplexity"]
     columns |= {"rank by M₀": by.get("M0", none).values, "rank by G*": by.get("G*_T", none).values}
     columns |= {"width": frame["width"], "parameters": frame["parameters"]}
-    columns |= {"multiply-adds": costs["multiply_adds"], "training (s)": costs["train_seconds"]}
+    columns |= {"multiply-adds": costs["multiply_adds"]}
+    columns |= {"training (s)": costs["train_seconds"].where(frame["best_gain"].notna())}
     return pd.DataFrame(columns).dropna(axis=1, how="all")
 
 

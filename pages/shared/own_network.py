@@ -19,7 +19,7 @@ from landscape.models.weights.sizes import model_of
 from landscape.study import MINIMUM_WIDTH, Study, validated
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
 from landscape.study.files import in_the_tokens_of
-from landscape.study.kinds import BertSpec, model_spec
+from landscape.study.kinds import KINDS, BertSpec, model_spec
 from landscape.study.schema import study_of
 from landscape.study.sources import Vocabulary, Weights
 from landscape.study.writing.notation import candidates_from
@@ -134,7 +134,7 @@ def study_about(weights: Weights, data: Table, model: Table, group: str, candida
     train = min(scale.examples, data["train_size"])
     content = {
         "name": f"{data['name'].replace('/', '-')}-{model['kind']}-given",
-        "title": f"A trained {model['kind']} on {data['name']}",
+        "title": f"A trained {titled(model['kind'])} on {data['name']}",
         "data": data | {"train_size": train, "validation_size": min(scale.validation, data["validation_size"])},
         "model": model,
         "candidates": candidates_from(candidates),
@@ -188,10 +188,15 @@ def _text(name: str, tensors: Tensors) -> TextSpec:
     return TextSpec(name=name, sequence_length=length, vocabulary=vocabulary_of(tensors), **sizes)  # type: ignore[arg-type]
 
 
+def titled(kind: str) -> str:
+    """What people call a kind of model."""
+    return KINDS[kind].model_config.get("title") or kind
+
+
 def found_in_words(study: Study) -> str:
     """What the shapes in a file say that it holds."""
     sizes = study.model.group_sizes()
-    kind = type(study.model).model_config.get("title") or study.model.kind
+    kind = titled(study.model.kind)
     shown = [f"{name} of {size}" for name, size in list(sizes.items())[:SHOWN]]
     shown += [f"{len(sizes) - SHOWN} groups more"] * (len(sizes) > SHOWN)
     batch, what = study.walk.batch_size, "sequences" if study.data.modality == "text" else "images"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
+from html import unescape
+from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic import small_study, synthetic
 
+from landscape.cli.report import html_report
 from landscape.data.shapes import examples_of
 from landscape.study import Study, validated
 from landscape.study.examples import Examples
+from landscape.study.files import from_toml
 from landscape.study.kinds import MlpSpec
 from landscape.study.presets import preset, presets
 from landscape.study.steps import NewUnits
@@ -138,3 +144,13 @@ def test_studies_of_equal_size_keep_it_to_one_percent(name: str) -> None:
     middle = (max(counts[1:]) + min(counts[1:])) / 2
     assert len(counts) == 1 + EQUAL_SIZES[name] and max(counts[1:]) / middle <= 1.01
     assert min(counts[1:]) > 1.15 * counts[0]
+
+
+def test_a_report_holds_the_file_that_its_commands_name(tmp_path: Path) -> None:
+    """So that a reader who has nothing but the report computes the same study."""
+    study = small_study(seeds=2)
+    report = html_report(synthetic(study, np.random.default_rng(0)))
+    (name, text) = re.findall(r"<summary>The file (\S+), with every setting</summary><pre>(.*?)</pre>", report, re.S)[0]
+    assert f"python -m landscape run {name}" in report
+    (tmp_path / name).write_text(unescape(text))
+    assert from_toml(tmp_path / name).key == study.key

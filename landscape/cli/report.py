@@ -34,6 +34,7 @@ from landscape.figures.export.files import INK, config
 from landscape.study import Study
 from landscape.study.presets import presets
 from landscape.study.schema import MOMENTS, study_of
+from landscape.study.writing.toml_text import toml_text
 
 GRID = "rgba(128, 128, 128, 0.25)"  # on a light and on a dark page
 
@@ -71,6 +72,7 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         origin=origin(dataset.attrs),
         key=dataset.attrs["key"],
         settings=settings(study, q, n),
+        file=toml_text(study),
         versions=_versions(dataset),
         commands=commands(study, q, n),
     )

@@ -94,7 +94,7 @@ def _lines(question: str, figure: go.Figure, barriers: pd.DataFrame) -> Drawn:
     dip = f" {DIP}" if barriers["dip"].any() else ""
     definition = (
         "The loss at αθ₁ + (1 − α)θ₂ for 25 values of α. The barrier b is the greatest height above the dotted chord "
-        "(Definition 1). Units are matched as by Ainsworth et al. (2022) where a curve is called matched."
+        "(Definition 1). Units are matched as by Ainsworth et al. (2022) where a curve is called aligned."
     )
     return Drawn(question, figure, said.interpolation_text(barriers), definition + dip)
 

@@ -30,7 +30,7 @@ def cost_gain_text(frame: pd.DataFrame, cost: str) -> str:
     if known.empty:
         return NOTHING
     named = cost.replace("_", " ")
-    return f"{GAIN} against {named}, which go {_extent(known, cost, 'candidate')}: {_best(known)}."
+    return f"Best gain G* against {named}, which go {_extent(known, cost, 'candidate')}: {_best(known)}."
 
 
 def ranks_text(frame: pd.DataFrame) -> str:
@@ -94,7 +94,7 @@ def correlation_text(frame: pd.DataFrame, q: float) -> str:
     told = [
         f"that of {name} goes from {number(rows['mean'].iloc[0], 2)} at epoch {rows['epoch'].iloc[0]:g} to "
         f"{number(rows['mean'].iloc[-1], 2)} at epoch {rows['epoch'].iloc[-1]:g}"
-        for name, rows in (("M_t", frame[frame["q"] == q]), ("−SoTL-E", frame[frame["q"].isna()]))
+        for name, rows in (("Mₜ", frame[frame["q"] == q]), ("−SoTL-E", frame[frame["q"].isna()]))
         if len(rows)
     ]
     return f"Rank correlation with G* over epochs: {', '.join(told)}." if told else NOTHING

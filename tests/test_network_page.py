@@ -35,11 +35,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path)
 
 
-def visited(**parameters: str) -> AppTest:
+def visited(page: str = PAGE, **parameters: str) -> AppTest:
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=300)
     for name, value in parameters.items():
         app.query_params[name] = value
-    return app.switch_page(PAGE).run()
+    return app.switch_page(page).run()
 
 
 def network(features: int = 64) -> bytes:
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> Non
 
 @pytest.mark.parametrize("page", [PAGE, "pages/own/new.py"])
 def test_what_is_for_the_command_line_only_is_said_where_it_is_looked_for(cache: Store, page: str) -> None:
-    app = visited().switch_page(page).run()
+    app = visited(page)
     (said,) = [each.value for each in app.caption if ".npz" in each.value]
     assert "python -m landscape run FILE.toml" in said
     (section,) = re.findall(r"\*(.+?)\*", said)
@@ -105,7 +105,7 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     assert "no candidate has been trained; before training, M₀ picks hidden1 → 9" in told(computed)
     assert "Measure M₀" not in [button.label for button in computed.button]
     assert "only training shows" in told(computed)
-    study = computed.switch_page("pages/explore/study.py").run()
+    study = visited("pages/explore/study.py", study="digits-mlp-given")
     assert not study.exception
     first, *others = study.get("plotly_chart")
     assert first.proto.alt == answer.PICTURE, "and no empty figure of gains that nobody measured"

@@ -371,7 +371,7 @@ def test_the_limits_of_a_study_are_said():
     )
     told = " ".join(caveats.limits(open_study("tinybert")))
     assert "dropout" in told and "dropout" not in " ".join(caveats.limits(open_study("digits-mlp")))
-    assert all(words in told for words in ("choose φ* and the epoch of G*", "holds neither", "drawn again"))
+    assert all(words in told for words in ("choose φ* and the epoch of G*", "includes neither", "drawn again"))
     assert "Jacov in 15 of 50 values" in caveats.undefined(open_study("digits-mlp"))
     assert caveats.undefined(open_study("cnn-cifar10")) is None
 

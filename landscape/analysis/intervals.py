@@ -194,19 +194,13 @@ def metric_over_seeds(dataset: xr.Dataset, q: float, n: int) -> xr.Dataset:
 
 
 def metric_limits(dataset: xr.Dataset, q: float, n: int) -> tuple[float, float]:
-    """The least and the greatest mean of M₀ over seeds that there can be, in percent; see `metric_over_seeds`.
-
-    Raises:
-      ValueError: if q or n is out of range.
+    """The least and the greatest mean of M₀ (equation 2) that there can be, in percent; see `metric_over_seeds`.
 
     Example:
       >>> import landscape
       >>> from landscape.analysis.intervals import metric_limits
       >>> [round(bound, 1) for bound in metric_limits(landscape.open_study("cnn-cifar10"), q=0.4, n=250)]
       [-40.0, 60.0]
-
-    References:
-      Malviya et al. (2024), arXiv 2405.15895, equation 2.
     """
     base, _ = prefix(dataset, n)
     fewest = (int(q * (n - 1)) + 1) / n

@@ -47,8 +47,11 @@ def at_least_float32(array: Float[Array, ...]) -> Float[Array, ...]:
 
 def scaled_softmax(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:
     """softmax(logits) / UNIT: in this unit no probability is lost to underflow that a change could make count again."""
-    logs = jax.nn.log_softmax(logits)
-    return jnp.where(logs > math.log(UNIT), jnp.exp(logs) / UNIT, jnp.exp(logs - math.log(UNIT)))
+    return _scaled(jax.nn.log_softmax(logits))
+
+
+def _scaled(log_p: Float[Array, ...]) -> Float[Array, ...]:
+    return jnp.where(log_p > math.log(UNIT), jnp.exp(log_p) / UNIT, jnp.exp(log_p - math.log(UNIT)))
 
 
 def loss_change(
@@ -58,20 +61,29 @@ def loss_change(
 
     It is 0 for targets that do not count. `log_softmax` is that of the logits.
 
-    With p the softmax, and the change c taken relative to that of the target, it is log Σ p·exp(c). With
-    m = max(log p + c), this is m + log Σ exp(log p + c − m), where nothing overflows or cancels, and for small changes
-    log(1 + Σ p·(exp(c) − 1)), so that a change far below the rounding of the loss itself keeps its digits. Both follow
-    from one exponential, in arrays with targets on the last axis, where processors take several at a time.
+    With p the softmax, and the change c taken relative to that of the target, it is log(1 + Σ p·(exp(c) − 1)), so that a
+    change far below the rounding of the loss itself keeps its digits. Where that sum overflows or loses digits, it is
+    log Σ exp(log p + c), which is computed only then. Targets are on the last axis, where processors take several
+    numbers at a time.
     """
     log_p, change = log_softmax.mT, change.mT  # k b, *n k b
     places = jnp.broadcast_to(jnp.maximum(targets, 0)[..., None, :], (*change.shape[:-2], 1, change.shape[-1]))
     change -= jnp.take_along_axis(change, places, axis=-2, mode="promise_in_bounds")
-    largest = jnp.max(log_p + change, axis=-2, keepdims=True)  # *n 1 b
-    parts, p = jnp.exp(log_p + change - largest), jnp.exp(log_p)  # *n k b, k b
-    growth = jnp.where(jnp.abs(change) < SERIES, p * _expm1_series(change), jnp.exp(largest) * parts - p)
-    grown = jnp.sum(growth, axis=-2)  # *n b
-    logs = largest[..., 0, :] + jnp.log(jnp.sum(parts, axis=-2))
-    return jnp.where(targets != IGNORED, jnp.where(jnp.abs(grown) < CANCELLING, jnp.log1p(grown), logs), 0)
+    growth = jnp.where(jnp.abs(change) < SERIES, _expm1_series(change), jnp.exp(change) - 1)  # *n k b
+    grown = UNIT * jnp.sum(_scaled(log_p) * growth, axis=-2)  # *n b
+    counted = targets != IGNORED
+    keeps = _keeps_digits(grown) | ~counted
+
+    def with_logs() -> Array:
+        return jnp.where(keeps, jnp.log1p(grown), jax.nn.logsumexp(log_p + change, axis=-2))
+
+    logs = jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), with_logs)
+    return jnp.where(counted, logs, 0)
+
+
+def _keeps_digits(grown: Float[Array, ...]) -> Bool[Array, ...]:
+    """Whether log(1 + grown) is as exact as its type; not so where 1 + grown cancels, or where grown has overflowed."""
+    return (grown > -CANCELLING) & jnp.isfinite(grown)
 
 
 def _expm1_series(x: Float[Array, ...]) -> Float[Array, ...]:
@@ -120,7 +132,7 @@ def loss_change_of_features(
         return grown + jax.lax.map(growth, (change, of_target)), None
 
     grown = UNIT * jax.lax.scan(add, jnp.zeros(change.shape[:-1]), (in_blocks(head), blocks))[0]  # n *b
-    keeps = (grown > -CANCELLING) & jnp.isfinite(grown) | ~counted
+    keeps = _keeps_digits(grown) | ~counted
     logs = jnp.log1p(jnp.where(keeps, grown, 0)).ravel()  # n·b
     rest, tokens = jnp.argsort(keeps, axis=None), targets.size  # n·b: those that lose digits come first
     own, changes = logits.reshape(tokens, -1), change.reshape(-1, change.shape[-1])  # b k, n·b d

@@ -40,9 +40,6 @@ with warnings.catch_warnings():
 # how long an example takes, and how long it takes to draw, says how busy the computer is
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-# Hypothesis imports a part of itself when strategies are first built. Where another thread parses Python just then,
-# as Dask's may, Python 3.11 raises SystemError (cpython issue 106905).
-st.from_type(int).validate()
 
 from landscape.data.registry import IMAGE_SETS  # noqa: E402
 from landscape.study.kinds import KINDS  # noqa: E402
@@ -63,6 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or each program that is read takes a false alarm
         config.add_cleanup(folder.cleanup)
     gc.set_threshold(10_000, 20, 50)  # by default a twentieth of the time goes into collecting
+
+
+def pytest_collection_finish() -> None:
+    """Has Hypothesis import the part of itself that it needs when strategies are first built.
+
+    Where another thread parses Python just then, as Dask's may, Python 3.11 raises SystemError (cpython issue 106905).
+    """
+    st.from_type(int).validate()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

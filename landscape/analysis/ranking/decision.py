@@ -146,7 +146,8 @@ def sentence(found: Decision, measure: Measure) -> str:
         shown = minus(interval(found.mean, found.low, found.high, telling(1, found.low, found.high)))
         says = f"picks {found.best}" if found.mean > 0 else f"favours no candidate: at best {found.best}"
         return f"Not decided: no candidate has been trained; before training, M₀ {says}, {shown} %."
-    digits = telling(decimals(abs(found.mean), 1 if measure == "accuracy" else 2), found.low, found.high)
+    greatest = float(np.nanmax(np.abs((found.mean, found.low, found.high))))  # an interval says what digits are worth
+    digits = telling(decimals(greatest, 1 if measure == "accuracy" else 2), found.low, found.high)
     shown = minus(f"{interval(found.mean, found.low, found.high, digits)} {UNITS[measure]}")
     return _of_gain(found, shown, counted(found.seeds, "seed"))
 

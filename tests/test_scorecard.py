@@ -20,6 +20,7 @@ from scipy import stats
 from synthetic import small_study, synthetic
 
 import landscape
+from landscape.analysis.control import has_control
 from landscape.analysis.scorecard import CLAIMS, Finding, Row, Scale, scorecard, verdict
 from landscape.analysis.scorecard.rows import NETWORKS, nearest_to_the_paper
 from landscape.analysis.scorecard.words import markdown
@@ -271,6 +272,12 @@ def test_every_shipped_study_and_claim_has_its_row(printed: dict[str, str]) -> N
     assert networks.keys() == {path.parent.name for path in places.GALLERY.glob("*/result.nc")}
     answering = [name for name in networks if f"\n{name} " in text]
     assert {networks[name] for name in answering} == set(networks.values())
+
+
+def test_every_shipped_study_has_a_control() -> None:
+    shipped = [name for name in presets() if (places.GALLERY / name).is_dir()]
+    assert DIGITS in shipped
+    assert [name for name in shipped if not has_control(landscape.open_study(name))] == []
 
 
 def test_a_damaged_result_is_named_and_the_others_are_scored(

@@ -364,7 +364,7 @@ def test_the_limits_of_a_study_are_said():
     out_of_epochs = {name: caveats.not_stopped(open_study(name)) for name in ("digits-mlp", "cnn-cifar10", "tinybert")}
     assert out_of_epochs["digits-mlp"] is None
     assert out_of_epochs["cnn-cifar10"].startswith(
-        "In 2 of 3 seeds, the base stopped training because its 16 epochs were over"
+        "In 3 of 3 seeds, the base stopped training because its 16 epochs were over"
     )
     assert out_of_epochs["tinybert"].startswith(
         "In 3 of 3 seeds, the base stopped training because its 8 epochs were over"

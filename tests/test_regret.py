@@ -137,7 +137,7 @@ def test_the_table_of_the_page_has_the_regrets_of_its_csv(dataset: xr.Dataset) -
     assert ranking.beyond_size(rows, "kendall").endswith(f"partial τ = **{shown.loc['M₀', 'partial τ']}**.")
     said = ranking.regret(rows, MEASURE)
     assert f"**{shown.loc['M₀', 'regret (points)']}** points" in said
-    assert said.endswith(f"a random pick {shown.loc['chance', 'regret (points)']}.")
+    assert said.endswith(f"a random one {shown.loc['chance', 'regret (points)']}.")
 
 
 def test_seeds_that_are_left_out_are_counted_beside_the_number(dataset: xr.Dataset) -> None:

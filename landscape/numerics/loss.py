@@ -61,9 +61,9 @@ def loss_change(
 
     It is 0 for targets that do not count. `log_softmax` is that of the logits.
 
-    With p the softmax, and the change c taken relative to that of the target, it is log(1 + Σ p·(exp(c) − 1)), so that a
-    change far below the rounding of the loss itself keeps its digits. Where that sum overflows or loses digits, it is
-    log Σ exp(log p + c), which is computed only then. Targets are on the last axis, where processors take several
+    With p the softmax, and the change c taken relative to that of the target, it is log(1 + Σ p·(exp(c) − 1)), so that
+    a change far below the rounding of the loss itself keeps its digits. Where that sum overflows or loses digits, it
+    is log Σ exp(log p + c), which is computed only then. Targets are on the last axis, where processors take several
     numbers at a time.
     """
     log_p, change = log_softmax.mT, change.mT  # k b, *n k b

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -87,13 +90,22 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
     return SCRIPT
 
 
+@contextlib.contextmanager
+def cluster(**workers: Any) -> Iterator[LocalCluster]:
+    """A Dask cluster in this process, which leaves Dask's configuration as it was.
+
+    The client of a worker makes itself Dask's scheduler there, and stays it where another client is still open.
+    """
+    quiet = {"protocol": "tcp", "dashboard_address": None, "silence_logs": 50}
+    with dask.config.set(scheduler=None), LocalCluster(processes=False, **quiet, **workers) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A cluster with one worker of one thread, as a machine with one device."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50
-    ) as cluster:
-        yield cluster.scheduler_address
+    with cluster(n_workers=1, threads_per_worker=1) as opened:
+        yield opened.scheduler_address
 
 
 @pytest.fixture

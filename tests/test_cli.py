@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
+from invented import address
 from prepared_sets import write_images
 
 from landscape import best_gain, gain, manifold_metric
@@ -37,6 +36,8 @@ from landscape.store.results import Store
 from landscape.study import from_toml
 from landscape.study.presets import label, preset
 from landscape.study.schema import TIMES, empty
+
+__all__ = ["address"]  # a fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
@@ -519,14 +520,6 @@ def test_scaled_preset_goes_to_the_gallery_only_as_it_is(tmp_path: Path, capsys:
     assert Store(tmp_path).find("digits-mlp").key == preset("digits-mlp").key
     assert main(["run", "digits-mlp", "--seeds", "3", "--json", *cache]) == 0
     assert json.loads(capsys.readouterr().out)["key"] == preset("digits-mlp").scaled(seeds=3).key
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50
-    ) as cluster:
-        yield cluster.scheduler_address
 
 
 @pytest.mark.usefixtures("nothing_to_compute")

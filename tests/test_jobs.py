@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster, Worker, get_worker, wait
-from invented import SEEDS, Script, address, client, expected, running, running_second, script, study
+from distributed import Client, Worker, get_worker, wait
+from invented import SEEDS, Script, address, client, cluster, expected, running, running_second, script, study
 from waiting import PATIENCE, ended, until
 
 from landscape.cli.parser import main
@@ -278,26 +278,26 @@ def test_an_unfit_worker_is_passed_over_and_one_that_joins_is_not(
         return told if asked[-1] == asked[0] else ""  # whoever is asked first is unfit
 
     async def joined(name: str) -> Worker:
-        return await Worker(cluster.scheduler_address, nthreads=1, name=name, dashboard=False)
+        return await Worker(opened.scheduler_address, nthreads=1, name=name, dashboard=False)
 
     monkeypatch.setattr(passing_over, "difference", difference)
-    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
-        workers = {name: cluster.sync(joined, name) for name in ("a", "b")}
-        jobs = connect(tmp_path / "cache", cluster.scheduler_address)
+    with cluster(n_workers=0) as opened:
+        workers = {name: opened.sync(joined, name) for name in ("a", "b")}
+        jobs = connect(tmp_path / "cache", opened.scheduler_address)
         jobs.submit(study())
         assert {*until(jobs, key, running_second).refused.values()} == {told} and {*asked} == {"a", "b"}
-        assert main(["jobs", "--cache", str(jobs.store.root), "--scheduler", cluster.scheduler_address]) == 0
+        assert main(["jobs", "--cache", str(jobs.store.root), "--scheduler", opened.scheduler_address]) == 0
         assert f"tiny ({key}) passes a worker over: {told}" in capsys.readouterr().out
         unfit = workers.pop(asked[0])
-        cluster.sync(workers.popitem()[1].close, executor_wait=False)
+        opened.sync(workers.popitem()[1].close, executor_wait=False)
         assert "Waiting for another worker" in until(jobs, key, lambda progress: bool(progress.trouble)).activity
         script.go.set()
-        late = cluster.sync(joined, "late")
+        late = opened.sync(joined, "late")
         assert until(jobs, key, ended).state == "done"
         np.testing.assert_array_equal(jobs.store.read(key).base_stop, expected(study()))
         jobs.close()
         for each in (unfit, late):
-            cluster.sync(each.close)
+            opened.sync(each.close)
 
 
 def test_unwritable_folder_is_named(script: Script, client: Callable[[], Jobs]) -> None:
@@ -330,7 +330,7 @@ def test_damaged_result_is_computed_again(script: Script, client: Callable[[], J
 
 
 def test_a_study_that_waits_for_a_worker_says_so(tmp_path: Path) -> None:
-    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None, silence_logs=50) as empty:
+    with cluster(n_workers=0) as empty:
         jobs = connect(tmp_path, empty.scheduler_address)
         jobs.submit(study())
         waiting = until(jobs, study().key, lambda progress: bool(progress.trouble))

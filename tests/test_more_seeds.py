@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import LocalCluster
+from invented import cluster
 from test_pipeline import STUDY, ignore
 from waiting import PATIENCE, ended, until
 
@@ -119,9 +119,8 @@ def test_what_is_not_kept_of_the_first_seeds_is_taken_from_their_result(elsewher
 
 
 def test_dask_takes_the_stored_seeds_too(elsewhere: Store, whole: Store) -> None:
-    settings = {"protocol": "tcp", "dashboard_address": None, "silence_logs": 50}
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, **settings) as cluster:
-        jobs = connect(elsewhere.root, cluster.scheduler_address)
+    with cluster(n_workers=2, threads_per_worker=1) as opened:
+        jobs = connect(elsewhere.root, opened.scheduler_address)
         jobs.submit(TWO)
         progress = until(jobs, TWO.key, ended)
         jobs.close()

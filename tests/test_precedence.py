@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import LocalCluster
+from invented import cluster
 from waiting import ended, eventually, until
 
 from landscape.jobs import progress, resume
@@ -102,9 +102,8 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
 def jobs(request: pytest.FixtureRequest, script: Script, tmp_path: Path) -> Iterator[Jobs]:
     """A client of a worker with as many threads as the parameter says, and the tags of an engine's first worker."""
     threads = getattr(request, "param", 1)
-    of_one = {"n_workers": 1, "threads_per_worker": threads, "processes": False, "resources": capacity.tags()[0]}
-    with LocalCluster(**of_one, protocol="tcp", dashboard_address=None, silence_logs=50) as cluster:
-        found = connect(tmp_path / "cache", cluster.scheduler_address)
+    with cluster(n_workers=1, threads_per_worker=threads, resources=capacity.tags()[0]) as opened:
+        found = connect(tmp_path / "cache", opened.scheduler_address)
         yield found
         for gate in ("large", "small"):
             script.gates[gate].set()

@@ -16,6 +16,7 @@ from functools import cache as once
 from importlib import resources
 from pathlib import Path
 
+import dask
 import ml_dtypes
 import numpy as np
 import pytest
@@ -594,6 +595,15 @@ def test_a_publication_that_fails_leaves_the_old_one(cache: Store, monkeypatch: 
 
 def one_part(study: Study, seed: int) -> xr.Dataset:
     return filled(study)[["base_barrier", "base_stop"]].isel(seed=[seed])
+
+
+def test_a_dask_client_that_has_closed_is_in_nobodys_way(cache: Store) -> None:
+    """The client of a worker in this process stays Dask's scheduler after its end, where another one is still open."""
+    with dask.config.set(scheduler="distributed"):
+        cache.parts(tiny()).write("seed0-base", one_part(tiny(), 0), {})
+        xr.testing.assert_identical(cache.parts(tiny()).read()["seed0-base"].part, one_part(tiny(), 0))
+        cache.write(filled(tiny()), record(tiny()))
+        assert cache.read(tiny().key)
 
 
 def test_parts_resume_and_show(cache: Store) -> None:

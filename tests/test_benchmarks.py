@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("sessions",)]
 
 
-@pytest.mark.parametrize("name", ["barriers", "gpu", "tracing", "training"])
+@pytest.mark.parametrize("name", ["barriers", "convolutions", "gpu", "tracing", "training"])
 def test_a_benchmark_prints_rows(name, monkeypatch, capsys):
     monkeypatch.setenv(gpu.PREALLOCATE, "false")
     monkeypatch.setattr(sys, "argv", ["benchmarks", name, "--quick", "--json"])

@@ -84,11 +84,12 @@ def networks(study: Study) -> list[nnx.Module]:
 
 def products(jaxpr) -> int:
     """Multiply-adds of the dot products and convolutions of a program, from the shapes in it; those that ask for full
-    precision pick units and are not counted, and what a loop does counts once.
+    precision pick units and are not counted, what a loop does counts once, and of branches the dearest one does.
     """
     total = 0
     for equation in jaxpr.eqns:
         total += sum(products(inner.jaxpr) for inner in equation.params.values() if hasattr(inner, "jaxpr"))
+        total += max((products(branch.jaxpr) for branch in equation.params.get("branches", ())), default=0)
         if equation.params.get("precision") == (jax.lax.Precision.HIGHEST,) * 2:
             continue
         shapes = [each.aval.shape for each in equation.invars[:2]]

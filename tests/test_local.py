@@ -26,8 +26,8 @@ from landscape.jobs.plan import Task
 from landscape.jobs.progress import OnActivity
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.threads import on_devices
-from landscape.store import partial as stored_parts
 from landscape.store import results
+from landscape.store.parts import kept as stored_parts
 from landscape.study import schema
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]

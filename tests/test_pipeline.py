@@ -38,7 +38,7 @@ from landscape.jobs.tasks.train import base_task, candidate_task
 from landscape.jobs.tasks.walk import segments, walk_task
 from landscape.models.functional import split
 from landscape.models.prng import Stream, stream_key
-from landscape.store.partial import StoredOutcome
+from landscape.store.parts.outcome import StoredOutcome
 from landscape.store.results import Store
 from landscape.study import Study, schema, validated
 from landscape.study.member import members

@@ -25,7 +25,7 @@ from landscape.jobs.progress import OnActivity
 from landscape.jobs.tasks.outcome import Outcome
 from landscape.numerics import clock
 from landscape.store import places
-from landscape.store.partial import is_computed_now
+from landscape.store.parts.kept import is_computed_now
 from landscape.study import Study, validated
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]

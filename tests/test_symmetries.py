@@ -52,13 +52,13 @@ def test_the_groups_of_the_packages_networks_are_those_of_their_tables(name):
 
 @pytest.mark.parametrize("name", ["mlp2", "cnn4"])
 def test_a_chain_is_cut_by_itself_as_by_hand(name):
-    """Same parts, and midpoints that are those of the hand-written cut bit by bit."""
+    """Same parts, up to the order in which a convolution adds up."""
     model, (inputs, _) = initial(name, 0).module(), batch()
     own = attached(model, Findings(Shapes.of(inputs)))
     for group, table in own.groups().items():
         found, by_hand = own.cut(group), model.cut(group)
         (z, carry), (other, _) = found.before(inputs), by_hand.before(jnp.asarray(inputs))
-        np.testing.assert_array_equal(z, other)
+        np.testing.assert_allclose(z, other, rtol=1e-5, atol=1e-6)
         some = np.arange(z.shape[-1])[::2]
         np.testing.assert_array_equal(found.activation(z[..., some]), by_hand.activation(z[..., some]))
         np.testing.assert_array_equal(found.kernel.ravel(), by_hand.kernel.ravel())

@@ -12,8 +12,8 @@ from landscape.cli.parser import main
 from landscape.jobs.background.client import Jobs
 from landscape.jobs.progress import Progress
 from landscape.store import places
-from landscape.store.partial import STUDY
-from landscape.store.pauses import pause
+from landscape.store.parts.kept import STUDY
+from landscape.store.parts.pauses import pause
 from landscape.store.results import Store
 from landscape.store.upkeep import holdings
 from landscape.study import Study, schema

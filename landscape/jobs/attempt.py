@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from landscape.jobs.earlier import Earlier
-from landscape.store.partial import Parts
+from landscape.store.parts.kept import Parts
 from landscape.store.results import Store
 from landscape.store.shared import SharedOutcomes
 from landscape.study import Study

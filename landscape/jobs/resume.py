@@ -29,7 +29,8 @@ from landscape.jobs.tasks.stored import stored_task
 from landscape.numerics.clock import worked
 from landscape.store.entries import Entry
 from landscape.store.fields import EARLIER, TAKEN
-from landscape.store.partial import StoredOutcome, checksum_of
+from landscape.store.parts.kept import checksum_of
+from landscape.store.parts.outcome import StoredOutcome
 from landscape.store.sealed import Unwritable
 from landscape.study import schema
 from landscape.study.member import members

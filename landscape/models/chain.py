@@ -12,6 +12,7 @@ from flax import nnx
 from landscape.models.cut import Cut
 from landscape.models.initializers import identity
 from landscape.models.symmetry import Axis, Group
+from landscape.numerics.convolution import same_size
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -124,7 +125,7 @@ class Chain(nnx.Module):
         return Cut(
             before,
             link.activate,
-            _convolve,
+            same_size,
             consumer.kernel[...],
             after=lambda x, _: self._run(x, dense),
             settle=lambda y, _: self._run(read(y), i + 2, dense),
@@ -156,8 +157,3 @@ def identity_like(layer: nnx.Linear | nnx.Conv) -> nnx.Linear | nnx.Conv:
 def _contract(h: jax.Array, kernel: jax.Array) -> jax.Array:
     """(b, ..., l), (pixels, l, out) -> (b, out)."""
     return flatten(h) @ kernel.reshape(-1, kernel.shape[-1])
-
-
-def _convolve(h: jax.Array, kernel: jax.Array) -> jax.Array:
-    """(b, h, w, l), (kh, kw, l, out) -> (b, h, w, out): stride 1, same padding, as all convolutions of a chain."""
-    return jax.lax.conv_general_dilated(h, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))

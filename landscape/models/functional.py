@@ -19,6 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.tree_util import register_dataclass
 
 from landscape.models.batch_norm import reads_batch
+from landscape.numerics.convolution import convolution
 from landscape.numerics.loss import at_least_float32
 
 Weights = dict[str, Any]  # arrays by dotted path, or shapes in their place
@@ -44,16 +45,32 @@ class Network:
         arrays = unflatten_dict({_path(name): array for name, array in self.weights.items()})
         return nnx.merge(self.graphdef, arrays)
 
-    def evaluating(self) -> Any:
-        """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics."""
+    def evaluating(self, as_written: bool = False) -> Any:
+        """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics.
+
+        Its convolutions are those of `landscape.numerics.convolution`, unless it is wanted as its author wrote it.
+        """
         model = self.module()
         model.eval()
         model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
-        return model
+        return model if as_written else with_convolution(model, convolution)
 
     def logits(self, inputs: Any) -> jax.Array:
         """The outputs in evaluation mode, for arrays of JAX or NumPy."""
         return self.evaluating()(jax.tree.map(jnp.asarray, inputs))
+
+
+def with_convolution(model: nnx.Module, function: Any) -> nnx.Module:
+    """The same module, whose `nnx.Conv` layers convolve by this function unless their author gave them another one.
+
+    The function takes the arguments of `jax.lax.conv_general_dilated`.
+    """
+    model.set_attributes(_convolves_as_usual, conv_general_dilated=function, raise_if_not_found=False)
+    return model
+
+
+def _convolves_as_usual(path: Any, layer: Any) -> bool:
+    return isinstance(layer, nnx.Conv) and layer.conv_general_dilated in (jax.lax.conv_general_dilated, convolution)
 
 
 def split(model: nnx.Module) -> Network:

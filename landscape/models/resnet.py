@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from flax import nnx
 from flax.typing import Initializer
 
-from landscape.models.chain import _convolve
 from landscape.models.cut import Cut, Opened
 from landscape.models.initializers import HE_NORMAL, LECUN_NORMAL, identity
 from landscape.models.symmetry import Axis, Group, named_group
+from landscape.numerics.convolution import same_size
 
 
 class Block(nnx.Module):
@@ -174,7 +174,7 @@ class ResNet(nnx.Module):
         def after(x: jax.Array, shortcut: jax.Array) -> jax.Array:
             return self._classified(x)
 
-        return Cut(before, activation, _convolve, block.conv2.kernel[...], after, settle)
+        return Cut(before, activation, same_size, block.conv2.kernel[...], after, settle)
 
     def _cut_in_stage(self, group: str) -> Cut:
         """The stem enters the first stage; a branch and its projection, both before BN, enter another."""
@@ -199,7 +199,7 @@ class ResNet(nnx.Module):
             branch = block.conv2(nnx.relu(block.norm1(y)))
             return self._classified(self._run(block.joined(branch, h), self._blocks[place + 1 :]))
 
-        return Cut(before, activation, _convolve, block.conv1.kernel[...], lambda x, _: x, settle, tied=True)
+        return Cut(before, activation, same_size, block.conv1.kernel[...], lambda x, _: x, settle, tied=True)
 
     def opened(self, group: str) -> Opened:
         """The network from this group's stage or block on (see `models.cut`); the stem is tied to the first stage."""

@@ -3,7 +3,7 @@
 An entry is a sealed folder (`landscape.store.sealed`) that holds `result.nc`, a NetCDF-4 file, and `record.json`, which
 says which study it is a result of, and by which versions and on which device it was computed. Files are verified
 before anything in them is used. A damaged entry is named and set aside, and its numbers are never shown.
-`landscape.store.places` says where the cache folder and the gallery are; `landscape.store.partial` keeps what there
+`landscape.store.places` says where the cache folder and the gallery are; `landscape.store.parts.kept` keeps what there
 is of unfinished studies, in `<cache>/.parts/<key>/<task>/`.
 """
 
@@ -20,7 +20,7 @@ import xarray as xr
 from landscape.store import netcdf, places
 from landscape.store.entries import KEY, RESULT, Entry, Listing, entry_in, titled, verified
 from landscape.store.fields import described
-from landscape.store.partial import Parts, begun_study
+from landscape.store.parts.kept import Parts, begun_study
 from landscape.store.places import barred, children
 from landscape.store.sealed import (
     DamagedEntry,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from landscape.store.partial import FILES
+from landscape.store.parts.kept import FILES
 from landscape.store.places import children
 from landscape.store.sealed import DamagedEntry, Unwritable, link_sealed, remove_folder
 from landscape.store.sealed.temporary import sweep

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from landscape.store.entries import KEY
-from landscape.store.partial import begun_study, is_computed_now, remove_unless_computed
+from landscape.store.parts.kept import begun_study, is_computed_now, remove_unless_computed
 from landscape.store.places import children
 from landscape.store.results import PARTS, Store
 from landscape.store.sealed import DamagedEntry, folders, intact, remove_folder

@@ -16,13 +16,15 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from landscape.models.functional import with_convolution
+from landscape.numerics import convolution as fast
+
 SLICE_BYTES = 2 * 2**20  # shifted copies and slopes multiplied at once: about what a core's own cache holds
 
 
 def with_fast_gradients(model: nnx.Module) -> nnx.Module:
     """The same module with this convolution in its layers, which can then be differentiated in reverse mode only."""
-    model.set_attributes(nnx.Conv, conv_general_dilated=convolution, raise_if_not_found=False)
-    return model
+    return with_convolution(model, convolution)
 
 
 def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings: Any) -> Array:
@@ -33,13 +35,13 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
     dilated = any(tuple(settings[name]) != (1, 1) for name in ("lhs_dilation", "rhs_dilation"))
     if same and not dilated and settings["feature_group_count"] == 1:
         return same_size(x, kernel)
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
+    return fast.convolution(x, kernel, strides, padding, **settings)
 
 
 @jax.custom_vjp
 def same_size(x: Float[Array, "b h w c"], kernel: Float[Array, "i j c o"]) -> Float[Array, "b h w o"]:
     """A convolution with stride 1, zeros around the image and a kernel of odd sides."""
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return fast.same_size(x, kernel)
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -48,7 +50,7 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _backward(known: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
     x, kernel = known
-    by_x = same_size(slopes, kernel[::-1, ::-1].swapaxes(2, 3))
+    by_x = same_size(slopes, _turned(slopes, kernel))
     size = _slice_size(x, slopes, kernel.shape[1])
     missing = -len(x) % size
     padded = [jnp.pad(each, [(0, missing)] + [(0, 0)] * 3) for each in (x, slopes)]
@@ -62,6 +64,15 @@ def _backward(known: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
 
 
 same_size.defvjp(_forward, _backward)
+
+
+def _turned(slopes: Array, kernel: Float[Array, "i j c o"]) -> Float[Array, "i j o c"]:
+    """The kernel by which slopes go back to the inputs.
+
+    A product with the identity has XLA write it down, where it would read rows of the other kernel by columns.
+    """
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    return turned @ jnp.eye(turned.shape[-1], dtype=turned.dtype) if fast.is_small(slopes, turned) else turned
 
 
 def _slice_size(x: Array, slopes: Array, wide: int) -> int:

@@ -24,7 +24,7 @@ from landscape.jobs.guard.fits import check_fits
 from landscape.jobs.guard.passing_over import PassingOver
 from landscape.jobs.guard.patience import within
 from landscape.jobs.progress import Progress, Refusal, StudyUpdate, Tally, TaskUpdate, Update
-from landscape.store.pauses import pause, paused_at
+from landscape.store.parts.pauses import pause, paused_at
 from landscape.store.places import children
 from landscape.store.results import PARTS, Store
 from landscape.store.uploads import with_kept_files

@@ -12,7 +12,7 @@ from distributed import get_worker
 from landscape._version import __version__
 from landscape.jobs.attempt import Asker, Attempt
 from landscape.jobs.installed import versions
-from landscape.store.partial import begun_study
+from landscape.store.parts.kept import begun_study
 
 
 @cache

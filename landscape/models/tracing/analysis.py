@@ -125,8 +125,12 @@ def inferred(weights: Mapping[str, Any], traced: Program) -> tuple[dict[int, Val
 def network_program(network: Network, shapes: Shapes, examples: int) -> Program:
     """The evaluation of a network on so many examples. Raises ValueError if it cannot be traced."""
     arguments = network.weights, shapes.batch(examples)
+
+    def evaluate(weights: Any, inputs: Any) -> Any:
+        return network.replace(weights).evaluating(as_written=True)(inputs)
+
     try:
-        found, made = traced_program(lambda weights, inputs: network.replace(weights).evaluating()(inputs), *arguments)
+        found, made = traced_program(evaluate, *arguments)
     except Exception as error:  # whatever the user's forward pass raises
         first = str(error).strip().partition("\n")[0]
         raise ValueError(f"{_name(network)} cannot be run on {examples} examples of these inputs: {first}") from error

@@ -7,10 +7,11 @@ from functools import cache
 from types import new_class
 from typing import Any, cast
 
+import jax
 from flax import nnx
 
 from landscape.models.cut import Cut, Opened
-from landscape.models.functional import Network, split
+from landscape.models.functional import Network, split, with_convolution
 from landscape.models.symmetry import Group
 from landscape.models.tracing.analysis import Analysis, Shapes, analysis
 from landscape.models.tracing.cutting import cut
@@ -52,7 +53,8 @@ class Traced:
         return opened(self._analysis(), self._network().weights, group)
 
     def _network(self) -> Network:
-        return split(cast(nnx.Module, self))
+        """With the convolutions that the rules of tracing know."""
+        return split(with_convolution(nnx.clone(cast(nnx.Module, self)), jax.lax.conv_general_dilated))
 
     def _analysis(self) -> Analysis:
         return analysis(self._network(), self.findings.shapes)

@@ -10,8 +10,11 @@ from typing import Any
 
 import flax
 import jax
+import jax.numpy as jnp
 from jax._src import source_info_util
 from jax.extend import core
+
+from landscape.numerics.convolution import convolution
 
 CALLS = {  # primitives that run a function and do nothing else, with the parameter that holds it
     "jit": "jaxpr",
@@ -50,6 +53,9 @@ class Step:
 
     def evaluated(self, operands: Sequence[Any]) -> list[Any]:
         """What the step makes of these operands."""
+        if self.primitive is jax.lax.conv_general_dilated_p:
+            settings = {"strides" if name == "window_strides" else name: each for name, each in self.params.items()}
+            return [convolution(*map(jnp.asarray, operands), **settings)]
         made = self.primitive.bind(*operands, **self.primitive.get_bind_params(self.params))
         return list(made) if self.primitive.multiple_results else [made]
 

@@ -23,7 +23,7 @@ def paused_at(kept: Path) -> float | None:
 
     Example:
       >>> from pathlib import Path
-      >>> from landscape.store.pauses import pause, paused_at
+      >>> from landscape.store.parts.pauses import pause, paused_at
       >>> pause(Path("kept"), 0.25)
       >>> paused_at(Path("kept")), paused_at(Path("nothing"))
       (0.25, None)

@@ -7,25 +7,27 @@ Each is a sealed folder `.parts/<key>/<task>/` of the cache folder. It holds `pa
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import xarray as xr
 from filelock import FileLock, Timeout
-from safetensors import safe_open
-from safetensors.numpy import save
-from xarray.backends import ScipyDataStore
 
-from landscape.store.pauses import go_on
+from landscape.store.parts.outcome import (
+    StoredOutcome,
+    StoredWeights,
+    Weights,
+    part_content,
+    read_part,
+    weights_content,
+)
+from landscape.store.parts.pauses import go_on
 from landscape.store.places import children
 from landscape.store.sealed import (
     DamagedEntry,
@@ -45,49 +47,7 @@ STUDY = ".study"  # the file with the description of the study, which is there b
 ELAPSED = ".elapsed"  # the file with the seconds that attempts have taken so far
 PERIOD = 0.5  # seconds between two tries to be the only one that computes
 
-Weights = Mapping[str, dict[str, np.ndarray]]
-
 log = logging.getLogger(__name__)
-
-
-class StoredWeights(Mapping[str, dict[str, np.ndarray]]):
-    """The weights of an outcome by name. They may be large and many, so each is read only when it is asked for."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __getitem__(self, name: str) -> dict[str, np.ndarray]:
-        with safe_open(self._path, framework="numpy") as file:
-            paths = sorted(key for key in file.keys() if key.split("/", 1)[0] == name)  # noqa: SIM118
-            found = {path.split("/", 1)[1]: file.get_tensor(path) for path in paths}
-        if not found:
-            raise KeyError(name)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        with safe_open(self._path, framework="numpy") as file:
-            return iter(sorted({key.split("/", 1)[0] for key in file.keys()}))  # noqa: SIM118
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-
-class StoredOutcome(NamedTuple):
-    """What a task returned, kept on disk; its first two fields are those of `landscape.jobs.tasks.outcome.Outcome`.
-
-    Attributes:
-      part: some variables of the result at some coordinates.
-      weights: the networks that later tasks need, by name, each as arrays by path.
-      checksum: the SHA-256 of the weights.
-      taken: whether it had been computed for another study.
-      seconds: how long its task took; 0 unless it has just been run.
-    """
-
-    part: xr.Dataset
-    weights: Weights
-    checksum: str = ""
-    taken: bool = False
-    seconds: float = 0.0
 
 
 class Parts:
@@ -162,7 +122,7 @@ class Parts:
 
         Nobody waits for the disk, of which a small study would wait most: what a power failure takes is computed again.
         """
-        files = {PART: _encoded(part), WEIGHTS: _packed(weights)}
+        files = {PART: part_content(part), WEIGHTS: weights_content(weights)}
         checksums = write_sealed(self.folder / task, files, self._record(task), lasting=False)
         return StoredOutcome(part, StoredWeights(self.folder / task / WEIGHTS), checksums[WEIGHTS])
 
@@ -220,19 +180,9 @@ class Parts:
         if (record.get("key"), record.get("task")) != (self.study.key, folder.name):
             raise DamagedEntry(folder.name, "it is the outcome of another task")
         read_sealed(folder, names)
-        part = xr.load_dataset(io.BytesIO(files[PART]), engine="scipy", decode_times=False)
+        part = read_part(files[PART])
         checksum, taken = record["sha256"][WEIGHTS], record.get("taken") is True
         return StoredOutcome(part, StoredWeights(folder / WEIGHTS), checksum, taken)
-
-
-def _encoded(part: xr.Dataset) -> bytes:
-    """The bytes of a NetCDF-3 file with this part. It is written and read ten times as fast as NetCDF-4."""
-    endless = [dim for dim, size in part.sizes.items() if size == 0]  # NetCDF-3 takes no length for unlimited
-    buffer = io.BytesIO()
-    file = ScipyDataStore(buffer, mode="w")  # `to_netcdf` asks Dask for its scheduler, and fails where that has closed
-    part.drop_dims(endless).dump_to_store(file)
-    file.close()
-    return buffer.getvalue()
 
 
 def _lock_of(folder: Path, timeout: float) -> FileLock:
@@ -297,10 +247,3 @@ def _study_of(part: Path) -> Study | None:
     except (DamagedEntry, ValueError, KeyError):
         return None
     return study if study.key == record["key"] == part.parent.name else None
-
-
-def _packed(weights: Weights) -> bytes:
-    """The content of a safetensors file whose tensors are called `name/path`."""
-    flat = {f"{name}/{path}": array for name, arrays in weights.items() for path, array in arrays.items()}
-    # safetensors copies an array's memory as it lies there, whatever its strides
-    return save({key: np.asarray(array, order="C") for key, array in flat.items()})

@@ -7,9 +7,10 @@ four to eight on 8 × 8 pixels five times (`python -m benchmarks convolutions`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial, reduce
-from itertools import product
+from itertools import product, starmap
 from operator import add
 from typing import Any
 
@@ -23,6 +24,7 @@ AT_ONCE = 4  # channels that enter one loop: the weights of more do not stay in 
 FEW, MOST = 64, 16  # up to so many pairs of channels, and channels that enter, sums are faster
 COLOURS, OF_COLOURS = 3, 32  # and where so many enter, up to so many that leave
 AREA = 25  # and up to so many places of the kernel
+LEAST = 2**14  # numbers that leave: below, a sum saves less than it takes to compile
 
 
 def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings: Any) -> Array:
@@ -61,7 +63,8 @@ def is_small(x: Array, kernel: Array) -> bool:
         return False
     high, wide, entering, leaving = kernel.shape
     few = entering <= MOST and entering * leaving <= FEW
-    return 1 < high * wide <= AREA and (few or (entering <= COLOURS and leaving <= OF_COLOURS))
+    few = few or (entering <= COLOURS and leaving <= OF_COLOURS)
+    return few and 1 < high * wide <= AREA and math.prod(x.shape[:3]) * leaving >= LEAST
 
 
 def _is_simple(x: Array, strides: Any, settings: dict[str, Any]) -> bool:
@@ -84,9 +87,11 @@ def sum_of_products(
     padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)  # b y+high−1 x+wide−1 c
     h, w = padded.shape[1] - high + 1, padded.shape[2] - wide + 1
 
+    def term(i: int, j: int, c: int) -> Array:
+        return jax.lax.slice(padded, (0, i, j, c), (len(padded), i + h, j + w, c + 1)) * kernel[i, j, c]
+
     def products(channels: range) -> Array:
-        places = product(range(high), range(wide), channels)
-        return reduce(add, (padded[:, i : i + h, j : j + w, c : c + 1] * kernel[i, j, c] for i, j, c in places))
+        return reduce(add, starmap(term, product(range(high), range(wide), channels)))
 
     def loop(total: Array, first: int) -> Array:
         return jax.lax.optimization_barrier(total + products(range(first, min(entering, first + AT_ONCE))))

@@ -1,8 +1,8 @@
 """Convolutions of few channels as sums of products, which a processor computes several times as fast.
 
 XLA's CPU backend makes a product of matrices of every convolution. Where channels are few, that moves numbers about
-more than it multiplies them: three channels to eight on 32 × 32 pixels take six times as long as the sum below, and
-four to eight on 8 × 8 pixels five times (`python -m benchmarks convolutions`).
+more than it multiplies them: on one core, three channels to eight on 32 × 32 pixels take six times as long as the sum
+below, and four to eight on 8 × 8 pixels five times (`python -m benchmarks convolutions`).
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
     def plain(x: Array, kernel: Array) -> Array:
         return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
 
-    if not is_small(x, kernel) or not _is_simple(x, strides, settings):
+    if not is_small(x, kernel) or not is_simple(x, strides, settings):
         return plain(x, kernel)
     named = isinstance(padding, str)
     sides = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], (1, 1), padding) if named else padding
@@ -67,7 +67,7 @@ def is_small(x: Array, kernel: Array) -> bool:
     return few and 1 < high * wide <= AREA and math.prod(x.shape[:3]) * leaving >= LEAST
 
 
-def _is_simple(x: Array, strides: Any, settings: dict[str, Any]) -> bool:
+def is_simple(x: Array, strides: Any, settings: dict[str, Any]) -> bool:
     """Whether it has stride 1, no dilation and no groups, and channels last."""
     numbers, usual = (
         jax.lax.conv_dimension_numbers(x.shape, x.shape, layout)

@@ -31,9 +31,8 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
     """`jax.lax.conv_general_dilated`, by `same_size` where the stride is 1 and outputs have the size of inputs."""
     sides = [(size // 2, size // 2) for size in kernel.shape[:2]]
     odd = all(size % 2 for size in kernel.shape[:2])
-    same = odd and (padding == "SAME" or list(padding) == sides) and tuple(strides) == (1, 1) and x.ndim == 4
-    dilated = any(tuple(settings[name]) != (1, 1) for name in ("lhs_dilation", "rhs_dilation"))
-    if same and not dilated and settings["feature_group_count"] == 1:
+    same = odd and (padding == "SAME" or list(padding) == sides)
+    if same and x.ndim == 4 and fast.is_simple(x, strides, settings):
         return same_size(x, kernel)
     return fast.convolution(x, kernel, strides, padding, **settings)
 

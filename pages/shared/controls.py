@@ -218,6 +218,18 @@ def checked(name: str, control: Control) -> Any:
     return value
 
 
+def forget() -> None:
+    """Give every control its default of which the address says nothing, for whom a link has brought here."""
+    for name, default in st.session_state.get(DEFAULTS, {}).items():
+        if name in st.session_state and name not in st.query_params:
+            st.session_state[name] = _held(default)
+
+
+def _held(default: Any) -> Any:
+    """A default as the session holds it."""
+    return list(default) if isinstance(default, tuple) else default
+
+
 def _written(default: Any) -> list[str]:
     """How a link writes a default, which it need not."""
     values = default if isinstance(default, tuple) else (default,)
@@ -234,4 +246,4 @@ def _follow(name: str, control: Control) -> None:
     allowed = all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held]))
     changed = st.session_state.get(DEFAULTS, {}).get(name, control.default) != control.default
     if not allowed or (changed and name not in st.query_params):
-        st.session_state[name] = list(control.default) if isinstance(control.default, tuple) else control.default
+        st.session_state[name] = _held(control.default)

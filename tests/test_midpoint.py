@@ -3,12 +3,14 @@ from __future__ import annotations
 from inspect import unwrap
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 from networks import GROUPS, as_float64, batch, loss, mixed, permuted, plain, trained
 
-from landscape.barriers import by_activations
+from landscape.barriers import by_activations, pairs
+from landscape.barriers.by_activations import plan
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps, permute, seen_from_start
 from landscape.models.functional import split
@@ -20,6 +22,19 @@ from landscape.numerics import memory, microbatch
 pytestmark = pytest.mark.compiled_quickly
 
 STEPS = 6
+HALF = np.array([0.5], np.float32)
+
+
+@pytest.fixture(params=[True, False], ids=["pairs", "moved units"])
+def pairwise(request, monkeypatch) -> bool:
+    """Whether midpoints are sums over pairs of units, or their moved units pass through the next layer."""
+    if not request.param:
+        monkeypatch.setattr(pairs, "are_few", lambda *_: False)
+    return request.param
+
+
+def planned(model, group: str, steps: np.ndarray, inputs) -> by_activations.Plan:
+    return plan(Site(split(model), group), by_activations.moves(steps), HALF, inputs)
 
 
 def walk(model, group: str, n: int = STEPS, seed: int = 0) -> np.ndarray:
@@ -45,16 +60,17 @@ def measured(model, group: str, steps: np.ndarray, method: str = "fast") -> np.n
 
 
 @pytest.mark.parametrize(("name", "group"), GROUPS)
-def test_fast_in_float32_equals_the_definition_in_float64(name, group):
+def test_fast_in_float32_equals_the_definition_in_float64(name, group, pairwise):
     model = trained(name)
     steps = walk(model, group, 30)
+    assert planned(model, group, steps, batch()[0]).pairwise == pairwise
     expected = by_hand(model, group, steps)
     assert np.median(expected) > 1e-4
     np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
 
 
 @pytest.mark.parametrize(("name", "group"), [each for each in GROUPS if each.values[0] in ("mlp2", "cnn1", "cnn2")])
-def test_fast_reference_and_definition_agree_in_float64(name, group):
+def test_fast_reference_and_definition_agree_in_float64(name, group, pairwise):
     steps = walk(trained(name), group)
     expected = by_hand(trained(name), group, steps)
     with jax.enable_x64(True):
@@ -75,8 +91,28 @@ def test_the_reference_in_float32_equals_the_definition_in_float64(name, group):
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
-def test_standing_still_has_no_barrier(method):
+def test_standing_still_has_no_barrier(method, pairwise):
     assert measured(trained("mlp1"), "hidden1", np.arange(6)[None], method).tolist() == [0]
+
+
+@pytest.mark.parametrize(("name", "group"), [("mlp2", "hidden1"), ("cnn2", "conv1"), ("cnn2", "conv2")])
+def test_a_pair_that_changes_places_counts_twice(name, group):
+    """What a transposition changes of y, from the definition of E, and what stays adds nothing."""
+    model = trained(name)
+    cut = split(model).evaluating().cut(group)
+    z, _ = cut.before(jnp.asarray(batch()[0]))
+    h, units = cut.activation(z), z.shape[-1]
+    terms = pairs.terms(cut, z, h)
+    assert len(terms) == units * (units - 1) / 2 + 1
+    for i, j in ((0, 1), (units - 1, 2)):
+        exchange = np.arange(units)
+        exchange[[i, j]] = j, i
+        middle = (z + z[..., exchange]) / 2
+        at_middle = cut.linear(cut.activation(middle), (cut.kernel + cut.kernel[..., exchange, :]) / 2)
+        change = np.asarray(at_middle - cut.linear(h, cut.kernel))
+        places = pairs.places(by_activations.moves(exchange[None]), units)
+        found = np.asarray(pairs.summed(terms, places[0]))
+        np.testing.assert_allclose(found.T if z.ndim == 2 else found, change, atol=1e-5 * np.abs(change).max())
 
 
 @pytest.mark.parametrize(("name", "group"), [("mlp2", "hidden2"), ("cnn2", "conv1"), ("cnn1", "conv1")])
@@ -104,7 +140,7 @@ def test_barriers_do_not_depend_on_where_the_walk_stands():
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
-def test_tiny_barriers_keep_their_digits(method):
+def test_tiny_barriers_keep_their_digits(method, pairwise):
     """Logits of about 1e-6: barriers below the rounding of the loss (2e-7) are right to many digits."""
     network = split(trained("mlp1"))
     head = {path: 1e-6 * network.weights[path] for path in ("head.kernel", "head.bias")}
@@ -116,14 +152,14 @@ def test_tiny_barriers_keep_their_digits(method):
 
 
 @pytest.mark.parametrize(("name", "group"), [("mlp1", "hidden1"), ("mlp2", "hidden2"), ("cnn2", "conv2")])
-def test_what_is_added_behind_the_last_hidden_layer_costs_no_digit(name, group):
+def test_what_is_added_behind_the_last_hidden_layer_costs_no_digit(name, group, pairwise):
     """Changes of logits are the same to the last bit, however large the logits are."""
     network, steps = split(trained(name)), walk(trained(name), group)
     points = by_activations.Points(by_activations.moves(steps), np.full(STEPS, 0.5, np.float32))
 
     def changes(bias: float) -> np.ndarray:
         site = Site(network.replace(network.weights | {"head.bias": np.full(10, bias, np.float32)}), group)
-        shared = by_activations.common(site, batch()[0])
+        shared = by_activations.common(site, batch()[0], pairwise)
         return np.asarray(by_activations.feature_changes(site, shared, points, STEPS, turns=False))
 
     np.testing.assert_array_equal(changes(1e4), changes(0))
@@ -149,26 +185,30 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     model = trained("mlp1")
     steps = walk(model, "hidden1", 40)
     whole = measured(model, "hidden1", steps)
-    case = (Site(split(model), "hidden1"), by_activations.moves(steps), batch()[0])
+    case = (model, "hidden1", steps, batch()[0])
     monkeypatch.setattr(by_activations, "CHUNK_BYTES", 100_000)
-    assert 1 < by_activations.call_size(*case)[0].points < 40
+    assert 1 < planned(*case).size.points < 40
     np.testing.assert_allclose(measured(model, "hidden1", steps), whole, rtol=1e-6)
     monkeypatch.setattr(by_activations, "CHUNK_BYTES", 1)
-    assert by_activations.call_size(*case)[0].points == 1
+    assert planned(*case).size.points == 1
 
 
 @pytest.mark.parametrize("examples", [16, 17, 24])
-def test_slices_of_the_batch_add_up(monkeypatch, examples):
+def test_slices_of_the_batch_add_up(monkeypatch, examples, pairwise):
     """Also where the last one has to be filled up, and where some targets do not count."""
     model = trained("cnn2")
     inputs, targets = (np.asarray(each)[:examples] for each in batch())
     targets = np.where(np.arange(examples) % 5 == 0, -1, targets)
     steps = walk(model, "conv1", 12)
     whole = midpoint_barriers(model, steps, inputs, targets, group="conv1")
-    for bytes_of_a_slice, expected in ((1, 1), (14_000, 4)):
-        monkeypatch.setattr(microbatch, "SLICE_BYTES", bytes_of_a_slice)
-        size, _ = by_activations.call_size(Site(split(model), "conv1"), by_activations.moves(steps), inputs)
-        assert size.examples == expected
+    module, name, of_an_example = microbatch, "SLICE_BYTES", 3500
+    if pairwise:
+        site, one = Site(split(model), "conv1"), by_activations.moves(steps[:1])
+        of_an_example = by_activations.NEEDS[True](site, one, inputs).terms // examples
+        module, name = pairs, "TABLE_BYTES"
+    for count in (1, 4):
+        monkeypatch.setattr(module, name, count * of_an_example)
+        assert planned(model, "conv1", steps, inputs).size.examples == count
         found = midpoint_barriers(model, steps, inputs, targets, group="conv1")
         np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-7)
     reference = midpoint_barriers(model, steps, inputs, targets, group="conv1", method="reference")
@@ -216,10 +256,11 @@ def test_points_taken_together_as_on_an_accelerator_give_the_same_barriers(monke
     steps = walk(model, group, 30)
     for module in (memory, by_activations):
         monkeypatch.setattr(module, "device_bytes", lambda: 2**24)
-    size, turns = by_activations.call_size(Site(split(model), group), by_activations.moves(steps), batch()[0])
-    assert size.examples == 24
-    assert 1 < size.points <= 128
-    assert not turns
+    how = planned(model, group, steps, batch()[0])
+    assert how.size.examples == 24
+    assert 1 < how.size.points <= 128
+    assert not how.turns
+    assert not how.pairwise
     expected = by_hand(model, group, steps)
     np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
 

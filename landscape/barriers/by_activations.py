@@ -12,11 +12,12 @@ the walk. Everything before the group, and the whole next layer on h, are common
 
 Where skip connections tie further layers to the group, these layers are those of the network (1−α)θ + αθ' itself, and
 what they read of the group, beside the next layer's output, is s.
+
+At α = ½ and with few units, a processor adds up terms of pairs of units instead (`landscape.barriers.pairs`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,8 +25,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
+from landscape.barriers import pairs
+from landscape.barriers.moves import SEGMENT, Moves, Points, moved_at_most, moves
+from landscape.barriers.next_layer import changed
 from landscape.models.cut import Cut
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED, at_least_float32
@@ -38,7 +42,7 @@ from landscape.numerics.structure import once_a_structure
 CHUNK_BYTES = 2**20  # arrays of the points evaluated together on a processor, whose second cache holds them
 LIVE = 3  # how many arrays as large as the largest exist at once
 MOST = 128  # points that one call evaluates: more are no faster
-SEGMENT = 50  # segments of a walk that end at the paper's values of n have a multiple of this many steps
+ROWS = 256  # examples of all points that go through the last layers together, at least: their weights are read for all
 
 
 class Common(NamedTuple):
@@ -48,53 +52,22 @@ class Common(NamedTuple):
     y: Float[Array, ...]  # b ... out
     carry: Any
     origin: Origin
+    terms: Float[Array, "terms ..."] | None = None  # see `landscape.barriers.pairs`
 
 
-@jax.jit
-def common(site: Site, inputs: Any) -> Common:
-    """Run the network once."""
+@partial(jax.jit, static_argnames="pairwise")
+def common(site: Site, inputs: Any, pairwise: bool = False) -> Common:
+    """Run the network once; `pairwise` computes the terms of all pairs of units too."""
     cut = _cut(site)
     z, carry = cut.before(inputs)  # b ... l
     h = cut.activation(z)  # b ... l
     y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry  # b ... out
-    return Common(z.T if z.ndim == 2 else z, y, carry, origin_at(cut.features(y, carry), cut.head))
+    terms = pairs.terms(cut, z, h) if pairwise else None
+    return Common(z.T if z.ndim == 2 else z, y, carry, origin_at(cut.features(y, carry), cut.head), terms)
 
 
 def _cut(site: Site) -> Cut:
     return site.network.evaluating().cut(site.group)
-
-
-class Moves(NamedTuple):
-    """The moved units of some permutations, padded to a common number k.
-
-    unit: places whose unit changes; source: the unit that comes there; back: position within `unit` of the
-    place where this unit goes; moved: false in the padding.
-    """
-
-    unit: Int[Array | np.ndarray, "n k"]
-    source: Int[Array | np.ndarray, "n k"]
-    back: Int[Array | np.ndarray, "n k"]
-    moved: Bool[Array | np.ndarray, "n k"]
-
-
-class Points(NamedTuple):
-    """Networks (1−α)θ + αP(θ, π), each by the moved units of its π and by its α."""
-
-    moves: Moves
-    alphas: Float[Array | np.ndarray, " n"]
-
-
-def moves(permutations: Int[np.ndarray, "n units"]) -> Moves:
-    """List the moved units; k is the bound on how many they are."""
-    n, units = permutations.shape
-    changed = permutations != np.arange(units)  # n units
-    k = moved_at_most(permutations).max()
-    unit = np.argsort(~changed, axis=1, kind="stable")[:, :k]  # n k: moved units first
-    source = np.take_along_axis(permutations, unit, 1)  # n k
-    position = np.empty((n, units), np.int64)
-    np.put_along_axis(position, unit, np.arange(k)[None], 1)  # of each place, within `unit`
-    back = np.take_along_axis(position, np.take_along_axis(np.argsort(permutations, 1), unit, 1), 1)  # n k
-    return Moves(unit, source, back, np.take_along_axis(changed, unit, 1))
 
 
 def loss_changes(
@@ -114,17 +87,6 @@ def loss_changes(
     return found
 
 
-def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, " n"]:
-    """For each permutation a bound on how many units it moves: 2⌈log₂ l⌉, as for a step of the walk, or 2ⁱ times that.
-
-    Permutations with the same bound are evaluated together, by one program.
-    """
-    units = permutations.shape[1]
-    step = max(1, 2 * math.ceil(math.log2(units)))
-    moved = (permutations != np.arange(units)).sum(1)  # n
-    return np.minimum(units, step * 2 ** np.ceil(np.log2(np.maximum(moved / step, 1))).astype(int))
-
-
 def _changes_of_alike(
     site: Site,
     permutations: np.ndarray,
@@ -135,103 +97,95 @@ def _changes_of_alike(
     """`loss_changes` of permutations that move about as many units each."""
     n, m = len(permutations), len(alphas)
     every, alphas = moves(permutations), np.asarray(alphas, np.float32)
-    size, turns = call_size(site, every, batch[0])
+    how = plan(site, every, alphas, batch[0])
 
     def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
         step, place = np.divmod(rows, m)
         points = Points(Moves(*(field[step] for field in every)), alphas[place])
-        return changes(site, shared, points, count, jnp.asarray(targets), turns, size.points)
+        return changes(site, shared, points, count, jnp.asarray(targets), how.turns, how.size.points)
 
-    total = summed_changes(partial(common, site), change, batch, n * m, size, on_progress)
+    begin = partial(common, site, pairwise=how.pairwise)
+    total = summed_changes(begin, change, batch, n * m, how.size, on_progress)
     return (total / np.sum(batch[1] != IGNORED)).reshape(n, m)
 
 
-def call_size(site: Site, some: Moves, inputs: Any) -> tuple[CallSize, bool]:
-    """How much one call evaluates, and whether points take turns behind the next layer.
+class Plan(NamedTuple):
+    """How points are evaluated.
 
-    It follows from the largest array that one point needs. On a processor, points take turns where `Cut.settle` works
-    on images or tokens, with a slice of the batch that stays in the cache together with what an operation reads and
-    makes. On an accelerator, points take turns only where they have weights of their own there. Otherwise as many as
-    there is room for, at most 128, are evaluated together, with the whole batch; a processor's room is its cache, and
-    one call evaluates several such groups.
+    size: how much one call evaluates; turns: whether points take turns behind the next layer; pairwise: whether they
+    are sums over pairs of units.
     """
-    need, accelerated = _need_of(site, Moves(*(field[:1] for field in some)), inputs), device_bytes() is not None
+
+    size: CallSize
+    turns: bool
+    pairwise: bool
+
+
+def plan(site: Site, some: Moves, alphas: Float[np.ndarray, " m"], inputs: Any) -> Plan:
+    """How the points of some permutations are evaluated, which follows from sizes.
+
+    What one call evaluates follows from the largest array that one point needs. On a processor, points take turns where
+    `Cut.settle` works on images or tokens, with a slice of the batch that stays in the cache together with what an
+    operation reads and makes, and midpoints are sums over pairs of units where pairs are few. On an accelerator, points
+    take turns only where they have weights of their own there. Otherwise as many as there is room for, at most 128, are
+    evaluated together, with the whole batch; a processor's room is its cache, and one call evaluates several such
+    groups.
+    """
+    one, accelerated = Moves(*(field[:1] for field in some)), device_bytes() is not None
+    need = NEEDS[False](site, one, inputs)
+    pairwise = not accelerated and bool(np.all(alphas == 0.5)) and _are_few_pairs(need, one)
+    if pairwise:
+        need = NEEDS[True](site, one, inputs)
+    examples = slice_size(need.examples, need.terms, pairs.TABLE_BYTES) if pairwise else need.examples
     if not need.settles or (accelerated and not need.tied):
-        points = max(1, min(MOST, room(CHUNK_BYTES) // (LIVE * need.largest)))
+        points = max(1, min(MOST, room(CHUNK_BYTES) * need.examples // (LIVE * need.largest * examples)))
         groups = (_dividing(points), 1) if accelerated else (points, MOST // points)
-        return CallSize(need.examples, *groups), False
-    return CallSize(slice_size(need.examples, need.read + 2 * need.largest), GROUP, POINTS // GROUP), True
+        return Plan(CallSize(examples, *groups), False, pairwise)
+    examples = min(examples, slice_size(need.examples, need.read + 2 * need.largest))
+    points = min(POINTS, max(GROUP, ROWS // examples)) if pairwise else GROUP
+    return Plan(CallSize(examples, points, POINTS // points), True, pairwise)
 
 
 class Need(NamedTuple):
-    """What a point takes on a batch of so many examples: the bytes of its largest array, and of what all points read.
+    """What points take on a batch of so many examples.
 
+    largest, read, terms: bytes of a point's largest array, of what all points read, and of all pairs' terms.
     settles, tied: whether `Cut.settle` works there, and with weights of the point's own.
+    units: how many the group has.
     """
 
     examples: int
     largest: int
     read: int
+    terms: int
     settles: bool
     tied: bool
+    units: int
 
 
-@once_a_structure
-def _need_of(site: Site, move: Moves, inputs: Any) -> Need:
-    cut, whole = _cut(site), jax.eval_shape(common, site, inputs)
+def _need(pairwise: bool, site: Site, move: Moves, inputs: Any) -> Need:
+    cut, whole = _cut(site), jax.eval_shape(partial(common, pairwise=pairwise), site, inputs)
     given = {"site": site, "shared": whole, "points": Points(move, np.zeros(1, np.float32)), "count": np.ones((), int)}
     largest = largest_array(feature_changes, {"turns": True}, **given)
-    read = tree_bytes((whole.y, whole.carry))
-    return Need(len(whole.origin.logits), largest, read, cut.settle is not None, cut.tied)
+    read, examples = tree_bytes((whole.y, whole.carry)), len(whole.origin.logits)
+    units = cut.kernel.shape[-2]
+    terms = pairs.table_bytes(whole.y, units)
+    return Need(examples, largest, read, terms, cut.settle is not None, cut.tied, units)
+
+
+NEEDS = {pairwise: once_a_structure(partial(_need, pairwise)) for pairwise in (False, True)}
+
+
+def _are_few_pairs(need: Need, some: Moves) -> bool:
+    """Whether midpoints had better be sums over pairs of units: these are few, and those of an example are cached."""
+    few = not need.tied and pairs.are_few(need.units, some.unit.shape[-1])
+    return few and need.terms <= need.examples * pairs.TABLE_BYTES
 
 
 def _dividing(points: int) -> int:
     """At most so many points, and calls of a segment are full: an accelerator computes a call's empty rows too."""
     divisors = [size for size in range(1, SEGMENT + 1) if SEGMENT % size == 0]
     return points if points >= MOST else max(size for size in divisors if size <= points)
-
-
-def _picked(cut: Cut, z: Array, move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
-    """s and h at the moved units, (b ... k) each; equal in the padding.
-
-    Both are activations of picked pre-activations. A product with a matrix of few entries picks them: on a processor
-    that is several times faster than indexing the last axis, and than having units on the first axis, since a
-    convolution wants them last. The product is in full precision, which accelerators do not use by default.
-    """
-    units = z.shape[-1]
-    unit, source = (jax.nn.one_hot(index, units, axis=0, dtype=z.dtype) for index in (move.unit, move.source))  # l k
-    picked = jnp.concatenate([(1 - alpha) * unit + alpha * source, unit], axis=1)  # l 2k
-    s, h = jnp.split(cut.activation(jnp.matmul(z, picked, precision="highest")), 2, axis=-1)  # b ... k
-    return s, h
-
-
-def _changed_rows(cut: Cut, z: Float[Array, "l b"], move: Moves, alpha: Array | np.ndarray) -> tuple[Array, Array]:
-    """m − h and s − h at the moved units, (k b) each, where the units of an example are one vector.
-
-    Units are rows here, and picking them copies rows. Examples stay on the last axis up to the loss: no sum over a few
-    units or classes then runs on the axis that processors take several numbers of at a time.
-    """
-
-    def activated(rows: Any) -> Array:
-        return cut.activation(rows.T).T
-
-    own, ahead, behind = (z[place] for place in (move.unit, move.source, move.unit[move.back]))  # k b
-    h, s = activated(own), activated((1 - alpha) * own + alpha * ahead)
-    m = (1 - alpha) * s + alpha * activated((1 - alpha) * behind + alpha * own)
-    return jnp.where(move.moved[:, None], m - h, 0), s - h
-
-
-def _changed(cut: Cut, z: Array, point: Points) -> tuple[Array, Array]:
-    """What a point changes of y (b *out), and of h at the moved units (b ... k)."""
-    move, alpha = point
-    kernel = cut.kernel[..., move.unit, :]
-    if z.ndim == 2:
-        moved, change = _changed_rows(cut, z, move, alpha)  # k b
-        rows = cut.linear(jnp.eye(len(moved), dtype=moved.dtype), kernel)  # k *out: what each unit alone makes
-        return jnp.moveaxis(jnp.tensordot(rows, moved, (0, 0)), -1, 0), change.T
-    s, h = _picked(cut, z, move, alpha)  # b ... k
-    m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
-    return cut.linear(jnp.where(move.moved, m - h, 0), kernel), s - h
 
 
 def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
@@ -264,24 +218,33 @@ def feature_changes(
     site: Site, shared: Common, points: Points, count: int | Array, turns: bool
 ) -> Float[Array, "n b *d"]:
     """By how much what the head reads at the first `count` points exceeds that at θ. Other rows mean nothing."""
-    cut = _cut(site)
+    cut, terms = _cut(site), shared.terms
+    each = points if terms is None else pairs.places(points.moves, cut.kernel.shape[-2])
 
-    def every(function: Callable[[Points], Array]) -> Array:
-        return in_turns(function, points, count) if turns else jax.vmap(function)(points)
+    def every(function: Callable[..., Array]) -> Array:
+        return jax.vmap(function)(each) if terms is None and not turns else in_turns(function, each, count)
+
+    def of_y(point: Any) -> Array:
+        return changed(cut, shared.z, point)[0] if terms is None else pairs.summed(terms, point)
+
+    def examples_to(axis: int, changes: Array) -> Array:
+        """Sums of pairs have them on the last axis where the units of an example are one vector."""
+        return changes if terms is None or shared.z.ndim > 2 else jnp.moveaxis(changes, -1, axis)
 
     if _adds_constants(cut, shared):
-        return at_least_float32(every(lambda point: _changed(cut, shared.z, point)[0]))
+        return at_least_float32(examples_to(1, every(of_y)))
 
-    def settle(point: Points) -> Array:
-        of_y, of_h = _changed(cut, shared.z, point)
-        y = shared.y + of_y
-        if not cut.tied:
-            return cut.settled(y, shared.carry)
+    def settle(point: Any) -> Array:
+        return cut.settled(shared.y + examples_to(0, of_y(point)), shared.carry)
+
+    def settle_between(point: Points) -> Array:
+        of_y, of_h = changed(cut, shared.z, point)
         places = jax.nn.one_hot(point.moves.unit, cut.kernel.shape[-2], dtype=of_h.dtype)  # k l
         h = shared.carry + jnp.matmul(of_h, places, precision="highest")  # b ... l
-        return _cut_between(site, *point).settled(y, h)
+        return _cut_between(site, *point).settled(shared.y + of_y, h)
 
-    return shared.origin.change_to(jax.vmap(lambda settled: cut.after(settled, shared.carry))(every(settle)))
+    settled = every(settle_between if cut.tied else settle)
+    return shared.origin.change_to(jax.vmap(lambda settled: cut.after(settled, shared.carry))(settled))
 
 
 def _adds_constants(cut: Cut, shared: Common) -> bool:

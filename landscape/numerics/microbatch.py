@@ -29,9 +29,10 @@ Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 
 
-def slice_size(examples: int, held: int) -> int:
-    """How many examples a slice has, a power of two, if all examples together hold `held` bytes."""
-    return min(examples, 2 ** int(math.log2(max(1, room(SLICE_BYTES) * examples // held))))
+def slice_size(examples: int, held: int, most: int | None = None) -> int:
+    """How many examples a slice has, a power of two, if all together hold `held` bytes, and a slice `most` of them."""
+    most = SLICE_BYTES if most is None else most
+    return min(examples, 2 ** int(math.log2(max(1, room(most) * examples // held))))
 
 
 def in_turns(function: Callable[[Any], Array], points: Any, count: int | Array) -> Float[Array, "n ..."]:

@@ -16,8 +16,8 @@ from landscape.figures.predictors import predictor_label
 from landscape.figures.style import LINE_WIDTH, empty_figure, finish
 from landscape.study.predictors import METRIC, PARAMETERS
 
-ROW_HEIGHT, FRAME_HEIGHT = 48, 140  # pixels: of a study, and of the axis and the legend
-APART = 0.14  # by how much of a row each of the two lies off its middle
+ROW_HEIGHT, FRAME_HEIGHT = 25, 140  # pixels: of a study, and of the axis and the legend
+APART = 0.2  # by how much of a row each of the two lies off its middle
 
 
 def scorecard_ranks_data(rows: Sequence[Row]) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def scorecard_ranks(rows: Sequence[Row]) -> go.Figure:
         places = [studies.index(study) + (2 * i - 1) * APART for study in of_one["study"]]
         figure.add_scatter(
             x=of_one["mean"], y=places, mode="markers", name=predictor_label(predictor), showlegend=True,
-            marker={"color": hues[i], "size": 11, "symbol": SYMBOLS[i]},
+            marker={"color": hues[i], "size": 9, "symbol": SYMBOLS[i]},
             error_x={
                 "type": "data", "symmetric": False, "thickness": LINE_WIDTH, "color": hues[i],
                 "array": of_one["high"] - of_one["mean"], "arrayminus": of_one["mean"] - of_one["low"],

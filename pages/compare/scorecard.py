@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 import pandas as pd
 import streamlit as st
 
-from landscape.analysis.scorecard import Row, scorecard
+from landscape.analysis.scorecard import Row, Verdict, scorecard
 from landscape.analysis.scorecard.words import COLUMNS, NUMBERS, cells, heading, verdicts
 from landscape.analysis.wording import counted, minus
 from landscape.figures import scorecard_ranks, scorecard_ranks_data
 from landscape.figures.export.alternatives import scorecard_text
 from landscape.store.sealed import DamagedEntry
 from pages.shared import library, show
+
+HUES: dict[Verdict, str] = {"reproduced": "blue", "contradicted": "orange", "not decided at this scale": "gray"}
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the shipped studies …")
@@ -29,6 +32,17 @@ def scored(
         except DamagedEntry as damage:
             damaged.append(damage)
     return scorecard(results), damaged
+
+
+def badges(rows: Sequence[Row]) -> str:
+    """How many studies give which verdict on a claim, each as a badge; the words say what the colours do."""
+    counts = Counter(row.verdict for row in rows)
+    said = [
+        f":{hue}-badge[{counts[each]} {each.removesuffix(' at this scale')}]"
+        for each, hue in HUES.items()
+        if counts[each]
+    ]
+    return " ".join(said) or f":gray-badge[{rows[0].verdict}]"
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -60,17 +74,17 @@ show.chart(
     scorecard_text(scorecard_ranks_data(rows)),
     lambda: scorecard_ranks_data(rows),
 )
+st.header("Claim by claim")
+with st.container(gap=None):
+    for claim, group in groupby(rows, lambda row: row.claim):
+        tests = list(group)
+        with st.expander(f"{show.escaped(claim.text)} {badges(tests)}"):
+            st.caption(f"{claim.section[0].upper()}{claim.section[1:]}. Figure: {show.escaped(claim.figure)}.")
+            if tests[0].study:
+                show.grid(table(tests), {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")})
 show.table(
     "scorecard", lambda: pd.DataFrame([(heading(row), *cells(row)) for row in rows], columns=["claim", *COLUMNS])
 )
-for claim, group in groupby(rows, lambda row: row.claim):
-    tests = list(group)
-    said = verdicts(tests)
-    st.markdown(f"{show.bold(claim.text)} ({claim.section}) {said[0].upper()}{said[1:]}.")
-    if tests[0].study is None:
-        continue
-    st.caption(f"Figure: {show.escaped(claim.figure)}.")
-    show.grid(table(tests), {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")})
 show.definition(
     r"\text{reproduced: } [\text{low}, \text{high}] \subset R, \qquad"
     r"\text{contradicted: } [\text{low}, \text{high}] \cap R = \emptyset",

@@ -14,6 +14,7 @@ from landscape.analysis.glossary import TERMS, term
 from landscape.figures.lessons import enlarged
 from landscape.figures.lessons.player import add_player
 from landscape.figures.style import finish
+from landscape.study.schema import ALIGNMENTS
 from pages.shared.lesson import LESSONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_scan")]
@@ -74,6 +75,15 @@ def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, 
     after = texts(app)
     assert len(after) > len(before) and ("You guessed right" in after or "**No: " in after)
     assert [each.symbol for each in TERMS if each.lesson == name and not named(each.symbol, after)] == []
+
+
+def test_the_lesson_on_two_seeds_says_what_results_and_figures_say(app):
+    """One word for one meaning: curves between seeds are those of networks as trained, and aligned."""
+    opened(app, "seeds").radio[0].set_value("it falls").run()
+    (figure,) = charts(app)
+    curves = {trace["name"] for trace in figure["data"] if trace.get("name", "").startswith("loss, ")}
+    assert curves == {f"loss, {each}" for each in ALIGNMENTS}
+    assert all(each in texts(app) for each in ALIGNMENTS) and "match" not in texts(app)
 
 
 def test_a_lesson_leads_to_the_next_and_the_last_to_real_studies(app):

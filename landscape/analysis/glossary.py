@@ -81,6 +81,8 @@ TERMS = (
          "as the gain", "ours", "training"),
     Term("regret", "regret", "The gain lost by taking the candidate that a predictor picks instead of the best one.",
          "as the gain", "ours", "training"),
+    Term("aligned", "aligned", "Said of a network whose units are permuted to resemble those of another.", "1",
+         "Ainsworth et al. (2022)", "seeds"),
     Term("seed", "seed", "The number that decides the start and the order of a training run.", "1", "section 4.1",
          "seeds"),
 )  # fmt: skip

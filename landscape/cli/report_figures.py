@@ -94,7 +94,8 @@ def _lines(question: str, figure: go.Figure, barriers: pd.DataFrame) -> Drawn:
     dip = f" {DIP}" if barriers["dip"].any() else ""
     definition = (
         "The loss at αθ₁ + (1 − α)θ₂ for 25 values of α. The barrier b is the greatest height above the dotted chord "
-        "(Definition 1). Units are matched as by Ainsworth et al. (2022) where a curve is called aligned."
+        "(Definition 1). In an aligned network, the units are permuted to resemble those of the first (Ainsworth et "
+        "al., 2022)."
     )
     return Drawn(question, figure, said.interpolation_text(barriers), definition + dip)
 

@@ -12,7 +12,7 @@ numbers = {lesson.name: i for i, lesson in enumerate(LESSONS, 1)}
 rows = [
     f"| {show.bold(each.symbol)}{'' if each.name == each.symbol else f', {each.name}'} ({each.unit}) "
     f"| {each.definition} *{each.source[0].upper()}{each.source[1:]};* "
-    f"[lesson {numbers[each.lesson]}]({each.lesson}) |"
+    f"[lesson\u00a0{numbers[each.lesson]}]({each.lesson}) |"
     for each in TERMS
 ]
 st.markdown("\n".join(["| term (unit) | meaning |", "| --- | --- |", *rows]))

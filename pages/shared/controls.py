@@ -147,7 +147,7 @@ LESSONS: dict[str, Control] = {
     "noise": Choices("Noise", ("none", "5 %", "20 %"), "none", "Relative to each weight.", True),
     "width": Choices("Units of both networks", ("8", "16", "32"), "8", None, True),
     "second": Range("Seed of the second network", 1, 6, 1, 3, "The first network has seed 0."),
-    "match": Switch("Match the units", True, "Permute the second network towards the first."),
+    "match": Switch("Align the units", True, "Permute the second network so that it resembles the first."),
 }
 
 COMPARED: dict[str, Control] = {

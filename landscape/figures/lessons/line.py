@@ -26,14 +26,15 @@ def line(first: Tiny, second: Tiny, batch: Batch, *, whole: bool, other: Curve |
       first, second: the networks at α = 0 and 1.
       batch: the points on which the loss is measured.
       whole: whether the curve and its barriers are shown from the start, or only drawn up to the dot.
-      other: the losses of another line, drawn faintly for comparison.
+      other: the losses of the line before the second network was aligned, drawn for comparison.
     """
     losses, maps = losses_along(first, second, ALPHAS, batch), map_of(mixed(first, second, ALPHAS[::2]))
     figure = go.Figure()
     add_map(figure, maps[0], batch, UPPER)
     _add_dot(figure, losses, 0)
     figure.add_scatter(
-        x=ALPHAS if whole else ALPHAS[:1], y=losses if whole else losses[:1], mode="lines", name="loss", **LOWER,
+        x=ALPHAS if whole else ALPHAS[:1], y=losses if whole else losses[:1], mode="lines", **LOWER,
+        name="loss" if other is None else "loss, aligned",
         line={"color": BARRIERS[2], "width": LINE_WIDTH}, hovertemplate="α = %{x:.2f}<br>%{y:.3g} nats<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
@@ -42,7 +43,7 @@ def line(first: Tiny, second: Tiny, batch: Batch, *, whole: bool, other: Curve |
     )  # fmt: skip
     if other is not None:
         dash = {"color": NEUTRAL, "width": LINE_WIDTH, "dash": "dash"}
-        figure.add_scatter(x=ALPHAS, y=other, mode="lines", name="as trained", line=dash, **LOWER)
+        figure.add_scatter(x=ALPHAS, y=other, mode="lines", name="loss, as trained", line=dash, **LOWER)
     if whole:
         _add_barriers(figure, losses)
     highest = max(losses.max(), 0 if other is None else other.max())

@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_not_kept(cache: Store) -> Non
 @pytest.mark.parametrize("page", [PAGE, "pages/own/new.py"])
 def test_what_is_for_the_command_line_only_is_said_where_it_is_looked_for(cache: Store, page: str) -> None:
     app = visited(page)
-    (said,) = [each.value for each in app.caption if ".npz" in each.value]
+    (said,) = [each.value for each in app.markdown if ".npz" in each.value]
     assert "python -m landscape run FILE.toml" in said
     (section,) = re.findall(r"\*(.+?)\*", said)
     assert f"\n## {section}\n" in (Path(__file__).parents[1] / "README.md").read_text()

@@ -63,7 +63,7 @@ with settings:
         fault = str(error)
         st.error(show.plain(fault), icon=":material/error:")
     st.page_link(FORM, label="No such file? Train one here", icon=":material/add_circle:")
-    st.caption(own_uploads.COMMAND_LINE)
+    st.markdown(own_uploads.COMMAND_LINE)
 with picture:
     if study:
         answer(study)

@@ -9,7 +9,7 @@ from pages.shared import compute, form, form_controls, own_study, own_uploads, s
 
 held = form.held()
 form_controls.essentials(held)
-st.caption(own_uploads.COMMAND_LINE)
+st.markdown(own_uploads.COMMAND_LINE)
 form_controls.candidates(held)
 study, faults = own_study.checked(held)
 faults = faults or own_study.obstacles(study)
@@ -21,7 +21,7 @@ if study and not faults:
     own_study.start_button(study)
 form_controls.tables(held)
 with st.expander("This study as TOML", key="form-toml"):
-    st.caption("`python -m landscape run FILE.toml` computes it; `landscape.from_toml` reads it in a notebook.")
+    st.markdown("`python -m landscape run FILE.toml` computes it; `landscape.from_toml` reads it in a notebook.")
     if study:
         st.code(toml_text(study), "toml")
     own_study.paste(held)

@@ -11,6 +11,7 @@ from landscape.analysis.cost import multiply_adds
 from landscape.analysis.metric import manifold_metric
 from landscape.analysis.performance import MEASURES, Measure
 from landscape.figures import cost_gain_data, overview_data, rank_comparison_data
+from landscape.store.results import open_study
 from landscape.study.schema import study_of
 from pages.shared import answer
 
@@ -103,6 +104,20 @@ def test_numbers_of_the_table_sort_as_numbers() -> None:
     assert shown.sort_values("M₀ (%)")["candidate"].tolist() == metric.sortby(metric)["candidate"].values.tolist()
     assert shown["95 % of M₀"].str.fullmatch(r"\[[+−][\d.]+, [+−][\d.]+\]").all()
     assert shown["multiply-adds"].tolist() == [float(count) for count in multiply_adds(study_of(dataset))[1:]]
+
+
+def test_a_small_gain_beyond_the_control_has_digits_of_its_own() -> None:
+    """A gain of 0.0008 beside others of 0.02 must not read as 0.000."""
+    dataset = open_study("tinybert")
+    frame = overview_data(dataset, 0.4, 250, "negative log loss")
+    shown = answer.table(
+        frame, cost_gain_data(dataset, "negative log loss"),
+        rank_comparison_data(dataset, 0.4, 250, "negative log loss"), "negative log loss",
+    )  # fmt: skip
+    columns = answer.columns_of(shown, frame, "negative log loss")
+    forms = {name: columns[name]["type_config"]["format"] for name in shown if name.startswith("G*")}
+    assert forms == {"G* (−log(loss))": "%.3f", "G* − control (−log(loss))": "%.4f"}
+    assert (shown["G* − control (−log(loss))"].round(4) != 0).any()
 
 
 def test_predictors_that_disagree_are_told_apart() -> None:

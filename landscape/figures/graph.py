@@ -211,7 +211,7 @@ def _hover_text(edge: dict) -> str:
     sign = "≤" if edge["present"] else ">"
     return (
         f"node {edge['from']} – {edge['to']}<br>b̂ = {number(edge['barrier'], 4)} nats {sign} λ = "
-        f"{number(edge['threshold'], 4)}<br>distance {number(edge['distance'])}"
+        f"{number(edge['threshold'], 4)} nats<br>distance {number(edge['distance'])}"
     )
 
 
@@ -236,6 +236,6 @@ def _ends(frame: pd.DataFrame, which: str) -> pd.DataFrame:
 
 
 def _add_line_legend(figure: go.Figure, limit: float) -> None:
-    for name, dash, width in ((f"b̂ ≤ λ = {number(limit)}: an edge", "solid", 4), ("b̂ > λ: no edge", "dot", 1.5)):
+    for name, dash, width in ((f"b̂ ≤ λ = {number(limit)} nats: an edge", "solid", 4), ("b̂ > λ: no edge", "dot", 1.5)):
         line = {"color": NEUTRAL, "dash": dash, "width": width}
         figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=line)

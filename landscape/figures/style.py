@@ -29,6 +29,8 @@ MARKED = 10  # markers on a line with more points than this, which is drawn thro
 AXIS: dict[str, Any] = {
     "automargin": True,
     "exponentformat": "power",  # by default Plotly writes 5µ for 5e-6
+    "minexponent": 4,  # and 2.71×10⁴ for 27,100
+    "separatethousands": True,
     "tickfont": {"size": TICK_SIZE},
     "title": {"font": {"size": FONT_SIZE}},
 }

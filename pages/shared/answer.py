@@ -46,7 +46,7 @@ def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure
         quantities["excess_gain"] = f"G* − control ({UNITS[measure]})"
     columns: dict[str, Any] = {"candidate": frame["candidate"]}
     for name, title in quantities.items():
-        digits = 1 if name == "M0" else gain_digits(frame, measure)
+        digits = 1 if name == "M0" else gain_digits(frame, measure, name)
         columns |= {title: frame[name], f"95 % of {title.partition(' (')[0]}": _intervals(frame, name, digits)}
     if "perplexity" in frame:
         columns["perplexity"] = frame["perplexity"]
@@ -57,12 +57,13 @@ def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure
     return pd.DataFrame(columns).dropna(axis=1, how="all")
 
 
-def columns_of(shown: pd.DataFrame, digits: int) -> dict[str, Any]:
+def columns_of(shown: pd.DataFrame, frame: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     """How the page writes the numbers of `table`; the candidate stays while the others scroll."""
     number = st.column_config.NumberColumn
     forms = {"M₀ (%)": "%.1f", "perplexity": "%.1f", "training (s)": "%.3g", "width": "%d"}
     forms |= {name: "localized" for name in ("parameters", "multiply-adds")}
-    forms |= {name: f"%.{digits}f" for name in shown if name.startswith("G*")}
+    of_gains = {"G* (": "best_gain", "G* −": "excess_gain"}
+    forms |= {name: f"%.{gain_digits(frame, measure, of_gains[name[:4]])}f" for name in shown if name[:4] in of_gains}
     terms = {"M₀": ("M₀",), "G*": ("G*",), "G* − control": ("G*", "control")}
     meanings = {name: explained(*terms[name.split(" (")[0]]) for name in forms if name.split(" (")[0] in terms}
     found: dict[str, Any] = {
@@ -100,11 +101,10 @@ def picked(dataset: xr.Dataset, q: float, n: int) -> str:
     return f"Before training, {'; '.join(parts)}." if parts else ""
 
 
-def gain_digits(frame: pd.DataFrame, measure: Measure) -> int:
-    """The decimal places that show two digits of the greatest gain, and which intervals of gains include 0."""
-    digits = wording.decimals(frame["best_gain"].abs().max(), 1 if measure == "accuracy" else 2)
-    bounds = frame.filter(regex="^(best|excess)_gain_(low|high)$")
-    return wording.telling(digits, *bounds.to_numpy(float).ravel())
+def gain_digits(frame: pd.DataFrame, measure: Measure, name: str = "best_gain") -> int:
+    """The decimal places that show two digits of the greatest of these gains, and which intervals of them include 0."""
+    digits = wording.decimals(frame.filter(regex=f"^{name}").abs().max(axis=None), 1 if measure == "accuracy" else 2)
+    return wording.telling(digits, *frame.filter(regex=f"^{name}_(low|high)$").to_numpy(float).ravel())
 
 
 def interval(row: dict, name: str, digits: int) -> str:
@@ -133,10 +133,11 @@ def _training(gains: xr.DataArray, frame: pd.DataFrame, measure: Measure) -> str
     if gains.mean("seed").max() <= 0:
         return "After training, no candidate gained anything on average."
     words = "After training, the greatest gain is that of"
-    return pick(gains, frame, "best_gain", words, _unit(measure), gain_digits(frame, measure))
+    return pick(gains, frame, "best_gain", words, unit(measure), gain_digits(frame, measure))
 
 
-def _unit(measure: Measure) -> str:
+def unit(measure: Measure) -> str:
+    """The unit of a gain in a sentence."""
     return UNITS[measure] if measure == "accuracy" else f"in {UNITS[measure]}"
 
 
@@ -148,7 +149,7 @@ def _control(dataset: xr.Dataset, digits: int, measure: Measure) -> str:
     if excess.isnull().all():
         return "The control has not been trained yet."
     found = {f"gain_{name}": float(each) for name, each in over_seeds(gains).items()}
-    told = f"{interval(found | {'gain': found['gain_mean']}, 'gain', digits)} {_unit(measure)}"
+    told = f"{interval(found | {'gain': found['gain_mean']}, 'gain', digits)} {unit(measure)}"
     first = f"The control, which is the base trained on for as long without expansion, gains {told}"
     if int(excess.count("seed").max()) < 2:
         return f"{first}."

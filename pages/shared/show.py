@@ -193,7 +193,9 @@ def _without_form(column: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(form: str, value: float) -> str:
-    return minus(form % value)
+    """A number as its column writes it; what rounds to 0 has no sign."""
+    text = form % value
+    return minus(text if float(text) else text.removeprefix("-"))
 
 
 def filed(name: str) -> str:

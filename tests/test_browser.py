@@ -18,6 +18,7 @@ import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from waiting import PATIENCE, eventually
 
+from landscape.analysis.scorecard import CLAIMS
 from landscape.cli.report import html_report
 from landscape.jobs.background import engine
 from landscape.jobs.background.client import connect
@@ -340,6 +341,24 @@ def test_charts_stand_side_by_side_only_where_each_is_legible(address, tab, widt
     settled(tab)
     assert len({round(each.bounding_box()["x"]) for each in (picture, words)}) == places
     assert words.bounding_box()["width"] >= 250
+
+
+def test_the_verdict_on_every_claim_is_within_two_screens(address, tab):
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.goto(f"{address}/scorecard")
+    claims = tab.get_by_test_id("stExpander").filter(has_text=re.compile(r"\d (reproduced|contradicted|not decided)"))
+    playwright.expect(claims).to_have_count(len(CLAIMS))
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    settled(tab)
+    last = claims.last.bounding_box()
+    assert last["y"] + last["height"] <= 2 * 900
+
+
+def test_an_axis_writes_plain_numbers_where_they_fit(address, tab):
+    tab.goto(f"{address}/study?study=equal-parameters-cifar10")
+    ticks = tab.locator(".js-plotly-plot").nth(2).locator(".xtick text")
+    playwright.expect(ticks.first).to_have_text(re.compile(r"^27,\d{3}$"))
+    assert all(re.fullmatch(r"27,\d{3}", each) for each in ticks.all_text_contents())
 
 
 @pytest.mark.skipif(AXE is None, reason="AXE does not name the file axe.min.js of axe-core")

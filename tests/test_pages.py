@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -20,7 +21,8 @@ import xarray as xr
 from streamlit.testing.v1 import AppTest
 from synthetic import small_study, synthetic, without
 
-from landscape.analysis.wording import NEGATIVE
+from landscape.analysis.scorecard import CLAIMS
+from landscape.analysis.wording import NEGATIVE, number
 from landscape.store import places
 from landscape.store.results import Store, open_study
 from landscape.study import SCHEMA, Study, validated
@@ -217,6 +219,12 @@ def test_no_page_fails_where_the_first_result_is_damaged(own_cache, monkeypatch,
         assert "damaged" in app.warning[0].value and len(answers) == len(list(damaged_gallery.iterdir())) - 1
 
 
+@pytest.mark.parametrize("page", [page for page in EVERY if page.startswith("pages/own/")])
+def test_code_is_not_in_captions_where_it_would_be_too_faint_to_read(own_cache, page):
+    app = visited(page)
+    assert not app.exception and [each.value for each in app.caption if "`" in each.value] == []
+
+
 def test_a_title_on_a_card_is_not_marked_up(own_cache):
     study = small_study().model_copy(update={"title": "**x** [y](http://z)"})
     store_synthetic(own_cache, synthetic(study, np.random.default_rng(0)))
@@ -390,14 +398,66 @@ def test_the_scorecard_is_there_whichever_study_is_chosen(own_cache):
         assert app.selectbox(key="study").value == "digits-shares" and app.slider(key="q").value == 0.4
 
 
+def test_the_scorecard_is_a_row_for_each_claim_that_says_its_verdicts():
+    """The details are folded away below it, and all rows add up to what the page says first."""
+    app = visited(SCORECARD)
+    rows, told = [each for each in app.main.expander if "-badge[" in each.label], Counter()
+    assert [row.label.partition(" :")[0] for row in rows] == [show.escaped(claim.text) for claim in CLAIMS]
+    for row in rows:
+        said = {verdict: int(count) for count, verdict in re.findall(r"badge\[(\d+) ([a-z ]+)\]", row.label)}
+        (table,) = row.dataframe
+        assert said == Counter(each.removesuffix(" at this scale") for each in table.value["verdict"])
+        told.update(said)
+    first = next(each.value for each in app.markdown if "claims in" in each.value)
+    assert f"in {told.total()} tests" in first and all(f"{count} {verdict}" in first for verdict, count in told.items())
+
+
+def test_the_first_view_begins_with_the_answer():
+    """What training, the barriers and the lines between networks come to, beside a calculation by hand."""
+    dataset = open_study("digits-mlp")
+    base, walks = dataset["base_barrier"].values, dataset["barrier"].values  # s n, s c t n
+    limits = np.quantile(base, 0.4, axis=1)
+    of_base = 100 * np.mean(base <= limits[:, None])
+    m = 100 * np.mean(walks <= limits[:, None, None, None], axis=-1).mean(0)  # c t
+    accuracy = 100 * dataset["validation_accuracy"].values.astype(float)  # s c e
+    gain = (accuracy - accuracy[:, :, :1]).max(-1).mean(0)
+    best, wide = (dataset["candidate"].values[at] for at in (gain.argmax(), m[:, 0].argmax()))
+    loss = dataset["curve"].sel(seed=0, model="base", split="train").isel(moment=0).values[:3]  # pair α
+    rises = (loss - np.linspace(loss[:, 0], loss[:, -1], loss.shape[1], axis=1)).max(1)
+    before, after = (m[:, at].mean() - of_base for at in (0, -1))
+    expected = {
+        "trajectories": [f"**{best}** gains most: G* is **{gain.max():.1f}** points",
+                         f"from **{before:.1f} %** at epoch 0 to **{after:.1f} %**"],
+        "barriers": [f"**{of_base:.1f} %**", f"**{wide}** has most, **{m[:, 0].max():.1f} %**"],
+        "interpolation": [f"by **{number(rises.min())}** ", f" to **{number(rises.max())}** nats "],
+    }  # fmt: skip
+    for page, texts_of in expected.items():
+        first = visited(f"pages/explore/{page}.py", study="digits-mlp").main.markdown[0].value
+        assert all(text in first for text in texts_of), (first, texts_of)
+
+
+@pytest.mark.parametrize(
+    ("studies", "expected"),
+    [
+        (["digits-mlp", "tinybert"], "the same answer: **not decided**."),
+        (["digits-mlp", "mlp-cifar10"], "different answers: **not decided** (digits-mlp) and **yes** (mlp-cifar10)."),
+    ],
+)
+def test_a_comparison_says_whether_studies_agree(studies, expected):
+    app = visited("pages/compare/studies.py", studies=studies)
+    assert any(each.value.endswith(expected) for each in app.main.markdown)
+
+
 def test_negative_numbers_of_a_table_have_a_minus_and_stay_numbers():
-    numbers = [-24.44, 5.8, np.nan]
-    data = pd.DataFrame({"name": ["a-b", "c", "d"], "value": numbers, "count": [1, 2, 3], "rank": [1.0, 2.5, 3.0]})
+    numbers = [-24.44, 5.8, -0.04, np.nan]
+    names, ranks = ["a-b", "c", "zero", "d"], [1.0, 2.5, 2.0, 3.0]
+    data = pd.DataFrame({"name": names, "value": numbers, "count": [1, 2, 3, 4], "rank": ranks})
     number = st.column_config.NumberColumn
     columns = {"value": number("a value", format="%.1f"), "count": number(format="%d"), "name": "who"}
     written, left = show.with_minus(data, columns)
     shown = written.to_html()
     assert all(text in shown for text in ("−24.4", "5.8", "–", "a-b", ">2.5<", ">3<")) and "-24" not in shown
+    assert ">0.0<" in shown and "−0.0" not in shown
     np.testing.assert_array_equal(written.data["value"], numbers)
     assert left["value"]["type_config"]["format"] is None and left["count"] == columns["count"]
     assert show.with_minus(data.assign(value=1.0), columns)[1] == columns

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 import xarray as xr
 
 from landscape.analysis.performance import MEASURES, usual_measure
-from landscape.analysis.ranking.decision import decide, sentence
+from landscape.analysis.ranking.decision import Decision, decide, sentence
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import steps_reached
+from landscape.analysis.wording import enumeration
 from landscape.figures.comparison import (
     QUANTITIES,
     SIZES,
@@ -30,8 +32,23 @@ FEWEST, MOST = 2, 4
 
 def answer(dataset: xr.Dataset) -> str:
     """What a study says about expanding, in a sentence."""
-    usual = usual_measure(dataset)
-    return show.escaped(sentence(decide(dataset, Q, steps_reached(dataset), usual), usual))
+    return show.escaped(sentence(_decided(dataset), usual_measure(dataset)))
+
+
+def _decided(dataset: xr.Dataset) -> Decision:
+    return decide(dataset, Q, steps_reached(dataset), usual_measure(dataset))
+
+
+def agreement(opened: Mapping[str, xr.Dataset]) -> str:
+    """Whether studies say the same about expanding, in a sentence."""
+    said: dict[str, list[str]] = {}
+    for label, dataset in opened.items():
+        said.setdefault(_decided(dataset).verdict, []).append(show.escaped(label))
+    question = "To the question whether to expand, they give"
+    if len(said) == 1:
+        return f"{question} the same answer: **{next(iter(said))}**."
+    answers = [f"**{verdict}** ({enumeration(labels)})" for verdict, labels in said.items()]
+    return f"{question} different answers: {enumeration(answers)}."
 
 
 picture = st.container()
@@ -48,6 +65,7 @@ if len(studies) < FEWEST:
 opened = library.opened(studies)
 frame = comparison_data(opened, quantity, q, measure)
 with picture:
+    st.markdown(agreement(opened))
     if layout == "difference":
         first = studies[0]
         found = difference_data(opened, quantity, q, measure)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from landscape.analysis import wording
 from landscape.analysis.curves import pair_barriers
-from landscape.analysis.wording import counted, number
+from landscape.analysis.wording import counted, number, part_of
 from landscape.figures import (
     edge_curve,
     edge_curve_data,
@@ -87,9 +87,9 @@ with first_view():
             st.markdown(wording.DIP)
 if graph.number_of_edges():
     nodes, present = graph.number_of_nodes(), sum(edge["present"] for *_, edge in graph.edges(data=True))
-    what = "pairs of nodes" if everything else "steps"
+    what = part_of(present, graph.number_of_edges(), "node pair" if everything else "step")
     st.markdown(
-        f"Edges at λ = {number(graph.graph['threshold'])} nats: {present} of {graph.number_of_edges()} {what}. "
+        f"Edges at λ = {number(graph.graph['threshold'])} nats: {what}. "
         f"A walk of {counted(nodes, 'node')} has {counted(nodes - 1, 'barrier')} to measure, all pairs have "
         f"{math.comb(nodes, 2)}; for {counted(n, 'step')}, that is {n:,} instead of {math.comb(n + 1, 2):,}."
     )

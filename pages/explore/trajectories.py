@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from landscape.analysis.metric import PAPER_QUANTILES
-from landscape.analysis.performance import is_text
+from landscape.analysis.performance import Measure, is_text
+from landscape.analysis.wording import number
 from landscape.figures import (
     correlation_trajectories,
     correlation_trajectories_data,
@@ -19,22 +21,47 @@ from landscape.figures import (
     perplexity_trajectories_data,
 )
 from landscape.figures.export.alternatives import correlation_text
-from pages.shared import caveats, library, show
+from landscape.study.schema import CONTROL
+from pages.shared import answer, caveats, library, show
 from pages.shared.controls import chosen, first_view
+
+
+def of_metric(frame: pd.DataFrame) -> str:
+    """Where Mₜ begins and ends, in words; `frame` is from `metric_trajectories_data`."""
+    means = frame[frame["candidate"] != CONTROL].groupby("checkpoint")["mean"].mean().dropna()
+    if len(means) < 2:
+        return ""
+    before, after = (f"**{number(each)} %**" for each in (means.iloc[0], means.iloc[-1]))
+    return (
+        f"On average over the candidates, Mₜ goes from {before} at epoch {means.index[0]} to {after} at epoch "
+        f"{means.index[-1]}."
+    )
+
+
+def of_gain(frame: pd.DataFrame, measure: Measure) -> str:
+    """Which candidate gains most, and what the control gains, in words; `frame` is from `gain_trajectories_data`."""
+    best = frame.groupby("candidate")["best_gain"].first().dropna()
+    control, best = best.get(CONTROL), best.drop(index=CONTROL, errors="ignore")
+    if best.empty:
+        return ""
+    told = f"{show.bold(best.idxmax())} gains most: G* is **{number(best.max(), 2)}** {answer.unit(measure)}"
+    return f"{told}." if control is None else f"{told}, that of the control {number(control, 2)}."
+
 
 dataset = library.dataset()
 q, n, measure, rank, axis, against = chosen("q", "n", "measure", "rank", "epochs_axis", "against")
 log, reference = axis == "log", 1 if against == "itself at epoch 1" else None
+gains, metrics = gain_trajectories_data(dataset, measure), metric_trajectories_data(dataset, q, n, reference)
 with first_view():
+    if said := " ".join(filter(None, (of_gain(gains, measure), of_metric(metrics)))):
+        st.markdown(said)
     left, right = show.panels(2)
     with left:
         st.header("Performance gain")
-        data = partial(gain_trajectories_data, dataset, measure)
-        show.lines(gain_trajectories(dataset, measure, log), "gain", "Gain", data)
+        show.lines(gain_trajectories(dataset, measure, log), "gain", "Gain", lambda: gains)
     with right:
         st.header("Manifold metric")
-        data = partial(metric_trajectories_data, dataset, q, n, reference)
-        show.lines(metric_trajectories(dataset, q, n, log, reference), "metric", "Manifold metric", data)
+        show.lines(metric_trajectories(dataset, q, n, log, reference), "metric", "Manifold metric", lambda: metrics)
 places = show.panels(2) if is_text(dataset) else [st.container()]
 with places[0]:
     st.header("Rank correlation")

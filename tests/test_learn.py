@@ -77,6 +77,27 @@ def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, 
     assert [each.symbol for each in TERMS if each.lesson == name and not named(each.symbol, after)] == []
 
 
+@pytest.mark.parametrize("larger", [False, True])
+def test_the_label_below_the_map_of_swaps_stays_above_the_metric(larger):
+    """Its two lines of text, the ticks and the label, fit into the space between the two plots."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
+    opened(app, "widening").radio[0].set_value("it grows").run()
+    app.sidebar.toggle(key="speaker").set_value(larger).run()
+    layout = charts(app)[0]["layout"]
+    label = next(each for each in layout["annotations"] if each["text"] == "unit that changes places")
+    taken = layout["margin"]["t"] + layout["margin"]["b"] + 2 * layout["font"]["size"]  # the axis at the bottom too
+    space = (layout["height"] - taken) * (layout["yaxis2"]["domain"][0] - layout["yaxis"]["domain"][1])
+    assert -label["yshift"] + 1.4 * label["font"]["size"] < space
+
+
+def test_one_barrier_has_one_number_of_digits_in_a_lesson(app):
+    """The figure and the text of a lesson write it alike."""
+    opened(app, "line").radio[0].set_value("higher").run()
+    names = {trace.get("name") for trace in charts(app)[0]["data"]}
+    found = re.findall(r"(b̂?) = \*\*([\d.]+)\*\* nats", texts(app))
+    assert len(found) == 2 and {f"{symbol} = {value} nats" for symbol, value in found} <= names
+
+
 def test_the_lesson_on_two_seeds_says_what_results_and_figures_say(app):
     """One word for one meaning: curves between seeds are those of networks as trained, and aligned."""
     opened(app, "seeds").radio[0].set_value("it falls").run()

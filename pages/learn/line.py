@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.analysis.curves import greatest_barrier, midpoint_barrier
+from landscape.analysis.wording import number
 from landscape.figures import lessons
 from landscape.figures.lessons.line import ALPHAS
 from landscape.lessons.barriers import losses_along, steps
@@ -37,7 +38,7 @@ with words:
         "network has to be evaluated for b̂, so b̂ is what the metric counts.",
     )
     if seen:
-        st.markdown(f"b = **{barrier:.3f}** nats at α = {at:.2f}; b̂ = **{middle:.3f}** nats.")
+        st.markdown(f"b = **{number(barrier)}** nats at α = {at:.2f}; b̂ = **{number(float(middle))}** nats.")
 with picture:
     lesson.picture(
         lessons.line(network, copy, points, whole=seen),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscape.analysis.curves import greatest_barrier
+from landscape.analysis.wording import number
 from landscape.figures import lessons
 from landscape.figures.lessons.line import ALPHAS
 from landscape.lessons.barriers import losses_along
@@ -39,7 +40,7 @@ with words:
     )
     match = seen and lesson.control("match")
     if seen:
-        st.markdown(f"b as trained **{apart:.2f}** nats, aligned **{closer:.2f}** nats.")
+        st.markdown(f"b as trained **{number(apart)}** nats, aligned **{number(closer)}** nats.")
 with picture:
     lesson.picture(
         lessons.line(

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from landscape.analysis.metric import manifold_size, threshold
-from landscape.analysis.wording import minus
+from landscape.analysis.wording import minus, number
 from landscape.figures import lessons
 from landscape.lessons.barriers import steps, walk_barriers
 from landscape.lessons.training import moons, trained
@@ -37,8 +37,8 @@ with words:
     seen = lesson.guess(
         "threshold",
         "How many of the candidate's barriers lie below the same λ?",
-        ("fewer than of the base's", "as many", "more than of the base's"),
-        "more than of the base's",
+        ("fewer than for the base", "as many", "more than for the base"),
+        "more than for the base",
         "The difference is the manifold metric, M = m(θ) − m(φ*). Since m is at most 1, M is at most 1 − q.",
     )
     if seen:
@@ -51,14 +51,14 @@ with picture:
     lesson.picture(
         lessons.threshold_histograms(base, candidate, limit, whole=seen),
         "threshold",
-        f"Histograms of barriers. λ = {limit:.3g} nats: {100 * of_base:.0f} percent of the barriers of the base are at "
-        f"most that{below}.",
+        f"Histograms of barriers. λ = {number(limit)} nats: {100 * of_base:.0f} percent of the barriers of the base "
+        f"are at most that{below}.",
     )
 other = float(threshold(barriers_of(UNITS, OTHER), q))
 lesson.ending(
     "threshold",
     "Why is λ not simply 0.3 nats for every network?",
-    f"The same network trained from another start has λ = {other:.2g} nats at this q, and this one {limit:.2g}: "
-    "barriers of different networks have different scales. With λ from the base, every base starts from m = q. The "
-    "price: if units of the base are dead, its barriers are near 0, and so is λ.",
+    f"The same network trained from another start has λ = {number(other)} nats at this q, and this one "
+    f"{number(limit)}: barriers of different networks have different scales. With λ from the base, every base starts "
+    "from m = q. The price: if units of the base are dead, its barriers are near 0, and so is λ.",
 )

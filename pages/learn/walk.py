@@ -34,14 +34,16 @@ with words:
     walked = barriers_of(step)
     m, (low, high) = manifold_size(walked, LIMIT), size_interval(walked, LIMIT)
     middle = {each: float(np.median(barriers_of(each))) for each in STEP_SIZES}
+    joined = 100 * manifold_size(barriers_of("full shuffle"), LIMIT)
     seen = lesson.guess(
         "walk",
         "How high would the barriers be if every step shuffled all units?",
         ("lower", "as high", "higher"),
         "higher",
-        f"Half of the barriers lie above {middle['full shuffle']:.2f} nats: the copies are so far apart that hardly "
-        f"any are joined. One swap is too little: half are below {middle['one swap']:.2f} nats, and swaps of units "
-        "that hardly matter say nothing about the others. ⌈log₂ l⌉ swaps lie in between (A.2.1).",
+        f"Half of the barriers lie above {middle['full shuffle']:.2f} nats: the copies are so far apart that only "
+        f"{joined:.0f} % of the steps are edges. One swap is too little: half of the barriers are below "
+        f"{middle['one swap']:.2f} nats, and swaps of units that hardly matter say nothing about the others. ⌈log₂ l⌉ "
+        "swaps lie in between (A.2.1).",
     )
     st.markdown(
         f"After n = {N} steps: m = **{100 * m:.0f} %**, 95 % interval {100 * low:.0f} to {100 * high:.0f}\u00a0%."

@@ -7,6 +7,7 @@ import streamlit as st
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from landscape.analysis.metric import manifold_size, threshold
+from landscape.analysis.wording import number
 from landscape.figures import lessons
 from landscape.lessons.barriers import steps, swap_barriers, walk_barriers
 from landscape.lessons.network import Tiny, loss
@@ -41,11 +42,9 @@ with words:
         "b̂ for every swap of two units: white means no barrier, and each frame holds the copies of one unit. Drag the "
         "width."
     )
-    units, (left, right) = lesson.control("units"), st.columns(2)
-    with left:
-        shares = lesson.control("shares")
-    with right:
-        noise = lesson.control("noise")
+    units = lesson.control("units")
+    with st.container(horizontal=True, gap="medium"):
+        shares, noise = lesson.control("shares"), lesson.control("noise")
     wide = widened(base, units, shares, NOISE[noise])
     between = swap_barriers(wide, moons())
     metric = metric_by_width(shares, NOISE[noise])
@@ -61,7 +60,7 @@ with words:
     )
     if seen:
         st.markdown(
-            f"M₀ = **{metric[WIDTHS.index(units)]:.0f} %**; the loss changes by {change:.3f} nats. "
+            f"M₀ = **{metric[WIDTHS.index(units)]:.0f} %**; the loss changes by {number(round(change, 3))} nats. "
             f"Spearman's ρ is {rho:.2f}, Pearson's r {r:.2f}."
         )
 with picture:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from landscape.analysis.curves import chord, greatest_barrier, midpoint_barrier
+from landscape.analysis.wording import number
 from landscape.figures.lessons.player import Frame, add_player
 from landscape.figures.lessons.surface import add_map, map_of, map_trace
 from landscape.figures.palette import BARRIERS, NEUTRAL
@@ -67,9 +68,9 @@ def _add_barriers(figure: go.Figure, losses: Curve) -> None:
         place = int(np.flatnonzero(np.isclose(ALPHAS, alpha))[0])
         figure.add_scatter(
             x=[alpha] * 2, y=[straight[place], losses[place]], mode="lines+markers", **LOWER,
-            name=f"{name} = {value:.3g} nats", line={"width": 2, "dash": "solid" if name == "b" else "dash"},
+            name=f"{name} = {number(float(value))} nats", line={"width": 2, "dash": "solid" if name == "b" else "dash"},
             marker={"size": 11, "symbol": ["line-ew-open", symbol], "opacity": 1, "color": BARRIERS[-1]},
-            line_color=BARRIERS[-1], hovertemplate=f"{name} = {value:.3g} nats<extra></extra>",
+            line_color=BARRIERS[-1], hovertemplate=f"{name} = {number(float(value))} nats<extra></extra>",
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
+from landscape.analysis.wording import number
 from landscape.figures.palette import ACCENT, NEUTRAL, translucent
 from landscape.figures.style import AXIS, TICK_SIZE, finish
 
@@ -27,7 +28,7 @@ def threshold_histograms(
     line = {"color": NEUTRAL, "width": 2, "dash": "dash"}
     for *_, axis in walks:
         figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref=f"{axis} domain", line=line)
-    label = {"text": f"λ = {limit:.3g} nats", "showarrow": False, "font": {"size": TICK_SIZE}, "xanchor": "left"}
+    label = {"text": f"λ = {number(limit)} nats", "showarrow": False, "font": {"size": TICK_SIZE}, "xanchor": "left"}
     figure.add_annotation(label | {"x": limit, "y": 1, "xref": "x", "yref": "y2 domain", "xshift": 6, "yanchor": "top"})
     figure = finish(figure, "midpoint barrier b̂ (nats)", "count (steps)", height=500)
     return figure.update_layout(

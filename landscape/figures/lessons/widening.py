@@ -46,9 +46,9 @@ def widening(
         hovertemplate="swap %{customdata[0]} with %{customdata[1]}<br>b̂ = %{z:.3g} nats<extra></extra>",
     )  # fmt: skip
     _add_frames(figure, np.sort(parents))
-    figure = finish(figure, "units of the candidate", "M₀ (%)", height=540)
+    figure = finish(figure, "units of the candidate", "M₀ (%)", height=570)
     ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= LABELLED else {"showticklabels": False}
-    top = {"scaleanchor": "x2", "domain": [0.42, 0.97]}
+    top = {"scaleanchor": "x2", "domain": [0.46, 0.97]}
     side = {"range": [-0.5, units - 0.5], "showgrid": False, "zeroline": False, "constrain": "domain", **ticks}
     figure.update_layout(
         showlegend=False,
@@ -90,5 +90,5 @@ def _add_metric(
         )  # fmt: skip
     figure.update_layout(
         xaxis={"range": [min(widths) - 1, max(widths) + 2]},
-        yaxis={"domain": [0, 0.3], "range": [-8, 118 * (1 - q)], "nticks": 5},
+        yaxis={"domain": [0, 0.28], "range": [-8, 118 * (1 - q)], "nticks": 5},
     )

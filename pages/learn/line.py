@@ -38,7 +38,7 @@ with words:
         "network has to be evaluated for b̂, so b̂ is what the metric counts.",
     )
     if seen:
-        st.markdown(f"b = **{number(barrier)}** nats at α = {at:.2f}; b̂ = **{number(float(middle))}** nats.")
+        st.markdown(f"b = **{number(float(barrier))}** nats at α = {at:.2f}; b̂ = **{number(float(middle))}** nats.")
 with picture:
     lesson.picture(
         lessons.line(network, copy, points, whole=seen),

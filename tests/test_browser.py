@@ -275,6 +275,12 @@ def test_an_edge_is_chosen_anywhere_along_it_and_the_figure_is_saved(address, ta
     with tab.expect_download() as saved:
         tab.locator(".js-plotly-plot").first.locator("[data-title*='ownload']").dispatch_event("click")
     assert saved.value.suggested_filename == "digits-mlp-graph.png"
+    tab.get_by_role("button", name="Files: graph").click()
+    for name, suffix in (("CSV", "csv"), ("HTML", "html")):  # which are written when they are asked for
+        with tab.expect_download() as saved:
+            tab.get_by_role("button", name=f"{name}: graph").click()
+        assert saved.value.suggested_filename == f"digits-mlp-graph.{suffix}"
+        assert saved.value.path().stat().st_size > 100
     healthy(tab)
 
 
@@ -301,6 +307,12 @@ def test_a_link_opens_its_view_on_a_server_that_has_just_started(tmp_path, tab):
         slider = tab.get_by_test_id("stSlider").filter(has_text="Quantile q").get_by_role("slider")
         playwright.expect(slider).to_have_value("0.25")
         assert tab.get_by_text("Page not found").count() == 0
+        for page in ("barriers?q=0.25", "surface?q=0.25"):  # with and without a slider for q
+            tab.goto(f"{fresh}/{page}")
+            settled(tab)
+            with tab.expect_download() as saved:
+                tab.get_by_role("button", name="Report").click()
+            assert "q = 0.25, n = 1000" in saved.value.path().read_text()
 
 
 @pytest.mark.parametrize("query", ["q=2", "n=99999", "seed=abc", "study=unknown"])

@@ -50,7 +50,6 @@ DRAWN: dict[str, Drawn] = {
     "sensitivity_map": lambda d: figures.sensitivity_map(d, *figures.fine_grid(d), MEASURE, current=(Q, N)),
     "surface_contours": lambda d: figures.surface_contours(d, "base", "start"),
     "surface_relief": lambda d: figures.surface_relief(d, "base", "start"),
-    "surface_scale": lambda d: figures.surface_scale(d, "start"),
 }
 BY_CANDIDATE = (
     "overview", "rank_comparison", "predictor_scores", "gain_trajectories", "metric_trajectories",
@@ -627,10 +626,27 @@ def test_a_narrow_log_scale_still_has_ticks():
     """Losses of a language model may differ in the fifth digit only, between any two round numbers."""
     dataset = whole().copy(deep=True)
     dataset["surface"].values[:] = 6.1 + 1e-4 * (dataset["surface"].values - 0.3)
-    bar = figures.surface_scale(dataset, "start", log=True).data[0].marker.colorbar
+    bars = [figures.surface_contours(dataset, name, "start").data[0].colorbar for name in dataset["model"].values]
+    bar = bars[0]
+    assert all(each == bar for each in bars) and "nats" in bar.title.text, "each figure is a file of its own"
     assert len(bar.tickvals) == 4
     assert len(set(bar.ticktext)) == 4
     np.testing.assert_allclose(10.0 ** np.array(bar.tickvals), np.array(bar.ticktext, float), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "room"), [(0.1, 14.0), (6.1, 0.01), (1e-6, 1e-4), (3.0, 7.0), (0.2, 3e5)])
+def test_a_linear_scale_has_round_ticks_within_it(low, room):
+    """Multiples of one step, as many as can be read beside a small square."""
+    dataset = whole().copy(deep=True)
+    surface = dataset["surface"].values
+    surface[:] = low + room * (surface - surface.min()) / np.ptp(surface)
+    bar = figures.surface_contours(dataset, "base", "start", log=False).data[0].colorbar
+    ticks, low, high = np.array(bar.tickvals), surface.min(), surface.max()
+    assert 3 <= len(ticks) <= 9 and low <= ticks[0] and ticks[-1] <= high * (1 + 1e-9)
+    steps = np.diff(ticks)
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
+    digit = steps[0] / 10.0 ** np.floor(np.log10(steps[0] * 1.01))
+    assert min(abs(digit - each) for each in (1, 2, 5)) < 0.01
 
 
 def test_width_and_parameters_are_known_before_anything_is_computed():

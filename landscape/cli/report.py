@@ -66,7 +66,6 @@ def html_report(dataset: xr.Dataset, q: float = Q, n: int | None = None) -> str:
         about_predictors=f"{PARTIAL} {REGRET}",
         costs=_costs(dataset),
         sections=list(_sections(dataset, q, n)),
-        colour_scale=_html(figures.surface_scale(dataset, MOMENTS[0]), "scale"),
         surfaces=list(_surfaces(dataset)),
         surface_finding=surface_text(figures.surface_barriers_data(dataset, MOMENTS[0])),
         origin=origin(dataset.attrs),

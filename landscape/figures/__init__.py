@@ -50,7 +50,6 @@ from landscape.figures.surface import (
     surface_data,
     surface_models,
     surface_relief,
-    surface_scale,
 )
 from landscape.figures.trajectories import (
     correlation_trajectories,
@@ -116,6 +115,5 @@ __all__ = [
     "surface_data",
     "surface_models",
     "surface_relief",
-    "surface_scale",
     "walk_graph",
 ]

@@ -15,14 +15,14 @@ from landscape.analysis.curves import greatest_barrier
 from landscape.analysis.wording import number
 from landscape.figures.export.tables import described
 from landscape.figures.interpolation import pair_index
-from landscape.figures.style import FONT_SIZE, candidate_order, empty_figure, finish
+from landscape.figures.style import candidate_order, empty_figure, finish
 from landscape.store.derived import derived
 from landscape.study.schema import BASE, MOMENTS
 
 SCALE = "Viridis"
 LEVELS = 16
 DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))  # of ticks on a log scale; the second set where the first gives too few
-SMALL = 12  # font size of the axes in 3D, which have little room
+SMALL = 12  # font size of the axes in 3D and of the colour bar, which have little room
 TOOLS = {"orientation": "v"}  # of the mode bar, beside a square; there is no room above it
 MISSING = "This surface has not been computed yet."
 
@@ -106,7 +106,8 @@ def surface_contours(dataset: xr.Dataset, model: str, moment: str, log: bool = T
     step = (high - low) / LEVELS
     figure = go.Figure()
     figure.add_contour(
-        x=here.x, y=here.y, z=_scaled(here.loss, log), zmin=low, zmax=high, colorscale=SCALE, showscale=False,
+        x=here.x, y=here.y, z=_scaled(here.loss, log), zmin=low, zmax=high, colorscale=SCALE,
+        colorbar=_bar(low, high, log),
         contours={"start": low + step, "end": high - step, "size": step}, line={"width": 0.5, "color": "white"},
         customdata=here.loss, hovertemplate="x = %{x:.3g}, y = %{y:.3g}<br>loss %{customdata:.4g} nats<extra></extra>",
     )  # fmt: skip
@@ -156,23 +157,13 @@ def surface_relief(dataset: xr.Dataset, model: str, moment: str, log: bool = Tru
     return figure.update_layout(scene=scene, height=360, font={"size": SMALL}, margin=bare, modebar=TOOLS)
 
 
-@derived
-def surface_scale(dataset: xr.Dataset, moment: str, log: bool = True) -> go.Figure:
-    """The colour bar that all models share at this moment."""
-    if not _patches(dataset, moment):
-        return empty_figure(MISSING)
-    low, high = _limits(dataset, moment, log)
-    bar: dict[str, Any] = {
-        "title": {"text": "loss on the training batch (nats)", "side": "top"}, "orientation": "h", "thickness": 16,
-        "len": 1, "y": 0.5, "yanchor": "middle", "tickfont": {"size": FONT_SIZE},
+def _bar(low: float, high: float, log: bool) -> dict[str, Any]:
+    """The colour bar of the loss, which is the same for all models, beside each: a file has one figure alone."""
+    ticks = _ticks(low, high) if log else _even_ticks(low, high)
+    return {
+        "title": {"text": "loss (nats)", "side": "right"}, "thickness": 12, "len": 1, "xpad": 4, "ypad": 0,
+        "tickvals": np.log10(ticks) if log else ticks, "ticktext": _tick_labels(ticks), "tickfont": {"size": SMALL},
     }  # fmt: skip
-    if log:
-        ticks = _ticks(low, high)
-        bar |= {"tickvals": np.log10(ticks), "ticktext": _tick_labels(ticks)}
-    figure = go.Figure(layout={"height": 90, "margin": {"l": 10, "r": 10, "t": 0, "b": 0}, "font": {"size": FONT_SIZE}})
-    marker = {"color": [low, high], "cmin": low, "cmax": high, "colorscale": SCALE, "colorbar": bar, "showscale": True}
-    figure.add_scatter(x=[None, None], y=[None, None], mode="markers", marker=marker, showlegend=False)
-    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
 def _patches(dataset: xr.Dataset, moment: str) -> dict[str, Patch]:
@@ -199,6 +190,15 @@ def _ticks(low: float, high: float) -> list[float]:
         if len(shown) > 2:
             return shown
     return np.logspace(low, high, 4).tolist()
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Three to nine multiples of a round step between two losses, where Plotly would take levels of the contours."""
+    least = (high - low) / 8
+    if not 0 < least < np.inf:
+        return [low]
+    step = next(step for step in np.array([1, 2, 5, 10]) * 10.0 ** np.floor(np.log10(least)) if step >= least)
+    return (step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)).tolist()
 
 
 def _tick_labels(ticks: list[float]) -> list[str]:

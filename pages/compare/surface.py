@@ -12,7 +12,6 @@ from landscape.figures import (
     surface_data,
     surface_models,
     surface_relief,
-    surface_scale,
 )
 from landscape.figures.export.alternatives import surface_text
 from landscape.study.schema import BASE
@@ -64,13 +63,6 @@ else:
     highest = barriers.groupby("model", sort=False)["barrier"].max()
     with first_view():
         st.markdown(sentence(highest))
-        colour_bar = surface_scale(dataset, moment, log)
-        st.plotly_chart(
-            show.legible(colour_bar),
-            key="chart-scale",
-            config=show.CONFIG | {"displayModeBar": False},
-            alt="The colour scale of the loss, for all models",
-        )
         for place, model in zip(show.panels(len(models)), models, strict=True):
             with place:
                 st.markdown(f"{show.bold(model)}: barriers up to {number(highest[model])} nats")

@@ -190,6 +190,18 @@ def first_view() -> DeltaGenerator:
     return _FIRST_VIEW.get()
 
 
+def held(dataset: xr.Dataset, *names: str) -> list[Any]:
+    """The values of ranges that the address or another page has chosen, where the page itself may not have them."""
+    found = []
+    for name in names:
+        control, text = CONTROLS[name](dataset, {}), st.query_params.get(name, "")
+        assert isinstance(control, Range)
+        kind = type(control.default)
+        value = st.session_state.get(name, kind(text) if control.accepts(text) else control.default)
+        found.append(value if control.accepts(str(value)) else control.default)
+    return found
+
+
 def chosen(*names: str) -> list[Any]:
     """The values of some of the page's controls; None for a control that is not shown."""
     return [st.session_state["values"].get(name) for name in names]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 import xarray as xr
+from streamlit.delta_generator import DeltaGenerator
 
 from landscape.analysis.divergence import divergence
 from landscape.analysis.walks import steps_reached
@@ -119,7 +120,7 @@ def around(page: st.Page, view: View) -> None:
 
 def _around(page: st.Page, view: View) -> None:
     running.arrive()
-    chosen, doubt = _sidebar(view.of_one_study)
+    chosen, doubt, files = _sidebar(view.of_one_study)
     st.set_page_config(f"{view.label} · {f'{chosen.label} · ' if view.of_one_study else ''}{NAME}")
     st.title(view.question)
     if view.of_one_study:
@@ -133,13 +134,13 @@ def _around(page: st.Page, view: View) -> None:
     running.start_asked()
     if view.of_one_study:
         running.show(chosen.study)
-        _of(chosen, page, view)
+        _of(chosen, page, view, files)
     else:
         page.run()
 
 
-def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
-    """Draw the page of the chosen study, as far as there is a result."""
+def _of(chosen: library.Choice, page: st.Page, view: View, files: DeltaGenerator) -> None:
+    """Draw the page of the chosen study, as far as there is a result, and among its files the report."""
     current = library.open_study(chosen)
     if view.above:
         view.above(current)
@@ -152,6 +153,9 @@ def _of(chosen: library.Choice, page: st.Page, view: View) -> None:
             st.warning(lost)
         shown = not view.variable or bool(current.dataset[view.variable].notnull().any())
         controls.draw(current.dataset, view.text, view.controls if shown else ())
+        if chosen.entry and current.whole:
+            with files:
+                _offer_report(chosen, *controls.held(current.dataset, "q", "n"))
         page.run()
     if view.below:
         view.below()
@@ -165,8 +169,11 @@ def unknown_in_words(names: Sequence[str]) -> str:
     return f"The link has {which} that this app does not know: {shown}{more}. {they} left out."
 
 
-def _sidebar(of_one_study: bool) -> tuple[library.Choice, Doubt | None]:
-    """Draw the choice of study, and what is known of it; return the chosen one, and what is unclear of it."""
+def _sidebar(of_one_study: bool) -> tuple[library.Choice, Doubt | None, DeltaGenerator]:
+    """Draw the choice of study, and what is known of it.
+
+    Return the chosen one, what is unclear of it, and a place for its files that follow from the controls below.
+    """
     found, damaged = library.list_choices()
     labels = list(found)
     doubt = _read_study(found)
@@ -179,10 +186,11 @@ def _sidebar(of_one_study: bool) -> tuple[library.Choice, Doubt | None]:
         chosen = found[st.session_state["study"]]
         if of_one_study:
             _show_study(chosen)
+        files = st.container()
         for damage in damaged:
             st.warning(show.plain(f"{damage}. It is not shown; computing the study again replaces it."))
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
-    return chosen, doubt
+    return chosen, doubt, files
 
 
 def _unbound(choice: Choices) -> None:
@@ -259,7 +267,10 @@ def _show_study(chosen: library.Choice) -> None:
             on_click="ignore",
             help="The whole result, as a file for xarray.open_dataset.",
         )
-        show.report(chosen.label, lambda: library.whole(chosen).assign_attrs(title=titled(chosen.study)))
+
+
+def _offer_report(chosen: library.Choice, q: float, n: int) -> None:
+    show.report(chosen.label, lambda: library.whole(chosen).assign_attrs(title=titled(chosen.study)), q, n)
 
 
 def titled(study: Study) -> str:

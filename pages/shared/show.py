@@ -14,8 +14,7 @@ import xarray as xr
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
-from landscape.analysis.summary import Q, csv_file
-from landscape.analysis.walks import steps_reached
+from landscape.analysis.summary import csv_file
 from landscape.analysis.wording import minus
 from landscape.figures.export.alternatives import lines_text
 from landscape.figures.export.files import CONFIG as CONFIG
@@ -67,13 +66,14 @@ def lines(figure: go.Figure, name: str, what: str, data: Callable[[], pd.DataFra
 def files(figure: go.Figure, name: str, data: Callable[[], pd.DataFrame] | None) -> DeltaGenerator:
     """Offer a figure as a page and, if there is `data`, its numbers as CSV; what else belongs there goes into it."""
     offered = st.popover(f"Files: {said(name)}", icon=":material/download:", type="tertiary")
+    called = filed(name)  # now, since the file is written later, where no session is known
     with offered:
         if data:
             table(name, data)
         st.download_button(
             f"HTML: {said(name)}",
-            lambda: html_file(figure, filed(name)),
-            f"{filed(name)}.html",
+            lambda: html_file(figure, called),
+            f"{called}.html",
             "text/html",
             key=f"html-{name}",
             help="Download the figure as a page that opens without a network.",
@@ -84,9 +84,8 @@ def files(figure: go.Figure, name: str, data: Callable[[], pd.DataFrame] | None)
     return offered
 
 
-def report(label: str, dataset: Callable[[], xr.Dataset]) -> None:
-    """Offer the report of a study at the chosen q and n, which is written when the button is pressed."""
-    q, n = st.session_state.get("q", Q), st.session_state.get("n")
+def report(label: str, dataset: Callable[[], xr.Dataset], q: float, n: int) -> None:
+    """Offer the report of a study at this q and n, which is written when the button is pressed."""
     st.download_button(
         "Report",
         lambda: _written(dataset(), q, n),
@@ -100,10 +99,10 @@ def report(label: str, dataset: Callable[[], xr.Dataset]) -> None:
     )
 
 
-def _written(dataset: xr.Dataset, q: float, n: int | None) -> bytes:
+def _written(dataset: xr.Dataset, q: float, n: int) -> bytes:
     from landscape.cli.report import html_report  # it brings a template engine and all of Plotly, which no page needs
 
-    return html_report(dataset, q, min(n or steps_reached(dataset), steps_reached(dataset))).encode()
+    return html_report(dataset, q, n).encode()
 
 
 def on_phone() -> bool:

@@ -52,6 +52,15 @@ def test_a_member_takes_as_long_as_the_first_of_the_others_and_nothing_is_said_b
     assert pace.left(["candidate1-seed2"]) == pytest.approx(1.5 * WEIGHTS["candidate1-seed2"])
 
 
+def test_what_one_member_has_compiled_for_all_does_not_count_for_the_others() -> None:
+    """The first takes ten times as long, as it compiles the program of all; the second already does not."""
+    pace = Pace(WEIGHTS)
+    pace.add("candidate1-seed0", 30 * WEIGHTS["candidate1-seed0"])
+    pace.add("candidate2-seed0", 3 * WEIGHTS["candidate2-seed0"])
+    for name in ("candidate1-seed1", "candidate2-seed1", "candidate3-seed0"):
+        assert pace.left([name]) == pytest.approx(3 * WEIGHTS[name])
+
+
 def test_tasks_that_run_share_what_is_left() -> None:
     """Four at the same time, each half done, of eight equal ones that take 10 s each."""
     tally, now = Tally(expected=1e6), time.time()

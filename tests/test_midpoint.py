@@ -25,12 +25,17 @@ STEPS = 6
 HALF = np.array([0.5], np.float32)
 
 
-@pytest.fixture(params=[True, False], ids=["pairs", "moved units"])
-def pairwise(request, monkeypatch) -> bool:
-    """Whether midpoints are sums over pairs of units, or their moved units pass through the next layer."""
-    if not request.param:
+def both_ways(cases: list) -> list:
+    """Each case by moved units, and those of images by sums over pairs of units too."""
+    ways = [
+        (case, pairwise) for case in cases for pairwise in (False, True) if "conv" in case.values[1] or not pairwise
+    ]
+    return [pytest.param(*case.values, pairwise, marks=case.marks) for case, pairwise in ways]
+
+
+def take(monkeypatch: pytest.MonkeyPatch, pairwise: bool) -> None:
+    if not pairwise:
         monkeypatch.setattr(pairs, "are_few", lambda *_: False)
-    return request.param
 
 
 def planned(model, group: str, steps: np.ndarray, inputs) -> by_activations.Plan:
@@ -59,8 +64,9 @@ def measured(model, group: str, steps: np.ndarray, method: str = "fast") -> np.n
     return midpoint_barriers(model, steps, *batch(), group=group, method=method)
 
 
-@pytest.mark.parametrize(("name", "group"), GROUPS)
-def test_fast_in_float32_equals_the_definition_in_float64(name, group, pairwise):
+@pytest.mark.parametrize(("name", "group", "pairwise"), both_ways(GROUPS))
+def test_fast_in_float32_equals_the_definition_in_float64(name, group, pairwise, monkeypatch):
+    take(monkeypatch, pairwise)
     model = trained(name)
     steps = walk(model, group, 30)
     assert planned(model, group, steps, batch()[0]).pairwise == pairwise
@@ -69,8 +75,11 @@ def test_fast_in_float32_equals_the_definition_in_float64(name, group, pairwise)
     np.testing.assert_allclose(measured(model, group, steps), expected, rtol=1e-5, atol=1e-5 * np.median(expected))
 
 
-@pytest.mark.parametrize(("name", "group"), [each for each in GROUPS if each.values[0] in ("mlp2", "cnn1", "cnn2")])
-def test_fast_reference_and_definition_agree_in_float64(name, group, pairwise):
+@pytest.mark.parametrize(
+    ("name", "group", "pairwise"), both_ways([each for each in GROUPS if each.values[0] in ("mlp2", "cnn1", "cnn2")])
+)
+def test_fast_reference_and_definition_agree_in_float64(name, group, pairwise, monkeypatch):
+    take(monkeypatch, pairwise)
     steps = walk(trained(name), group)
     expected = by_hand(trained(name), group, steps)
     with jax.enable_x64(True):
@@ -91,11 +100,13 @@ def test_the_reference_in_float32_equals_the_definition_in_float64(name, group):
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
-def test_standing_still_has_no_barrier(method, pairwise):
-    assert measured(trained("mlp1"), "hidden1", np.arange(6)[None], method).tolist() == [0]
+@pytest.mark.parametrize(("name", "group"), [("mlp1", "hidden1"), ("cnn2", "conv1")])
+def test_standing_still_has_no_barrier(method, name, group):
+    units = trained(name).groups()[group].size(split(trained(name)).weights)
+    assert measured(trained(name), group, np.arange(units)[None], method).tolist() == [0]
 
 
-@pytest.mark.parametrize(("name", "group"), [("mlp2", "hidden1"), ("cnn2", "conv1"), ("cnn2", "conv2")])
+@pytest.mark.parametrize(("name", "group"), [("cnn1", "conv1"), ("cnn2", "conv1"), ("cnn2", "conv2")])
 def test_a_pair_that_changes_places_counts_twice(name, group):
     """What a transposition changes of y, from the definition of E, and what stays adds nothing."""
     model = trained(name)
@@ -111,8 +122,7 @@ def test_a_pair_that_changes_places_counts_twice(name, group):
         at_middle = cut.linear(cut.activation(middle), (cut.kernel + cut.kernel[..., exchange, :]) / 2)
         change = np.asarray(at_middle - cut.linear(h, cut.kernel))
         places = pairs.places(by_activations.moves(exchange[None]), units)
-        found = np.asarray(pairs.summed(terms, places[0]))
-        np.testing.assert_allclose(found.T if z.ndim == 2 else found, change, atol=1e-5 * np.abs(change).max())
+        np.testing.assert_allclose(pairs.summed(terms, places[0]), change, atol=1e-5 * np.abs(change).max())
 
 
 @pytest.mark.parametrize(("name", "group"), [("mlp2", "hidden2"), ("cnn2", "conv1"), ("cnn1", "conv1")])
@@ -140,7 +150,7 @@ def test_barriers_do_not_depend_on_where_the_walk_stands():
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
-def test_tiny_barriers_keep_their_digits(method, pairwise):
+def test_tiny_barriers_keep_their_digits(method):
     """Logits of about 1e-6: barriers below the rounding of the loss (2e-7) are right to many digits."""
     network = split(trained("mlp1"))
     head = {path: 1e-6 * network.weights[path] for path in ("head.kernel", "head.bias")}
@@ -151,7 +161,10 @@ def test_tiny_barriers_keep_their_digits(method, pairwise):
     np.testing.assert_allclose(measured(model, "hidden1", steps, method), expected, rtol=1e-4, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "group"), [("mlp1", "hidden1"), ("mlp2", "hidden2"), ("cnn2", "conv2")])
+@pytest.mark.parametrize(
+    ("name", "group", "pairwise"),
+    [("mlp1", "hidden1", False), ("mlp2", "hidden2", False), ("cnn2", "conv2", False), ("cnn2", "conv2", True)],
+)
 def test_what_is_added_behind_the_last_hidden_layer_costs_no_digit(name, group, pairwise):
     """Changes of logits are the same to the last bit, however large the logits are."""
     network, steps = split(trained(name)), walk(trained(name), group)
@@ -193,9 +206,10 @@ def test_chunks_are_of_one_size_and_bounded(monkeypatch):
     assert planned(*case).size.points == 1
 
 
-@pytest.mark.parametrize("examples", [16, 17, 24])
+@pytest.mark.parametrize(("examples", "pairwise"), [(16, False), (17, False), (17, True), (24, True)])
 def test_slices_of_the_batch_add_up(monkeypatch, examples, pairwise):
     """Also where the last one has to be filled up, and where some targets do not count."""
+    take(monkeypatch, pairwise)
     model = trained("cnn2")
     inputs, targets = (np.asarray(each)[:examples] for each in batch())
     targets = np.where(np.arange(examples) % 5 == 0, -1, targets)

@@ -13,7 +13,8 @@ the walk. Everything before the group, and the whole next layer on h, are common
 Where skip connections tie further layers to the group, these layers are those of the network (1−α)θ + αθ' itself, and
 what they read of the group, beside the next layer's output, is s.
 
-At α = ½ and with few units, a processor adds up terms of pairs of units instead (`landscape.barriers.pairs`).
+At α = ½ and with few units of many activations each, a processor adds up terms of pairs of units instead
+(`landscape.barriers.pairs`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from landscape.barriers.next_layer import changed
 from landscape.models.cut import Cut
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED, at_least_float32
-from landscape.numerics.loss_change import Origin, loss_excess, origin_at
+from landscape.numerics.loss.change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import device_bytes, largest_array, room, tree_bytes
 from landscape.numerics.microbatch import GROUP, POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress
@@ -151,7 +152,7 @@ class Need(NamedTuple):
 
     largest, read, terms: bytes of a point's largest array, of what all points read, and of all pairs' terms.
     settles, tied: whether `Cut.settle` works there, and with weights of the point's own.
-    units: how many the group has.
+    units: how many the group has; images: whether each unit has many activations an example.
     """
 
     examples: int
@@ -161,6 +162,7 @@ class Need(NamedTuple):
     settles: bool
     tied: bool
     units: int
+    images: bool
 
 
 def _need(pairwise: bool, site: Site, move: Moves, inputs: Any) -> Need:
@@ -170,7 +172,7 @@ def _need(pairwise: bool, site: Site, move: Moves, inputs: Any) -> Need:
     read, examples = tree_bytes((whole.y, whole.carry)), len(whole.origin.logits)
     units = cut.kernel.shape[-2]
     terms = pairs.table_bytes(whole.y, units)
-    return Need(examples, largest, read, terms, cut.settle is not None, cut.tied, units)
+    return Need(examples, largest, read, terms, cut.settle is not None, cut.tied, units, whole.z.ndim > 2)
 
 
 NEEDS = {pairwise: once_a_structure(partial(_need, pairwise)) for pairwise in (False, True)}
@@ -178,7 +180,7 @@ NEEDS = {pairwise: once_a_structure(partial(_need, pairwise)) for pairwise in (F
 
 def _are_few_pairs(need: Need, some: Moves) -> bool:
     """Whether midpoints had better be sums over pairs of units: these are few, and those of an example are cached."""
-    few = not need.tied and pairs.are_few(need.units, some.unit.shape[-1])
+    few = need.images and not need.tied and pairs.are_few(need.units, some.unit.shape[-1])
     return few and need.terms <= need.examples * pairs.TABLE_BYTES
 
 
@@ -227,15 +229,11 @@ def feature_changes(
     def of_y(point: Any) -> Array:
         return changed(cut, shared.z, point)[0] if terms is None else pairs.summed(terms, point)
 
-    def examples_to(axis: int, changes: Array) -> Array:
-        """Sums of pairs have them on the last axis where the units of an example are one vector."""
-        return changes if terms is None or shared.z.ndim > 2 else jnp.moveaxis(changes, -1, axis)
-
     if _adds_constants(cut, shared):
-        return at_least_float32(examples_to(1, every(of_y)))
+        return at_least_float32(every(of_y))
 
     def settle(point: Any) -> Array:
-        return cut.settled(shared.y + examples_to(0, of_y(point)), shared.carry)
+        return cut.settled(shared.y + of_y(point), shared.carry)
 
     def settle_between(point: Points) -> Array:
         of_y, of_h = changed(cut, shared.z, point)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 from landscape.models.batch_norm import is_reestimated
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
-from landscape.numerics.loss_change import Origin, loss_excess, origin_at
+from landscape.numerics.loss.change import Origin, loss_excess, origin_at
 from landscape.numerics.memory import largest_array, tree_bytes
 from landscape.numerics.microbatch import GROUP, POINTS, CallSize, in_groups, in_turns, slice_size, summed_changes
 from landscape.numerics.progress import OnProgress, ignore_progress

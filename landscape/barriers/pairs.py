@@ -7,9 +7,9 @@ collected by s_i rather than by rows of W,
 .. math:: y(\pi) - y = \sum_{i:\ \pi(i) \neq i} E_{i \pi(i)}, \qquad
           E_{ij} = \tfrac12 (s_{ij} - h_i) W_i + \tfrac12 (s_{ij} - h_j) W_j = E_{ji}.
 
-So l(l−1)/2 terms serve every step of a walk: no midpoint has to pass units through the next layer, which is what takes
-the time where that is a convolution. It pays where units are few; each midpoint then reads as many terms as it moves
-units.
+So l(l−1)/2 terms serve every step of a walk: no midpoint has to pass units through the next layer. It pays where units
+are few and have many activations an example each, as in a convolution: a midpoint then reads as many terms as it moves
+units. Of one activation an example it reads more numbers than it saves operations.
 """
 
 from __future__ import annotations
@@ -39,35 +39,19 @@ def are_few(units: int, moved: int) -> bool:
     return units * (units - 1) <= SEGMENT * moved
 
 
-def terms(cut: Cut, z: Float[Array, "b ... l"], h: Float[Array, "*b l"]) -> Float[Array, "terms ..."]:
-    """E_ij of every pair of units, (b *out) each, and 0 at last, for units that stay.
-
-    A term is (*out b) where the units of an example are one vector: examples stay on the last axis up to the loss.
-    """
+def terms(cut: Cut, z: Float[Array, "b ... l"], h: Float[Array, "b ... l"]) -> Float[Array, "terms b ..."]:
+    """E_ij of every pair of units, (b *out) each, and 0 at last, for units that stay."""
     pairs = np.stack(np.triu_indices(z.shape[-1], 1), axis=-1)  # pairs 2
-    found = at_least_float32(_of_vectors(cut, z, h, pairs) if z.ndim == 2 else _of_images(cut, z, h, pairs))
-    return jnp.concatenate([found, jnp.zeros_like(found, shape=(1, *found.shape[1:]))])
+    y = jax.eval_shape(cut.linear, h, cut.kernel)
+    none = jnp.zeros((1, *y.shape), jnp.promote_types(y.dtype, jnp.float32))
+    if not len(pairs):
+        return none
 
-
-def _of_vectors(cut: Cut, z: Array, h: Array, pairs: np.ndarray) -> Array:
-    rows = cut.linear(jnp.eye(z.shape[-1], dtype=h.dtype), cut.kernel)  # l *out: what each unit alone makes
-    s = cut.activation((z.T[pairs].sum(1) / 2).T).T  # pairs b
-
-    def made_by(unit: np.ndarray) -> Array:
-        change = jnp.expand_dims((s - h.T[unit]) / 2, range(1, rows.ndim))  # pairs 1 b
-        return rows[unit][..., None] * change  # pairs *out b
-
-    return made_by(pairs[:, 0]) + made_by(pairs[:, 1])
-
-
-def _of_images(cut: Cut, z: Array, h: Array, pairs: np.ndarray) -> Array:
     def term(pair: Array) -> Array:
         s = cut.activation(z[..., pair].sum(-1, keepdims=True) / 2)  # b ... 1
-        return cut.linear((s - h[..., pair]) / 2, cut.kernel[..., pair, :])  # b *out
+        return at_least_float32(cut.linear((s - h[..., pair]) / 2, cut.kernel[..., pair, :]))  # b *out
 
-    if len(pairs) == 0:
-        return jnp.zeros_like(cut.linear(h, cut.kernel), shape=(0, *cut.linear(h, cut.kernel).shape))
-    return jax.lax.map(term, jnp.asarray(pairs))
+    return jnp.concatenate([jax.lax.map(term, jnp.asarray(pairs)), none])
 
 
 def places(moves: Moves, units: int) -> Int[Array, "n k"]:

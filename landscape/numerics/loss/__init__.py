@@ -7,7 +7,8 @@ The change has a form of its own, since the difference of two losses would cance
 from __future__ import annotations
 
 import math
-from itertools import count
+from functools import reduce
+from operator import add
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from landscape.data.split import IGNORED
+from landscape.numerics.loss.exponential import exponentials
+from landscape.numerics.written import written_down
 
 # The unit in which probabilities are summed. Normal float32 numbers go from 2**-126 to 2**128, so that a probability is
 # kept down to 2**-183 in this unit: a smaller one adds at most 2**-55 to 1 + Σ p·(exp(c) − 1), whatever finite exp(c)
@@ -23,7 +26,8 @@ UNIT = 2.0**-57
 # Where Σ p·(exp(c) − 1) is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10
 # nats, which the difference of two losses gives to more digits.
 CANCELLING = 0.9
-SERIES = 0.5  # changes up to which exp(c) − 1 is summed as a series; beyond, the difference loses two bits at most
+LEAST = 2.0**-100  # Σ p·exp(c) from here on has lost no probability to underflow
+FEW = 16  # classes up to which both sums are made in one pass
 
 WRITTEN = 64  # targets whose logits are written down together, where sums over classes lose digits
 BLOCK = 2048  # classes whose logits are computed together: 8 KiB a target, which stay in a processor's first cache
@@ -62,37 +66,45 @@ def loss_change(
     It is 0 for targets that do not count. `log_softmax` is that of the logits.
 
     With p the softmax, and the change c taken relative to that of the target, it is log(1 + Σ p·(exp(c) − 1)), so that
-    a change far below the rounding of the loss itself keeps its digits. Where that sum overflows or loses digits, it
-    is log Σ exp(log p + c), which is computed only then. Targets are on the last axis, where processors take several
-    numbers at a time.
+    a change far below the rounding of the loss itself keeps its digits. Where that sum loses digits, it is
+    log Σ p·exp(c), and where a sum overflows or underflows log Σ exp(log p + c), which is computed only then. Targets
+    are on the last axis, where processors take several numbers at a time.
     """
     log_p, change = log_softmax.mT, change.mT  # k b, *n k b
     places = jnp.broadcast_to(jnp.maximum(targets, 0)[..., None, :], (*change.shape[:-2], 1, change.shape[-1]))
-    change -= jnp.take_along_axis(change, places, axis=-2, mode="promise_in_bounds")
-    growth = jnp.where(jnp.abs(change) < SERIES, _expm1_series(change), jnp.exp(change) - 1)  # *n k b
-    grown = UNIT * jnp.sum(_scaled(log_p) * growth, axis=-2)  # *n b
-    counted = targets != IGNORED
-    keeps = _keeps_digits(grown) | ~counted
+    of_target = jnp.take_along_axis(change, places, axis=-2, mode="promise_in_bounds")  # *n 1 b
+    grown, total = _sums(_scaled(log_p), change - of_target)  # *n b
+    counted, keeps = targets != IGNORED, _keeps_digits(grown)
+    exact = keeps | (jnp.isfinite(total) & (total > LEAST)) | ~counted
+    whole = jnp.where(keeps, 1 + grown, total)
+    lost = jnp.where(keeps, (grown - (whole - 1)) / whole, 0)  # by rounding 1 + grown
+    logs = written_down(jnp.where(exact, jnp.log(whole) + lost, jnp.nan))
 
     def with_logs() -> Array:
-        return jnp.where(keeps, jnp.log1p(grown), jax.nn.logsumexp(log_p + change, axis=-2))
+        differences = jax.nn.logsumexp(log_p + change, axis=-2) - of_target[..., 0, :]
+        return jnp.where(jnp.isnan(logs), differences, logs)
 
-    logs = jax.lax.cond(jnp.all(keeps), lambda: jnp.log1p(grown), with_logs)
-    return jnp.where(counted, logs, 0)
+    return jnp.where(counted, jax.lax.cond(jnp.isnan(logs).any(), with_logs, lambda: logs), 0)
+
+
+def _sums(scaled: Float[Array, "*b k t"], change: Float[Array, "*nb k t"]) -> tuple[Array, Array]:
+    """Σ p·(exp(c) − 1) and Σ p·exp(c) over the classes, where p is `scaled`; class by class where these are few.
+
+    One loop over targets then makes both sums, where XLA's CPU backend makes two for sums over an axis, and takes one
+    number at a time in longer ones.
+    """
+    classes = scaled.shape[-2]
+    if classes > FEW:
+        both = [jnp.sum(scaled * each, axis=-2) for each in (jnp.expm1(change), jnp.exp(change))]
+    else:
+        terms = [[scaled[..., k, :] * each for each in exponentials(change[..., k, :])] for k in range(classes)]
+        both = [reduce(add, of_classes) for of_classes in zip(*terms, strict=True)]
+    return UNIT * both[0], UNIT * both[1]
 
 
 def _keeps_digits(grown: Float[Array, ...]) -> Bool[Array, ...]:
     """Whether log(1 + grown) is as exact as its type; not so where 1 + grown cancels, or where grown has overflowed."""
     return (grown > -CANCELLING) & jnp.isfinite(grown)
-
-
-def _expm1_series(x: Float[Array, ...]) -> Float[Array, ...]:
-    """exp(x) − 1 = Σ xⁿ/n! for |x| < `SERIES`, to the rounding of its type."""
-    terms = next(n for n in count(1) if SERIES**n / math.factorial(n + 1) < jnp.finfo(x.dtype).eps / 4)
-    nested = jnp.full_like(x, 1 / math.factorial(terms))
-    for n in range(terms - 1, 0, -1):
-        nested = nested * x + 1 / math.factorial(n)
-    return nested * x
 
 
 def hits(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> Bool[Array, "*b"]:

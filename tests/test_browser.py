@@ -321,6 +321,7 @@ def test_a_value_that_is_not_allowed_is_named(address, tab, query):
     settled(tab)
     healthy(tab)
     playwright.expect(tab.get_by_test_id("stAlert").first).to_contain_text(query.split("=")[1])
+    assert tab.evaluate("history.length") == 2, "the blank page and this one"
 
 
 def test_nothing_is_wider_than_a_telephone(address, browser):

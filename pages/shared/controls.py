@@ -212,17 +212,18 @@ def checked(name: str, control: Control) -> Any:
 
     A value that was chosen for another study gives way to the default if this study does not allow it.
     """
-    asked = st.query_params.get_all(name)
-    if st.session_state.get(name) is not None:
+    asked, several = st.query_params.get_all(name), isinstance(control, Several)
+    held = st.session_state.get(name) is not None
+    if held:
         _follow(name, control)
     else:
         for text in asked:
             if not control.accepts(text):
                 told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
-                instead = "It is left out." if isinstance(control, Several) else "The default is used instead."
-                st.warning(plain(f"{told} {instead}"))
-    emptied = asked[-1:] == [""] and not control.accepts("")  # which Streamlit takes for nothing chosen
-    if emptied or asked == _written(control.default):
+                st.warning(plain(f"{told} {'It is left out.' if several else 'The default is used instead.'}"))
+    refused = bool(asked) and not several and not control.accepts(asked[-1])
+    emptied = asked[-1:] == [""]  # which Streamlit takes for nothing chosen
+    if (refused and (emptied or not held)) or asked == _written(control.default):
         address.read_as(name, None)
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     value = control.draw(name)

@@ -461,3 +461,6 @@ def test_negative_numbers_of_a_table_have_a_minus_and_stay_numbers():
     np.testing.assert_array_equal(written.data["value"], numbers)
     assert left["value"]["type_config"]["format"] is None and left["count"] == columns["count"]
     assert show.with_minus(data.assign(value=1.0), columns)[1] == columns
+    written, _ = show.with_minus(data, columns, {"value": ["[−30.0, +1.0]", "[+5.0, +6.0]", "", ""]})
+    assert all(f">{text}<" in written.to_html() for text in ("[−30.0, +1.0]", "[+5.0, +6.0]", "–"))
+    np.testing.assert_array_equal(written.data["value"], numbers)

@@ -34,7 +34,7 @@ with first_view():
     else:
         answer.metric_chart(dataset, q, n)
 shown = answer.table(frame, costs, ranks, measure)
-show.grid(shown, answer.columns_of(shown, frame, measure))
+show.grid(shown, answer.columns_of(shown, frame, measure), answer.intervals(frame, measure))
 predictors = predictor_ranks_data({"": dataset}, q, n, measure, [rank])
 beyond = (ranking.beyond_size(predictors, rank), answer.picked(dataset, q, n), ranking.regret(predictors, measure))
 said = [*answer.sentences(dataset, q, n, measure, rank), *beyond]

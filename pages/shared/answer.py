@@ -35,19 +35,16 @@ def metric_chart(dataset: xr.Dataset, q: float, n: int) -> None:
 
 
 def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """What the page lists, one row per candidate: numbers, so that they sort as such, and their intervals beside them.
+    """What the page lists, one row per candidate: numbers, so that they sort as such, and beside them where their
+    intervals begin, which `intervals` writes out.
 
     From `overview_data`, `cost_gain_data` and `rank_comparison_data`, in the order of the candidates.
     """
     by = ranks.pivot(index="candidate", columns="predictor", values="rank").reindex(frame["candidate"])
     none = pd.Series(index=by.index, dtype=float)
-    quantities = {"M0": "M₀ (%)", "best_gain": f"G* ({UNITS[measure]})"}
-    if "excess_gain" in frame:
-        quantities["excess_gain"] = f"G* − control ({UNITS[measure]})"
     columns: dict[str, Any] = {"candidate": frame["candidate"]}
-    for name, title in quantities.items():
-        digits = 1 if name == "M0" else gain_digits(frame, measure, name)
-        columns |= {title: frame[name], f"95 % of {title.partition(' (')[0]}": _intervals(frame, name, digits)}
+    for name, title in _quantities(frame, measure).items():
+        columns |= {title: frame[name], _beside(title): frame[f"{name}_low"]}
     if "perplexity" in frame:
         columns["perplexity"] = frame["perplexity"]
     columns |= {"rank by M₀": by.get("M0", none).values, "rank by G*": by.get("G*_T", none).values}
@@ -74,11 +71,25 @@ def columns_of(shown: pd.DataFrame, frame: pd.DataFrame, measure: Measure) -> di
     }
 
 
-def _intervals(frame: pd.DataFrame, name: str, digits: int) -> list[str | None]:
-    """The bounds of the 95 % intervals, as text; None where there are none."""
-    low, high = frame[f"{name}_low"], frame[f"{name}_high"]
-    pairs = (wording.bounds(*each, f"+.{digits}f").strip() for each in zip(low, high, strict=True))
-    return [wording.minus(pair) or None for pair in pairs]
+def intervals(frame: pd.DataFrame, measure: Measure) -> dict[str, list[str]]:
+    """The 95 % intervals of `table` as text, by its columns; empty where there are none."""
+    found = {}
+    for name, title in _quantities(frame, measure).items():
+        digits = 1 if name == "M0" else gain_digits(frame, measure, name)
+        bounds = zip(frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
+        texts = (wording.bounds(low, high, f"+.{digits}f").strip() for low, high in bounds)
+        found[_beside(title)] = [wording.minus(text) for text in texts]
+    return found
+
+
+def _quantities(frame: pd.DataFrame, measure: Measure) -> dict[str, str]:
+    """What has intervals: its titles by its columns in `frame`."""
+    excess = {"excess_gain": f"G* − control ({UNITS[measure]})"} if "excess_gain" in frame else {}
+    return {"M0": "M₀ (%)", "best_gain": f"G* ({UNITS[measure]})"} | excess
+
+
+def _beside(title: str) -> str:
+    return f"95 % of {title.partition(' (')[0]}"
 
 
 @derived

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -143,11 +144,16 @@ def table(name: str, data: Callable[[], pd.DataFrame]) -> None:
     )
 
 
-def grid(data: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
-    """Show a table with all of its rows, which scrolls sideways alone; a dash stands for what is not known."""
+def grid(
+    data: pd.DataFrame, columns: Mapping[str, Any] | None = None, texts: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Show a table with all of its rows, which scrolls sideways alone; a dash stands for what is not known.
+
+    `texts` stand in place of the numbers of some columns, by which the table is still sorted.
+    """
     if on_phone():  # where the tools of a table stand above it all the time, over what is there
         st.space("small")
-    written, others = with_minus(data, fitted(data, columns or {}))
+    written, others = with_minus(data, fitted(data, columns or {}), texts or {})
     st.dataframe(written, height="content", hide_index=True, column_config=others, placeholder="–")
 
 
@@ -167,18 +173,23 @@ def fitted(data: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def with_minus(data: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataFrame | Styler, Mapping[str, Any]]:
+def with_minus(
+    data: pd.DataFrame, columns: Mapping[str, Any], texts: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> tuple[pd.DataFrame | Styler, Mapping[str, Any]]:
     """A table whose negative numbers have a minus and not a hyphen, and the columns that Streamlit still has to write.
 
     The numbers stay numbers, by which the table is sorted.
     """
     forms = {name: _form(columns.get(name)) for name in data.select_dtypes("number")}
     negative = [name for name, form in forms.items() if form.startswith("%") and (data[name] < 0).any()]
-    if not negative:
+    if not negative and not texts:
         return data, columns
     bare = [name for name, form in forms.items() if not form]  # of which pandas would write six decimal places
     writers = {name: partial(_number, forms[name] or "%g") for name in (*negative, *bare)}
     styled = data.reset_index(drop=True).style.format(writers, na_rep="–")
+    for name in data.columns.intersection([*texts]):
+        for row, text in enumerate(texts[name]):
+            styled.format(lambda _, text=text: text or "–", subset=([row], [name]))
     return styled, dict(columns) | {name: _without_form(columns[name]) for name in negative}
 
 

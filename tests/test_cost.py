@@ -21,7 +21,7 @@ from landscape.models.site import Site
 from landscape.study import Study, validated
 from landscape.study.presets import preset, presets
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.compiled_quickly]
 
 SHAPE = (8, 8, 1)
 
@@ -41,8 +41,7 @@ STUDIES = [
         {"kind": "cnn", "channels": [4, 6], "dense": [7]},
         [
             [{"widen": "conv*", "factor": 1.5}],
-            [{"deepen": "conv1"}],
-            [{"deepen": "conv2"}, {"widen": "dense1", "size": 9}],
+            [{"deepen": "conv1"}, {"deepen": "conv2"}, {"widen": "dense1", "size": 9}],
         ],
         "conv1",
     ),
@@ -51,8 +50,7 @@ STUDIES = [
         {"kind": "resnet18", "width": 4},
         [
             [{"widen": "*", "factor": 1.5}],
-            [{"widen": "stage2_block1", "size": 9}, {"deepen": "stage3"}],
-            [{"deepen": "stage2_block1"}],
+            [{"widen": "stage2_block1", "size": 9}, {"deepen": "stage3"}, {"deepen": "stage2_block1"}],
         ],
         "stage1",
     ),
@@ -60,8 +58,7 @@ STUDIES = [
         {"kind": "bert", "hidden": 8, "heads": 2, "ffn": [6, 7]},
         [
             [{"widen": "ffn*", "factor": 2}],
-            [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}],
-            [{"widen": "heads1", "size": 3}],
+            [{"deepen": "ffn1"}, {"widen": "ffn2", "size": 9}, {"widen": "heads1", "size": 3}],
         ],
         "ffn1",
     ),

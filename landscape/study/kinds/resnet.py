@@ -10,7 +10,7 @@ from pydantic import Field
 
 from landscape.study.examples import Examples
 from landscape.study.kinds.base import ModelSpec
-from landscape.study.kinds.layers import Layer
+from landscape.study.kinds.layers import Layer, in_order
 from landscape.study.limits import MOST_UNITS
 
 STAGES = ("stage1", "stage2", "stage3", "stage4")
@@ -80,7 +80,9 @@ def _stage(stage: str, sizes: Mapping[str, int], before: int, places: int) -> li
     that is the second block, since the first one reads the stage before, except behind the stem.
     """
     out, found = sizes[stage], []
-    blocks = [name for name in sizes if name.startswith(f"{stage}_")]
+    names = [name for name in sizes if name.startswith(f"{stage}_")]
+    behind = [name for name in names if "block" not in name]  # `stage1_1` follows the whole stage
+    blocks = [*in_order({*names} - {*behind}), *in_order(behind)]
     reader = blocks[0] if stage == "stage1" else blocks[1]
     for block in blocks:
         if stage != "stage1" and block == blocks[0]:

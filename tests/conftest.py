@@ -6,16 +6,15 @@ import gc
 import os
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from typing import Any
 
 import pytest
+from checked import check
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from jaxtyping import install_import_hook
 
 CHECKED = (
     "analysis.bootstrap",
@@ -34,8 +33,7 @@ CHECKED = (
     "training",
 )
 
-with warnings.catch_warnings():
-    install_import_hook([f"landscape.{name}" for name in CHECKED], "beartype.beartype")
+check(f"landscape.{name}" for name in CHECKED)
 
 # how long an example takes, and how long it takes to draw, says how busy the computer is
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
+from trained import drawn
 
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps
@@ -16,11 +17,13 @@ from landscape.proxies import timed_scores
 from landscape.study import Training
 from landscape.training.fit import fit
 
+pytestmark = pytest.mark.compiled_quickly
+
 FEATURES, CLASSES = 12, 3
 
 
-def network(*hidden, seed=0):
-    return mlp(FEATURES, hidden, CLASSES, nnx.Rngs(seed))
+def network(*hidden):
+    return drawn(lambda: mlp(FEATURES, hidden, CLASSES, nnx.Rngs(0)))
 
 
 def filled(model):
@@ -56,9 +59,15 @@ def test_networks_of_several_widths_share_their_programs():
 
 
 @pytest.mark.parametrize(
-    "model", [network(MOST), cnn((8, 8, 1), (4, 6), (5,), 3, nnx.Rngs(0)), nnx.Linear(3, 4, rngs=nnx.Rngs(0))]
+    "build",
+    [
+        lambda: network(MOST),
+        lambda: cnn((8, 8, 1), (4, 6), (5,), 3, nnx.Rngs(0)),
+        lambda: nnx.Linear(3, 4, rngs=nnx.Rngs(0)),
+    ],
 )
-def test_large_networks_convolutions_and_other_classes_stay_as_they_are(model):
+def test_large_networks_convolutions_and_other_classes_stay_as_they_are(build):
+    model = nnx.eval_shape(build)
     assert jax.tree.map(np.shape, split(filled(model))) == jax.tree.map(np.shape, split(model))
 
 

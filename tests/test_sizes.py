@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from modules import of
 
 from landscape.barriers.walk import permute
 from landscape.models.net2net import deepen, widen
@@ -34,7 +35,7 @@ class Fresh(Mapping):
 
 
 RNGS = Fresh()
-PIXELS, TOKENS = jax.random.normal(KEY, (4, 5, 3, 3)), jax.random.normal(KEY, (4, 5, 3))
+PIXELS, TOKENS = of((4, 5, 3, 3)), of((4, 5, 3))
 
 
 class Net(nnx.Module):
@@ -133,7 +134,7 @@ CASES = {
     "rms norm": Case(around(lambda width: nnx.RMSNorm(width, **RNGS), "scale"), size=8),
     "one group": Case(around(lambda width: nnx.GroupNorm(width, 1, **RNGS), "scale", "bias"), size=12),
     "a group a unit": Case(around(lambda width: nnx.GroupNorm(width, width // 3, **RNGS), "scale", "bias", inner=3)),
-    "heads": Case(attention, jax.random.normal(KEY, (2, 5, 3))),
+    "heads": Case(attention, of((2, 5, 3))),
     "dense over several axes": Case(reading, TOKENS),
     "transposed": Case(transposed(False)),
     "transposed, its kernel too": Case(transposed(True)),

@@ -175,13 +175,13 @@ def times(quick: bool) -> Iterator[Row]:
 
 
 def _training_times(width: int, quick: bool) -> Iterator[Row]:
-    batch, networks = (16, 2) if quick else (512, training.TOGETHER)
-    made = training.problem(CnnSpec(kind="cnn", channels=(width, 32)), batch, STEPS)
+    batch, networks, steps = (16, 2, 2) if quick else (512, training.TOGETHER, STEPS)
+    made = training.problem(CnnSpec(kind="cnn", channels=(width, 32)), batch, steps)
     forms = {"chosen": run_epoch} | ({"together": together} if width == 8 else {})
-    runs = {form: partial(made.epoch, run, STEPS, networks) for form, run in forms.items()}
+    runs = {form: partial(made.epoch, run, steps, networks) for form, run in forms.items()}
     with jax.default_matmul_precision("default"):
         for form, taken in in_turns(runs, 1).items():
-            step = 1e3 * taken.seconds / STEPS / networks
+            step = 1e3 * taken.seconds / steps / networks
             yield row(f"a training step of one of {networks} networks, l={width}, {form}", step, "ms")
 
 

@@ -55,9 +55,9 @@ def _row(what: str, page: str, values: list[float], aim: float | None, digits: i
 
 
 def _pages(quick: bool) -> list[str]:
-    """Every page, or every fifth of them."""
+    """Every page, or every tenth of them."""
     pages = [path for path in (ROOT / "pages").glob("*/*.py") if path.parent.name != "shared"]
-    return sorted(str(page.relative_to(ROOT)) for page in pages)[:: 5 if quick else 1]
+    return sorted(str(page.relative_to(ROOT)) for page in pages)[:: 10 if quick else 1]
 
 
 def _stored(store: Store, quick: bool) -> str:

@@ -86,8 +86,8 @@ def test_permuting_widening_and_matching_are_those_of_the_package():
     same(take(other, matching.matching(tiny(), other)), matched)
 
 
-@given(st.integers(UNITS, 40), st.sampled_from(widening.SHARES), st.integers(0, 9))
-@settings(max_examples=20)
+@given(st.integers(UNITS, 24), st.sampled_from(widening.SHARES), st.integers(0, 9))
+@settings(max_examples=10)
 def test_widening_keeps_the_function_and_copies_may_change_places(units, shares, seed):
     wide, inputs = widening.widened(tiny(), units, shares, seed=seed), training.moons().inputs
     np.testing.assert_allclose(logits(wide, inputs), logits(tiny(), inputs), atol=1e-9)

@@ -123,6 +123,9 @@ ALTERNATIVES = {
     "difference": lambda d: said.difference_text(
         difference_data({"one": whole(), "other": d}, QUANTITIES[1], Q, MEASURE), "one", QUANTITIES[1]
     ),
+    "initial": lambda d: said.initial_text(figures.initial_metrics_data(d, Q, N)),
+    "scores": lambda d: said.scores_text(TABLES["scores"](d)),
+    "journey": lambda d: said.journey_text(figures.journey_data(d)),
     "sides": lambda d: said.surface_text(TABLES["sides"](d)),
 }
 

@@ -436,6 +436,18 @@ def test_the_first_view_begins_with_the_answer():
         assert all(text in first for text in texts_of), (first, texts_of)
 
 
+def test_where_nothing_gains_no_candidate_gains_most():
+    first = visited("pages/explore/trajectories.py", study="resnet18-cifar10").main.markdown[0].value
+    assert first.startswith("No candidate gains anything on average; the control gains 0.3")
+
+
+@pytest.mark.parametrize("page", [HOME, *OF_ONE_STUDY, "pages/compare/studies.py", SCORECARD, "pages/own/network.py"])
+def test_the_text_in_place_of_a_figure_states_what_it_shows(page):
+    alternatives = [chart.proto.alt for chart in visited(page).get("plotly_chart")]
+    assert alternatives or page in ASKED
+    assert [alt for alt in alternatives if not re.search(r"\d", alt) or not alt.endswith(".")] == []
+
+
 @pytest.mark.parametrize(
     ("studies", "expected"),
     [

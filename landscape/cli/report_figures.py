@@ -140,8 +140,9 @@ def _predictors(dataset: xr.Dataset, q: float, n: int, measure: Measure) -> Iter
     yield Drawn(
         "What did each predict, and what happened?",
         figures.predictor_scores(dataset, q, n, measure),
-        "A panel for each predictor: its score and the gain, a point for each seed and candidate.",
-        "The scores are those of the whole network right after the expansion, on one batch of training data.",
+        said.scores_text(figures.predictor_scores_data(dataset, q, n, measure)),
+        "A panel for each predictor, with a point for each seed and candidate. The scores are those of the whole "
+        "network right after the expansion, on one batch of training data.",
     )
     grid = figures.paper_grid(dataset)
     yield Drawn(

@@ -81,7 +81,7 @@ st.header("What each predicts, and what happened")
 show.chart(
     predictor_scores(dataset, q, n, measure),
     "scores",
-    "The best gain against each predictor, in one panel each",
+    said.scores_text(predictor_scores_data(dataset, q, n, measure)),
     lambda: predictor_scores_data(dataset, q, n, measure),
 )
 st.header("What each costs")

@@ -44,8 +44,11 @@ def of_gain(frame: pd.DataFrame, measure: Measure) -> str:
     control, best = best.get(CONTROL), best.drop(index=CONTROL, errors="ignore")
     if best.empty:
         return ""
-    told = f"{show.bold(best.idxmax())} gains most: G* is **{number(best.max(), 2)}** {answer.unit(measure)}"
-    return f"{told}." if control is None else f"{told}, that of the control {number(control, 2)}."
+    unit, beside = answer.unit(measure), "" if control is None else number(control, 2)
+    if best.max() <= 0:
+        return f"No candidate gains anything on average{f'; the control gains {beside} {unit}' if beside else ''}."
+    told = f"{show.bold(best.idxmax())} gains most: G* is **{number(best.max(), 2)}** {unit}"
+    return f"{told}{f', that of the control {beside}' if beside else ''}."
 
 
 dataset = library.dataset()

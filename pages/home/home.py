@@ -12,7 +12,8 @@ from landscape.analysis.performance import usual_measure
 from landscape.analysis.ranking.decision import RULE, decide, sentence
 from landscape.analysis.summary import Q
 from landscape.analysis.walks import steps_reached
-from landscape.figures import journey
+from landscape.figures import journey, journey_data
+from landscape.figures.export.alternatives import journey_text
 from landscape.store.sealed import DamagedEntry
 from pages.shared import frame, library, show
 
@@ -56,7 +57,7 @@ def moving(choice: library.Choice | None) -> None:
         show.legible(journey(dataset)),
         key="chart-journey",
         config=show.CONFIG | {"displayModeBar": False},
-        alt="The loss on the line from a network to a permuted copy of itself: equal at both ends, higher between them",
+        alt=journey_text(journey_data(dataset)),
     )
 
 

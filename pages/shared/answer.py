@@ -18,6 +18,7 @@ from landscape.analysis.ranking.correlation import Kind
 from landscape.analysis.ranking.scores import picks
 from landscape.analysis.ranking.unranked import why_unranked
 from landscape.figures import initial_metrics, initial_metrics_data, overview_data, predictor_ranks_data
+from landscape.figures.export.alternatives import initial_text
 from landscape.store.derived import derived
 from landscape.study.predictors import METRIC, SOTL_E
 from landscape.study.writing.notation import NOTATION
@@ -25,13 +26,13 @@ from pages.shared import ranking, show
 from pages.shared.ranking import UNITS
 from pages.shared.show import bold, escaped
 
-PICTURE = "Manifold metric of each candidate before training"
 NOT_YET = "No candidate has been trained yet."
 
 
 def metric_chart(dataset: xr.Dataset, q: float, n: int) -> None:
     """The picture of a study none of whose candidates has been trained: M₀ alone."""
-    show.chart(initial_metrics(dataset, q, n), "initial-metrics", PICTURE, lambda: initial_metrics_data(dataset, q, n))
+    data = initial_metrics_data(dataset, q, n)
+    show.chart(initial_metrics(dataset, q, n), "initial-metrics", initial_text(data), lambda: data)
 
 
 def table(frame: pd.DataFrame, costs: pd.DataFrame, ranks: pd.DataFrame, measure: Measure) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from landscape.analysis.wording import enumeration, number, part_of
+from landscape.analysis.wording import enumeration, number, of_split, part_of
 from landscape.figures.predictors import predictor_label
 from landscape.study.predictors import METRIC
 from landscape.study.schema import BASE
@@ -22,6 +22,12 @@ def overview_text(frame: pd.DataFrame) -> str:
         f"Best gain against M₀. M₀ goes {_extent(known, 'M0', 'candidate')}, the {GAIN} goes "
         f"{_extent(known, 'best_gain', 'candidate')}."
     )
+
+
+def initial_text(frame: pd.DataFrame) -> str:
+    """M₀ of the candidates before any training; `frame` is from `initial_metrics_data`."""
+    known = frame.dropna(subset="M0")
+    return f"Before training, M₀ goes {_extent(known, 'M0', 'candidate')}." if len(known) else NOTHING
 
 
 def cost_gain_text(frame: pd.DataFrame, cost: str) -> str:
@@ -50,7 +56,7 @@ def interpolation_text(barriers: pd.DataFrame) -> str:
     if barriers.empty:
         return NOTHING
     parts = [
-        f"on {split} data the barrier b {_of_one_or_more(rows, 'barrier', 'curve')}"
+        f"on {of_split(str(split))} data the barrier b {_of_one_or_more(rows, 'barrier', 'curve')}"
         for split, rows in barriers.groupby("split", sort=False)
     ]
     return f"The loss along lines between networks: {'; '.join(parts)}."
@@ -119,6 +125,29 @@ def predictors_text(frame: pd.DataFrame) -> str:
         for study, rows in known.groupby("study", sort=False)
     ]
     return " ".join(told)
+
+
+def scores_text(frame: pd.DataFrame) -> str:
+    """How far the scores and the gains of seeds and candidates go; `frame` is from `predictor_scores_data`."""
+    if frame.empty:
+        return NOTHING
+    told = [
+        f"{predictor_label(str(name))} from {number(rows['score'].min())} to {number(rows['score'].max())}"
+        for name, rows in frame.groupby("predictor", sort=False)
+    ]
+    gains = _extent(frame, "best_gain", "candidate")
+    return f"Over seeds and candidates, the {GAIN} goes {gains}, and the scores go: {', '.join(told)}."
+
+
+def journey_text(frame: pd.DataFrame) -> str:
+    """How high the barrier is; `frame` is from `journey_data`."""
+    if frame.empty:
+        return NOTHING
+    ends, highest = frame["loss"].iloc[[0, -1]].mean(), frame.loc[(frame["loss"] - frame["chord"]).idxmax()]
+    return (
+        f"The loss on the line from a network to a permuted copy of itself: {number(ends)} nats at both ends, and up "
+        f"to {number(highest['loss'] - highest['chord'])} nats higher between them."
+    )
 
 
 def surface_text(barriers: pd.DataFrame) -> str:

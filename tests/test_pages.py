@@ -407,6 +407,7 @@ def test_the_scorecard_is_a_row_for_each_claim_that_says_its_verdicts():
         said = {verdict: int(count) for count, verdict in re.findall(r"badge\[(\d+) ([a-z ]+)\]", row.label)}
         (table,) = row.dataframe
         assert said == Counter(each.removesuffix(" at this scale") for each in table.value["verdict"])
+        assert table.value["our figure"].dtype == float, "by which the table is sorted"
         told.update(said)
     first = next(each.value for each in app.markdown if "claims in" in each.value)
     assert f"in {told.total()} tests" in first and all(f"{count} {verdict}" in first for verdict, count in told.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -45,14 +46,16 @@ def badges(rows: Sequence[Row]) -> str:
     return " ".join(said) or f":gray-badge[{rows[0].verdict}]"
 
 
-def table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of one claim as the page shows them."""
+def table(rows: Sequence[Row]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """The rows of one claim as the page shows them, with numbers, and what is written in place of those."""
     frame = pd.DataFrame([cells(row) for row in rows], columns=COLUMNS)
-    numbers = list(NUMBERS)
-    frame[numbers] = frame[numbers].map(minus)
+    texts = {name: [minus(text) for text in frame[name]] for name in NUMBERS}
+    found = ([row.found, row.metric, row.parameters] for row in rows)
+    values = [[math.nan if each is None else each.value for each in row] for row in found]
+    frame = frame.drop(columns=list(NUMBERS)).join(pd.DataFrame(values, columns=list(NUMBERS), dtype=float))
     frame["page"] = [row.address or None for row in rows]
     compared = any(row.metric for row in rows)
-    return frame if compared else frame.drop(columns=["τ of M₀", "τ of the parameter count"])
+    return frame[[name for name in COLUMNS if compared or name not in NUMBERS[1:]]], texts
 
 
 choices = library.shipped()
@@ -81,7 +84,8 @@ with st.container(gap=None):
         with st.expander(f"{show.escaped(claim.text)} {badges(tests)}"):
             st.caption(f"{claim.section[0].upper()}{claim.section[1:]}. Figure: {show.escaped(claim.figure)}.")
             if tests[0].study:
-                show.grid(table(tests), {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")})
+                shown, texts = table(tests)
+                show.grid(shown, {"page": st.column_config.LinkColumn(display_text=r"^(\w+)")}, texts)
 show.table(
     "scorecard", lambda: pd.DataFrame([(heading(row), *cells(row)) for row in rows], columns=["claim", *COLUMNS])
 )

@@ -153,22 +153,25 @@ def grid(
     """
     if on_phone():  # where the tools of a table stand above it all the time, over what is there
         st.space("small")
-    written, others = with_minus(data, fitted(data, columns or {}), texts or {})
+    texts = texts or {}
+    written, others = with_minus(data, fitted(data, columns or {}, texts), texts)
     st.dataframe(written, height="content", hide_index=True, column_config=others, placeholder="–")
 
 
-def fitted(data: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, Any]:
+def fitted(
+    data: pd.DataFrame, columns: Mapping[str, Any], texts: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Any]:
     """The columns of a table, wide enough for texts in rows by which the browser does not measure them.
 
     It measures the first rows, and cuts what is longer further down.
     """
     found = dict(columns)
-    for name in data.select_dtypes(["object", "string"]):
-        lengths = data[name].astype(str).str.len()
+    for name in data.columns.intersection([*data.select_dtypes(["object", "string"]), *texts], sort=False):
+        lengths = pd.Series(texts.get(name, data[name])).astype(str).str.len()
         if lengths.iloc[ROWS_MEASURED:].max() > lengths.iloc[:ROWS_MEASURED].max():
-            given = found.get(name)
-            config: Any = given if isinstance(given, Mapping) else st.column_config.TextColumn(given)
-            if config["type_config"]["type"] == "text" and config["width"] is None:
+            given, make = found.get(name), "NumberColumn" if name in texts else "TextColumn"
+            config: Any = given if isinstance(given, Mapping) else getattr(st.column_config, make)(given)
+            if config["type_config"]["type"] in ("text", "number") and config["width"] is None:
                 found[name] = {**config, "width": PADDING + PIXELS * int(lengths.max())}
     return found
 

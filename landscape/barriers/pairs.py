@@ -39,8 +39,11 @@ def are_few(units: int, moved: int) -> bool:
     return units * (units - 1) <= SEGMENT * moved
 
 
-def terms(cut: Cut, z: Float[Array, "b ... l"], h: Float[Array, "b ... l"]) -> Float[Array, "terms b ..."]:
-    """E_ij of every pair of units, (b *out) each, and 0 at last, for units that stay."""
+def terms(cut: Cut, z: Float[Array, "rows ... l"], h: Float[Array, "b ... l"]) -> Float[Array, "terms b ..."]:
+    """E_ij of every pair of units, (b *out) each, and 0 at last, for units that stay.
+
+    Behind its examples z may have rows of parameters (see `landscape.models.cut`), as a ResNet's has.
+    """
     pairs = np.stack(np.triu_indices(z.shape[-1], 1), axis=-1)  # pairs 2
     y = jax.eval_shape(cut.linear, h, cut.kernel)
     none = jnp.zeros((1, *y.shape), jnp.promote_types(y.dtype, jnp.float32))

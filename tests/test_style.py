@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from itertools import pairwise, product
 from pathlib import Path
@@ -131,6 +132,12 @@ def test_text_is_legible(theme):
 def test_no_button_has_white_text_on_the_primary_colour():
     """It would be illegible in the dark, where that colour is light enough to be a text."""
     assert [path.name for path in ROOT.glob("pages/**/*.py") if 'type="primary"' in path.read_text()] == []
+
+
+def test_no_popover_has_the_text_that_is_darkened_while_it_is_open():
+    """Of a tertiary one, Streamlit darkens the primary colour, which leaves a contrast of 2.1 in the dark."""
+    source = "".join(path.read_text() for path in ROOT.glob("pages/**/*.py"))
+    assert re.findall(r"popover\([^\n]*tertiary", source) == []
 
 
 def test_showing_a_figure_leaves_it_as_it_is_for_others():

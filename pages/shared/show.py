@@ -66,7 +66,7 @@ def lines(figure: go.Figure, name: str, what: str, data: Callable[[], pd.DataFra
 
 def files(figure: go.Figure, name: str, data: Callable[[], pd.DataFrame] | None) -> DeltaGenerator:
     """Offer a figure as a page and, if there is `data`, its numbers as CSV; what else belongs there goes into it."""
-    offered = st.popover(f"Files: {said(name)}", icon=":material/download:", type="tertiary")
+    offered = st.popover(f"Files: {said(name)}", icon=":material/download:")
     called = filed(name)  # now, since the file is written later, where no session is known
     with offered:
         if data:

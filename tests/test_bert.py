@@ -223,7 +223,7 @@ def test_slices_of_the_batch_add_up(group: str, monkeypatch: pytest.MonkeyPatch)
     """Cut or not; the last of three is filled up."""
     permutations = np.random.default_rng(0).permuted(np.tile(np.arange(SPEC.group_sizes()[group]), (5, 1)), axis=1)
     whole = midpoint_barriers(bert(), permutations, *batch(), group=group)
-    monkeypatch.setattr(microbatch, "slice_size", lambda examples, largest: 3)
+    monkeypatch.setattr(microbatch, "slice_size", lambda *_: 3)
     for module in (by_networks, by_activations):
         monkeypatch.setattr(module, "slice_size", microbatch.slice_size)
     assert_allclose(midpoint_barriers(bert(), permutations, *batch(), group=group), whole, rtol=1e-4, atol=1e-7)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape.analysis.cost.duration import FILLED, MOST, expected, layers_compiled, phases, seconds
+from landscape.analysis.cost.duration import CHANNELS, FILLED, MOST, expected, layers_compiled, phases, seconds
 from landscape.models.expansion import filling
 from landscape.store.entries import Entry
 from landscape.store.results import Store
@@ -67,9 +67,13 @@ def test_wider_networks_take_longer(name: str, factor: int) -> None:
 
 
 def test_networks_are_filled_up_as_the_estimate_says() -> None:
-    assert (FILLED, MOST) == (filling.STEP, filling.MOST)
+    assert (FILLED, CHANNELS, MOST) == (filling.STEP, filling.CHANNELS, filling.MOST)
     assert layers_compiled(preset("digits-mlp")) == layers_compiled(preset("digits-mlp").scaled(seeds=1)) == 2
     assert layers_compiled(preset("mlp-cifar10")) == 2 * 3, "too large to be filled"
+    changes = {"candidates": [[{"widen": "conv1", "size": size}] for size in (6, 8)]}
+    model = {"kind": "cnn", "channels": [4, 8], "dense": [32]}
+    walk = {"group": "conv1", "permutations": 50, "batch_size": 64, "nodes": 2}
+    assert layers_compiled(validated({"name": "channels", "data": {}, "model": model, "walk": walk} | changes)) == 4
 
 
 def test_every_preset_of_known_size_has_a_time() -> None:

@@ -10,7 +10,7 @@ from landscape.barriers.midpoint import midpoint_barriers
 from landscape.barriers.walk import compose, draw_swaps
 from landscape.data import Data, Split
 from landscape.models.cnn import cnn
-from landscape.models.expansion.filling import MOST, STEP, filling
+from landscape.models.expansion.filling import CHANNELS, MOST, STEP, filling
 from landscape.models.functional import split
 from landscape.models.mlp import mlp
 from landscape.proxies import timed_scores
@@ -62,18 +62,37 @@ def test_networks_of_several_widths_share_their_programs():
     "build",
     [
         lambda: network(MOST),
-        lambda: cnn((8, 8, 1), (4, 6), (5,), 3, nnx.Rngs(0)),
+        lambda: cnn((32, 32, 3), (4, 6), (5,), 3, nnx.Rngs(0)),
         lambda: nnx.Linear(3, 4, rngs=nnx.Rngs(0)),
     ],
 )
-def test_large_networks_convolutions_and_other_classes_stay_as_they_are(build):
+def test_large_networks_and_other_classes_stay_as_they_are(build):
     model = nnx.eval_shape(build)
     assert jax.tree.map(np.shape, split(filled(model))) == jax.tree.map(np.shape, split(model))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_dead_units_stay_dead_and_change_no_training(examples, optimizer):
-    model, data = network(6, 5), Data(examples, examples, CLASSES, None)
+def images(*channels):
+    return drawn(lambda: cnn((4, FEATURES // 4, 1), channels, (5,), CLASSES, nnx.Rngs(0)))
+
+
+CASES = [(network, (6, 5), "hidden1"), (images, (4, 6), "conv1"), (images, (4, 6), "conv2")]
+
+
+def inputs_of(build, examples):
+    return examples if build is network else Split(examples.inputs.reshape(-1, 4, FEATURES // 4, 1), examples.targets)
+
+
+def test_convolutions_of_several_widths_share_their_programs():
+    networks = [split(filled(images(*channels))) for channels in ((3, 6), (CHANNELS, 5))]
+    first, second = (jax.tree.map(lambda array: (array.shape, array.dtype), each) for each in networks)
+    assert first == second
+    assert networks[0].weights["conv2.kernel"].shape[-2:] == (CHANNELS, CHANNELS)
+
+
+@pytest.mark.parametrize(("build", "widths", "optimizer"), [(network, (6, 5), "adam"), (images, (4, 6), "adamw")])
+def test_dead_units_stay_dead_and_change_no_training(examples, build, widths, optimizer):
+    examples = inputs_of(build, examples)
+    model, data = build(*widths), Data(examples, examples, CLASSES, None)
     training = Training(batch_size=20, optimizer=optimizer, weight_decay=0.1, learning_rate=1e-2)
     own, larger = (
         [epoch[0] for epoch in fit([each], data, training, 3, [jax.random.key(1)])] for each in (model, filled(model))
@@ -87,12 +106,14 @@ def test_dead_units_stay_dead_and_change_no_training(examples, optimizer):
         np.testing.assert_allclose(other.validation_loss, one.validation_loss, rtol=1e-5)
 
 
-def test_a_walk_and_the_predictors_are_those_of_the_network(examples):
-    model = network(6, 5)
-    steps = compose(draw_swaps(jax.random.key(2), 20, 6), 6)
-    longer = filling(split(model)).permutations(steps, "hidden1")
+@pytest.mark.parametrize(("build", "widths", "group"), CASES)
+def test_a_walk_and_the_predictors_are_those_of_the_network(examples, build, widths, group):
+    examples, model = inputs_of(build, examples), build(*widths)
+    units = model.groups()[group].size(split(model).weights)
+    steps = compose(draw_swaps(jax.random.key(2), 20, units), units)
+    longer = filling(split(model)).permutations(steps, group)
     own, larger = (
-        midpoint_barriers(each, walk, *examples, group="hidden1")
+        midpoint_barriers(each, walk, *examples, group=group)
         for each, walk in ((model, steps), (filled(model), longer))
     )
     np.testing.assert_allclose(larger, own, rtol=1e-4, atol=1e-7)

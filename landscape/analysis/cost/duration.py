@@ -23,10 +23,9 @@ from landscape.study.schema import PHASES
 
 START = 6.0  # seconds until the first task runs, and in which the result is written
 COMPILE = 0.8  # seconds for a layer of each network, all programs together
-FILLED, MOST = (
-    32,
-    2**13,
-)  # units to multiples of which dense networks up to so many weights are filled, to share programs
+# units of dense layers and of convolutions to multiples of which networks up to so many weights are filled, to share
+# programs
+FILLED, CHANNELS, MOST = 32, 8, 2**13
 MULTIPLY_ADD = 8e-12  # seconds
 READ = 2e-10  # seconds for each number that a layer reads at a place: few units share the price of it, many hide it
 LOGIT = 1.7e-9  # seconds: its exponential and its share of a mean
@@ -70,7 +69,7 @@ def seconds(study: Study) -> float:
 
 
 def layers_compiled(study: Study) -> int:
-    """The layers of the networks for which programs are compiled: small dense networks of all widths share theirs.
+    """The layers of the networks for which programs are compiled: small networks of all widths share theirs.
 
     Raises:
       ValueError: as `seconds` does.
@@ -91,9 +90,11 @@ def _structure(layers: Iterable[Layer]) -> tuple[tuple[int, int, int], ...]:
     """Units, inputs and places of a network's layers as they are compiled."""
     found = [layer for layer in layers if layer.places]
     units, inputs = [layer.units for layer in found], [layer.fan_in for layer in found]
-    if all(layer.places == 1 for layer in found) and sum(layer.parameters for layer in found) <= MOST:
-        units[:-1] = [-(-each // FILLED) * FILLED for each in units[:-1]]
-        inputs[1:] = units[:-1]
+    if sum(layer.parameters for layer in found) <= MOST:
+        steps = [CHANNELS if layer.places > 1 else FILLED for layer in found[:-1]]
+        filled = [-(-each // step) * step for each, step in zip(units, steps, strict=False)]
+        inputs[1:] = [read // own * more for read, own, more in zip(inputs[1:], units, filled, strict=False)]
+        units[:-1] = filled
     return tuple(zip(units, inputs, (layer.places for layer in found), strict=True))
 
 

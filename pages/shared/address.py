@@ -1,22 +1,16 @@
-"""The address of a page in the browser, which says all that is chosen, from page to page.
+"""The address of a page in the browser, which Streamlit is kept from changing by itself.
 
 A widget that somebody moves replaces the address. What the server changes in it becomes an entry of the browser's
-history, and each takes one press more to go back. So nothing is changed that reads the same as it is, and nothing that
-was chosen has to be put back: the navigation takes the whole address along.
+history, and each takes one press more to go back. So nothing is changed that reads the same as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qsl
 
-import streamlit as st
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.query_params import QueryParams
-
-BEFORE = "address before"  # in the session: the page that was shown last, and the query in its address
 
 
 @contextmanager
@@ -34,37 +28,6 @@ def read_as(name: str, text: str | None) -> None:
         if text is not None:
             found.set_with_no_forward_msg(name, text)
         found.set_initial_query_params_from_current()
-
-
-def arrive() -> bool:
-    """Begin a run, before its navigation: whether somebody has come from another page by a link with values of its own.
-
-    What comes by any other way, as by the navigation, shows what the address has said so far, also of other pages:
-    Streamlit takes along only the values of the controls that are drawn. Told what the browser's address says anyway,
-    the browser makes no entry for it, and adds it to the page that it goes to.
-    """
-    context = get_script_run_ctx()
-    page, before = st.session_state.get(BEFORE, (None, ""))
-    if context is None or page in (None, context.page_script_hash) or is_return():
-        return False
-    given, had = (set(parse_qsl(text, keep_blank_values=True)) for text in (context.query_string, before))
-    if not given <= had:
-        return True
-    with _of_this_run() as found:
-        found.populate_from_query_string(before)
-        found.set_initial_query_params_from_current()
-    context.query_string = before
-    message = ForwardMsg()
-    message.page_info_changed.query_string = before
-    context.enqueue(message)
-    return False
-
-
-def leave() -> None:
-    """End a run: remember the page and its address for the next."""
-    context = get_script_run_ctx()
-    if context is not None:
-        st.session_state[BEFORE] = context.page_script_hash, context.query_string
 
 
 def is_return() -> bool:

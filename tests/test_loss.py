@@ -23,6 +23,7 @@ from landscape.numerics.loss import (
     loss_change_of_features,
     scaled_softmax,
 )
+from landscape.numerics.loss.exponential import exponentials
 
 pytestmark = pytest.mark.compiled_quickly
 
@@ -105,6 +106,19 @@ def test_loss_change_is_the_difference_of_losses(seed, confidence, scale):
     expected = np.where(targets == IGNORED, 0, np.take_along_axis(before - after, chosen, -1)[..., 0])
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6 * scale)
+
+
+def test_exponentials_are_right_to_three_roundings():
+    """Against float64, from where exp is the smallest normal number to where it overflows, and close to 0."""
+    rng = np.random.default_rng(0)
+    near = [scale * rng.normal(size=20_000) for scale in (1e-6, 1e-3, 0.1, 1)]
+    x = np.concatenate([*near, rng.uniform(-87, 88.3, 50_000)]).astype(np.float32)
+    for found, expected in zip(
+        jax.jit(exponentials)(x), (np.expm1(x.astype(float)), np.exp(x.astype(float))), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=3 * 2.0**-24, atol=2.0**-126)
+    beyond = np.array([88.8, 100, np.inf, np.nan], np.float32)
+    assert not np.isfinite(jax.jit(exponentials)(beyond)).any()
 
 
 def test_no_change_is_none():

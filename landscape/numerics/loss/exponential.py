@@ -18,7 +18,7 @@ SHIFT_BITS, BIAS, MANTISSA = np.int32(0x4B400000), np.int32(127), np.int32(23)
 
 
 def exponentials(x: Float[Array, ...]) -> tuple[Float[Array, ...], Float[Array, ...]]:
-    """exp(x) − 1 and exp(x), each to three roundings; above 88.7 they are not finite.
+    """exp(x) − 1 and exp(x), each to three roundings, or to 2⁻¹²⁶ where x < −70; above 88.7 they are not finite.
 
     With x = n ln 2 + r, exp(x) − 1 = 2ⁿ(exp(r) − 1) + (2ⁿ − 1), which is the series itself where |x| ≤ ½ ln 2, so that
     it keeps its digits however small x is. JAX's own are used for other types than float32.

@@ -212,9 +212,10 @@ def explorer() -> None:
     pages = {folder: {page: view for view in of for page in pages_of(folder, view)} for folder, of in VIEWS.items()}
     # first, or the navigation would fetch an icon from outside
     st.set_page_config(frame.NAME, frame.ICON, "wide", 260, frame.MENU)
-    page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found}, expanded=True)
-    frame.remember_first(pages)
-    frame.around(page, next(found[page] for found in pages.values() if page in found))
+    with frame.visit():
+        page = st.navigation({SECTIONS[folder]: list(found) for folder, found in pages.items() if found}, expanded=True)
+        frame.remember_first(pages)
+        frame.around(page, next(found[page] for found in pages.values() if page in found))
 
 
 if __name__ == "__main__":

@@ -198,33 +198,59 @@ def test_back_keeps_what_was_chosen(address, tab):
 
 
 def test_a_visit_is_one_entry_of_the_history(address, tab):
-    """Whatever its address says: a default, a study that a card leads to, what another page has put there."""
+    """Whatever its address says: a default, a study that a card leads to, what pages have put there before."""
     tab.add_init_script(
         "history.pushState = new Proxy(history.pushState, {apply: (f, self, given) => {"
         "(window.pushed ??= []).push(given[2]); return f.apply(self, given)}})"
     )
     pushed = "(() => { const found = window.pushed ?? []; window.pushed = []; return found })()"
 
-    def visited(label: str) -> None:
+    def visited(label: str, query: str) -> None:
         playwright.expect(tab).to_have_title(re.compile(f"^{label} · "), timeout=WAIT)
         settled(tab)
+        playwright.expect(tab).to_have_url(re.compile(f"{re.escape(query)}$"))
 
-    tab.goto(f"{address}/copies?study=digits-mlp&unit_a=2&unit_b=5")
-    visited("Permuted copies")
+    def go(label: str, query: str) -> None:
+        """By the navigation to a page that keeps the address, as one entry."""
+        tab.get_by_test_id("stSidebarNavLink").filter(has_text=label).click()
+        visited(label, query)
+        assert len(tab.evaluate(pushed)) == 1
+
+    tab.goto(f"{address}/barriers?study=digits-mlp&pool=all&scale=log")
+    visited("Barriers", "scale=log")
     assert tab.evaluate(pushed) == []
-    tab.get_by_test_id("stButtonGroup").first.get_by_role("radio").nth(3).click()
-    playwright.expect(tab).to_have_url(re.compile("unit_a=4"))
-    tab.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
-    visited("Home")
-    assert len(tab.evaluate(pushed)) == 1
+    slide(tab, "Quantile q", -20)
+    playwright.expect(tab).to_have_url(re.compile("q=0.2"))
+    query = re.sub(r".*\?", "", tab.url)
+    for label in ("Permuted copies", "Barriers", "Try my network", "Home"):  # those between have neither q nor scale
+        go(label, query)
     tab.get_by_test_id("stPageLink").filter(has=tab.get_by_text("tinybert", exact=True)).click()
-    visited("Study · tinybert")
+    visited("Study · tinybert", "/study?study=tinybert")
     assert len(tab.evaluate(pushed)) == 1
+    slider = tab.get_by_test_id("stSlider").filter(has_text="Quantile q").get_by_role("slider")
+    playwright.expect(slider).to_have_value("0.4")
+    go("Barriers", "/barriers?study=tinybert")
+    playwright.expect(slider).to_have_value("0.4")
+    for label, found in (("Study · tinybert", "=tinybert"), ("Home", query), ("Try my network", query)):
+        tab.go_back()
+        visited(label, found)
     tab.go_back()
-    visited("Home")
-    tab.go_back()
-    visited("Permuted copies")
-    playwright.expect(tab).to_have_url(re.compile("unit_a=4"))
+    visited("Barriers", query)
+    playwright.expect(slider).to_have_value("0.2")
+    assert tab.evaluate(pushed) == []
+    healthy(tab)
+
+
+def test_pages_asked_for_in_haste_keep_the_address(address, tab):
+    """Each as soon as the one before it has its title, long before that is drawn."""
+    query = "study=tinybert&scale=log"
+    tab.goto(f"{address}/barriers?{query}")
+    settled(tab)
+    for label in ("Home", "Barriers", "Permuted copies", "Barriers", "Home", "Scorecard", "Home", "Barriers"):
+        tab.get_by_test_id("stSidebarNavLink").filter(has_text=label).click()
+        playwright.expect(tab).to_have_title(re.compile(f"^{label} · "))
+    settled(tab)
+    assert set(tab.url.partition("?")[2].split("&")) == set(query.split("&"))
     healthy(tab)
 
 
@@ -313,6 +339,7 @@ def test_a_value_that_is_not_allowed_is_named(address, tab, query):
     settled(tab)
     healthy(tab)
     playwright.expect(tab.get_by_test_id("stAlert").first).to_contain_text(query.split("=")[1])
+    assert tab.evaluate("history.length") == 2, "the blank page and this one"
 
 
 def test_nothing_is_wider_than_a_telephone(address, browser):

@@ -212,22 +212,35 @@ def checked(name: str, control: Control) -> Any:
 
     A value that was chosen for another study gives way to the default if this study does not allow it.
     """
-    asked = st.query_params.get_all(name)
-    if st.session_state.get(name) is not None:
+    asked, several = st.query_params.get_all(name), isinstance(control, Several)
+    held = st.session_state.get(name) is not None
+    if held:
         _follow(name, control)
     else:
         for text in asked:
             if not control.accepts(text):
                 told = f"The link asks for {name} = {text:.200}, but it must be {control.allowed}."
-                instead = "It is left out." if isinstance(control, Several) else "The default is used instead."
-                st.warning(plain(f"{told} {instead}"))
-    emptied = asked[-1:] == [""] and not control.accepts("")  # which Streamlit takes for nothing chosen
-    if emptied or asked == _written(control.default):
+                st.warning(plain(f"{told} {'It is left out.' if several else 'The default is used instead.'}"))
+    refused = bool(asked) and not several and not control.accepts(asked[-1])
+    emptied = asked[-1:] == [""]  # which Streamlit takes for nothing chosen
+    if (refused and (emptied or not held)) or asked == _written(control.default):
         address.read_as(name, None)
     st.session_state.setdefault(DEFAULTS, {})[name] = control.default
     value = control.draw(name)
     address.let_go(name)
     return value
+
+
+def forget() -> None:
+    """Give every control its default of which the address says nothing, for whom a link has brought here."""
+    for name, default in st.session_state.get(DEFAULTS, {}).items():
+        if name in st.session_state and name not in st.query_params:
+            st.session_state[name] = _held(default)
+
+
+def _held(default: Any) -> Any:
+    """A default as the session holds it."""
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _written(default: Any) -> list[str]:
@@ -246,4 +259,4 @@ def _follow(name: str, control: Control) -> None:
     allowed = all(control.accepts(str(value)) for value in (held if isinstance(held, list) else [held]))
     changed = st.session_state.get(DEFAULTS, {}).get(name, control.default) != control.default
     if not allowed or (changed and name not in st.query_params):
-        st.session_state[name] = list(control.default) if isinstance(control.default, tuple) else control.default
+        st.session_state[name] = _held(control.default)

@@ -87,6 +87,17 @@ def first(folder: str) -> st.Page:
 
 
 @contextmanager
+def visit() -> Iterator[None]:
+    """A run of the app, whose navigation is within the block."""
+    if address.arrive():
+        controls.forget()
+    try:
+        yield
+    finally:
+        address.remember()
+
+
+@contextmanager
 def in_turn() -> Iterator[None]:
     """Within the block, no other page is drawn, unless this one takes long.
 
@@ -158,26 +169,42 @@ def unknown_in_words(names: Sequence[str]) -> str:
     return f"The link has {which} that this app does not know: {shown}{more}. {they} left out."
 
 
-def _sidebar(described: bool) -> tuple[library.Choice, Doubt | None, DeltaGenerator]:
-    """Draw the choice of study, and what belongs to it if asked to.
+def _sidebar(of_one_study: bool) -> tuple[library.Choice, Doubt | None, DeltaGenerator]:
+    """Draw the choice of study, and what is known of it.
 
-    Return the chosen one, what is unclear of it, and a place for its files that follow from the controls below. The
-    choice is on every page, since a link forgets what the page that is left does not have.
+    Return the chosen one, what is unclear of it, and a place for its files that follow from the controls below.
     """
     found, damaged = library.list_choices()
     labels = list(found)
     doubt = _read_study(found)
     with st.sidebar:
-        text = "Shipped or computed results, running studies, and presets."
-        checked("study", Choices("Study", labels, labels[0], text))
+        choice = Choices("Study", labels, labels[0], "Shipped or computed results, running studies, and presets.")
+        if of_one_study:
+            checked("study", choice)
+        else:
+            _unbound(choice)
         chosen = found[st.session_state["study"]]
-        if described:
+        if of_one_study:
             _show_study(chosen)
         files = st.container()
         for damage in damaged:
             st.warning(show.plain(f"{damage}. It is not shown; computing the study again replaces it."))
         st.link_button("The paper", PAPER, icon=":material/article:", type="tertiary")
     return chosen, doubt, files
+
+
+def _unbound(choice: Choices) -> None:
+    """Draw the choice of study on a page that leads to studies.
+
+    Streamlit would add what is bound to the address of a link there, which has a study of its own.
+    """
+    asked = st.query_params.get("study", choice.default)
+    st.session_state["study"] = asked if asked in choice.options else choice.default
+    st.selectbox(choice.label, choice.options, key="study", help=choice.help, on_change=_choose_selected)
+
+
+def _choose_selected() -> None:
+    _choose(st.session_state["study"])
 
 
 def _read_study(found: Mapping[str, library.Choice]) -> Doubt | None:

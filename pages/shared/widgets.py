@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from pages.shared import address
 from pages.shared.show import plain
 
 
@@ -216,14 +215,10 @@ class Files(NamedTuple):
         return text in self.options
 
     def draw(self, name: str) -> str:
-        """Draw the widget. Somebody who comes back to its page without a link finds what they chose before."""
-        shown, asked = f"{name} shown", st.query_params.get(name)
-        before = None if address.is_return() else st.session_state.get(f"{name} before")
-        now = asked or before or self.default
-        now = now if now in self.options else self.default
-        st.session_state[shown] = st.session_state[f"{name} before"] = now
-        if asked is None and now != self.default:
-            choose(name, now)
+        """Draw the widget."""
+        shown, asked = f"{name} shown", st.query_params.get(name, self.default)
+        now = asked if asked in self.options else self.default
+        st.session_state[shown] = now
         st.selectbox(
             self.label, list(self.options), key=shown, format_func=self.options.__getitem__, help=self.help,
             on_change=lambda: choose(name, st.session_state[shown]),
@@ -235,7 +230,7 @@ class Files(NamedTuple):
 
 def choose(name: str, key: str) -> None:
     """Write into the address which of the files is chosen."""
-    st.query_params[name] = st.session_state[f"{name} before"] = key
+    st.query_params[name] = key
 
 
 Control = Range | Choices | Switch | Number | Text | Several | Guess | Files

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import GROUPS, SPECS, batch, data, outputs, plain, trained
+from networks import GROUPS, SPECS, batch, data, initial, outputs, plain, trained
 from scipy.stats import kstest
 
 from landscape.models.expansion.steps import expand
@@ -175,6 +175,13 @@ def test_the_key_decides():
 def test_a_width_not_above_the_base_is_named(target):
     with pytest.raises(ValueError, match=f"hidden1 = {target} .*above 6"):
         widen(trained("mlp1"), "hidden1", target, KEY)
+
+
+@pytest.mark.parametrize("taken", ["hidden2", "head", "links", "groups"])
+def test_a_name_that_is_taken_is_not_given_to_an_inserted_layer(taken):
+    """The layer of that name would be lost, and the chain run another one twice."""
+    with pytest.raises(ValueError, match=f"'{taken}' is there already"):
+        deepen(initial("mlp2", 0).module(), "hidden1", taken)
 
 
 def test_an_unknown_group_is_named_with_the_groups_there_are():

@@ -221,8 +221,9 @@ def test_faults_are_named():
     for act in (lambda: widen(model, "stem", 9, KEY), lambda: model.cut("stem"), lambda: deepen(model, "stem")):
         with pytest.raises(ValueError, match=r"'stem'.*stage1, stage1_block1"):
             act()
-    with pytest.raises(ValueError, match="'stage1_block2' is there already"):
-        deepen(model, "stage1", "stage1_block2")
+    for taken in ("stage1_block2", "stage2", "stem"):
+        with pytest.raises(ValueError, match=f"'{taken}' is there already"):
+            deepen(model, "stage1", taken)
 
 
 # --- the fast form ---

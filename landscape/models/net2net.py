@@ -180,8 +180,8 @@ def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: An
       A new module of the same type, with one group more.
 
     Raises:
-      ValueError: if the model has no method `deepened` or no such group, or cannot give a layer or block this name; or
-        if the function on `inputs` changes.
+      ValueError: if the model has no method `deepened` or no such group, or cannot give a layer or block this name,
+        which may be taken; or if the function on `inputs` changes.
 
     Example:
       >>> import jax.numpy as jnp
@@ -200,7 +200,10 @@ def deepen(model: nnx.Module, after: str, name: str | None = None, *, inputs: An
     """
     if not hasattr(model, "deepened"):
         raise ValueError(f"{type(model).__name__} cannot be deepened: it has no method `deepened`")
-    deeper = model.deepened(after, name or f"{after}_1")
+    name = name or f"{after}_1"
+    if hasattr(model, name) or name in getattr(model, "groups", dict)():
+        raise ValueError(f"{name!r} is there already; name what is inserted otherwise")
+    deeper = model.deepened(after, name)
     if inputs is not None:
         check_preserved(model, deeper, inputs, f"deepening {type(model).__name__} after {after!r}")
     return deeper

@@ -218,11 +218,9 @@ class ResNet(nnx.Module):
         Its branch is two identity convolutions closed by a BN of scale 0, so the block is relu(0 + x) = x, in
         training as in evaluation; the scale learns to open it. Inside it is as wide as the group `after`.
 
-        Raises ValueError for an unknown group or a name that is taken.
+        Raises ValueError for an unknown group.
         """
         named_group(self, after)
-        if hasattr(self, name):
-            raise ValueError(f"{name!r} is there already; name the inserted block otherwise")
         behind = {f"stage{i}": blocks[-1] for i, blocks in enumerate(self.stages, 1)}.get(after, after)
         channels = getattr(self, behind).conv2.out_features
         block = identity_block(channels, getattr(self, after).conv1.out_features if behind == after else channels)

@@ -276,6 +276,18 @@ class ChannelsFirst(nnx.Module):
         return self.head(x.reshape(len(x), -1))
 
 
+class Transposed(nnx.Module):
+    """Kernels as (out, in), which are turned where they are read."""
+
+    def __init__(self) -> None:
+        self.up, self.bias = nnx.Param(of((6, 5))), nnx.Param(of((6,)))
+        self.inner, self.head = nnx.Param(of((7, 6))), nnx.Param(of((CLASSES, 7)))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nnx.tanh(x @ self.up.T + self.bias)
+        return nnx.gelu(x @ self.inner.T) @ self.head.T
+
+
 class Shuffled(nnx.Module):
     """Grouped convolutions, whose channels are shuffled in between, and pixels made of channels."""
 
@@ -326,6 +338,7 @@ CASES: dict[str, Case] = {
     "autoencoder": Case(AutoEncoder, PIXELS[:, :2, :2], {"down1": 6, "down2": 4, "up1": 6}),
     "towers": Case(Towers, {"a": of((4, 4)), "b": of((4, 4))[::-1]}, {"tower1": 6, "tower2": 5}),
     "channels first": Case(ChannelsFirst, PIXELS, {"kernel1": 6, "kernel2": 5}),
+    "transposed": Case(Transposed, of((4, 5)), {"up": 6, "inner": 7}),
     "shuffled": Case(Shuffled, PIXELS, {"enter.blocks": 2, "enter.within": 3, "last": 5}),
     "stacked": Case(Stacked, of((4, 6, 5)), {"enter": 8, **SHARED, "attention.value": 2, "attention.out": 8}),
     "experts": Case(Experts, of((4, 5)), {"enter": 7, "router": 4, "up": 6, "down": 7}),

@@ -100,7 +100,7 @@ class _Finder:
             return None, False
         place = places[0]
         step, h = self.steps[place], self._operand(place)
-        if h < 0 or step.operands[1] not in self.read or not _is_plain(step, len(self._value(h).dims)):
+        if h < 0 or not _is_plain(step, len(self._value(h).dims)) or step.operands[1] not in self.read:
             return None, False
         if self._by_unit(h):
             return place, False

@@ -12,6 +12,7 @@ from networks import Normalised, batch
 
 from landscape.barriers.interpolation import permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.models.batch_norm import reestimated
 from landscape.models.cut import Cut
 from landscape.models.symmetry import Axis, Group
 
@@ -51,6 +52,48 @@ def test_a_table_that_is_not_a_symmetry_is_refused(how):
     for missing in ("head.kernel", "dense.bias"):
         with pytest.raises(ValueError, match=r"'dense' of Untied is not a symmetry.*up to \d"):
             measured(Untied(missing), steps, *batch(), "dense", how)
+
+
+class Coupled(Normalised):
+    """What it says of an example depends on the others."""
+
+    def __call__(self, x):
+        x = self.dense(x.reshape(len(x), -1))
+        return self.head(nnx.tanh(x - x.mean(0)))
+
+
+class Masked(Normalised):
+    """Its units have a mask, which a permutation moves along."""
+
+    def __init__(self):
+        super().__init__(35, 5, 10)
+        self.mask = nnx.Variable(jnp.arange(5) % 2)
+
+    def __call__(self, x):
+        return self.head(nnx.relu(self.norm(self.dense(x.reshape(len(x), -1)))) * self.mask)
+
+    def groups(self):
+        table = super().groups()["dense"]
+        return {"dense": Group((*table.produces, Axis("mask", 0)), table.consumes)}
+
+
+REFUSED = {
+    "batch": (lambda: Coupled(35, 5, 10), "logits of Coupled for an example depend on the other examples"),
+    "mask": (Masked, "group 'dense' has mask, an array of int32, of which no mean can be taken"),
+}
+
+
+@pytest.mark.parametrize("how", [*METHODS, "curves"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_network_without_midpoints_of_its_own_is_refused(name, how):
+    build, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        measured(build(), np.array([[1, 0, 2, 3, 4]]), *batch(), "dense", how)
+
+
+def test_a_network_that_reads_the_statistics_of_its_batch_on_purpose_is_none_of_these():
+    model = reestimated(Normalised(35, 5, 10))
+    assert np.isfinite(measured(model, np.array([[1, 0, 2, 3, 4]]), *batch(), "dense", "fast")).all()
 
 
 class Opened(nnx.Module):

@@ -22,6 +22,12 @@ pytestmark = pytest.mark.compiled_quickly
 STEPS = np.array([[1, 0, 2, 3, 4], [0, 1, 3, 2, 4], [4, 3, 2, 1, 0]])
 
 
+def test_a_name_with_a_dot_is_refused():
+    """It would be read as a name within another."""
+    with pytest.raises(ValueError, match=r"the name 'up\.0' in a network must have no dot"):
+        split(nnx.Dict({"up.0": nnx.Linear(2, 3, rngs=nnx.Rngs(0))}))
+
+
 class Listed(nnx.Module):
     """Layers in a list, with dropout among them."""
 

@@ -172,6 +172,32 @@ def test_an_embedding_follows():
     np.testing.assert_allclose(wide(words), model(words), atol=1e-5)
 
 
+def test_layers_are_found_under_the_keys_of_a_dictionary():
+    """Keys of digits are no places in a list."""
+
+    class Keyed(nnx.Module):
+        def __init__(self, *keys):
+            self.keys = keys
+            self.layers = nnx.Dict(dict(zip(keys, (nnx.Linear(2, 4, **RNGS), nnx.Linear(4, 3, **RNGS)), strict=True)))
+
+        def __call__(self, x):
+            return self.layers[self.keys[1]](nnx.tanh(self.layers[self.keys[0]](x)))
+
+        def groups(self):
+            up, down = self.keys
+            return {
+                "units": Group(
+                    (Axis(f"layers.{up}.kernel", 1), Axis(f"layers.{up}.bias", 0)), (Axis(f"layers.{down}.kernel", 0),)
+                )
+            }
+
+    for keys in (("0", "1"), ("up", "down")):
+        model = drawn(lambda keys=keys: Keyed(*keys))
+        wide = widen(model, "units", 6, KEY)
+        assert wide.layers[keys[0]].out_features == wide.layers[keys[1]].in_features == 6
+        np.testing.assert_allclose(wide(np.eye(2)), model(np.eye(2)), atol=1e-5)
+
+
 def test_units_within_each_group_grow_the_groups():
     """One permutation re-orders the units of both groups alike: 2 groups of 4 channels become 2 of 8."""
 

@@ -101,7 +101,7 @@ CUT = {  # groups that are a chain, by module
     "shuffled": ["last"],
     "stacked": ["attention.out"],
 }
-FEW = ("autoencoder",)  # on every run; all of them where slow tests are run
+FEW = ("autoencoder", "transposed")  # on every run; all of them where slow tests are run
 SINGLE = ("lstm", "gru")  # whose loop carries single precision
 EVERY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in CASES]
 
@@ -197,6 +197,41 @@ def test_an_axis_that_is_no_symmetry_says_why(name):
     assert reason in found.fixed[Axis("up.kernel", 1)] and Axis("down.kernel", 0) in found.fixed
 
 
+@pytest.mark.parametrize("kind", [bool, np.int32])
+def test_units_of_an_array_of_which_no_mean_is_taken_are_fixed(kind):
+    """Between two networks, a mask stays that of the first."""
+
+    class Masked(Between):
+        def __init__(self):
+            super().__init__(nnx.relu)
+            self.mask = nnx.Variable(jnp.ones(6, kind))
+
+        def __call__(self, x):
+            return self.down(jnp.where(self.mask[...] > 0, self.up(x), 0))
+
+    found = analysis(split(Masked()), Shapes.of(of((4, 4)))).table
+    assert found.groups == {}
+    assert f"an array of {np.dtype(kind)}, of which no mean is taken" in found.fixed[Axis("up.kernel", 1)]
+
+
+def test_half_precision_is_evaluated_in_single():
+    """Walks and widenings are those of the same arrays in layers that ask for no precision."""
+
+    def build(kind):
+        layers = [dense(4, 6, dtype=kind), nnx.BatchNorm(6, dtype=kind, rngs=nnx.Rngs(0)), nnx.tanh]
+        return drawn(lambda: nnx.Sequential(*layers, dense(6, CLASSES, dtype=kind)))
+
+    inputs, steps = of((40, 4)), np.array([[1, 0, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]])
+    single, half = (landscape.traced(build(kind), inputs) for kind in (None, jnp.bfloat16))
+    assert half.groups() == single.groups() and half.groups()["layers.0"].widenable
+    for method in ("fast", "reference"):
+        walks = [
+            landscape.midpoint_barriers(model, steps, inputs, np.arange(40) % 3, group="layers.0", method=method)
+            for model in (single, half)
+        ]
+        np.testing.assert_array_equal(*walks)
+
+
 def test_a_long_axis_that_is_read_shifted_is_fixed_at_once():
     between = nnx.Sequential(dense(4, 900), lambda x: x[:, 1:] * x[:, :-1], dense(899, 6))
     found = analysis(split(nnx.Sequential(between)), Shapes.of(of((4, 4)))).table
@@ -227,6 +262,7 @@ UNTRACEABLE = {
     "fixed batch": (lambda: Between(lambda x: x.reshape(2, 6)), "Between cannot be run on 3 examples of these inputs"),
     "value": (lambda: Between(lambda x: x if x.sum() > 0 else -x), "cannot be run on 2 examples"),
     "several": (lambda: nnx.Sequential(dense(4, 3), lambda x: (x, x)), "must return one array; it returns PyTreeDef"),
+    "beside others": (lambda: Between(lambda x: x - x.mean(0)), "of Between for an example depend on the other"),
     "infinite": (lambda: Between(lambda x: x / 0), "outputs of Between on these inputs are not finite"),
 }
 

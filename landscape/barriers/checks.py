@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from landscape.barriers import by_activations, by_networks
-from landscape.models.checks.same_function import FEW, alike, is_own, logits
+from landscape.models.checks.same_function import FEW, alike, check_alone, is_own, logits
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
@@ -22,9 +22,10 @@ TOLERANCE = 1e-2  # by what fraction of itself a change of the loss may differ a
 def check_model(
     model: Any, group: str, permutations: Int[np.ndarray, "n units"], inputs: Any, targets: Int[np.ndarray, "*b"]
 ) -> None:
-    """Raises ValueError if permuting the group changes the function, or the model's `cut` does not follow its network.
+    """Raises ValueError if permuting the group changes the function, the model's `cut` does not follow its network, or
+    the logits of an example depend on other examples.
 
-    Both are tried on a few examples, at the copies that move most and fewest units. The package's own models have tests
+    All are tried on a few examples, at the copies that move most and fewest units. The package's own models have tests
     instead.
     """
     if not is_own(model) or not len(permutations):
@@ -34,9 +35,18 @@ def check_model(
     counting = np.flatnonzero((targets != IGNORED).reshape(len(targets), -1).any(1))
     examples = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
     site, name = Site.of(model, group), type(model).__name__
+    check_alone(site.network, examples[0])
+    _check_real(site)
     _check_symmetry(site, name, most, examples[0])
     if site.has_cut:
         _check_cut(site, name, np.stack([fewest, most]), *examples)
+
+
+def _check_real(site: Site) -> None:
+    for axis in (*site.table.produces, *site.table.consumes):
+        if not jnp.issubdtype(site.network.weights[axis.path].dtype, jnp.inexact):
+            kind = site.network.weights[axis.path].dtype
+            raise ValueError(f"group {site.group!r} has {axis.path}, an array of {kind}, of which no mean can be taken")
 
 
 def _check_symmetry(site: Site, name: str, permutation: np.ndarray, inputs: Any) -> None:

@@ -48,11 +48,13 @@ class Network:
     def evaluating(self, as_written: bool = False) -> Any:
         """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics.
 
-        Its convolutions are those of `landscape.numerics.convolution`, unless it is wanted as its author wrote it.
+        Layers that compute in half precision do so in single: it would round away more than many a barrier. Its
+        convolutions are those of `landscape.numerics.convolution`, unless it is wanted as its author wrote it.
         """
         model = self.module()
         model.eval()
         model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
+        model.set_attributes(_computes_in_half, dtype=jnp.float32, raise_if_not_found=False)
         return model if as_written else with_convolution(model, convolution)
 
     def logits(self, inputs: Any) -> jax.Array:
@@ -71,6 +73,11 @@ def with_convolution(model: nnx.Module, function: Any) -> nnx.Module:
 
 def _convolves_as_usual(path: Any, layer: Any) -> bool:
     return isinstance(layer, nnx.Conv) and layer.conv_general_dilated in (jax.lax.conv_general_dilated, convolution)
+
+
+def _computes_in_half(path: Any, layer: Any) -> bool:
+    kind = getattr(layer, "dtype", None)
+    return kind is not None and jnp.issubdtype(kind, jnp.floating) and jnp.finfo(kind).bits < 32
 
 
 def split(model: nnx.Module) -> Network:
@@ -121,7 +128,10 @@ def trainable(model: nnx.Module) -> frozenset[str]:
 
 
 def _flat(state: Any) -> Weights:
-    return {".".join(map(str, path)): array for path, array in flatten_dict(nnx.to_pure_dict(state)).items()}
+    arrays = flatten_dict(nnx.to_pure_dict(state))
+    if dotted := [part for path in arrays for part in map(str, path) if "." in part]:
+        raise ValueError(f"the name {dotted[0]!r} in a network must have no dot, since dots divide the names of arrays")
+    return {".".join(map(str, path)): array for path, array in arrays.items()}
 
 
 def _path(name: str) -> tuple[str | int, ...]:

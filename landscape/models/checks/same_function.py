@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array
 
+from landscape.models.batch_norm import is_reestimated
 from landscape.models.functional import Network, split
 
 FEW = 64  # examples on which networks are compared, so that a check costs little beside a walk
@@ -35,6 +37,26 @@ def check_preserved(before: nnx.Module, after: nnx.Module, inputs: Any, what: st
     if own.shape != other.shape or not alike(own, other):
         apart = f"by up to {jnp.abs(own - other).max():.3g}" if own.shape == other.shape else f"to shape {other.shape}"
         raise ValueError(f"{what} changes its function: logits move {apart}")
+
+
+def check_alone(network: Network, inputs: Any) -> None:
+    """Raises ValueError where what a network says of an example depends on the others, or on its place among them.
+
+    Losses are sums over slices of a batch, which only then are those of the batch. The first half of the examples is
+    tried beside itself, by the program that all of them run. Networks that are meant to read the statistics of their
+    batch are never sliced.
+    """
+    model = network.module()
+    if is_reestimated(model):
+        return
+    count = len(jax.tree.leaves(inputs)[0])
+    twice = np.arange(count) % max(1, count // 2)
+    own, other = (logits(network, each) for each in (inputs, jax.tree.map(itemgetter(twice), inputs)))
+    if not alike(own[twice], other):
+        raise ValueError(
+            f"the logits of {type(model).__name__} for an example depend on the other examples of the batch, or on "
+            "chance"
+        )
 
 
 def alike(own: Array, other: Array) -> bool:

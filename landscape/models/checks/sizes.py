@@ -102,11 +102,16 @@ def _modules(model: nnx.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[s
     place: Any = model
     yield (), place
     for i, part in enumerate(path, 1):
-        place = (
-            place[int(part)] if part.isdecimal() else place[part] if isinstance(place, dict) else getattr(place, part)
-        )
+        place = _held(place, part)
         if isinstance(place, nnx.Module):
             yield path[:i], place
+
+
+def _held(place: Any, part: str) -> Any:
+    """What a module or container holds by one part of a path, in which keys and the layers of a list are text."""
+    if isinstance(place, (nnx.Dict, dict)):
+        return next(each for key, each in place.items() if str(key) == part)
+    return place[int(part)] if part.isdecimal() else getattr(place, part)
 
 
 def _known(touched: Touched) -> Callable[[Touched], dict[str, Any]]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from landscape.models.checks.same_function import alike, logits
+from landscape.models.checks.same_function import check_alone
 from landscape.models.checks.sizes import follow
 from landscape.models.functional import Network, split, trainable
 from landscape.models.own import Handed
@@ -43,7 +43,7 @@ def checked(handed: Handed, shape: tuple[int, ...], classes: int, inputs: Any, t
     analysis(
         split(model), Shapes.of(few)
     )  # refuses random numbers, and other computations for other numbers of examples
-    _check_alone(model, name, few)
+    check_alone(split(model), few)
     if not hasattr(model, "groups"):
         handed.attach[shape, classes] = symmetries(model, few).attach
         model = handed.attach[shape, classes](model)
@@ -73,14 +73,6 @@ def _check_logits(model: nnx.Module, name: str, inputs: Any, expected: tuple[int
     if getattr(found, "shape", None) != expected:
         given = getattr(found, "shape", type(found).__name__)
         raise ValueError(f"{name} must return logits of shape {expected} for {FEW} examples; it returns {given}")
-
-
-def _check_alone(model: nnx.Module, name: str, inputs: Any) -> None:
-    """In evaluation mode, what a network says of an example must not depend on which others it sees."""
-    whole = logits(split(model), inputs)
-    half = logits(split(model), jax.tree.map(lambda array: array[: FEW // 2], inputs))
-    if not alike(whole[: FEW // 2], half):
-        raise ValueError(f"the logits of {name} for an example depend on the other examples of the batch, or on chance")
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -106,7 +107,7 @@ def _skeleton(graphdef: nnx.GraphDef, weights: Leaves) -> Network:
 def inferred(weights: Mapping[str, Any], traced: Program) -> tuple[dict[int, Value], Table]:
     """The axes and the table that the rules give for a program whose first inputs are these arrays, sorted by path."""
     lengths = shape_lengths(weights)
-    types = {origin: Atom(size) for origin, size in lengths.items()}
+    types = {origin: Atom(size, _unmixed(weights[origin[0]])) for origin, size in lengths.items()}
     entering = [
         Value(tuple(Dim(types[path, i], frozenset({(path, i)})) for i in range(len(weights[path].shape))))
         for path in sorted(weights)
@@ -120,6 +121,12 @@ def inferred(weights: Mapping[str, Any], traced: Program) -> tuple[dict[int, Val
         inference.enter(value.dims)
         inference.fix_dims(value.dims, "an axis of the outputs")
     return values, tabulated(types, inference.marks, lengths)
+
+
+def _unmixed(array: Any) -> Reason | None:
+    """Why units of an array are told apart whatever the program: between two networks it stays that of the first."""
+    real = jnp.issubdtype(array.dtype, jnp.inexact)
+    return None if real else Reason(f"tied to an array of {array.dtype}, of which no mean is taken")
 
 
 def network_program(network: Network, shapes: Shapes, examples: int) -> Program:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from landscape.models.checks.same_function import logits
+from landscape.models.checks.same_function import check_alone, logits
 from landscape.models.functional import Network, split
 from landscape.models.net2net import widen
 from landscape.models.symmetry import Group, retaken
@@ -36,6 +36,7 @@ def certified(model: nnx.Module, table: Table, inputs: Any) -> tuple[dict[str, s
             raise ValueError("inputs must hold at least one example; they hold none")
         if not jnp.isfinite(own).all():
             raise ValueError(f"the outputs of {type(model).__name__} on these inputs are not finite")
+        check_alone(network, some)
         wrong = {name: why for name, group in table.groups.items() if (why := _moved(network, group, own, some))}
         whole = attached(network.module(), Findings(Shapes.of(some), tuple(wrong)))
         names = [name for name, group in table.groups.items() if group.widenable and name not in wrong]

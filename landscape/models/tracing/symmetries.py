@@ -98,7 +98,8 @@ def symmetries(model: nnx.Module, inputs: Any) -> Symmetries:
 
     Raises:
       ValueError: if the network cannot be run, its outputs depend on a random number, are not finite, or are not one
-        array; if it computes differently for another number of examples; or if there are no inputs.
+        array; if it computes differently for another number of examples, or an example otherwise beside others; or if
+        there are no inputs.
 
     Example:
       >>> import jax.numpy as jnp

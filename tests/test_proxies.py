@@ -301,6 +301,23 @@ def test_snip_is_bounded_by_the_norms():
     assert 0 < proxies.snip(model, inputs, targets) <= longest * proxies.grad_norm(model, inputs, targets)
 
 
+@pytest.mark.parametrize("name", FIVE)
+def test_the_type_in_which_layers_train_does_not_round_a_score(name):
+    """Half precision would change the second digit; Jacov reads gradients in single or double precision."""
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(size=(EXAMPLES, FEATURES)).astype(np.float32), rng.integers(CLASSES, size=EXAMPLES)
+
+    def of(kind):
+        rngs = nnx.Rngs(0)
+        up, down = (
+            nnx.Linear(FEATURES, UNITS, dtype=kind, rngs=rngs),
+            nnx.Linear(UNITS, CLASSES, dtype=kind, rngs=rngs),
+        )
+        return score(name, shaken(nnx.Sequential(up, nnx.tanh, down), 0), inputs, targets)
+
+    np.testing.assert_allclose([of(jnp.float16), of(jnp.float32)], of(None), rtol=1e-4)
+
+
 def test_jacov_of_one_example_and_of_two_equal_ones():
     model, inputs, _ = dense()
     assert proxies.jacov(model, inputs[:1]) == pytest.approx(-np.log1p(1e-5) - 1 / (1 + 1e-5), rel=1e-9)

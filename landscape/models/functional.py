@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.tree_util import register_dataclass
@@ -48,13 +49,13 @@ class Network:
     def evaluating(self, as_written: bool = False) -> Any:
         """The module in evaluation mode; BatchNorm layers that `reestimated` marked read the batch's statistics.
 
-        Layers that compute in half precision do so in single: it would round away more than many a barrier. Its
+        Layers that ask for half precision do not get it: it would round away more than many a barrier. The module's
         convolutions are those of `landscape.numerics.convolution`, unless it is wanted as its author wrote it.
         """
         model = self.module()
         model.eval()
         model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
-        model.set_attributes(_computes_in_half, dtype=jnp.float32, raise_if_not_found=False)
+        model = in_full_precision(model)
         return model if as_written else with_convolution(model, convolution)
 
     def logits(self, inputs: Any) -> jax.Array:
@@ -75,9 +76,16 @@ def _convolves_as_usual(path: Any, layer: Any) -> bool:
     return isinstance(layer, nnx.Conv) and layer.conv_general_dilated in (jax.lax.conv_general_dilated, convolution)
 
 
-def _computes_in_half(path: Any, layer: Any) -> bool:
+def in_full_precision(model: nnx.Module) -> nnx.Module:
+    """The same module, whose layers compute in float32 whatever type they ask for; in float64 where that is on."""
+    widest = jax.dtypes.canonicalize_dtype(np.float64)
+    model.set_attributes(_asks_for_a_type, dtype=widest, raise_if_not_found=False)
+    return model
+
+
+def _asks_for_a_type(path: Any, layer: Any) -> bool:
     kind = getattr(layer, "dtype", None)
-    return kind is not None and jnp.issubdtype(kind, jnp.floating) and jnp.finfo(kind).bits < 32
+    return kind is not None and jnp.issubdtype(kind, jnp.floating)
 
 
 def split(model: nnx.Module) -> Network:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.models.functional import Network, Weights, array_names
+from landscape.models.functional import Network, Weights, array_names, in_full_precision
 from landscape.numerics.loss import cross_entropy
 
 SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
@@ -43,9 +43,9 @@ class TokenModel(Protocol):
 def evaluating(network: Network, reference: bool) -> nnx.Module:
     """The module in evaluation mode; with `reference`, BatchNorm normalises by the batch's own statistics.
 
-    Dropout stays off in both.
+    Dropout stays off in both, and layers get all the precision that is switched on, whatever type they ask for.
     """
-    model = network.module()
+    model = in_full_precision(network.module())
     model.eval()
     if reference:
         model.set_attributes(nnx.BatchNorm, use_running_average=False, raise_if_not_found=False)

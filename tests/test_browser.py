@@ -23,6 +23,7 @@ from landscape.cli.report import html_report
 from landscape.jobs.background import engine
 from landscape.jobs.background.client import connect
 from landscape.store.results import open_study
+from pages.shared.lesson import LESSONS
 from pages.shared.running import PERIOD
 from pages.shared.show import NARROWEST
 
@@ -252,6 +253,21 @@ def test_pages_asked_for_in_haste_keep_the_address(address, tab):
     settled(tab)
     assert set(tab.url.partition("?")[2].split("&")) == set(query.split("&"))
     healthy(tab)
+
+
+@pytest.mark.parametrize("lesson", [lesson.name for lesson in LESSONS])
+def test_a_projector_shows_the_picture_of_a_lesson_and_what_plays_it_at_once(address, tab, lesson):
+    """1920×1080 at 200 %, in speaker view."""
+    tab.set_viewport_size({"width": 960, "height": 540})
+    tab.goto(f"{address}/{lesson}?speaker=true")
+    playwright.expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    settled(tab)
+    place = "(found) => found.map((each) => each.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"
+    plots = tab.locator(".js-plotly-plot .nsewdrag").evaluate_all(place)
+    play = tab.locator(".js-plotly-plot .updatemenu-button").evaluate_all(place)
+    assert plots and max(bottom for _, bottom in plots) < 540
+    assert all(bottom <= top for _, bottom in play for top, _ in plots)
+    assert play or tab.get_by_test_id("stSlider").first.bounding_box()["y"] < 540
 
 
 def test_a_click_on_a_cell_chooses_its_q_and_n(address, tab):

@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 
 from landscape.analysis.glossary import TERMS, term
 from landscape.figures.lessons import enlarged
-from landscape.figures.lessons.player import add_player
 from landscape.figures.style import finish
 from landscape.study.schema import ALIGNMENTS
 from pages.shared.lesson import LESSONS
@@ -127,16 +126,14 @@ def test_a_figure_is_enlarged_as_a_copy():
     usual = finish(go.Figure(trace), "x", "y")
     before = usual.to_json()
     larger = enlarged(usual)
-    assert usual.to_json() == before and larger.data[0].textfont.size == 14
+    assert usual.to_json() == before and larger.data[0].textfont.size > 10
 
 
-def test_the_player_of_an_enlarged_figure_stays_below_the_title_of_its_axis():
-    usual = add_player(finish(go.Figure(go.Scatter(x=[0], y=[0])), "x", "y"), [{"name": "0"}], "at ")
-    larger = enlarged(usual)
-    before, after, times = usual.layout, larger.layout, larger.layout.font.size / usual.layout.font.size
-    assert after.margin.b >= times * before.margin.b - 1
-    assert after.sliders[0].pad.t >= times * before.sliders[0].pad.t - 1
-    assert after.height - after.margin.b >= before.height - before.margin.b
+def test_more_names_than_fit_on_a_projector_are_left_out():
+    for units, shown in ((8, None), (9, False)):
+        names = {"ticktext": [f"{unit}" for unit in range(units)], "tickvals": list(range(units))}
+        larger = enlarged(finish(go.Figure(go.Scatter(x=[0], y=[0]), {"xaxis": names}), "x", "y"))
+        assert larger.layout.xaxis.showticklabels is shown and larger.layout.yaxis.showticklabels is None
 
 
 def test_the_glossary_has_every_term_once(app):

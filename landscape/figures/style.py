@@ -85,7 +85,7 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = HEIGHT) -> go.Fig
     It is as high as it takes for the legend to leave room where each of its entries has a line of its own.
     """
     added = {
-        "height": height + ENTRY * max(0, _legend_lines(figure) - LISTED),
+        "height": height + ENTRY * max(0, legend_lines(figure) - LISTED),
         "font": {"size": FONT_SIZE},
         "hoverlabel": {"font": {"size": FONT_SIZE}, "align": "left"},
         "margin": {"l": 10, "r": 10, "t": 52, "b": 10},  # above: the mode bar, and below that a line of text
@@ -100,7 +100,7 @@ def finish(figure: go.Figure, x: str, y: str, *, height: int = HEIGHT) -> go.Fig
     return laid_over(figure, added, AXIS)
 
 
-def _legend_lines(figure: go.Figure) -> int:
+def legend_lines(figure: go.Figure) -> int:
     """Break long names in the legend where `&` joins their parts; how many lines it has, one below the other."""
     named = [trace for trace in figure.data if trace.name and trace.showlegend is not False]
     for trace in named:

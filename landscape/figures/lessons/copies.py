@@ -108,13 +108,14 @@ def _where(network: Tiny, first: int, second: int, moment: float) -> list[Trace]
     before, after = (weights[first], weights[second]), (weights[second], weights[first])
     here, jumped = (after, True) if moment == 1 else (before, False)
     start = dict(
-        x=[before[0]], y=[before[1]], mode="markers+text", text="θ", textposition="top center",
+        x=[before[0]], y=[before[1]], mode="markers+text", text="θ", textposition="middle left",
         marker={"size": 16, "symbol": "circle-open", "color": MOVING[0], "line": {"width": 2}},
-        hoverinfo="skip", **SPACE,
+        hoverinfo="skip", cliponaxis=False, **SPACE,
     )  # fmt: skip
     point = dict(
         x=[here[0]], y=[here[1]], mode="markers+text", text="P(θ, π)" if jumped else "", textposition="bottom center",
-        marker={"size": 14, "color": MOVING[0]}, hovertemplate="(%{x:.2f}, %{y:.2f})<extra></extra>", **SPACE,
+        marker={"size": 14, "color": MOVING[0]}, cliponaxis=False, **SPACE,
+        hovertemplate="(%{x:.2f}, %{y:.2f})<extra></extra>",
     )  # fmt: skip
     return [start, point]
 
@@ -139,14 +140,14 @@ def _framed(figure: go.Figure) -> go.Figure:
     figure.update_layout(
         showlegend=False,
         xaxis=bare | {"range": [-1.12, 1.12]},
-        yaxis=bare | {"domain": [0.5, 1], "range": [-1.3, 1.3]},
+        yaxis=bare | {"domain": [0.52, 1], "range": [-1.3, 1.3]},
         xaxis2={"anchor": "y2", "domain": [0, 0.46], "nticks": 5},
-        yaxis2={"anchor": "x2", "domain": [0.06, 0.38], "nticks": 4},
+        yaxis2={"anchor": "x2", "domain": [0.02, 0.3], "nticks": 4},
         xaxis3={"anchor": "y3", "domain": [0.58, 1], "nticks": 5, "zeroline": False},
-        yaxis3={"anchor": "x3", "domain": [0.06, 0.38], "nticks": 5, "zeroline": False},
+        yaxis3={"anchor": "x3", "domain": [0.02, 0.3], "nticks": 5, "zeroline": False},
         annotations=[
-            _heading("What it computes:<br>x₁ across, x₂ up", 0, 0.38),
-            _heading("Where it is:<br>two weights", 0.58, 0.38),
+            _heading("What it computes:<br>x₁ across, x₂ up", 0, 0.3),
+            _heading("Where it is:<br>two weights", 0.58, 0.3),
         ],
     )
     return figure

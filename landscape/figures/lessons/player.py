@@ -13,7 +13,7 @@ from landscape.figures.style import FONT_SIZE
 PAUSE = 120  # milliseconds that a frame stays
 BUTTONS = 110  # pixels that they take beside the slider
 Frame = dict[str, Any]  # its name, its data, and which traces these replace: as Plotly has it, which checks it once
-ROOM = 110  # pixels below the axes: their title, then the slider
+ROOM = 64  # pixels above the axes that it takes: there, it is seen before the page is moved
 
 
 def add_player(figure: go.Figure, frames: Sequence[Frame], what: str, start: int = 0) -> go.Figure:
@@ -34,14 +34,14 @@ def add_player(figure: go.Figure, frames: Sequence[Frame], what: str, start: int
     ]
     steps = [{"label": each["name"], "method": "animate", "args": [[each["name"]], jump]} for each in frames]
     figure.frames = frames
-    place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"}
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"}
     menu = place | {
         "type": "buttons", "direction": "left", "showactive": False, "buttons": buttons, "bgcolor": "rgba(0,0,0,0)",
-        "bordercolor": NEUTRAL, "pad": {"t": ROOM - 52, "r": 0, "b": 0, "l": 0}, "font": {"size": FONT_SIZE},
+        "bordercolor": NEUTRAL, "pad": {"t": 0, "r": 0, "b": 14, "l": 0}, "font": {"size": FONT_SIZE},
     }  # fmt: skip
     slider = place | {
-        "active": start, "steps": steps, "len": 1, "pad": {"t": ROOM - 62, "b": 0, "l": BUTTONS, "r": 10},
+        "active": start, "steps": steps, "len": 1, "pad": {"t": 0, "b": 0, "l": BUTTONS, "r": 10},
         "currentvalue": {"prefix": what, "font": {"size": FONT_SIZE}, "offset": 6}, "ticklen": 0, "minorticklen": 0,
         "bordercolor": NEUTRAL, "font": {"size": 1}, "transition": {"duration": 0},
     }  # fmt: skip
-    return figure.update_layout(updatemenus=[menu], sliders=[slider], margin_b=ROOM)
+    return figure.update_layout(updatemenus=[menu], sliders=[slider], margin_t=ROOM)

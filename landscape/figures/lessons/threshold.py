@@ -30,12 +30,12 @@ def threshold_histograms(
         figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref=f"{axis} domain", line=line)
     label = {"text": f"λ = {number(limit)} nats", "showarrow": False, "font": {"size": TICK_SIZE}, "xanchor": "left"}
     figure.add_annotation(label | {"x": limit, "y": 1, "xref": "x", "yref": "y2 domain", "xshift": 6, "yanchor": "top"})
-    figure = finish(figure, "midpoint barrier b̂ (nats)", "count (steps)", height=500)
+    figure = finish(figure, "midpoint barrier b̂ (nats)", "steps", height=500)
     return figure.update_layout(
         showlegend=False, bargap=0, barmode="stack",
         xaxis={"range": [0, reach]},
         yaxis={"domain": [0, 0.41], "rangemode": "tozero", "nticks": 4, "visible": whole},
-        yaxis2=AXIS | {"domain": [0.53, 0.94], "rangemode": "tozero", "nticks": 4, "title": {"text": "count (steps)"}},
+        yaxis2=AXIS | {"domain": [0.53, 0.94], "rangemode": "tozero", "nticks": 4, "title": {"text": "steps"}},
     )  # fmt: skip
 
 

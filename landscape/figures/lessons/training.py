@@ -44,7 +44,6 @@ def training(dataset: xr.Dataset, q: float, n: int, measure: Measure, *, whole: 
         xaxis={"range": [-0.02 * last, 1.02 * last], "anchor": "y2", "title_standoff": 4},
         yaxis={"domain": [0.55, 1], "range": _range(tables[0])},
         yaxis2=AXIS | {"domain": [0, 0.47], "range": _range(tables[1], 110 * (1 - q))},
-        legend={"yref": "paper", "y": 1.02, "yanchor": "bottom"},
     )  # fmt: skip
     figure.layout.yaxis2.title.text = "M<sub>t</sub> (%)"
     add_ceiling(figure, q, "y")

@@ -80,7 +80,6 @@ def _framed(figure: go.Figure, barriers: Barriers, three: bool) -> go.Figure:
         xaxis={"range": [0, len(barriers) + 1], "anchor": "y2", "title_standoff": 4},
         yaxis={"domain": upper, "range": [0, 1.05 * barriers.max()], "nticks": 4},
         yaxis2=AXIS | {"domain": middle, "range": [0, 100], "title": {"text": "m (%)"}, "nticks": 4},
-        legend={"yref": "paper", "y": 1.02, "yanchor": "bottom"},
     )  # fmt: skip
 
 

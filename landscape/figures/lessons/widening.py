@@ -13,9 +13,7 @@ from landscape.figures.palette import ACCENT, BARRIERS
 from landscape.figures.style import AXIS, FONT_SIZE, LINE_WIDTH, TICK_SIZE, add_ceiling, finish
 
 LABELLED = 12  # units at most that have labels: those of more would overlap on a projector
-BAR: dict[str, Any] = {  # above the map, which is a square and needs the width
-    "orientation": "h", "x": 0.5, "y": 1, "yanchor": "bottom", "len": 0.6, "thickness": 12, "nticks": 4,
-}  # fmt: skip
+BAR: dict[str, Any] = {"x": 1, "y": 0.5, "yanchor": "bottom", "len": 0.5, "thickness": 12, "nticks": 4}
 BELOW = {  # the map and its labels, where a title of the axis would stand on the map when that is narrow
     "x": 0.5, "y": 0, "xref": "x2 domain", "yref": "y2 domain", "yanchor": "top", "yshift": -38, "showarrow": False,
 }  # fmt: skip
@@ -48,7 +46,7 @@ def widening(
     _add_frames(figure, np.sort(parents))
     figure = finish(figure, "units of the candidate", "M₀ (%)", height=570)
     ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= LABELLED else {"showticklabels": False}
-    top = {"scaleanchor": "x2", "domain": [0.46, 0.97]}
+    top = {"scaleanchor": "x2", "domain": [0.5, 1]}
     side = {"range": [-0.5, units - 0.5], "showgrid": False, "zeroline": False, "constrain": "domain", **ticks}
     figure.update_layout(
         showlegend=False,
@@ -90,5 +88,5 @@ def _add_metric(
         )  # fmt: skip
     figure.update_layout(
         xaxis={"range": [min(widths) - 1, max(widths) + 2]},
-        yaxis={"domain": [0, 0.28], "range": [-8, 118 * (1 - q)], "nticks": 5},
+        yaxis={"domain": [0, 0.24], "range": [-8, 118 * (1 - q)], "nticks": 5},
     )

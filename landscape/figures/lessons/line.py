@@ -89,7 +89,7 @@ def _frames(maps: Float[np.ndarray, "a y x"], losses: Curve, whole: bool) -> lis
 def _framed(figure: go.Figure, highest: float) -> go.Figure:
     figure = finish(figure, "α (0: first, 1: second)", "loss (nats)", height=540)
     figure.update_layout(
-        yaxis={"domain": [0, 0.3], "range": [0, 1.12 * highest]},
+        yaxis={"domain": [0, 0.3], "nticks": 4, "range": [0, 1.12 * highest]},
         xaxis={"range": [-0.03, 1.03]},
         xaxis2={"anchor": "y2", "title": {"text": "x₁ (1)", "standoff": 2}, "nticks": 6, "automargin": True},
         yaxis2={"anchor": "x2", "domain": [0.62, 1], "title": "x₂ (1)", "nticks": 4, "automargin": True},

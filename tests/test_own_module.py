@@ -151,6 +151,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         NET.replace("nnx.BatchNorm", "nnx.LayerNorm"),
         r"up = 10 is no whole multiple of 8: only copying each unit equally often preserves the function",
     ),
+    "silent": (STUDY.replace(", size = 10", ', size = 10, units = "silent"'), NET, r"one width.*units = 'silent'"),
     "start": (STUDY + '[expansion]\nstart = "random"', NET, r"a module of your own has one width"),
 }
 

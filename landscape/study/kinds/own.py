@@ -132,7 +132,10 @@ class OwnSpec(ModelSpec, Sourced, title="Own module"):
     def with_sizes(self, sizes: Mapping[str, int]) -> OwnSpec:
         """The module itself. Raises ValueError for other sizes, which its function does not take."""
         if dict(sizes) != self.group_sizes():
-            raise ValueError("a module of your own has one width, so expansion.start = 'random' is not for it")
+            raise ValueError(
+                "a module of your own has one width, so none is drawn wider: neither expansion.start = 'random' nor "
+                "units = 'silent' or 'random' is for it"
+            )
         return self
 
     def check_step(self, step: Widen | Deepen, sizes: Mapping[str, int]) -> None:

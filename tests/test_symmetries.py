@@ -214,6 +214,19 @@ def test_units_of_an_array_of_which_no_mean_is_taken_are_fixed(kind):
     assert f"an array of {np.dtype(kind)}, of which no mean is taken" in found.fixed[Axis("up.kernel", 1)]
 
 
+class Waves(nnx.Module):
+    def __init__(self) -> None:
+        self.waves, self.down = nnx.Param(of((4, 6)) + 1j * of((6, 4)).T), dense(6, CLASSES)
+
+    def __call__(self, x):
+        return self.down(jnp.abs(x @ self.waves[...]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_arrays_are_tried_with_their_imaginary_parts():
+    assert landscape.symmetries(Waves(), of((4, 4))).sizes == {"waves": 6}
+
+
 def test_half_precision_is_evaluated_in_single():
     """Walks and widenings are those of the same arrays in layers that ask for no precision."""
 
@@ -241,7 +254,7 @@ def test_a_long_axis_that_is_read_shifted_is_fixed_at_once():
 def test_attention_over_channels_can_be_permuted_and_not_widened():
     found = landscape.symmetries(drawn(lambda: Between(channel_attention)), of((4, 4)))
     assert found.sizes == {"up": 6} and not found.groups["up"].widenable
-    assert "two activations are multiplied and summed over it by dot_general" in found.rigid["up"]
+    assert "two computed values are multiplied and summed over it by dot_general" in found.rigid["up"]
     assert "up: 6 units, not widenable\n  made by up.kernel(1), up.bias(0)\n  read by down.kernel(0)" in repr(found)
 
 

@@ -40,10 +40,9 @@ def checked(handed: Handed, shape: tuple[int, ...], classes: int, inputs: Any, t
     model = _built(handed, shape, classes)
     name, few = type(model).__name__, jax.tree.map(lambda array: jnp.asarray(array[:FEW]), inputs)
     _check_logits(model, name, few, (FEW, *targets, classes))
-    analysis(
-        split(model), Shapes.of(few)
-    )  # refuses random numbers, and other computations for other numbers of examples
-    check_alone(split(model), few)
+    network = split(model)
+    analysis(network, Shapes.of(few))  # refuses random numbers, and another computation for other numbers of examples
+    check_alone(network, few)
     if not hasattr(model, "groups"):
         handed.attach[shape, classes] = symmetries(model, few).attach
         model = handed.attach[shape, classes](model)

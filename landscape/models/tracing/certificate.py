@@ -90,7 +90,7 @@ def _generic(network: Network) -> Network:
 def _shaken(array: Any, rng: np.random.Generator) -> Any:
     if not jnp.issubdtype(array.dtype, jnp.inexact):
         return array
-    entries = np.asarray(array, np.float64)
+    entries = np.asarray(array, np.result_type(_wider(array.dtype), np.float64))
     noise = 0.1 * np.maximum(entries.std(), 0.3) * rng.normal(size=entries.shape)
     generic = np.abs(entries + noise) if (entries >= 0).all() and entries.any() else entries + noise
     return np.asarray(generic, jax.dtypes.canonicalize_dtype(_wider(array.dtype)))

@@ -140,7 +140,7 @@ class Inference(Unifier):
         self.enter([maker])
         self.marks.read += [(origin, reader.type) for origin in sorted(reader.origins)]
         if not reader.origins:
-            self.marks.met.append((reader.type, self.reason("two activations are multiplied and summed over it")))
+            self.marks.met.append((reader.type, self.reason("two computed values are multiplied and summed over it")))
 
     def merge(self, dim: Dim) -> None:
         """Σ or ∏ over an axis alone."""

@@ -101,3 +101,11 @@ def test_a_layer_in_a_list_can_be_widened():
     wide = widen(Listed(), "units", 9, jax.random.key(0))
     inputs = batch()[0]
     np.testing.assert_allclose(split(wide).logits(inputs), split(Listed()).logits(inputs), atol=1e-5)
+
+
+def test_full_precision_follows_whether_float64_is_on() -> None:
+    """Also where a network of the same structure was evaluated in the other one before."""
+    network, inputs = split(nnx.Linear(3, 2, dtype="bfloat16", rngs=nnx.Rngs(0))), np.ones((1, 3))
+    for double in (False, True, False):
+        with jax.enable_x64(double):
+            assert network.logits(inputs).dtype == (np.float64 if double else np.float32)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from landscape.models.cut import Cut, Opened
 from landscape.models.initializers import truncated_normal
-from landscape.models.symmetry import Axis, Group, named_group
+from landscape.models.symmetry import Axis, Group, check_named
 
 NORMAL = truncated_normal(0.02)
 KINDS = ("ffn", "heads", "query_key", "value")  # of the groups of a block
@@ -183,7 +183,7 @@ class Bert(nnx.Module):
 
         Raises ValueError for an unknown group.
         """
-        named_group(self, group)
+        check_named(group, self.groups())
         kind, tag = self._place(group)
         cuts = {"ffn": self._cut_at_ffn, "value": self._cut_at_values}
         return cuts[kind](tag) if kind in cuts else None

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
 from typing import Any
 
 import jax
@@ -22,6 +24,7 @@ from jax.tree_util import register_dataclass
 from landscape.models.batch_norm import reads_batch
 from landscape.numerics.convolution import convolution
 from landscape.numerics.loss import at_least_float32
+from landscape.numerics.structure import once_a_structure
 
 Weights = dict[str, Any]  # arrays by dotted path, or shapes in their place
 
@@ -52,15 +55,26 @@ class Network:
         Layers that ask for half precision do not get it: it would round away more than many a barrier. The module's
         convolutions are those of `landscape.numerics.convolution`, unless it is wanted as its author wrote it.
         """
-        model = self.module()
-        model.eval()
-        model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
-        model = in_full_precision(model)
-        return model if as_written else with_convolution(model, convolution)
+        return replace(self, graphdef=_EVALUATING[as_written, _widest()](self)).module()
 
     def logits(self, inputs: Any) -> jax.Array:
         """The outputs in evaluation mode, for arrays of JAX or NumPy."""
         return self.evaluating()(jax.tree.map(jnp.asarray, inputs))
+
+
+def _in_evaluation(as_written: bool, network: Network) -> nnx.GraphDef:
+    """The static structure in evaluation mode; finding it takes longer than building the module that has it."""
+    model = network.module()
+    model.eval()
+    model.set_attributes(reads_batch, use_running_average=False, raise_if_not_found=False)
+    model = in_full_precision(model)
+    return nnx.split(model if as_written else with_convolution(model, convolution))[0]
+
+
+_EVALUATING = {  # for each full precision, which is part of the structure
+    (as_written, np.dtype(widest)): once_a_structure(partial(_in_evaluation, as_written))
+    for as_written, widest in product((False, True), ("float32", "float64"))
+}
 
 
 def with_convolution(model: nnx.Module, function: Any) -> nnx.Module:
@@ -77,10 +91,14 @@ def _convolves_as_usual(path: Any, layer: Any) -> bool:
 
 
 def in_full_precision(model: nnx.Module) -> nnx.Module:
-    """The same module, whose layers compute in float32 whatever type they ask for; in float64 where that is on."""
-    widest = jax.dtypes.canonicalize_dtype(np.float64)
-    model.set_attributes(_asks_for_a_type, dtype=widest, raise_if_not_found=False)
+    """The same module, whose layers compute in full precision whatever type they ask for."""
+    model.set_attributes(_asks_for_a_type, dtype=_widest(), raise_if_not_found=False)
     return model
+
+
+def _widest() -> np.dtype:
+    """Full precision: float32, and float64 where that is on."""
+    return jax.dtypes.canonicalize_dtype(np.float64)
 
 
 def _asks_for_a_type(path: Any, layer: Any) -> bool:
@@ -96,7 +114,11 @@ def split(model: nnx.Module) -> Network:
 
 def array_names(model: nnx.Module) -> dict[str, str]:
     """For each name of each array, the one under which `split` holds it: layers that share weights have several."""
-    held = dict.fromkeys(split(model).weights)
+    return names_of(model, split(model).weights)
+
+
+def names_of(model: nnx.Module, held: Mapping[str, Any]) -> dict[str, str]:
+    """`array_names` of a module of which `split` holds these arrays."""
     found = list(_variables(model))
     name_of = {id(variable): name for name, variable in found if name in held}
     shared = {name: name_of[id(variable)] for name, variable in found if id(variable) in name_of}

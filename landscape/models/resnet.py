@@ -17,7 +17,7 @@ from flax.typing import Initializer
 
 from landscape.models.cut import Cut, Opened
 from landscape.models.initializers import HE_NORMAL, LECUN_NORMAL, identity
-from landscape.models.symmetry import Axis, Group, named_group
+from landscape.models.symmetry import Axis, Group, check_named
 from landscape.numerics.convolution import same_size
 
 
@@ -155,7 +155,7 @@ class ResNet(nnx.Module):
         rows of z behind the examples: z has shape (b + 4, h, w, l), or twice as much where a stage is entered by the
         sum of a branch and a projection.
         """
-        named_group(self, group)
+        check_named(group, self.groups())
         return self._cut_in_block(group) if group in self._blocks else self._cut_in_stage(group)
 
     def _cut_in_block(self, group: str) -> Cut:
@@ -220,7 +220,7 @@ class ResNet(nnx.Module):
 
         Raises ValueError for an unknown group.
         """
-        named_group(self, after)
+        check_named(after, self.groups())
         behind = {f"stage{i}": blocks[-1] for i, blocks in enumerate(self.stages, 1)}.get(after, after)
         channels = getattr(self, behind).conv2.out_features
         block = identity_block(channels, getattr(self, after).conv1.out_features if behind == after else channels)

@@ -9,7 +9,7 @@ list that repeats units widens the layer, once the consumers are scaled by each 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from landscape.models.functional import Weights, array_names, split
+from landscape.models.functional import Weights, names_of, split
 from landscape.numerics.loss import at_least_float32
 
 
@@ -139,7 +139,8 @@ def unit_groups(model: Any) -> dict[str, Group]:
         raise ValueError(
             f"{type(model).__name__} has no method `groups`: landscape.traced(model, inputs) finds its groups"
         )
-    weights, names = split(model).weights, array_names(model)
+    weights = split(model).weights
+    names = names_of(model, weights)
 
     def held(axes: Iterable[Axis], name: str) -> list[Axis]:
         for axis in axes:
@@ -164,9 +165,14 @@ def unit_groups(model: Any) -> dict[str, Group]:
 def named_group(model: Any, name: str) -> Group:
     """One unit group of a model, as `unit_groups` has it. Raises ValueError that lists its groups."""
     groups = unit_groups(model)
+    check_named(name, groups)
+    return groups[name]
+
+
+def check_named(name: str, groups: Mapping[str, Group]) -> None:
+    """Raises ValueError that lists the groups if there is none of this name."""
     if name not in groups:
         raise ValueError(f"no unit group {name!r}; the groups are {', '.join(groups)}")
-    return groups[name]
 
 
 def retaken(

@@ -366,6 +366,6 @@ def drawn(build: Callable[[], Any]) -> Any:
                 else jnp.zeros(leaf.shape, leaf.dtype)
             )
         spread = rng.uniform(0.3, 1, leaf.shape) if len(leaf.shape) < 2 else rng.normal(size=leaf.shape)
-        return jnp.asarray(0.7 * spread, leaf.dtype)
+        return jnp.asarray((0.7 * spread).astype(leaf.dtype))
 
     return nnx.merge(graphdef, jax.tree.map(draw, state))

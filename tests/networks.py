@@ -56,7 +56,7 @@ def initial(name: str, seed: int) -> Network:
     rng = np.random.default_rng(seed)
     shapes = network.weights.items()
     drawn = {path: rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]) for path, leaf in shapes}
-    return network.replace({path: jnp.asarray(array, jnp.float32) for path, array in drawn.items()})
+    return network.replace({path: jnp.asarray(array.astype(np.float32)) for path, array in drawn.items()})
 
 
 @cache

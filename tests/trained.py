@@ -83,8 +83,9 @@ def drawn(build: Callable[[], nnx.Module]) -> Any:
 
     def draw(path: str, leaf: jax.ShapeDtypeStruct) -> jax.Array:
         if leaf.ndim == 1:
-            return jnp.full(leaf.shape, float(path.endswith((".scale", ".var"))))
-        return jnp.asarray(rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1]), jnp.float32)
+            return jnp.asarray(np.full(leaf.shape, path.endswith((".scale", ".var")), np.float32))
+        values = rng.normal(size=leaf.shape) / math.sqrt(leaf.size / leaf.shape[-1])
+        return jnp.asarray(values.astype(np.float32))
 
     return network.replace({path: draw(path, leaf) for path, leaf in network.weights.items()}).module()
 

@@ -25,7 +25,6 @@ SPECS = {
     "mlp2": MlpSpec(kind="mlp", hidden=(7, 5)),
     "cnn1": CnnSpec(kind="cnn", channels=(4,), dense=(5,)),
     "cnn2": CnnSpec(kind="cnn", channels=(4, 5), dense=()),
-    "cnn3": CnnSpec(kind="cnn", channels=(4, 4, 5), dense=()),
     "cnn4": CnnSpec(kind="cnn", channels=(4, 4, 4, 5), dense=(6,)),
 }
 FEW = ("mlp2", "cnn2")  # on every run; all of them where slow tests are run

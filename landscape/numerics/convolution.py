@@ -29,8 +29,11 @@ AREA = 25  # and up to so many places of the kernel
 LEAST = 2**14  # numbers that leave: below, a sum saves less than it takes to compile
 
 
-def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings: Any) -> Array:
-    """`jax.lax.conv_general_dilated`, as a sum of products on a processor where that is faster."""
+def convolution(x: Array, kernel: Array, strides: Any, padding: Any, *, stored: bool = False, **settings: Any) -> Array:
+    """`jax.lax.conv_general_dilated`, as a sum of products on a processor where that is faster.
+
+    `stored` says that x is written down anyway, as a gradient needs it.
+    """
 
     def plain(x: Array, kernel: Array) -> Array:
         return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
@@ -42,7 +45,9 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
 
     @jax.custom_jvp
     def chosen(x: Array, kernel: Array) -> Array:
-        return jax.lax.platform_dependent(x, kernel, cpu=partial(sum_of_products, sides=sides), default=plain)
+        return jax.lax.platform_dependent(
+            x, kernel, cpu=partial(sum_of_products, sides=sides, stored=stored), default=plain
+        )
 
     def slope(values: tuple[Array, Array], directions: tuple[Any, Any]) -> tuple[Array, Array]:
         """Slopes are XLA's own: a sum of products, differentiated in reverse, is a sum over pixels for each product."""
@@ -54,9 +59,11 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
     return chosen(x, kernel)
 
 
-def same_size(x: Float[Array, "b h w c"], kernel: Float[Array, "i j c o"]) -> Float[Array, "b h w o"]:
+def same_size(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "i j c o"], *, stored: bool = False
+) -> Float[Array, "b h w o"]:
     """A convolution with stride 1 and zeros around the image, so that outputs have the size of inputs."""
-    return convolution(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
+    return convolution(x, kernel, (1, 1), "SAME", stored=stored, dimension_numbers=LAYOUT)
 
 
 def is_small(x: Array, kernel: Array) -> bool:
@@ -81,12 +88,22 @@ def is_simple(x: Array, strides: Any, settings: dict[str, Any]) -> bool:
 
 
 def sum_of_products(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "i j c o"], sides: Sequence[tuple[int, int]]
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "i j c o"],
+    sides: Sequence[tuple[int, int]],
+    *,
+    stored: bool = False,
 ) -> Float[Array, "b y x o"]:
-    """Every shifted channel times its row of the kernel, in one loop over the outputs for some channels at a time."""
+    """Every shifted channel times its row of the kernel, in one loop over the outputs for some channels at a time.
+
+    The loop reads each number many times. What makes the kernel, as a mixture of networks, or x, unless it is `stored`,
+    would otherwise be computed anew each time.
+    """
+    kernel = written_down(kernel)
     high, wide, entering, _ = kernel.shape
     padding = [(0, 0, 0), *((before, behind, 0) for before, behind in sides), (0, 0, 0)]
     padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)  # b y+high−1 x+wide−1 c
+    padded = padded if stored else written_down(padded)
     h, w = padded.shape[1] - high + 1, padded.shape[2] - wide + 1
 
     def term(i: int, j: int, c: int) -> Array:

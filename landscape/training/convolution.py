@@ -34,13 +34,13 @@ def convolution(x: Array, kernel: Array, strides: Any, padding: Any, **settings:
     same = odd and (padding == "SAME" or list(padding) == sides)
     if same and x.ndim == 4 and fast.is_simple(x, strides, settings):
         return same_size(x, kernel)
-    return fast.convolution(x, kernel, strides, padding, **settings)
+    return fast.convolution(x, kernel, strides, padding, stored=True, **settings)
 
 
 @jax.custom_vjp
 def same_size(x: Float[Array, "b h w c"], kernel: Float[Array, "i j c o"]) -> Float[Array, "b h w o"]:
     """A convolution with stride 1, zeros around the image and a kernel of odd sides."""
-    return fast.same_size(x, kernel)
+    return fast.same_size(x, kernel, stored=True)
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -49,7 +49,7 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _backward(known: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
     x, kernel = known
-    by_x = same_size(slopes, _turned(slopes, kernel))
+    by_x = same_size(slopes, kernel[::-1, ::-1].swapaxes(2, 3))
     size = _slice_size(x, slopes, kernel.shape[1])
     missing = -len(x) % size
     padded = [jnp.pad(each, [(0, missing)] + [(0, 0)] * 3) for each in (x, slopes)]
@@ -63,15 +63,6 @@ def _backward(known: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
 
 
 same_size.defvjp(_forward, _backward)
-
-
-def _turned(slopes: Array, kernel: Float[Array, "i j c o"]) -> Float[Array, "i j o c"]:
-    """The kernel by which slopes go back to the inputs.
-
-    A product with the identity has XLA write it down, where it would read rows of the other kernel by columns.
-    """
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return turned @ jnp.eye(turned.shape[-1], dtype=turned.dtype) if fast.is_small(slopes, turned) else turned
 
 
 def _slice_size(x: Array, slopes: Array, wide: int) -> int:

@@ -13,6 +13,7 @@ from landscape.barriers.interpolation import interpolate, permuted_curves
 from landscape.barriers.midpoint import midpoint_barriers, network_loss
 from landscape.barriers.mixtures import mixture_losses
 from landscape.models.functional import mixed, split, trainable
+from landscape.models.mlp import mlp
 from landscape.models.net2net import widen
 from landscape.models.site import Site
 from landscape.models.symmetry import Axis, Group
@@ -58,6 +59,13 @@ def test_layers_in_a_list_are_counted_in_their_paths():
     again = split(network.module())
     assert again.graphdef == network.graphdef
     assert again.weights.keys() == network.weights.keys()
+
+
+def test_equal_structures_are_one_object():
+    """So that calls of compiled functions compare them at once; another structure is another one."""
+    first, second, other = (split(mlp(4, (width,), 3, nnx.Rngs(seed))) for width, seed in ((5, 0), (5, 1), (6, 0)))
+    assert first.graphdef is second.graphdef
+    assert first.graphdef != other.graphdef
 
 
 def test_dropout_is_off_in_whatever_is_measured():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
@@ -109,7 +109,13 @@ def _asks_for_a_type(path: Any, layer: Any) -> bool:
 def split(model: nnx.Module) -> Network:
     """The network that a Flax module is: its static structure, and its arrays by dotted path."""
     graphdef, state = nnx.split(model)
-    return Network(graphdef, _flat(state))
+    return Network(_one_of_equals(graphdef), _flat(state))
+
+
+@lru_cache(maxsize=256)
+def _one_of_equals(graphdef: nnx.GraphDef) -> nnx.GraphDef:
+    """Of equal structures always the same, which is compared at once: each call of a compiled function compares it."""
+    return graphdef
 
 
 def array_names(model: nnx.Module) -> dict[str, str]:

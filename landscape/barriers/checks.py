@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from landscape.barriers import by_activations, by_networks
-from landscape.models.checks.same_function import FEW, alike, check_alone, is_own, logits
+from landscape.models.checks.same_function import FEW, alike, check_alone, class_of, is_own, logits
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED
 
@@ -34,7 +34,8 @@ def check_model(
     most, fewest = permutations[np.argmax(moved)], permutations[np.argmin(np.where(moved, moved, np.inf))]
     counting = np.flatnonzero((targets != IGNORED).reshape(len(targets), -1).any(1))
     examples = jax.tree.map(itemgetter(counting[:FEW]), (inputs, targets))
-    site, name = Site.of(model, group), type(model).__name__
+    site = Site.of(model, group)
+    name = class_of(site.network).__name__
     check_alone(site.network, examples[0])
     _check_real(site)
     _check_symmetry(site, name, most, examples[0])

@@ -88,7 +88,7 @@ def line_losses(
 
 @exact
 def permuted_curves(
-    model: nnx.Module,
+    model: nnx.Module | Network,
     permutations: Int[np.ndarray, "n units"],
     alphas: Float[np.ndarray, " m"],
     inputs: Any,

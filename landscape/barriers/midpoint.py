@@ -31,7 +31,7 @@ from landscape.numerics.progress import OnProgress, ignore_progress
 
 @exact
 def midpoint_barriers(
-    model: nnx.Module,
+    model: nnx.Module | Network,
     permutations: Int[np.ndarray, "n units"],
     inputs: Any,
     targets: Int[Array | np.ndarray, "*b"],
@@ -51,7 +51,7 @@ def midpoint_barriers(
 
     Args:
       model: the network θ: a module with a method `groups()`, and better with one `cut(group)`
-        (see `landscape.Cut`).
+        (see `landscape.Cut`), or such a module split.
       permutations: the steps π_i of the walk, of shape (n, l): unit π_i[j] moves to place j.
       inputs: a batch of b examples: an array, or a tree of arrays, with the examples on the first axis.
       targets: classes of shape (b,), or (b, p) for p positions of a text; −1 does not count.

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from landscape.barriers.midpoint import midpoint_barriers
+from landscape.models.functional import Network
 from landscape.numerics.clock import worked
 from landscape.numerics.progress import OnProgress, ignore_progress
 
@@ -23,7 +24,7 @@ class Walked(NamedTuple):
 
 
 def timed_walk(
-    model: nnx.Module,
+    model: nnx.Module | Network,
     permutations: Int[np.ndarray, "n units"],
     inputs: Any,
     targets: Int[Array | np.ndarray, "*b"],

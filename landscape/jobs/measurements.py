@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -76,7 +75,8 @@ class MeasuredWalk:
 
     def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
-        self._evaluated, self._filling = partial(evaluated, study), filling(split(model))
+        self._study, self._filling = study, filling(split(model))
+        self._larger = evaluated(study, self._filling.network)
         self._parameters, site = trainable(model), Site(split(model), self.group)
         self._table, self.width = site.table, site.table.size(site.network.weights)
         walk = study.walk
@@ -107,7 +107,7 @@ class MeasuredWalk:
 
     def sharpness(self, network: Network, key: PRNGKeyArray) -> Sharpness:
         """The Hessian of the loss on the training batch: of the network as it is, since dead units have curvature."""
-        return sharpness(self._evaluated(network.module()), *self.train, key=key)
+        return sharpness(evaluated(self._study, network).module(), *self.train, key=key)
 
     def curves(self, network: Network) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss in nats between every two of the first nodes, on the training and on the validation batch.
@@ -115,12 +115,12 @@ class MeasuredWalk:
         The line from node i to node j is the line from θ to P(θ, ρ) with both ends permuted by node i, where ρ is
         the permutation from i to j. Permuting both ends alike changes no loss.
         """
-        model = self._filled(network)
+        filled = self._filled(network)
         first, second = (self._filled_nodes[side] for side in self._pairs)
         relative = np.empty_like(first)
         np.put_along_axis(relative, first, second, axis=1)
         batches = (self.train, self.validation)
-        return np.stack([permuted_curves(model, relative, ALPHAS, *batch, group=self.group) for batch in batches], 1)
+        return np.stack([permuted_curves(filled, relative, ALPHAS, *batch, group=self.group) for batch in batches], 1)
 
     def distances(self, network: Network) -> Float[np.ndarray, "nodes nodes"]:
         """Euclidean distance in parameter space between the first nodes; running statistics are no parameters."""
@@ -138,7 +138,7 @@ class MeasuredWalk:
         chosen = three_nodes(distances)
         if chosen is None:
             return np.full((points, points), np.nan)
-        filled = split(self._filled(network))
+        filled = self._filled(network)
         weights = on_host(filled.weights, self._table)
         minima = [filled.replace(retaken(weights, self._table, self._filled_nodes[node])) for node in chosen]
         places = corners(distances[np.ix_(chosen, chosen)])
@@ -148,13 +148,13 @@ class MeasuredWalk:
         """The zero-cost proxies on the training batch, each with its time."""
         return timed_scores(self._filling.module(network.weights), self.train.inputs, self.train.targets)
 
-    def _filled(self, network: Network) -> nnx.Module:
-        return self._evaluated(self._filling.module(network.weights))
+    def _filled(self, network: Network) -> Network:
+        return self._larger.replace(self._filling.weights(network.weights))
 
 
-def evaluated(study: Study, model: nnx.Module) -> nnx.Module:
+def evaluated(study: Study, network: Network) -> Network:
     """A network as the study measures it: its BatchNorm reads the statistics of the batch where the study says so."""
-    return reestimated(model) if study.walk.statistics == "re-estimated" else model
+    return split(reestimated(network.module())) if study.walk.statistics == "re-estimated" else network
 
 
 def seed_curves(
@@ -164,9 +164,10 @@ def seed_curves(
 
     `a` and `b` are the weights of two networks that have the structure of `shape`, whose own weights are not looked at.
     """
-    structure = filling(split(shape))
+    found = filling(split(shape))
+    structure = evaluated(study, found.network)
     ends = (b, match(dict(a), dict(b), unit_groups(shape), trainable(shape)))
     alphas = np.asarray(ALPHAS, np.float32)
-    networks = [split(evaluated(study, structure.module(each))) for each in (*ends, a)]
+    networks = [structure.replace(found.weights(each)) for each in (*ends, a)]
     lines = [(end, networks[-1]) for end in networks[:-1]]
     return np.array([[line_losses(*line, alphas, *batch) for batch in batches] for line in lines])

@@ -106,8 +106,10 @@ def _asks_for_a_type(path: Any, layer: Any) -> bool:
     return kind is not None and jnp.issubdtype(kind, jnp.floating)
 
 
-def split(model: nnx.Module) -> Network:
-    """The network that a Flax module is: its static structure, and its arrays by dotted path."""
+def split(model: nnx.Module | Network) -> Network:
+    """The network that a Flax module is: its static structure, and its arrays by dotted path. A network is itself."""
+    if isinstance(model, Network):
+        return model
     graphdef, state = nnx.split(model)
     return Network(_one_of_equals(graphdef), _flat(state))
 

@@ -25,8 +25,8 @@ class Site:
     group: str = field(metadata={"static": True})
 
     @classmethod
-    def of(cls, model: nnx.Module, group: str) -> Site:
-        """A group of a module, whose arrays are in float32 at least, as those of all networks between two are."""
+    def of(cls, model: nnx.Module | Network, group: str) -> Site:
+        """A group of a network, whose arrays are in float32 at least, as those of all networks between two are."""
         network = split(model)
         return cls(network.replace({path: wide(array) for path, array in network.weights.items()}), group)
 

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from landscape.models.batch_norm import is_reestimated
 from landscape.models.functional import Network, split
+from landscape.numerics.structure import once_a_structure
 
 FEW = 64  # examples on which networks are compared, so that a check costs little beside a walk
 
@@ -22,9 +23,16 @@ def few(examples: Any) -> Any:
     return jax.tree.map(itemgetter(slice(FEW)), examples)
 
 
-def is_own(model: nnx.Module) -> bool:
+def is_own(model: nnx.Module | Network) -> bool:
     """Whether a network is a user's. Those of the package have tests in place of checks."""
-    return not type(model).__module__.startswith("landscape.models.")
+    kind = class_of(model) if isinstance(model, Network) else type(model)
+    return not kind.__module__.startswith("landscape.models.")
+
+
+@once_a_structure
+def class_of(network: Network) -> type[nnx.Module]:
+    """The class of a network's module."""
+    return type(network.module())
 
 
 def check_preserved(before: nnx.Module, after: nnx.Module, inputs: Any, what: str) -> None:

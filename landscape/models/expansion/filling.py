@@ -54,8 +54,12 @@ class Filling(NamedTuple):
           >>> filled.hidden1.kernel.shape, bool(jnp.allclose(filled(x), model(x), atol=1e-6))
           ((4, 32), True)
         """
+        return self.network.replace(self.weights(weights)).module()
+
+    def weights(self, weights: Mapping[str, Any]) -> Weights:
+        """These weights with those of the dead units, which are 0."""
         larger = {path: self._filled(path, weights[path]) for path in self.places}
-        return self.network.replace({**weights, **jax.device_put(larger)}).module()
+        return {**weights, **jax.device_put(larger)}
 
     def cut(self, weights: Weights) -> Weights:
         """The weights without those of the dead units, which are in the memory of the host then."""

@@ -46,7 +46,8 @@ def cross_entropies(logits: Float[Array, "*b k"], targets: Int[Array, "*b"]) -> 
 
 def at_least_float32(array: Float[Array, ...]) -> Float[Array, ...]:
     """The same numbers in float32, or in float64 if they are: a loss has more digits than short types hold."""
-    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+    kind = jnp.promote_types(array.dtype, jnp.float32)
+    return array if array.dtype == kind else array.astype(kind)
 
 
 def scaled_softmax(logits: Float[Array, "*b k"]) -> Float[Array, "*b k"]:

@@ -107,7 +107,7 @@ class MeasuredWalk:
 
     def sharpness(self, network: Network, key: PRNGKeyArray) -> Sharpness:
         """The Hessian of the loss on the training batch: of the network as it is, since dead units have curvature."""
-        return sharpness(evaluated(self._study, network).module(), *self.train, key=key)
+        return sharpness(evaluated(self._study, jax.device_put(network)).module(), *self.train, key=key)
 
     def curves(self, network: Network) -> Float[np.ndarray, "pairs 2 alphas"]:
         """Loss in nats between every two of the first nodes, on the training and on the validation batch.

@@ -119,9 +119,9 @@ def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Modul
 
 
 def network_of(member: Member, weights: Mapping[str, np.ndarray]) -> Network:
-    """The member's network with these weights."""
+    """The member's network with these weights, where they are."""
     network = _structure(member)
-    return network.replace(_with_keys(network.weights, jax.device_put(dict(weights))))
+    return network.replace(_with_keys(network.weights, weights))
 
 
 def kept_epochs(member: Member) -> set[int]:

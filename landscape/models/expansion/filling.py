@@ -57,9 +57,9 @@ class Filling(NamedTuple):
         return self.network.replace(self.weights(weights)).module()
 
     def weights(self, weights: Mapping[str, Any]) -> Weights:
-        """These weights with those of the dead units, which are 0."""
+        """These weights with those of the dead units, which are 0, in the memory of the device."""
         larger = {path: self._filled(path, weights[path]) for path in self.places}
-        return {**weights, **jax.device_put(larger)}
+        return jax.device_put({**weights, **larger})
 
     def cut(self, weights: Weights) -> Weights:
         """The weights without those of the dead units, which are in the memory of the host then."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,6 +68,47 @@ def test_equal_structures_are_one_object():
     first, second, other = (split(mlp(4, (width,), 3, nnx.Rngs(seed))) for width, seed in ((5, 0), (5, 1), (6, 0)))
     assert first.graphdef is second.graphdef
     assert first.graphdef != other.graphdef
+
+
+class Configured(Listed):
+    """A network with a setting that its call reads."""
+
+    def __init__(self, setting):
+        super().__init__()
+        self.setting = setting
+
+    def __call__(self, x):
+        return super().__call__(x) * len(self.setting)
+
+
+@pytest.mark.parametrize("setting", [[1, [2]], {"first": [1], "second": {}}, {1, 2}])
+def test_settings_need_no_hash(setting):
+    """Lists, dictionaries and sets are part of the structure, and are what they were."""
+    model, steps = Configured(setting), STEPS[:2]
+    again = split(model).module()
+    assert again.setting == setting and isinstance(again.setting, type(setting))
+    assert type(model.setting) is type(setting)
+    assert split(model).graphdef == split(Configured(setting)).graphdef != split(Configured([1, 2, 3])).graphdef
+    fast, reference = (
+        midpoint_barriers(model, steps, *batch(), group="units", method=method) for method in ("fast", "reference")
+    )
+    np.testing.assert_allclose(fast, reference, atol=1e-6)
+
+
+@dataclass
+class Settings:
+    width: int = 2
+
+
+@dataclass(frozen=True)
+class Frozen:
+    width: int = 2
+
+
+def test_a_setting_that_cannot_have_a_hash_is_named():
+    with pytest.raises(ValueError, match=r"Configured\.setting is a Settings without a hash"):
+        split(Configured(Settings()))
+    assert split(Configured(Frozen())).module().setting == Frozen()
 
 
 def test_dropout_is_off_in_whatever_is_measured():

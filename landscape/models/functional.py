@@ -107,10 +107,15 @@ def _asks_for_a_type(path: Any, layer: Any) -> bool:
 
 
 def split(model: nnx.Module | Network) -> Network:
-    """The network that a Flax module is: its static structure, and its arrays by dotted path. A network is itself."""
+    """The network that a Flax module is: its static structure, and its arrays by dotted path. A network is itself.
+
+    Raises ValueError for a module with a setting that has no hash, unless that is a list, a dictionary or a set.
+    """
     if isinstance(model, Network):
         return model
     graphdef, state = nnx.split(model)
+    if not _has_hash(graphdef):
+        graphdef, state = nnx.split(_with_hashes(nnx.merge(graphdef, state)))
     return Network(_one_of_equals(graphdef), _flat(state))
 
 
@@ -118,6 +123,47 @@ def split(model: nnx.Module | Network) -> Network:
 def _one_of_equals(graphdef: nnx.GraphDef) -> nnx.GraphDef:
     """Of equal structures always the same, which is compared at once: each call of a compiled function compares it."""
     return graphdef
+
+
+class _List(list[Any]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(len(self))
+
+
+class _Dict(dict[Any, Any]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self))
+
+
+class _Set(set[Any]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self))
+
+
+_HELD = (nnx.Variable, nnx.Pytree, jax.Array, np.ndarray)  # what is no setting
+_HASHED: dict[type, Any] = {list: _List, dict: _Dict, set: _Set}  # the same in all else; equal ones have equal hashes
+
+
+def _with_hashes(model: nnx.Module) -> nnx.Module:
+    """The same module, whose settings have hashes, by which programs that are compiled for it are found again."""
+    for _, layer in nnx.iter_modules(model):
+        for name, value in [*vars(layer).items()]:
+            if hashed := _HASHED.get(type(value)):
+                setattr(layer, name, hashed(value))
+            elif not isinstance(value, _HELD) and not _has_hash(value):
+                raise ValueError(
+                    f"{type(layer).__name__}.{name} is a {type(value).__name__} without a hash, by which the programs "
+                    "compiled for a network are found again; a frozen dataclass, a list or a dictionary would do"
+                )
+    return model
+
+
+def _has_hash(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def array_names(model: nnx.Module) -> dict[str, str]:

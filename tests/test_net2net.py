@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from networks import GROUPS, SPECS, batch, data, initial, outputs, plain, trained
 from scipy.stats import kstest
 
+from landscape.models.chain import Chain
 from landscape.models.expansion.steps import expand
 from landscape.models.functional import split
 from landscape.models.net2net import copied_units, copy_shares, deepen, named_group, pad, widen
@@ -189,9 +190,14 @@ def test_an_unknown_group_is_named_with_the_groups_there_are():
         widen(trained("mlp2"), "hidden3", 9, KEY)
 
 
-def test_a_group_may_forbid_widening(monkeypatch):
-    model = trained("mlp1")
-    table = Group((Axis("hidden1.kernel", -1), Axis("hidden1.bias", 0)), (Axis("head.kernel", -2),), widenable=False)
-    monkeypatch.setattr(type(model), "groups", lambda self: {"hidden1": table})
+class OneWidth(Chain):
+    def groups(self):
+        axes = (Axis("hidden1.kernel", -1), Axis("hidden1.bias", 0)), (Axis("head.kernel", -2),)
+        return {"hidden1": Group(*axes, widenable=False)}
+
+
+def test_a_group_may_forbid_widening():
+    model = nnx.clone(trained("mlp1"))
+    model.__class__ = OneWidth
     with pytest.raises(ValueError, match="hidden1 cannot be widened"):
         widen(model, "hidden1", 9, KEY)

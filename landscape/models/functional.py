@@ -206,9 +206,14 @@ def _children(node: Any) -> list[tuple[Any, Any]]:
 _HOLDERS = (nnx.Variable, nnx.Pytree, nnx.List, list, tuple, Mapping)
 
 
-def trainable(model: nnx.Module) -> frozenset[str]:
+def trainable(model: nnx.Module | Network) -> frozenset[str]:
     """The paths of the parameters; all other arrays are running statistics or states of random generators."""
-    return frozenset(_flat(nnx.state(model, nnx.Param)))
+    return _trainable(split(model))
+
+
+@once_a_structure
+def _trainable(network: Network) -> frozenset[str]:
+    return frozenset(_flat(nnx.state(network.module(), nnx.Param)))
 
 
 def _flat(state: Any) -> Weights:

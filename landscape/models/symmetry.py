@@ -17,10 +17,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from landscape.models.functional import Weights, names_of, split
+from landscape.models.functional import Network, Weights, names_of, split
 from landscape.numerics.loss import at_least_float32
+from landscape.numerics.structure import once_a_structure
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Group:
         return first.entries(weights[first.path].shape[first.axis]) // (first.inner * self.repeats)
 
 
-def unit_groups(model: Any) -> dict[str, Group]:
+def unit_groups(model: nnx.Module | Network) -> dict[str, Group]:
     """The unit groups of a model, each array by the name that it has in `split`, and each of its axes once.
 
     An axis that both makes and reads the units, as that of an array shared by an encoder and a decoder does, is one of
@@ -135,11 +137,16 @@ def unit_groups(model: Any) -> dict[str, Group]:
     Raises:
       ValueError: if the model has no table, or a group names an array that the model does not have.
     """
+    return dict(_unit_groups(split(model)))
+
+
+@once_a_structure
+def _unit_groups(network: Network) -> dict[str, Group]:
+    model, weights = network.module(), network.weights
     if not hasattr(model, "groups"):
         raise ValueError(
             f"{type(model).__name__} has no method `groups`: landscape.traced(model, inputs) finds its groups"
         )
-    weights = split(model).weights
     names = names_of(model, weights)
 
     def held(axes: Iterable[Axis], name: str) -> list[Axis]:
@@ -162,7 +169,7 @@ def unit_groups(model: Any) -> dict[str, Group]:
     return {name: once(name, group) for name, group in model.groups().items()}
 
 
-def named_group(model: Any, name: str) -> Group:
+def named_group(model: nnx.Module | Network, name: str) -> Group:
     """One unit group of a model, as `unit_groups` has it. Raises ValueError that lists its groups."""
     groups = unit_groups(model)
     check_named(name, groups)

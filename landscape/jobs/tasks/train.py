@@ -25,6 +25,7 @@ from landscape.jobs.tasks.networks import (
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.checks.same_function import few, is_own
 from landscape.models.expansion.copies import copy_cosines
+from landscape.models.functional import split
 from landscape.models.prng import Stream, stream_key
 from landscape.proxies import parameters
 from landscape.study import Study, schema
@@ -98,8 +99,8 @@ def copies_apart(
     """
     if not member.is_candidate:
         return {}
-    model, names = abstract_network(member), [network_name(seed, epoch) for epoch in member.checkpoints]
-    cosines = [copy_cosines(model, dict(weights[name]), originals) for name in names]
+    network, names = split(abstract_network(member)), [network_name(seed, epoch) for epoch in member.checkpoints]
+    cosines = [copy_cosines(network, dict(weights[name]), originals) for name in names]
     known = [each[np.isfinite(each)] if np.isfinite(each).any() else np.array([np.nan]) for each in cosines]
     return {
         "copy_cosine": np.array([each.mean() for each in known]),

@@ -8,12 +8,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int
 
-from landscape.models.functional import Weights, trainable
+from landscape.models.functional import Network, Weights, trainable
 from landscape.models.symmetry import Group, by_unit, unit_groups
 
 
 def copy_cosines(
-    model: nnx.Module, weights: Weights, originals: Mapping[str, Int[np.ndarray, " units"]]
+    model: nnx.Module | Network, weights: Weights, originals: Mapping[str, Int[np.ndarray, " units"]]
 ) -> Float[np.ndarray, " copies"]:
     r"""The cosine between what comes into each copied unit and what comes into its original.
 

@@ -233,7 +233,7 @@ class Adapted(nnx.Module):
 
 
 def masked(width: int) -> nnx.Conv:
-    return nnx.Conv(width, width, (1, 1), feature_group_count=width, mask=jnp.ones((1, 1, 1, width)), **RNGS)
+    return nnx.Conv(width, width, (1, 1), feature_group_count=width, mask=np.ones((1, 1, 1, width), np.float32), **RNGS)
 
 
 def features_of_heads() -> Net:

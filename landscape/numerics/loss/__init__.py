@@ -26,7 +26,9 @@ UNIT = 2.0**-57
 # Where Σ p·(exp(c) − 1) is below −0.9, 1 + sum has lost a decimal digit, and the loss has changed by more than ln 10
 # nats, which the difference of two losses gives to more digits.
 CANCELLING = 0.9
-LEAST = 2.0**-100  # Σ p·exp(c) from here on has lost no probability to underflow
+# Σ p·exp(c) from here on has lost nothing to underflow: a probability below 2**-183 adds at most 2**-55. Below it, the
+# loss has fallen by more than 21 nats.
+LEAST = 2.0**-31
 FEW = 16  # classes up to which both sums are made in one pass
 
 WRITTEN = 64  # targets whose logits are written down together, where sums over classes lose digits

@@ -369,12 +369,101 @@ class Mixed(nnx.Module):
 def test_scores_kernels_of_dense_and_convolution_layers_only():
     attention = {f"attention.{name}.kernel" for name in ("query", "key", "value", "out")}
     shapes = nnx.eval_shape(lambda: Mixed(nnx.Rngs(0)))
-    assert set(scored_weights(split(shapes))) == attention | {"conv.kernel", "head.kernel"}
+    assert set(scored_weights(split(shapes), None)) == attention | {"conv.kernel", "head.kernel"}
 
 
 def test_a_network_without_weights_to_score_is_refused():
-    with pytest.raises(ValueError, match=r"LayerNorm has no nnx\.Linear or nnx\.Conv"):
+    with pytest.raises(ValueError, match=r"LayerNorm has no weights that could be scored"):
         proxies.snip(nnx.LayerNorm(3, rngs=nnx.Rngs(0)), np.ones((2, 3), np.float32), np.zeros(2, int))
+
+
+class OwnKernels(nnx.Module):
+    """The network of `dense`, of which only the head is a layer of Flax, in several ways of writing the other."""
+
+    def __init__(self, plain, product, **arrays):
+        self.kernel, self.bias = nnx.Param(plain.hidden1.kernel[...]), nnx.Param(plain.hidden1.bias[...])
+        self.head, self.product = plain.head, product
+        for name, array in arrays.items():
+            setattr(self, name, nnx.Param(jnp.asarray(array, jnp.float32)))
+
+    def __call__(self, x):
+        return self.head(nnx.relu(self.product(self, x) + self.bias[...]))
+
+
+def by_slices(model, x):
+    """Half of the units after the other, as attention of one kernel reads its queries, keys and values."""
+    kernel = model.kernel[...]
+    return jnp.concatenate([x @ kernel[:, : UNITS // 2], x @ kernel[:, UNITS // 2 :]], axis=1)
+
+
+def in_a_loop(model, x):
+    """One feature after the other: what the loop hands on does not depend on the inputs before its first turn."""
+    steps = model.kernel[...][:, None], x.T[:, :, None]  # features 1 units; features b 1
+    return jax.lax.scan(lambda sums, step: (sums + step[1] @ step[0], None), jnp.zeros((len(x), UNITS)), steps)[0]
+
+
+def on_condition(model, x):
+    kernel = model.kernel[...]
+    return jax.lax.cond(x[0, 0] < 99, lambda x: x @ kernel, lambda x: 0 * x[:, :1] @ kernel[:1], x)
+
+
+def as_convolution(model, x):
+    """Of an image of one pixel."""
+    kernel = model.kernel[...][None, None]
+    made = jax.lax.conv_general_dilated(
+        x[:, None, None], kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return made[:, 0, 0]
+
+
+WRITTEN = {
+    "a product": lambda model, x: x @ model.kernel[...],
+    "einsum": lambda model, x: jnp.einsum("uf,bf->bu", model.kernel[...].T, x),
+    "called": jax.checkpoint(lambda model, x: jax.jit(jnp.dot)(x, model.kernel[...])),
+    "slices": by_slices,
+    "a loop": in_a_loop,
+    "a condition": on_condition,
+    "a convolution": as_convolution,
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_kernels_of_a_module_of_its_own_are_scored_as_those_of_layers(way):
+    plain, inputs, targets = dense()
+    own = OwnKernels(plain, WRITTEN[way])
+    assert set(scored_weights(split(own), inputs)) == {"kernel", "head.kernel"}
+    for name in FIVE:
+        expected = score(name, plain, inputs, targets)
+        assert score(name, own, inputs, targets) == pytest.approx(expected, rel=1e-4), name
+
+
+def test_matrices_that_are_added_scale_or_are_looked_up_are_not_scored():
+    """Positions, scales of several axes, and embeddings, of which a product makes logits or features as well."""
+    plain, inputs, _ = dense()
+    arrays = {"places": np.ones((1, FEATURES)), "scale": np.ones((1, UNITS)), "table": np.ones((7, FEATURES))}
+
+    def product(model, x):
+        rows = model.table[...][jnp.clip(x[:, 0].astype(int), 0, 6)]
+        return (x + model.places[...] + rows) @ model.kernel[...] * model.scale[...] + (x @ model.table[...].T)[:, :1]
+
+    own = OwnKernels(plain, product, **arrays)
+    assert set(scored_weights(split(own), inputs)) == {"kernel", "head.kernel"}
+
+
+def test_kernels_of_a_module_without_any_layer_are_scored():
+    class Bare(nnx.Module):
+        def __init__(self):
+            self.w = nnx.Param(jnp.asarray(np.random.default_rng(0).normal(size=(FEATURES, CLASSES)), jnp.float32))
+
+        def __call__(self, x):
+            return x @ self.w[...]
+
+    model, (_, inputs, targets) = Bare(), dense()
+    w = np.asarray(model.w[...], np.float64)
+    made = np.exp(inputs @ w)
+    gradient = inputs.T @ (made / made.sum(1, keepdims=True) - np.eye(CLASSES)[targets]) / EXAMPLES
+    assert proxies.grad_norm(model, inputs, targets) == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+    assert proxies.snip(model, inputs, targets) == pytest.approx(np.abs(w * gradient).sum(), rel=1e-5)
 
 
 class Normalised(nnx.Module):

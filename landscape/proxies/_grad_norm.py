@@ -55,7 +55,7 @@ def grad_norm(
 
 
 def _kernel(network: Network, inputs: Any, targets: Array, reference: bool) -> Array:
-    scored = scored_weights(network)
+    scored = scored_weights(network, inputs)
     gradients = jax.grad(batch_loss(network, inputs, targets, reference))(scored)
     return total(jnp.linalg.norm(g.ravel()) for g in gradients.values())
 

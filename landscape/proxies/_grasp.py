@@ -55,7 +55,7 @@ def grasp(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"]
 
 
 def _kernel(network: Network, inputs: Any, targets: Array, reference: bool) -> Array:
-    scored = scored_weights(network)
+    scored = scored_weights(network, inputs)
     g, hessian = jax.linearize(jax.grad(batch_loss(network, inputs, targets, reference)), scored)
     curved = hessian(g)  # forward over reverse: g itself is a by-product
     return -total(jnp.sum(w * curved[path]) for path, w in scored.items())

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from landscape.models.functional import Network, Weights, array_names, in_full_precision
+from landscape.models.functional import Network, Weights, array_names, in_full_precision, trainable
 from landscape.numerics.loss import cross_entropy
+from landscape.numerics.structure import once_a_structure
+from landscape.proxies._own_kernels import multiplied
 
 SCORED = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)  # their kernels; attention projections included
 
@@ -52,20 +54,38 @@ def evaluating(network: Network, reference: bool) -> nnx.Module:
     return model
 
 
-def scored_weights(network: Network) -> Weights:
+def scored_weights(network: Network, inputs: Any) -> Weights:
     """The kernels of dense and convolution layers, but no biases, normalisations or embeddings.
 
-    A kernel that layers share comes once: its gradient is that of all its uses.
+    They are those of Flax's layers, and the arrays of a module's own that are multiplied in the evaluation of these
+    inputs. A kernel that layers share comes once: its gradient is that of all its uses.
 
     Raises ValueError for a network that has none of them.
     """
+    kernels, others = _matrices(network)
+    found = [*kernels, *sorted(others & multiplied(network, inputs) if others else ())]
+    if not found:
+        raise ValueError(
+            f"{type(network.module()).__name__} has no weights that could be scored: no nnx.Linear or nnx.Conv layer, "
+            "and no matrix of its own in a matrix product or a convolution"
+        )
+    return {path: network.weights[path] for path in found}
+
+
+@once_a_structure
+def _matrices(network: Network) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The kernels of Flax's layers; and the other matrices, without those of embeddings, and biases of several axes."""
     model = network.module()
-    layers = [path for path, layer in nnx.iter_modules(model) if isinstance(layer, SCORED)]
-    if not layers:
-        raise ValueError(f"{type(model).__name__} has no nnx.Linear or nnx.Conv layer whose weights could be scored")
-    names = array_names(model)
-    paths = [names[".".join(map(str, (*path, "kernel")))] for path in layers]
-    return {path: network.weights[path] for path in paths}
+    names, layers = array_names(model), {_dotted(path): layer for path, layer in nnx.iter_modules(model)}
+    scored = [path for path, layer in layers.items() if isinstance(layer, SCORED)]
+    embeddings = [path for path, layer in layers.items() if isinstance(layer, nnx.Embed)]
+    held = {name for alias, name in names.items() if alias.rpartition(".")[0] in (*scored, *embeddings)}
+    matrices = {path for path in trainable(network) if network.weights[path].ndim > 1}
+    return tuple(names[_dotted([path, "kernel"])] for path in scored), frozenset(matrices - held)
+
+
+def _dotted(path: Iterable[Any]) -> str:
+    return ".".join(str(part) for part in path if part != "")
 
 
 def batch_loss(network: Network, inputs: Any, targets: Array, reference: bool) -> Callable[[Weights], Float[Array, ""]]:

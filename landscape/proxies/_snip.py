@@ -55,7 +55,7 @@ def snip(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"],
 
 
 def _kernel(network: Network, inputs: Any, targets: Array, reference: bool) -> Array:
-    scored = scored_weights(network)
+    scored = scored_weights(network, inputs)
     gradients = jax.grad(batch_loss(network, inputs, targets, reference))(scored)
     return total(jnp.sum(jnp.abs(w * gradients[path])) for path, w in scored.items())
 

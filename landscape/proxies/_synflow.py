@@ -65,8 +65,8 @@ def synflow(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b
 
 def _kernel(network: Network, inputs: Any, targets: None, reference: bool) -> Array:
     positive = network.replace({path: _positive(array) for path, array in network.weights.items()})
-    scored = scored_weights(positive)
     first = jax.tree.map(lambda array: array[:1], inputs)
+    scored = scored_weights(positive, first)
 
     def flow(scored: Weights) -> Array:
         def build() -> nnx.Module:

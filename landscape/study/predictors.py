@@ -61,7 +61,10 @@ class Predictor:
 
 
 METRIC, PARAMETERS, SOTL_E = "M0", "parameters", "sotl_e"  # the predictors that are not in the variable `proxy`
-SCORED = "Only weights of dense and convolution layers are scored: no biases, normalisation or embeddings."
+SCORED = (
+    "Only weights of dense and convolution layers are scored, those that a module multiplies by arrays of its own "
+    "included: no biases, normalisation or embeddings."
+)
 
 PREDICTORS: dict[str, Predictor] = {
     METRIC: Predictor(

@@ -58,7 +58,7 @@ def described(study: Study) -> Study:
     data = examples(study.data)
     shape, targets = seen(study).shape, data.train.targets.shape[1:]
     base = checked(HANDED[str(spec.content)], shape, data.classes, _few(data), targets)
-    _check_scored(base, study)
+    _check_scored(base, study, _few(data))
     found = facts(base)
     study = _with(study, found)
     start, shapes = zeros(split(base)), Shapes.of(data.train.inputs)
@@ -66,9 +66,9 @@ def described(study: Study) -> Study:
     return _with(study, found.model_copy(update={"networks": tuple(networks)}))
 
 
-def _check_scored(model: nnx.Module, study: Study) -> None:
+def _check_scored(model: nnx.Module, study: Study, inputs: Any) -> None:
     """Raises ValueError for a network that the proxies could not score, before hours are spent on it."""
-    scored_weights(split(model))
+    scored_weights(split(model), inputs)
     if study.data.modality == "text" and not isinstance(model, TokenModel):
         raise ValueError(
             f"{type(model).__name__} reads tokens, so it needs the methods `embed` and `from_embeddings` "

@@ -21,7 +21,7 @@ MOST_AXES = 8
 METADATA = "__metadata__"
 REAL = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # types that weights may have, as NumPy reads them
 OTHER = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes of a number
-PICKLES = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and the archive in which PyTorch puts one
+PICKLES = (b"\x80", b"PK\x03\x04")  # how a pickle begins, and a zip archive, in which PyTorch puts one
 
 
 class Tensor(NamedTuple):
@@ -83,14 +83,14 @@ def tensors_of(content: bytes) -> Tensors:
     """
     if len(content) > Weights.most_bytes:
         raise ValueError(f"the file has {len(content):,} bytes; at most {Weights.most_bytes:,} are read")
-    if content.startswith(PICKLES):
-        raise ValueError(
-            "the file is a pickle, which could run code and is never opened; write the state dictionary by "
-            "safetensors.torch.save_file"
-        )
     length = int.from_bytes(content[:LENGTH], "little")
     start = LENGTH + length
     if len(content) < LENGTH or length > MOST_HEADER or start > len(content):
+        if content.startswith(PICKLES):  # as the length of a header that is not too long may begin, too
+            raise ValueError(
+                "the file is a pickle or an archive, as torch.save writes: it could run code and is never opened; "
+                "write the state dictionary by safetensors.torch.save_file"
+            )
         raise ValueError(
             f"the file is no safetensors file, or is cut off: it has {len(content):,} bytes, and its header "
             f"{'would have ' + format(length, ',') if len(content) >= LENGTH else 'needs at least 8'}"

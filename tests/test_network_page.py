@@ -42,8 +42,8 @@ def visited(page: str = PAGE, **parameters: str) -> AppTest:
     return app.switch_page(page).run()
 
 
-def network(features: int = 64) -> bytes:
-    shapes = {"up.weight": (6, features), "up.bias": (6,), "down.weight": (10, 6), "down.bias": (10,)}
+def network(features: int = 64, units: int = 6) -> bytes:
+    shapes = {"up.weight": (units, features), "up.bias": (units,), "down.weight": (10, units), "down.bias": (10,)}
     return save({name: np.ones(shape, np.float32) for name, shape in shapes.items()})
 
 
@@ -84,6 +84,23 @@ def test_a_network_that_fits_no_data_says_why_for_each_set(cache: Store) -> None
     assert not app.exception
     assert "No data set that is prepared here fits this network" in told(app).replace("\\", "")
     assert "digits: its layers can be chained in no order that begins with 64 inputs" in told(app).replace("\\", "")
+
+
+def test_a_network_with_too_few_units_to_permute_says_how_many_it_has(cache: Store) -> None:
+    app = uploaded(visited(), network(units=3))
+    assert not app.exception
+    assert "a walk takes 4 units or more, and they have 3 units in hidden1" in told(app).replace("\\", "")
+
+
+def test_another_kind_of_network_is_refused_without_the_names_of_data_sets(cache: Store) -> None:
+    app = uploaded(visited(), save({"rnn.weight_ih_l0": np.ones((24, 8)), "fc.weight": np.ones((10, 6))}))
+    assert not app.exception and "digits" not in told(app)
+    assert "This network cannot be read here: the file has rnn.weight_ih_l0" in told(app).replace("\\", "")
+
+
+def test_what_no_shape_tells_is_said_before_it_is_measured(cache: Store) -> None:
+    said = told(uploaded(visited(), network()))
+    assert "MLP, with 6 units in hidden1" in said and "it is taken to have ReLU behind each hidden layer" in said
 
 
 def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> None:

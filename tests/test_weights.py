@@ -23,7 +23,7 @@ from landscape.models.weights.bert import check_config
 from landscape.models.weights.layouts import SLOTS, arrays_of, check, expected_shapes
 from landscape.models.weights.own import filled, save_weights
 from landscape.models.weights.reader import read, tensors_of
-from landscape.models.weights.sizes import model_of
+from landscape.models.weights.sizes import check_kind, model_of
 from landscape.study.examples import Examples
 from landscape.study.kinds import BertSpec, CnnSpec, MlpSpec, ModelSpec, ResNetSpec
 
@@ -230,6 +230,60 @@ def bfloat16(numbers: np.ndarray) -> bytes:
     return (numbers.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
 
 
+LINEAR = {"0.weight": (6, 72), "0.bias": (6,), "2.weight": (10, 6), "2.bias": (10,)}
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"norm.weight": (6,), "norm.bias": (6,), "norm.running_mean": (6,)}, r"has norm.+neither"),
+    ({"rnn.weight_ih_l0": (24, 8), "rnn.weight_hh_l0": (24, 6)}, "rnn.weight_ih_l0 of shape.+neither an MLP"),
+    ({"attention.in_proj_weight": (24, 8)}, r"in_proj_weight of shape \(24, 8\), for which neither an MLP nor the CNN"),
+    ({"conv.weight": (4, 3, 5), "conv.bias": (4,)}, r"has conv\.\w+ of shape .+neither an MLP nor the CNN"),
+    ({"conv.weight": (4, 3, 5, 5), "conv.bias": (4,)}, "windows of 5×5; the CNN here has 3×3"),
+    ({"0.weight": None, "0.bias": None}, "holds one layer, 2, so the network has no hidden units"),
+    ({"conv1.weight": (4, 3, 7, 7), "layer1.0.conv1.weight": (4, 4, 3, 3)}, "a stem of 7×7, stride 2 and max-pooling"),
+    ({"2.bias": None}, "2.weight has no 2.bias beside it"),
+    ({"dense/kernel:0": (6, 6)}, "dense/kernel:0 of shape .+neither"),
+    ({"params.Dense_0.kernel": (6, 6)}, "a Flax module of your own, whose weights go with a study of that module"),
+])  # fmt: skip
+def test_another_kind_of_network_is_refused_by_what_it_has(change: dict[str, tuple | None], message: str) -> None:
+    """Whatever the data: of networks that people have, those with a layer of another kind."""
+    check_kind(tensors_of(filled_with_ones({f"module.{name}": shape for name, shape in LINEAR.items()})))
+    with pytest.raises(ValueError, match=message):
+        check_kind(tensors_of(filled_with_ones(LINEAR | change)))
+
+
+@pytest.mark.parametrize("spec", [MLP, CNN, RESNET, BERT])
+def test_every_built_in_kind_is_one_of_these(spec: ModelSpec, tmp_path: Path) -> None:
+    examples = TEXT if spec is BERT else IMAGES
+    save_weights(spec.build(examples.shape, examples.classes, nnx.Rngs(0)), tmp_path / "ours")
+    check_kind(read(tmp_path / "ours"))
+    check_kind(tensors_of(save(tensors(spec, examples, CHAINS.get(spec.kind, ())))))
+
+
+CHAINS = {"mlp": ("0", "2", "4"), "cnn": ("0", "2", "5", "7")}
+
+
+@pytest.mark.parametrize(("shapes", "message"), [
+    (LINEAR | {"2.weight": (1, 6), "2.bias": (1,)}, "has one output, and the data have 10 classes"),
+    (LINEAR | {"0.weight": (100_001, 72), "2.weight": (10, 100_001)}, "hidden.0: must be at most 100000"),
+])  # fmt: skip
+def test_a_chain_of_other_sizes_is_refused_in_words(shapes: dict[str, tuple], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refused:
+        model_of(tensors_of(filled_with_ones(shapes)), IMAGES)
+    assert "pydantic" not in str(refused.value)
+
+
+def filled_with_ones(shapes: dict[str, tuple | None]) -> bytes:
+    return save({name: np.ones(shape, np.float16) for name, shape in shapes.items() if shape is not None})
+
+
+def test_a_header_of_any_length_is_read() -> None:
+    """Its length stands in front of it, whose first byte is that of a pickle where it is 128 more than 256 n."""
+    files = [save({"w" * extra: np.ones(2, np.float32)}) for extra in range(1, 300, 8)]
+    assert any(content.startswith(b"\x80") for content in files)
+    assert all(tensors_of(content) for content in files)
+
+
 def test_half_precision_is_converted_exactly() -> None:
     numbers = np.array([1.5, -2.0, 2.0**-14, 0.0])
     halves = tensors_of(save({"x": numbers.astype(np.float16)}))["x"].array()
@@ -251,8 +305,11 @@ def file(header: dict[str, Any] | bytes, numbers: bytes) -> bytes:
 X = entry("F32", [1], 0, 4)
 BAD = {
     "empty": (b"", "no safetensors file, or is cut off"),
-    "pickle": (pickle.dumps({"x": 1}), "is a pickle, which could run code"),
-    "PyTorch's own format": (b"PK\x03\x04rest", "is a pickle, which could run code"),
+    "pickle": (pickle.dumps({"x": 1}), "is a pickle or an archive, as torch.save writes"),
+    "PyTorch's own format": (
+        b"PK\x03\x04rest",
+        "is a pickle or an archive, as torch.save writes",
+    ),
     "text": (b"these are no weights, as anybody can see", "no safetensors file, or is cut off"),
     "cut off in the header": (file({"x": X}, b"")[:20], "cut off"),
     "cut off in the numbers": (file({"x": X}, b"12"), "x of shape .* lies at bytes 0 to 4 of 2"),

@@ -61,15 +61,15 @@ with settings:
         study = own_network.asked()
     except ValueError as error:
         fault = str(error)
-        st.error(show.plain(fault), icon=":material/error:")
     st.page_link(FORM, label="No such file? Train one here", icon=":material/add_circle:")
     st.markdown(own_uploads.COMMAND_LINE)
 with picture:
     if study:
         answer(study)
-    elif not fault:
-        if (example := library.first()) is None:
-            st.info("Upload a network of your own, and its M₀ will stand here.")
-        else:
-            st.caption(f"An example, until you upload a network of your own: the shipped study {library.FIRST}.")
-            metrics(example, verdict=False)
+    elif fault:
+        st.error(show.plain(fault), icon=":material/error:")
+    elif (example := library.first()) is None:
+        st.info("Upload a network of your own, and its M₀ will stand here.")
+    else:
+        st.caption(f"An example, until you upload a network of your own: the shipped study {library.FIRST}.")
+        metrics(example, verdict=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
 import xarray as xr
+from pydantic import ValidationError
 
 from landscape.analysis.cost import work
 from landscape.analysis.wording import enumeration
@@ -15,11 +17,12 @@ from landscape.data.shapes import examples_of
 from landscape.models.weights.bert import PLACES, vocabulary_of
 from landscape.models.weights.layouts import check
 from landscape.models.weights.reader import Tensors, tensors_of
-from landscape.models.weights.sizes import model_of
+from landscape.models.weights.sizes import check_kind, model_of
 from landscape.study import MINIMUM_WIDTH, Study, validated
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
+from landscape.study.faults import explain
 from landscape.study.files import in_the_tokens_of
-from landscape.study.kinds import KINDS, BertSpec, model_spec
+from landscape.study.kinds import KINDS, BertSpec, ModelSpec, model_spec
 from landscape.study.schema import study_of
 from landscape.study.sources import Vocabulary, Weights
 from landscape.study.writing.notation import candidates_from
@@ -32,17 +35,28 @@ FACTORS = (1.25, 1.5, 2, 3)
 SHOWN = 5  # groups of units in the sentence on what a file holds
 AFFORDED = 2.5e13  # multiply-adds until M₀ is known: about ten minutes of two cores
 
+KINDS_READ = (
+    "What can be read: an MLP, a CNN of 3×3 convolutions, torchvision's ResNet18 with a 3×3 stem, and a BERT for "
+    "masked language modelling."
+)
+ASSUMED = {  # what no name and no shape tells, by the kind of the model
+    "mlp": "ReLU behind each hidden layer",
+    "cnn": "ReLU behind each hidden layer, padding of 1 and one 2×2 max-pooling, in front of the dense layers",
+    "resnet18": "a stem of stride 1 without max-pooling",
+    "bert": "the exact GELU, and a LayerNorm behind each sum",
+}
+
 Table = dict[str, Any]  # of a study's file
 
 
 class Reading(NamedTuple):
     """How the file of a network can be read: the data and the model, by the name of a data set that fits.
 
-    Where none fits, `reasons` say why, a sentence for each reason.
+    Where none fits, `reason` says why: what is wrong with the file, or a sentence for each reason of some sets.
     """
 
     fits: dict[str, tuple[Table, Table]]
-    reasons: list[str]
+    reason: str = ""
 
 
 class Scale(NamedTuple):
@@ -84,10 +98,7 @@ def asked() -> Study | None:
     weights = networks[net]
     reading = read(weights.sha256, weights.file, tuple(available()))
     if not reading.fits:
-        raise ValueError(
-            f"No data set that is prepared here fits this network. {' '.join(reading.reasons)} "
-            "`python -m landscape data NAME` prepares another one; data of your own are for the command line."
-        )
+        raise ValueError(reading.reason)
     name = _drawn("net_data", {"sets": list(reading.fits)})
     data, model = reading.fits[name]
     if model["kind"] == "bert":
@@ -109,14 +120,27 @@ def _drawn(name: str, values: Values) -> Any:
 
 def _study(weights: Weights, data: Table, model: Table) -> Study:
     """The study about a network, from the rest of the controls. Raises ValueError."""
-    sizes = model_spec(model).group_sizes()
-    group = _drawn("net_group", {"groups": [name for name, size in sizes.items() if size >= MINIMUM_WIDTH]})
+    sizes = _spec(model).group_sizes()
+    groups = [name for name, size in sizes.items() if size >= MINIMUM_WIDTH]
+    if not groups:
+        raise ValueError(
+            f"None of the layers of this network can be permuted: a walk takes {MINIMUM_WIDTH} units or more, and they "
+            f"have {_listed(sizes)}."
+        )
+    group = _drawn("net_group", {"groups": groups})
     usual = "; ".join(f"{group} × {factor:g}" for factor in FACTORS)
     scale = afforded(weights, data, model, group, usual)
     candidates = _drawn("net_candidates", {"candidates": usual})
     scale = scale._replace(steps=_drawn("net_steps", {"steps": scale.steps}))
     scale = scale._replace(seeds=_drawn("net_seeds", {"seeds": scale.seeds}))
     return study_about(weights, data, model, group, candidates, scale)
+
+
+def _spec(model: Table) -> ModelSpec:
+    try:
+        return model_spec(model)
+    except ValidationError as error:
+        raise ValueError(f"{explain(error)}.") from None
 
 
 def afforded(weights: Weights, data: Table, model: Table, group: str, candidates: str) -> Scale:
@@ -157,6 +181,10 @@ def study_about(weights: Weights, data: Table, model: Table, group: str, candida
 def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
     """How a file can be read, for each data set. Raises ValueError for a file that is not what it was."""
     tensors = tensors_of(Weights(sha256=sha256, file=_file).content())
+    try:
+        check_kind(tensors)
+    except ValueError as error:
+        return Reading({}, f"This network cannot be read here: {error}. {KINDS_READ}")
     texts, fits = vocabulary_of(tensors) > 0, {}
     unfit: dict[str, list[str]] = {}  # names of sets by the reason, since several often have the same
     for name in (each for each in sets if (each in TEXTS) == texts):
@@ -167,7 +195,12 @@ def read(sha256: str, _file: str, sets: tuple[str, ...]) -> Reading:
             fits[name] = data.model_dump(mode="json"), model.model_dump(mode="json")
         except ValueError as error:
             unfit.setdefault(str(error), []).append(name)
-    return Reading(fits, [f"{', '.join(names)}: {error}." for error, names in unfit.items()])
+    reasons = " ".join(f"{enumeration(names)}: {error}." for error, names in unfit.items())
+    return Reading(
+        fits,
+        f"No data set that is prepared here fits this network. {reasons} On the command line, python -m landscape data "
+        "NAME prepares another one.",
+    )
 
 
 def _images(name: str) -> DataSpec:
@@ -195,15 +228,18 @@ def titled(kind: str) -> str:
 
 def found_in_words(study: Study) -> str:
     """What the shapes in a file say that it holds."""
-    sizes = study.model.group_sizes()
-    kind = titled(study.model.kind)
-    shown = [f"{name} of {size}" for name, size in list(sizes.items())[:SHOWN]]
-    shown += [f"{len(sizes) - SHOWN} groups more"] * (len(sizes) > SHOWN)
+    kind = study.model.kind
     batch, what = study.walk.batch_size, "sequences" if study.data.modality == "text" else "images"
     return (
-        f"The file holds the weights of this network: {kind}, with {enumeration(shown)}. Barriers are measured on a "
-        f"batch of {batch} {what}."
+        f"By its names and shapes, the file holds the weights of this network: {titled(kind)}, with "
+        f"{_listed(study.model.group_sizes())}. They do not tell all: it is taken to have {ASSUMED[kind]}. Barriers "
+        f"are measured on a batch of {batch} {what}."
     )
+
+
+def _listed(sizes: Mapping[str, int]) -> str:
+    shown = [f"{size} units in {name}" for name, size in list(sizes.items())[:SHOWN]]
+    return enumeration(shown + [f"{len(sizes) - SHOWN} groups more"] * (len(sizes) > SHOWN))
 
 
 def reading_in_words(dataset: xr.Dataset) -> str:
@@ -235,5 +271,5 @@ def doubt(study: Study) -> str:
         )
     return (
         "It is no better than a guess, so look before you trust M₀: was it trained on this data set, with pixels "
-        "scaled as here, and with the classes in this order?"
+        f"scaled as here, with the classes in this order, and with {ASSUMED[study.model.kind]}?"
     )

@@ -10,6 +10,8 @@ import numpy as np
 
 from landscape.models.weights.reader import Tensor, Tensors
 
+SHOWN = 3  # tensors in a sentence on several
+
 Turn = Callable[[np.ndarray], np.ndarray]
 
 
@@ -115,6 +117,11 @@ def _fitted(slot: Slot, tensor: Tensor) -> np.ndarray:
 
 def check_unused(left: Mapping[str, Tensor], unused: Sequence[str] = ()) -> None:
     """Raises ValueError that names the tensors left over which no pattern excuses."""
-    if extra := [str(each) for name, each in left.items() if not any(re.fullmatch(one, name) for one in unused)]:
-        shown = ", ".join(extra[:3]) + (f" and {len(extra) - 3} more" if len(extra) > 3 else "")
-        raise ValueError(f"the file has {shown}, for which the network has no place")
+    if extra := [each for name, each in left.items() if not any(re.fullmatch(one, name) for one in unused)]:
+        raise ValueError(f"the file has {some_of(extra)}, for which the network has no place")
+
+
+def some_of(tensors: Sequence[Tensor]) -> str:
+    """The first tensors, in words, and how many more there are."""
+    shown, more = ", ".join(map(str, tensors[:SHOWN])), len(tensors) - SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -32,13 +32,18 @@ def resnet_slots(spec: ResNetSpec, examples: Examples) -> list[Slot]:
 def resnet_arrays(spec: ResNetSpec, examples: Examples, tensors: Tensors) -> dict[str, np.ndarray]:
     """The arrays of a ResNet18 by path. Raises ValueError for a tensor that does not fit."""
     renamed = known_names(tensors)
+    check_stem(renamed)
+    return by_name(resnet_slots(spec, examples), renamed, UNUSED)
+
+
+def check_stem(renamed: Tensors) -> None:
+    """Raises ValueError for the stem that torchvision's ResNet18 has for ImageNet."""
     stem = renamed.get("conv1.weight")
     if stem is not None and stem.shape[2:] == (7, 7):
         raise ValueError(
             f"conv1.weight has shape {stem.shape}: a stem of 7×7, stride 2 and max-pooling, as for ImageNet; the "
             "ResNet18 here has the stem for small images, 3×3 of stride 1 without pooling"
         )
-    return by_name(resnet_slots(spec, examples), renamed, UNUSED)
 
 
 def known_names(tensors: Tensors) -> Tensors:

@@ -66,7 +66,9 @@ def at_once() -> Iterator[None]:
 
 
 TEXT = st.text(max_size=30)
-ODD = st.sampled_from([*"0_-+.[{'", "\\", "\0", "9" * 5000, "1e400", "nan", "٣", "²", "../../x", "$x$ **b**"])
+ODD = st.sampled_from(
+    [*"0_-+.[{'", "\\", "\0", "9" * 5000, "1e400", "nan", "٣", "²", "../../x", "$x$ **b**", "\x1b[2J", "\u202ex"]
+)
 SCALAR = st.one_of(
     *(st.none(), st.booleans(), st.integers(-(10**25), 10**25), st.floats(), TEXT),
     st.sampled_from([0, -1, 10**9, 1e300, "", "hidden1", "digits", "own", "bert"]),
@@ -184,10 +186,27 @@ def test_where_a_result_comes_from(fields: dict[str, Any]) -> None:
 
 
 COMMANDS = ("show", "export", "report", "cache", "run")
-OPTIONS = ("--q", "--n", "--seeds", "--epochs", "--train-size", "--weights", "--json", "-o", "--study", "--dry-run")
+OPTIONS = (
+    "--q",
+    "--q=--",
+    "--study=--",
+    "--n",
+    "--seeds",
+    "--epochs",
+    "--train-size",
+    "--weights",
+    "--json",
+    "-o",
+    "--study",
+    "--dry-run",
+)
 
 
 @quick
+@example("cache", ["prune", "--older-than=--"])
+@example("run", ["x" * 100_000])
+@example("data", ["9" * 5000])
+@example("run", ["digits-mlp", "--weights", "\u202e"])
 @given(st.sampled_from(COMMANDS), st.lists(st.sampled_from(OPTIONS) | TEXT | ODD, max_size=4))
 def test_a_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, rest: list[str]) -> None:
     """Names and numbers are faulty with all but no chance of a study that can be computed."""
@@ -199,3 +218,4 @@ def test_a_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], comm
     told_to = capsys.readouterr().err
     assert code in (0, 2) and "Traceback" not in told_to
     assert code == 0 or "error: " in told_to
+    assert len(told_to) < 10_000 and not {"\x1b", "\u202e"} & {*told_to}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from landscape.cli.saying import say
 from landscape.store.results import Store
 from landscape.store.upkeep import Holding, damages, holdings, is_in_use, remove, to_remove
 
@@ -57,7 +57,7 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
     gone = [holding for holding in taken if (not is_in_use(holding) if options.dry_run else remove(holding))]
     for holding in taken:
         if holding not in gone:
-            print(f"warning: {holding.name} ({holding.key}) is in use and stays", file=sys.stderr)
+            say("warning", f"{holding.name} ({holding.key}) is in use and stays")
     if options.json:
         _print_json(gone)
         return 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from landscape.cli.saying import say
 from landscape.store import places
 from landscape.store.places import barred
 from landscape.store.results import Entry, Store
@@ -25,9 +25,9 @@ def list_studies(options: argparse.Namespace) -> int:
     store = Store(options.cache)
     listing = store.entries()
     for damage in listing.damaged:
-        print(f"warning: {damage}", file=sys.stderr)
+        say("warning", damage)
     if not os.path.isdir(places.GALLERY) and not barred(places.GALLERY):
-        print(f"warning: the shipped results are missing; they should be in {places.GALLERY}", file=sys.stderr)
+        say("warning", f"the shipped results are missing; they should be in {places.GALLERY}")
     rows = sorted(
         [*_stored(listing.entries), *_not_stored(store, listing.entries)],
         key=lambda row: (row["name"], row["state"], row["key"]),

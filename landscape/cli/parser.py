@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from landscape.cli import caching, listing, numbers, preparing, reading, scoring, watching
 from landscape.cli.computing import every, one
+from landscape.cli.saying import readable, say
 from landscape.cli.signals import Stopped, stoppable
 from landscape.jobs.attempt import WorkerDied
 from landscape.jobs.installed import NotInstalled
@@ -30,7 +31,7 @@ STORED = (
 )
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,16 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stoppable():
             return options.run(options)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say("error", error)
         return USER_ERROR
     except (NotInstalled, Unwritable, WorkerDied, TimeoutError, one.ComputationError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say("error", error)
         return FAILURE
     except BrokenPipeError:  # the reader of the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except OSError as error:  # a folder of the computer that is not as it should be
-        print(f"error: {error}", file=sys.stderr)
+        say("error", error)
         return FAILURE
     except Stopped as stopped:
         with suppress(OSError):  # the terminal may be gone
@@ -68,9 +69,24 @@ def _print_anything() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+class Parser(argparse.ArgumentParser):
+    """One whose errors say no more of what was given than helps."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print how the command is used and what is wrong, and leave with the code of a user's error."""
+        super().error(readable(message))
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Raises SystemExit for `--option=--`, of which some versions of Python make an empty list."""
+        arguments = sys.argv[1:] if args is None else args
+        if nothing := next((each for each in arguments if each.startswith("--") and each.endswith("=--")), None):
+            self.error(f"argument {nothing[:-3]}: expected a value")
+        return super().parse_known_args(args, namespace)
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="landscape" if Path(sys.argv[0]).stem == "landscape" else "python -m landscape",
         description="Predict whether widening or deepening a network pays off, from the manifold of its connected "
         "minima.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -27,5 +28,5 @@ def _is_path(name: str) -> bool:
     """Whether this is data of one's own: a file, or a folder, unless a set that is here has its name."""
     from landscape.data import available
 
-    path = Path(name)
-    return path.suffix in (".npz", ".txt") or path.is_file() or (path.is_dir() and name not in available())
+    found = os.path.isfile(name) or (os.path.isdir(name) and name not in available())  # false for a name too long
+    return found or Path(name).suffix in (".npz", ".txt")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from landscape.cli.saying import say
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry
 
@@ -47,7 +47,7 @@ def _shipped(store: Store) -> dict[str, xr.Dataset]:
         except DamagedEntry as found:
             listing.damaged.append(found)
     for damage in listing.damaged:
-        print(f"warning: {damage}", file=sys.stderr)
+        say("warning", damage)
     return results
 
 

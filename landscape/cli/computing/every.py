@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from landscape.analysis.wording import duration, size_in_words
 from landscape.cli.computing import one
+from landscape.cli.saying import say
 from landscape.store.places import free_bytes
 from landscape.store.results import Store
 from landscape.study import Study
@@ -63,7 +64,7 @@ def _run_all(options: argparse.Namespace, store: Store) -> int:
         if error := _outcome(each.study, options, store):
             failed[each.study.name] = error
     for name, error in failed.items():
-        print(f"error: {name} failed: {error}", file=sys.stderr)
+        say("error", f"{name} failed: {error}")
     if failed:
         print(f"Failed: {len(failed)} of {len(forecasts)}. The same command tries them again.", file=sys.stderr)
     return FAILED if failed else 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from landscape.cli.naming import named_study
+from landscape.cli.saying import say
 from landscape.store.results import Store
 from landscape.study import Study
 from landscape.study.files import in_the_vocabulary_of
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print_summary(dataset)
     if trouble:
-        print(f"error: the result is not stored: {trouble}", file=sys.stderr)
+        say("error", f"the result is not stored: {trouble}")
     return NOT_STORED if trouble else 0
 
 

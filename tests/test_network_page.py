@@ -128,6 +128,19 @@ def test_an_upload_becomes_a_study_that_its_link_reproduces(cache: Store) -> Non
     assert first.proto.alt.startswith("Before training, M₀ "), "and no empty figure of gains that nobody measured"
     assert not any("has been trained yet" in each.proto.spec for each in (first, *others))
     assert "training (s)" not in study.dataframe[0].value
+    for page, said in {
+        "trajectories": "Nothing was trained in this study, so there is one point for each candidate",
+        "parting": "Nothing was trained, so copies are as the expansion made them: their mean cosine is **1",
+    }.items():
+        app = visited(f"pages/explore/{page}.py", study="digits-mlp-given")
+        assert not app.exception and said in told(app)
+
+
+def test_candidates_that_are_none_are_refused_in_the_words_of_the_form(cache: Store) -> None:
+    net = uploaded(visited(), network()).selectbox(key="net shown").value
+    app = visited(net=net, net_candidates="hidden1 × 2; hidden1 × 0.5")
+    (said,) = [each.value.replace("\\", "") for each in app.error]
+    assert not app.exception and said == "Candidate 2: must be above 1.0; it is 0.5."
 
 
 def test_a_vocabulary_is_read_where_it_has_a_token_for_each_embedding(cache: Store, monkeypatch) -> None:
@@ -169,7 +182,12 @@ def store_result(cache: Store, study: Study) -> None:
     values = {"base_barrier": 1, "barrier": 0.5, "base_validation_loss": 0.2, "validation_loss": 0.2}
     for name, scale in values.items():
         dataset[name].values[:] = scale * rng.random(dataset[name].shape)
-    for name, value in {"base_validation_accuracy": 0.9, "validation_accuracy": 0.9, "base_stop": 0}.items():
+    for name, value in {
+        "base_validation_accuracy": 0.9,
+        "validation_accuracy": 0.9,
+        "base_stop": 0,
+        "copy_cosine": 1,
+    }.items():
         dataset[name].values[:] = value
     for name in ("width", "parameters"):
         dataset[name].values[:] = [sizes["hidden1"] for sizes in study.group_sizes()]

@@ -29,6 +29,8 @@ def sentence(dataset: xr.Dataset) -> str:
     least, greatest = (f"**{number(each.item(), 4)}**" for each in (low, high))
     of_low, of_high = (show.escaped(each["candidate"].item()) for each in (low, high))
     extent = f"between {least} ({of_low}) and {greatest} ({of_high})" if least != greatest else least
+    if last == 0:
+        return f"Nothing was trained, so copies are as the expansion made them: their mean cosine is {extent}."
     told = f"After {last} epochs, the mean cosine of copies and originals is {extent}."
     if not together:
         return f"{told} In no candidate are copies still together (above {TOGETHER:g})."

@@ -29,6 +29,8 @@ from pages.shared.controls import chosen, first_view
 def of_metric(frame: pd.DataFrame) -> str:
     """Where Mₜ begins and ends, in words; `frame` is from `metric_trajectories_data`."""
     means = frame[frame["candidate"] != CONTROL].groupby("checkpoint")["mean"].mean().dropna()
+    if frame["checkpoint"].max() == 0:
+        return "Nothing was trained in this study, so there is one point for each candidate, at t = 0."
     if len(means) < 2:
         return ""
     before, after = (f"**{number(each)} %**" for each in (means.iloc[0], means.iloc[-1]))

@@ -18,9 +18,9 @@ from landscape.models.weights.bert import PLACES, vocabulary_of
 from landscape.models.weights.layouts import check
 from landscape.models.weights.reader import Tensors, tensors_of
 from landscape.models.weights.sizes import check_kind, model_of
-from landscape.study import MINIMUM_WIDTH, Study, validated
+from landscape.study import MINIMUM_WIDTH, Study
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
-from landscape.study.faults import explain
+from landscape.study.faults import explain, faults_of
 from landscape.study.files import in_the_tokens_of
 from landscape.study.kinds import KINDS, BertSpec, ModelSpec, model_spec
 from landscape.study.schema import study_of
@@ -28,6 +28,7 @@ from landscape.study.sources import Vocabulary, Weights
 from landscape.study.writing.notation import candidates_from
 from pages.shared import own_uploads
 from pages.shared.controls import EXAMPLE, NETWORK, OF_THE_DATA, Values, checked
+from pages.shared.own_study import in_words
 from pages.shared.show import plain
 
 LENGTH = 128  # of a sequence, at most
@@ -174,7 +175,10 @@ def study_about(weights: Weights, data: Table, model: Table, group: str, candida
         "control": False,
         "weights": weights,
     }
-    return validated(content)
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(" ".join(in_words(fault, content) for fault in faults_of(error))) from None
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the network.")

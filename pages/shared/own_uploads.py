@@ -66,7 +66,7 @@ def _field(field: str, label: str, kind: type[Brought], use: Use, text: str) -> 
     most = kind.most_bytes // 2**20
     suffix = kind.suffix.removeprefix(".")
     st.file_uploader(
-        f"{label}, up to {most} MB",
+        label,
         suffix,
         key=field,
         on_change=_take,

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as once
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from hypothesis import strategies as st
 
 from landscape.cli.parser import main
 from landscape.store import netcdf, places
+from landscape.store.parts.pauses import pause, paused_at
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, Unwritable, write_sealed
 from landscape.study import Study, schema, validated
@@ -286,6 +288,9 @@ def test_malformed_record(written, tmp_path: Path, record_text: bytes) -> None:
         ("seconds", -1),
         ("seconds", float("nan")),
         ("seconds", float("inf")),
+        ("seconds", 10**400),
+        ("title", "x" * 10**6),
+        ("device", "\x1b[2J"),
         ("taken", "many"),
         ("earlier", 3),
         ("earlier", [3]),
@@ -308,6 +313,47 @@ def test_absurd_content_under_an_intact_seal_is_named_and_hides_no_other_entry(w
     assert [damage.name for damage in damaged] == [study.key]
     with pytest.raises(DamagedEntry, match=study.key):
         cache.read(study.key)
+
+
+ENDLESS = {"a pipe": os.mkfifo, "a device": partial(os.symlink, "/dev/zero")}
+
+
+@pytest.mark.parametrize("file", ["record.json", "result.nc"])
+@pytest.mark.parametrize("put", ENDLESS.values(), ids=ENDLESS)
+def test_a_file_that_never_ends_is_not_read(cache: Store, put: Callable[[Path], None], file: str) -> None:
+    """Nor waited for: nothing else could be listed meanwhile."""
+    absurd, other = tiny(), tiny(seeds=3)
+    for study in (absurd, other):
+        cache.write(filled(study), record(study))
+    (cache.root / absurd.key / file).unlink()
+    put(cache.root / absurd.key / file)
+    assert [entry.key for entry in cache.verify().entries] == [other.key]
+    assert absurd.key not in cache
+    with pytest.raises(DamagedEntry, match=r"Not a regular file"):
+        cache.read(absurd.key)
+
+
+@pytest.mark.parametrize("file", [".study", ".elapsed", ".paused", "seed0-base/record.json", "seed0-base/part.nc"])
+def test_of_an_unfinished_study_neither(cache: Store, file: str) -> None:
+    parts = cache.parts(tiny())
+    assert parts.note_study()
+    parts.note_elapsed(3.0)
+    pause(parts.folder, 0.5)
+    parts.write("seed0-base", one_part(tiny(), 0), {})
+    parts.write("seed1-base", one_part(tiny(), 1), {})
+    (parts.folder / file).unlink()
+    os.mkfifo(parts.folder / file)
+    assert cache.begun() == [tiny()]
+    assert parts.elapsed() in (0.0, 3.0) and paused_at(parts.folder) in (None, 0.5)
+    assert {*parts.read()} == {"seed1-base", *([] if "/" in file else ["seed0-base"])}
+
+
+def test_an_outcome_of_something_else_under_an_intact_seal_is_set_aside(cache: Store) -> None:
+    study, parts = tiny(), cache.parts(tiny())
+    files = {"part.nc": b"no NetCDF", "weights.safetensors": b""}
+    write_sealed(parts.folder / "seed0-base", files, record(study) | {"task": "seed0-base"})
+    parts.write("seed1-base", one_part(study, 1), {})
+    assert list(parts.read()) == ["seed1-base"] and parts.names() == {"seed1-base"}
 
 
 @pytest.mark.parametrize(("name", "value"), [("validation_accuracy", 7), ("barrier", -1), ("seconds", -2)])

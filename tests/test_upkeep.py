@@ -20,7 +20,7 @@ from waiting import PATIENCE
 from landscape.analysis.wording import origin
 from landscape.cli.caching import BYTES, SECONDS, quantity
 from landscape.cli.parser import main
-from landscape.store import netcdf, places
+from landscape.store import netcdf, places, sealed
 from landscape.store.exchange import MOST_BYTES, add_upload
 from landscape.store.results import Store
 from landscape.store.sealed import DamagedEntry, temporary
@@ -234,8 +234,8 @@ def test_a_thousand_entries_are_listed_by_their_records(tmp_path: Path, monkeypa
     store, opened = Store(tmp_path / "cache"), []
     for study in STUDIES:
         store.write(filled(study), record(study))
-    read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+    read = sealed.content_of
+    monkeypatch.setattr(sealed, "content_of", lambda path: opened.append(path.name) or read(path))
     from landscape.store import entries
 
     entries._record_or_damage.cache_clear()
@@ -307,15 +307,16 @@ def test_an_upload_is_an_entry_like_any_other(cache: Store) -> None:
         ({"base_barrier": np.inf}, "base_barrier holds no number"),
         ({"seconds": "abc"}, "seconds"),
         ({"device": 3}, "device must be text"),
+        ({"title": "\x1b[2J"}, "title must be text, one line"),
         ({"device": "x" * 500}, "lines of at most 200"),
-        ({"computed": "1\n2"}, "lines of at most 200"),
+        ({"computed": "1\n2"}, "computed must be text, one line"),
         ({"versions": "[1]"}, "versions must be a table"),
         ({"versions": '{"jax": 3}'}, "versions must be a table of texts"),
         ({"versions": "{"}, "versions must be JSON"),
-        ({"seconds": np.array([1.0, 2.0])}, "seconds must be a finite number"),
+        ({"seconds": np.array([1.0, 2.0])}, "seconds must be a number"),
         ({"taken": -1}, "taken must be a whole number"),
         ({"earlier": "3"}, "earlier must be a list of tables"),
-        ({"earlier": json.dumps([BEFORE | {"device": "1\n2"}])}, "lines of at most 200"),
+        ({"earlier": json.dumps([BEFORE | {"device": "1\n2"}])}, "device must be text, one line"),
         ({"key": "0" * 16}, "its key is"),
     ],
 )

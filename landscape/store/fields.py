@@ -16,7 +16,9 @@ TAKEN = "taken"  # how many of its tasks another study had computed, if any
 EARLIER = "earlier"  # where its first seeds come from, if not from the same computation: a table for each before it
 UPLOADED = "uploaded"  # the time at which somebody brought the file, if somebody did
 OF_THE_STUDY = ("key", "name", "title", "study")
+NAMED = ("name", "title")
 ORIGIN = ("device", "computed", "seconds", "versions")  # where numbers come from
+MOST_TEXT, MOST_SECONDS = 1000, 1e12  # which lists can show; 30,000 years
 TABLES = ("versions", EARLIER)  # which an attribute holds as JSON
 
 
@@ -34,6 +36,7 @@ def origin_in(attributes: Mapping[Any, Any], study: Study) -> dict[str, Any]:
     found = {name: attributes[name] for name in (*ORIGIN, TAKEN, EARLIER) if name in attributes}
     record = {name: _plain(name, value) for name, value in found.items()}
     _check(record, list(record))
+    _check(attributes, [name for name in NAMED if name in attributes])
     _check_earlier(record.get(EARLIER, []), study.seeds, record.get("seconds", math.inf))
     return record
 
@@ -47,11 +50,11 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and len(value) <= MOST_TEXT and (not value or value.isprintable())
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value < math.inf
+    return isinstance(value, int | float) and 0 <= value <= MOST_SECONDS
 
 
 def _is_count(value: Any) -> bool:
@@ -71,13 +74,13 @@ def _are_tables(value: Any) -> bool:
 
 
 Allowed = tuple[Callable[[Any], bool], str]  # whether a value is, and what it must be
-TEXT: Allowed = (_is_text, "text")
+TEXT: Allowed = (_is_text, f"text, one line of at most {MOST_TEXT} printable characters")
 COUNT: Allowed = (_is_count, "a whole number from 1 on")
 FIELDS: dict[str, Allowed] = {
     **dict.fromkeys(("key", "name", "title", "device", "computed", UPLOADED), TEXT),
     **dict.fromkeys((TAKEN, "seeds"), COUNT),
     "study": (_is_table, "a table"),
-    "seconds": (_is_time, "a finite number from 0 on"),
+    "seconds": (_is_time, f"a number from 0 to {MOST_SECONDS:g}"),
     "versions": (_are_texts, "a table of texts"),
     EARLIER: (_are_tables, "a list of tables"),
 }

@@ -23,6 +23,7 @@ from landscape.store.sealed.temporary import temporary_name
 from landscape.study import Study
 from landscape.study.examples import TextSpec
 from landscape.study.sources import Brought, Vocabulary, Weights
+from landscape.study.user_files import content_of
 
 FOLDER = ".weights"
 KINDS: tuple[type[Brought], ...] = (Weights, Vocabulary)
@@ -71,7 +72,7 @@ def origin(file: Brought) -> Origin:
     """What is known of a file that is kept. Its name is one line that can be read, without folders."""
     place = Path(file.file)
     try:
-        name = place.with_suffix(NAME).read_text("utf-8", "replace")
+        name = content_of(place.with_suffix(NAME)).decode("utf-8", "replace")
     except OSError:  # it was kept before names were
         name = ""
     found, last = place.stat(), re.split(r"[/\\]", name)[-1]

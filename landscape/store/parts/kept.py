@@ -41,6 +41,7 @@ from landscape.store.sealed import (
 )
 from landscape.store.sealed.temporary import sweep, temporary_name
 from landscape.study import Study, recorded
+from landscape.study.user_files import content_of
 
 PART, WEIGHTS = FILES = "part.nc", "weights.safetensors"
 STUDY = ".study"  # the file with the description of the study, which is there before the first outcome
@@ -103,7 +104,7 @@ class Parts:
     def elapsed(self) -> float:
         """The seconds that earlier attempts took; 0 where nothing is kept of them."""
         try:
-            return float((self.folder / ELAPSED).read_text())
+            return float(content_of(self.folder / ELAPSED))
         except (OSError, ValueError):
             return 0.0
 
@@ -180,7 +181,10 @@ class Parts:
         if (record.get("key"), record.get("task")) != (self.study.key, folder.name):
             raise DamagedEntry(folder.name, "it is the outcome of another task")
         read_sealed(folder, names)
-        part = read_part(files[PART])
+        try:
+            part = read_part(files[PART])
+        except ValueError as error:
+            raise DamagedEntry(folder.name, str(error)) from None
         checksum, taken = record["sha256"][WEIGHTS], record.get("taken") is True
         return StoredOutcome(part, StoredWeights(folder / WEIGHTS), checksum, taken)
 
@@ -222,7 +226,7 @@ def remove_unless_computed(folder: Path) -> bool:
 def begun_study(folder: Path) -> Study | None:
     """The study whose outcomes are kept in a folder, if there are any yet; None where this version cannot read it."""
     try:
-        noted = _described((folder / STUDY).read_text())
+        noted = _described(content_of(folder / STUDY).decode())
     except (OSError, ValueError):
         noted = None
     if noted and noted.key == folder.name:

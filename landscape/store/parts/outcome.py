@@ -70,8 +70,11 @@ def part_content(part: xr.Dataset) -> bytes:
 
 
 def read_part(content: bytes) -> xr.Dataset:
-    """The part in the bytes of such a file."""
-    return xr.load_dataset(io.BytesIO(content), engine="scipy", decode_times=False)
+    """The part in the bytes of such a file. Raises ValueError for any other bytes."""
+    try:
+        return xr.load_dataset(io.BytesIO(content), engine="scipy", decode_times=False)
+    except Exception as error:  # SciPy raises whatever the first inconsistency leads to
+        raise ValueError(f"this is not a readable NetCDF-3 file: {error}") from None
 
 
 def weights_content(weights: Weights) -> bytes:

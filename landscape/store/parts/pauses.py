@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from landscape.study.user_files import content_of
+
 MARK = ".paused"
 
 
@@ -29,7 +31,7 @@ def paused_at(kept: Path) -> float | None:
       (0.25, None)
     """
     try:
-        fraction = float((kept / MARK).read_text())
+        fraction = float(content_of(kept / MARK))
     except OSError:
         return None
     except ValueError:

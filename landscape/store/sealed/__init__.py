@@ -21,6 +21,7 @@ from typing import Any
 
 from landscape.store.places import children
 from landscape.store.sealed.temporary import temporary_name
+from landscape.study.user_files import content_of
 
 RECORD = "record.json"
 
@@ -155,8 +156,8 @@ def read_sealed(folder: Path, names: Iterable[str] | None = None) -> tuple[Recor
     `names` limits which files are read and verified; by default all of them are. Raises DamagedEntry.
     """
     try:
-        record = _unsealed((folder / RECORD).read_bytes())
-        files = {name: (folder / name).read_bytes() for name in (record["sha256"] if names is None else names)}
+        record = _unsealed(content_of(folder / RECORD))
+        files = {name: content_of(folder / name) for name in (record["sha256"] if names is None else names)}
     except OSError as error:
         raise DamagedEntry(folder.name, f"{Path(error.filename or folder).name}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -234,6 +234,41 @@ def test_synflow_needs_the_shape_of_the_data_only():
     assert proxies.synflow(model, inputs, targets) == proxies.synflow(model, np.zeros_like(inputs))
 
 
+class Over(nnx.Module):
+    """A recurrent cell of Flax over time, and a dense layer on its last output."""
+
+    def __init__(self, cell):
+        self.rnn, self.head = nnx.RNN(cell(3, UNITS, rngs=nnx.Rngs(0))), nnx.Linear(UNITS, CLASSES, rngs=nnx.Rngs(1))
+
+    def __call__(self, x):
+        return self.head(self.rnn(x)[:, -1])
+
+
+def test_synflow_of_a_recurrent_network_equals_finite_differences():
+    """Of its flow in NumPy, layer by layer: Σ |W ⊙ ∂R/∂W| is dR(c W)/dc at c = 1, where nothing is negative."""
+    model = Over(nnx.SimpleCell)
+    cell, head = model.rnn.cell, model.head
+    kernels = cell.dense_i.kernel, cell.dense_h.kernel, head.kernel
+    w, u, v, b, c = (np.abs(np.asarray(each[...], float)) for each in (*kernels, cell.dense_i.bias, head.bias))
+
+    def flow(enter=1.0, again=1.0, leave=1.0):
+        h = np.zeros(UNITS)
+        for _ in range(5):
+            h = np.tanh(enter * np.ones(3) @ w + b + again * h @ u)
+        return np.sum(leave * h @ v + c)
+
+    step = 1e-5
+    expected = sum(
+        (flow(**{layer: 1 + step}) - flow(**{layer: 1 - step})) / (2 * step) for layer in ("enter", "again", "leave")
+    )
+    assert proxies.synflow(model, np.zeros((2, 5, 3), np.float32)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", [nnx.GRUCell, nnx.LSTMCell, nnx.OptimizedLSTMCell])
+def test_recurrent_cells_start_from_the_type_of_synflow(cell):
+    assert np.isfinite(proxies.synflow(Over(cell), np.zeros((2, 5, 3), np.float32)))
+
+
 def test_synflow_outgrows_single_precision_and_leaves_it_as_it_was():
     model, inputs, _ = dense()
     model = without_biases(model)

@@ -34,6 +34,12 @@ class Score:
         with self._precision():
             return float(self.jitted(*arguments))
 
+    def check(self, model: nnx.Module, inputs: Any, targets: Any) -> None:
+        """Trace the proxy, which computes nothing; raises whatever the network raises in this precision."""
+        *arguments, reference = _arguments(model, inputs, targets, False)
+        with self._precision():
+            jax.eval_shape(lambda *traced: self.jitted(*traced, reference), *arguments)
+
     @contextmanager
     def _precision(self) -> Iterator[None]:
         """Products keep the digits of their factors on accelerators too, where the default rounds them."""

@@ -95,6 +95,7 @@ class _Identity(nnx.Module):
 def _without_normalisation(model: nnx.Module) -> nnx.Module:
     flowing = nnx.recursive_map(lambda _, node: _Identity() if isinstance(node, NORMALISATIONS) else node, model)
     flowing.set_attributes(attention_weights=_equally, raise_if_not_found=False)
+    flowing.set_attributes(nnx.RNNCellBase, param_dtype=jnp.float64, raise_if_not_found=False)  # what they start from
     return flowing
 
 

@@ -114,7 +114,15 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "arguments": (STUDY, "def build(): pass", r"build\(\(6,\), 3, rngs\) fails: TypeError: build\(\) takes 0"),
     "raises": (STUDY, NET.replace("shape[0]", "shape[1]"), r"build\(\(6,\), 3, rngs\) fails: IndexError"),
     "no module": (STUDY, "def build(shape, classes, rngs): return 3", r"must return a flax.nnx.Module; it returns int"),
-    "inputs": (STUDY, NET.replace("shape[0]", "5"), r"Net cannot be run on inputs of shape \(4, 6\): "),
+    "inputs": (STUDY, NET.replace("shape[0]", "5"), r"Net cannot be run .+ \(4, 6\): TypeError, in line 11: "),
+    "type": (
+        STUDY,
+        NET.replace("self.up(x)", "scanned(self.up(x))")
+        + "\n\nimport jax\n\n\ndef scanned(x):\n    start = jax.numpy.zeros(x.shape[-1], 'float32')\n"
+        "    return jax.lax.scan(lambda c, row: (0 * c + row.sum(), row), start, x)[1]\n",
+        r"cannot be scored by SynFlow, .+ the type of its inputs: TypeError",
+    ),
+    "huge": (STUDY, NET.replace("8, rngs", "2**40, rngs"), r"returns take \d+ TB, and this computer has .+ of memory"),
     "logits": (
         STUDY,
         NET.replace(", classes, rngs)\n", ", 5, rngs)\n"),

@@ -9,18 +9,21 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from landscape.analysis.wording import size_in_words
 from landscape.data import Data
 from landscape.jobs.own import surveyed
 from landscape.jobs.own.code import builder
 from landscape.jobs.own.computation import computation_digest
+from landscape.jobs.processes import capacity
 from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.networks import at_expansion, seen, zeros
 from landscape.models.functional import split
-from landscape.models.own import HANDED, hand_over
-from landscape.models.own.facts import FEW, checked, counted, facts
+from landscape.models.own import HANDED, Handed, hand_over
+from landscape.models.own.facts import FEW, checked, counted, facts, first_line, weight_bytes
 from landscape.models.tracing.analysis import Shapes
 from landscape.proxies import TokenModel
 from landscape.proxies._network import scored_weights
+from landscape.proxies._synflow import score as synflow
 from landscape.study import Study, validated
 from landscape.study.kinds import OwnSpec
 from landscape.study.kinds.own import Counted, FoundModule
@@ -57,6 +60,7 @@ def described(study: Study) -> Study:
     study = surveyed(study)
     data = examples(study.data)
     shape, targets = seen(study).shape, data.train.targets.shape[1:]
+    _check_room(HANDED[str(spec.content)], shape, data.classes)
     base = checked(HANDED[str(spec.content)], shape, data.classes, _few(data), targets)
     _check_scored(base, study, _few(data))
     found = facts(base)
@@ -64,6 +68,15 @@ def described(study: Study) -> Study:
     start, shapes = zeros(split(base)), Shapes.of(data.train.inputs)
     networks = [_counted(each, start, shapes) for each in members(study) if not each.is_control]
     return _with(study, found.model_copy(update={"networks": tuple(networks)}))
+
+
+def _check_room(handed: Handed, shape: tuple[int, ...], classes: int) -> None:
+    """Raises ValueError for a network whose weights alone are more than the memory, before it is built."""
+    if (needed := weight_bytes(handed, shape, classes)) > capacity.memory():
+        raise ValueError(
+            f"the weights of what build({shape}, {classes}, rngs) returns take {size_in_words(needed)}, and "
+            f"this computer has {size_in_words(capacity.memory())} of memory"
+        )
 
 
 def _check_scored(model: nnx.Module, study: Study, inputs: Any) -> None:
@@ -74,6 +87,13 @@ def _check_scored(model: nnx.Module, study: Study, inputs: Any) -> None:
             f"{type(model).__name__} reads tokens, so it needs the methods `embed` and `from_embeddings` "
             "(landscape.proxies.TokenModel)"
         )
+    try:
+        synflow.check(model, inputs, None)
+    except Exception as error:  # whatever the user's network raises
+        raise ValueError(
+            f"{type(model).__name__} cannot be scored by SynFlow, which computes in 64 bits, so that arrays that the "
+            f"network makes must have the type of its inputs: {first_line(error, type(model).__call__)}"
+        ) from error
 
 
 def _few(data: Data) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from landscape.models.own import Handed
 from landscape.models.symmetry import Group, unit_groups
 from landscape.models.tracing.analysis import Shapes, analysis
 from landscape.models.tracing.symmetries import symmetries
+from landscape.numerics.memory import tree_bytes
 from landscape.numerics.multiply_adds import multiply_adds
 from landscape.study.kinds.own import Counted, FoundModule, Units
 
@@ -55,7 +57,7 @@ def _built(handed: Handed, shape: tuple[int, ...], classes: int) -> nnx.Module:
     try:
         model = handed.build(shape, classes, nnx.Rngs(0))
     except Exception as error:  # whatever the user's function raises
-        raise ValueError(f"build({shape}, {classes}, rngs) fails: {_first_line(error)}") from error
+        raise ValueError(f"build({shape}, {classes}, rngs) fails: {first_line(error, handed.build)}") from error
     if not isinstance(model, nnx.Module):
         raise ValueError(
             f"build(shape, classes, rngs) must return a flax.nnx.Module; it returns {type(model).__name__}"
@@ -68,14 +70,28 @@ def _check_logits(model: nnx.Module, name: str, inputs: Any, expected: tuple[int
         found = jax.eval_shape(Network.logits, split(model), inputs)
     except Exception as error:
         shapes = jax.tree.map(np.shape, inputs)
-        raise ValueError(f"{name} cannot be run on inputs of shape {shapes}: {_first_line(error)}") from error
+        said = first_line(error, type(model).__call__)
+        raise ValueError(f"{name} cannot be run on inputs of shape {shapes}: {said}") from error
     if getattr(found, "shape", None) != expected:
         given = getattr(found, "shape", type(found).__name__)
         raise ValueError(f"{name} must return logits of shape {expected} for {FEW} examples; it returns {given}")
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+def first_line(error: Exception, function: Any) -> str:
+    """What an error says, and in which line of the file of a function it was raised."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f", in line {lines[-1]}" if lines else ""
+    return f"{type(error).__name__}{where}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def weight_bytes(handed: Handed, shape: tuple[int, ...], classes: int) -> int:
+    """Bytes of the parameters of a network of the function, none of which is made. 0 where it cannot be traced."""
+    try:
+        model = nnx.eval_shape(lambda: handed.build(shape, classes, nnx.Rngs(0)))
+        return tree_bytes(nnx.state(model, nnx.Param))
+    except Exception:  # a function that needs numbers; what is wrong with any other is said when it is run
+        return 0
 
 
 def facts(model: nnx.Module) -> FoundModule:

@@ -122,6 +122,15 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "    return jax.lax.scan(lambda c, row: (0 * c + row.sum(), row), start, x)[1]\n",
         r"cannot be scored by SynFlow, .+ the type of its inputs: TypeError",
     ),
+    "recurrent": (
+        STUDY,
+        NET.replace(
+            "        self.norm", "        self.rnn = nnx.RNN(nnx.SimpleCell(1, 6, rngs=rngs))\n        self.norm"
+        )
+        .replace("self.up(x)", "self.up(self.rnn(x[..., None])[:, -1])")
+        .replace("nnx.Linear(features, 8", "nnx.Linear(6, 8"),
+        r"takes no part in a study, which aligns its seeds: rnn.cell.dense_h.kernel has several axes in one unit group",
+    ),
     "huge": (STUDY, NET.replace("8, rngs", "2**40, rngs"), r"returns take \d+ TB, and this computer has .+ of memory"),
     "logits": (
         STUDY,

@@ -258,16 +258,20 @@ def unit_rows(weights: Weights, group: Group, parameters: Collection[str]) -> Fl
     Raises ValueError for an array with several axes in the group, as a square kernel that layers share: it falls into
     no rows, since each of its entries belongs to two units.
     """
-    size = group.size(weights)
-    tied = {(axis.path, axis.axis) for axis in (*group.produces, *group.consumes) if axis.path in parameters}
-    counts = Counter(path for path, _ in tied)
-    if several := [path for path, count in counts.items() if count > 1]:
-        raise ValueError(f"{several[0]} has several axes in one unit group: units cannot be compared row by row")
-    rows = []
+    check_rows(group, parameters)
+    size, rows = group.size(weights), []
     for axis in (*group.produces, *group.consumes):
         if axis.path in parameters:
             rows.append(by_unit(np.asarray(weights[axis.path], np.float64), axis, size).reshape(size, -1))
     return np.concatenate(rows, 1)
+
+
+def check_rows(group: Group, parameters: Collection[str]) -> None:
+    """Raises ValueError where `unit_rows` does, without the weights."""
+    tied = {(axis.path, axis.axis) for axis in (*group.produces, *group.consumes) if axis.path in parameters}
+    counts = Counter(path for path, _ in tied)
+    if several := [path for path, count in counts.items() if count > 1]:
+        raise ValueError(f"{several[0]} has several axes in one unit group: units cannot be compared row by row")
 
 
 def by_unit(array: np.ndarray, axis: Axis, size: int) -> np.ndarray:

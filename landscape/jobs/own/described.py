@@ -17,9 +17,10 @@ from landscape.jobs.own.computation import computation_digest
 from landscape.jobs.processes import capacity
 from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.networks import at_expansion, seen, zeros
-from landscape.models.functional import split
+from landscape.models.functional import split, trainable
 from landscape.models.own import HANDED, Handed, hand_over
 from landscape.models.own.facts import FEW, checked, counted, facts, first_line, weight_bytes
+from landscape.models.symmetry import check_rows, unit_groups
 from landscape.models.tracing.analysis import Shapes
 from landscape.proxies import TokenModel
 from landscape.proxies._network import scored_weights
@@ -62,6 +63,7 @@ def described(study: Study) -> Study:
     shape, targets = seen(study).shape, data.train.targets.shape[1:]
     _check_room(HANDED[str(spec.content)], shape, data.classes)
     base = checked(HANDED[str(spec.content)], shape, data.classes, _few(data), targets)
+    _check_compared(base)
     _check_scored(base, study, _few(data))
     found = facts(base)
     study = _with(study, found)
@@ -77,6 +79,18 @@ def _check_room(handed: Handed, shape: tuple[int, ...], classes: int) -> None:
             f"the weights of what build({shape}, {classes}, rngs) returns take {size_in_words(needed)}, and "
             f"this computer has {size_in_words(capacity.memory())} of memory"
         )
+
+
+def _check_compared(model: nnx.Module) -> None:
+    """Raises ValueError for a network whose seeds could not be aligned in the end."""
+    for group in unit_groups(model).values():
+        try:
+            check_rows(group, trainable(model))
+        except ValueError as error:
+            raise ValueError(
+                f"{type(model).__name__} can be walked in a notebook, but takes no part in a study, which aligns its "
+                f"seeds: {error}"
+            ) from None
 
 
 def _check_scored(model: nnx.Module, study: Study, inputs: Any) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,13 @@ def finished(process: subprocess.Popen[bytes]) -> None:
 
 
 def outcomes(cache: Path) -> dict[Path, int]:
-    """When each finished outcome was written."""
-    return {path: path.stat().st_mtime_ns for path in cache.rglob(RECORD)}
+    """When each finished outcome was written. Those that go while they are looked for do not count."""
+    found = {}
+    for folder, _, files in os.walk(cache):
+        if RECORD in files:
+            with suppress(FileNotFoundError):
+                found[Path(folder)] = (Path(folder) / RECORD).stat().st_mtime_ns
+    return found
 
 
 def untimed(dataset: xr.Dataset) -> xr.Dataset:
@@ -113,6 +119,11 @@ class Kept:
 
     def __init__(self, cache: Path):
         self._cache, self._seen = cache, dict[Path, int]()
+
+    @property
+    def number(self) -> int:
+        """How many outcomes there have been."""
+        return len(self._seen)
 
     def check(self) -> None:
         now = outcomes(self._cache) if self._cache.exists() else {}

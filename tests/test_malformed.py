@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from landscape.analysis.wording import origin
 from landscape.cli.parser import main
+from landscape.cli.saying import readable
 from landscape.models.weights.reader import tensors_of
 from landscape.store import netcdf
 from landscape.store.exchange import add_upload
@@ -32,6 +34,7 @@ from landscape.study.writing.toml_text import _value, content_of
 from pages.shared import form, own_study
 from pages.shared.controls import COMPARED, LESSONS
 from pages.shared.form import Held
+from pages.shared.show import plain
 from pages.shared.widgets import Number
 from tests.test_store import BEFORE, filled, record, tiny
 
@@ -146,6 +149,14 @@ def test_a_link_to_the_form(given_in_link: dict[str, str], template: str) -> Non
 def test_a_value_in_a_link(control: Any, text: str) -> None:
     with at_once():
         assert control.accepts(text) in (True, False) and control.allowed
+
+
+@quick
+@given(st.text(st.characters() | st.sampled_from("\x1b\u202e\u2066\0\r`"), max_size=40))
+def test_a_text_on_a_page_or_a_terminal(text: str) -> None:
+    """None of its characters moves the cursor, turns its neighbours, or hides."""
+    for shown in (plain(text).replace("\u2060", ""), form.show(text), readable(text)):
+        assert not [each for each in shown if unicodedata.category(each)[0] == "C" and each not in "\n\t"]
 
 
 UPLOAD = netcdf.encode(filled(tiny()))

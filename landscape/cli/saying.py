@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
+
+from landscape.study.visible import visible
 
 WORD, ALL = 400, 6000  # characters that a word may have, such as a path, and all together
-UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # categories of characters that move the cursor, turn the text, or show nothing
 
 
 def say(kind: str, text: object) -> None:
@@ -24,9 +24,4 @@ def readable(text: str) -> str:
       ('there is no \\x1b[2J', True)
     """
     short = re.sub(rf"\S{{{WORD + 1},}}", lambda found: f"{found[0][:WORD]}…", text)
-    return "".join(map(_seen, short if len(short) <= ALL else f"{short[:ALL]} …"))
-
-
-def _seen(character: str) -> str:
-    hidden = character != "\n" and unicodedata.category(character) in UNSEEN
-    return character.encode("unicode_escape").decode() if hidden else character
+    return visible(short if len(short) <= ALL else f"{short[:ALL]} …")

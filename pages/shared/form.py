@@ -18,6 +18,7 @@ from landscape.study import Study
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
 from landscape.study.kinds import KINDS, ModelSpec
 from landscape.study.presets import presets
+from landscape.study.visible import visible
 from landscape.study.writing.notation import candidates_from, written
 from pages.shared import adapting, address, fields, library
 
@@ -111,7 +112,7 @@ def _kept(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
 
 def show(text: str) -> str:
     """A value of a link in a sentence, which no Markdown in it can change."""
-    return "`" + text[:100].replace("`", "ˋ").replace("\n", " ") + "`"
+    return "`" + visible(text[:100]).replace("`", "ˋ").replace("\n", " ") + "`"
 
 
 def leaves(content: Content) -> dict[str, str]:

@@ -23,6 +23,7 @@ from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
 from landscape.figures.style import laid_over
 from landscape.store.derived import derived
+from landscape.study.visible import visible
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -241,7 +242,8 @@ def bold(label: str) -> str:
 def plain(text: str) -> str:
     """A text that somebody else wrote as Markdown in which nothing is marked up: no links, formulas, or directives.
 
-    Addresses become links without any mark, so an invisible character, which joins words, parts them.
+    Characters that are not seen are written out. Addresses become links without any mark, so an invisible character,
+    which joins words, parts them.
     """
-    parted = re.sub(r"(:(?=//)|@|www(?=\.))", "\\1\u2060", text, flags=re.IGNORECASE)
+    parted = re.sub(r"(:(?=//)|@|www(?=\.))", "\\1\u2060", visible(text), flags=re.IGNORECASE)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])", r"\\\1", parted).replace("\n", "  \n")

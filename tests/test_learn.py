@@ -65,6 +65,8 @@ def test_a_lesson_is_one_question_one_figure_and_a_guess_before_the_reveal(app, 
     assert chart.proto.alt.endswith(".") and guess.value is None
     axes, layout = axes_of_traces(*charts(app)), charts(app)[0]["layout"]
     assert axes <= layout.keys()
+    lowest = min(layout[axis].get("domain", [0, 1])[0] for axis in axes if axis.startswith("y"))
+    assert lowest < 0.2, "what stands before the guess leaves no room below it"
     assert name == "copies" or all(layout[axis]["title"]["text"] for axis in axes if axis.startswith("y"))
     assert re.search(r"%{\w+}", chart.proto.spec) is None, "Plotly fills in as many digits as it has"
     assert [button.label.split(":")[0] for button in app.main.get("download_button")] == ["CSV", "HTML"]

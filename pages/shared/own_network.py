@@ -33,7 +33,7 @@ from pages.shared.show import plain
 
 LENGTH = 128  # of a sequence, at most
 FACTORS = (1.25, 1.5, 2, 3)
-SHOWN = 5  # groups of units in the sentence on what a file holds
+SHOWN = 5  # layers in the sentence on what a file holds
 AFFORDED = 2.5e13  # multiply-adds until M₀ is known: about ten minutes of two cores
 
 KINDS_READ = (
@@ -243,7 +243,7 @@ def found_in_words(study: Study) -> str:
 
 def _listed(sizes: Mapping[str, int]) -> str:
     shown = [f"{size} units in {name}" for name, size in list(sizes.items())[:SHOWN]]
-    return enumeration(shown + [f"{len(sizes) - SHOWN} groups more"] * (len(sizes) > SHOWN))
+    return enumeration(shown + [f"{len(sizes) - SHOWN} more"] * (len(sizes) > SHOWN))
 
 
 def reading_in_words(dataset: xr.Dataset) -> str:

@@ -17,7 +17,7 @@ SHOWN = 0.98  # of the barriers; a few very high ones would press the others int
 def threshold_histograms(
     base: Float[np.ndarray, " n"], candidate: Float[np.ndarray, " n"], limit: float, *, whole: bool
 ) -> go.Figure:
-    """The barriers of the base above and, if `whole`, of the candidate below; those that are at most λ are filled."""
+    """The barriers of the base and, if `whole`, of the candidate below; those that are at most λ are filled."""
     reach = float(np.quantile(np.concatenate([base, candidate]), SHOWN))
     figure, edges = go.Figure(), np.linspace(0, reach, BINS + 1)
     walks = [("base φ*", base, "y2")] + ([("candidate θ", candidate, "y")] if whole else [])
@@ -31,11 +31,12 @@ def threshold_histograms(
     label = {"text": f"λ = {number(limit)} nats", "showarrow": False, "font": {"size": TICK_SIZE}, "xanchor": "left"}
     figure.add_annotation(label | {"x": limit, "y": 1, "xref": "x", "yref": "y2 domain", "xshift": 6, "yanchor": "top"})
     figure = finish(figure, "midpoint barrier b̂ (nats)", "steps", height=500)
+    upper = AXIS | {"domain": [0.53 if whole else 0, 0.94], "title": {"text": "steps"}}
     return figure.update_layout(
         showlegend=False, bargap=0, barmode="stack",
-        xaxis={"range": [0, reach]},
+        xaxis={"range": [0, reach], "anchor": "y" if whole else "y2"},
         yaxis={"domain": [0, 0.41], "rangemode": "tozero", "nticks": 4, "visible": whole},
-        yaxis2=AXIS | {"domain": [0.53, 0.94], "rangemode": "tozero", "nticks": 4, "title": {"text": "steps"}},
+        yaxis2=upper | {"rangemode": "tozero", "nticks": 4},
     )  # fmt: skip
 
 

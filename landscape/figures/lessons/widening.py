@@ -17,6 +17,7 @@ BAR: dict[str, Any] = {"x": 1, "y": 0.5, "yanchor": "bottom", "len": 0.5, "thick
 BELOW = {  # the map and its labels, where a title of the axis would stand on the map when that is narrow
     "x": 0.5, "y": 0, "xref": "x2 domain", "yref": "y2 domain", "yanchor": "top", "yshift": -38, "showarrow": False,
 }  # fmt: skip
+ALONE = 0.16  # the lower end of the map where nothing is below it but its labels
 SHOWN = 0.9  # of the barriers, on the colour scale; a few very high ones would make all others one colour
 
 
@@ -29,7 +30,7 @@ def widening(
     *,
     whole: bool,
 ) -> go.Figure:
-    """The barrier of every swap of two units above and, if `whole`, M₀ in percent by width below.
+    """The barrier of every swap of two units and, if `whole`, M₀ in percent by width below.
 
     Copies of one unit of the base, which `parents` names, stand next to each other in a frame.
     """
@@ -46,7 +47,7 @@ def widening(
     _add_frames(figure, np.sort(parents))
     figure = finish(figure, "units of the candidate", "M₀ (%)", height=570)
     ticks = {"tickvals": list(range(units)), "ticktext": names} if units <= LABELLED else {"showticklabels": False}
-    top = {"scaleanchor": "x2", "domain": [0.5, 1]}
+    top = {"scaleanchor": "x2", "constraintoward": "top", "domain": [0.5 if whole else ALONE, 1]}
     side = {"range": [-0.5, units - 0.5], "showgrid": False, "zeroline": False, "constrain": "domain", **ticks}
     figure.update_layout(
         showlegend=False,

@@ -30,8 +30,8 @@ TERMS = (
          "section 3.2", "copies"),
     Term("P(θ, π)", "permuted copy", "The network whose units stand in the order π, with the same function.", "1",
          "section 3.2", "copies"),
-    Term("L", "loss", "How surprised a network is by the right answers: its mean cross-entropy.", "nats",
-         "section 3.1", "line"),
+    Term("L", "loss", "How surprised a network is by the right answers: its mean cross-entropy. With probability p for "
+         "a right answer, that is −ln p nats.", "nats", "section 3.1", "line"),
     Term("α", "place on the line", "How far a mixture of two networks has gone from the first to the second.", "1",
          "equation 1", "line"),
     Term("b", "barrier", "How far the loss between two networks rises above the chord, the straight line between their "

@@ -8,7 +8,7 @@ import streamlit as st
 import xarray as xr
 
 from landscape.analysis.intervals import over_seeds
-from landscape.analysis.wording import enumeration, number
+from landscape.analysis.wording import counted, enumeration, number
 from landscape.figures.mechanism import copy_cosines, copy_cosines_data
 from landscape.study.schema import study_of
 from pages.shared import library, show
@@ -31,7 +31,7 @@ def sentence(dataset: xr.Dataset) -> str:
     extent = f"between {least} ({of_low}) and {greatest} ({of_high})" if least != greatest else least
     if last == 0:
         return f"Nothing was trained, so copies are as the expansion made them: their mean cosine is {extent}."
-    told = f"After {last} epochs, the mean cosine of copies and originals is {extent}."
+    told = f"After {counted(last, 'epoch')}, the mean cosine of copies and originals is {extent}."
     if not together:
         return f"{told} In no candidate are copies still together (above {TOGETHER:g})."
     if len(together) == mean.sizes["candidate"]:

@@ -30,15 +30,23 @@ def _varying(values: Iterable[Value]) -> list[Value]:
     return [Value(tuple(Dim(dim.type) for dim in value.dims)) for value in values]
 
 
+def _parts(step: Step) -> tuple[int, int]:
+    """How many operands of a scan its body reads as they are, and how many it hands on; JAX 0.11 has trees of them."""
+    if "num_consts" in step.params:
+        return step.params["num_consts"], step.params["num_carry"]
+    constants, carry, _ = step.params["ft_in"].unpack()
+    return len(constants), len(carry)
+
+
 def scan(inference: Inference, step: Step, operands: list[Value]) -> Sequence[Value]:
     """The body on each entry of an axis in turn, whose positions count."""
-    constants, carried = step.params["num_consts"], step.params["num_consts"] + step.params["num_carry"]
+    constants, count = _parts(step)
+    carried = constants + count
     carry, every = operands[constants:carried], operands[carried:]
     inference.fix_dims([value.dims[0] for value in every], "a position along a scan")
     inference.enter(dim for value in carry for dim in value.dims)
     one = [Value(value.dims[1:]) for value in every]
     results = _run(inference, step.params["jaxpr"], [*operands[:constants], *_varying(carry), *one])
-    count = step.params["num_carry"]
     stacked = [
         Value((inference.fixed_dim(step.params["length"], "a position along a scan"), *value.dims))
         for value in _varying(results[count:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -13,8 +14,11 @@ NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not p
 
 
 def main() -> None:
-    """A benchmark's `run(quick)` returns its rows, each a dictionary from column to value."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    """A benchmark's `run(quick)` gives its rows, each a dictionary from column to value.
+
+    Rows are told on stderr as they come, since some take minutes; the table comes last.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run one benchmark and print its table.")
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print a JSON list of the rows")
     parser.add_argument("--quick", action="store_true", help="sizes for a test, which say nothing about speed")
@@ -33,7 +37,10 @@ def main() -> None:
     given = {name: value for name, value in own.items() if value is not None}
     if given and options.name != "gpu":
         parser.error(f"--{next(iter(given))} is an option of gpu")
-    rows = import_module(f"benchmarks.{options.name}").run(options.quick, **given)
+    rows = []
+    for row in import_module(f"benchmarks.{options.name}").run(options.quick, **given):
+        rows.append(row)
+        print(", ".join(f"{column} {value}" for column, value in row.items()), file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     else:

@@ -10,7 +10,7 @@ costs the same, fewer are run; the fast form is timed on distinct midpoints, tim
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import repeat
@@ -119,12 +119,12 @@ class Case(NamedTuple):
     targets: np.ndarray
 
 
-def run(quick: bool) -> list[dict[str, Any]]:
+def run(quick: bool) -> Iterator[dict[str, Any]]:
     """One row for each model and group."""
     works = WORKS[2:3] if quick else WORKS
     # each in a process of its own, since the peak of memory that is printed is a process's
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
-        return list(processes.map(_measured, works, repeat(quick)))
+        yield from processes.map(_measured, works, repeat(quick))
 
 
 @exact

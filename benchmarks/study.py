@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,11 +85,12 @@ WORKS = [
 ]
 
 
-def run(quick: bool) -> list[dict[str, Any]]:
+def run(quick: bool) -> Iterator[dict[str, Any]]:
     """One row a study."""
     with TemporaryDirectory() as folder:
         works = [Work("tiny", TINY, 1, ())] if quick else WORKS
-        return [_measured(work, Path(folder), 1 if quick else 2, quick) for work in works]
+        for work in works:
+            yield _measured(work, Path(folder), 1 if quick else 2, quick)
 
 
 def _measured(work: Work, folder: Path, turns: int, quick: bool) -> dict[str, Any]:

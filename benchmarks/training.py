@@ -7,7 +7,7 @@ Times are medians of a step without compilation, of runs in turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -34,11 +34,12 @@ MODELS: dict[str, MlpSpec | CnnSpec] = {
 }
 
 
-def run(quick: bool) -> list[dict[str, Any]]:
+def run(quick: bool) -> Iterator[dict[str, Any]]:
     """One row for each model."""
     names = list(MODELS)[:2] if quick else list(MODELS)
     batch, steps, networks = (16, 2, 2) if quick else (512, STEPS, TOGETHER)
-    return [_measured(name, batch, steps, networks) for name in names]
+    for name in names:
+        yield _measured(name, batch, steps, networks)
 
 
 class Problem(NamedTuple):

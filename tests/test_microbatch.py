@@ -54,8 +54,8 @@ def test_slices_add_up_and_nothing_that_fills_them_counts(examples, size, points
     targets = np.where(np.arange(examples) % 3 == 1, -1, 0)
     reports: list[tuple[int, int]] = []
 
-    def change(doubled, rows, count, some_targets):
-        assert len(rows) == chunk and len(some_targets) == min(size, examples)
+    def change(doubled, rows, count, some_targets, by_logs):
+        assert not by_logs and len(rows) == chunk and len(some_targets) == min(size, examples)
         found = np.where(np.arange(chunk) < count, rows + 1.0, np.nan)
         return found * doubled[some_targets >= 0].sum()
 
@@ -71,11 +71,27 @@ def test_slices_add_up_and_nothing_that_fills_them_counts(examples, size, points
     assert reports == sorted(reports) and reports[-1] == (points, points)
 
 
+def test_calls_that_lose_a_number_are_asked_for_again_by_logarithms():
+    """Only they are; what fills up the last call does not count."""
+    asked: list[int] = []
+
+    def change(inputs, rows, count, some_targets, by_logs):
+        if by_logs:
+            asked.append(int(rows[0]))
+        lost = (rows == 3) & (not by_logs) | (np.arange(4) >= count)
+        return np.where(lost[:, None], np.nan, np.ones((4, len(some_targets))))
+
+    targets = np.zeros(5, int)
+    found = summed_changes(lambda some: some, change, (targets, targets), 7, CallSize(5, 2, 2), lambda *at: None)
+    np.testing.assert_array_equal(found, np.full(7, 5.0))
+    assert asked == [0]
+
+
 def test_targets_are_added_up_in_float64():
     """In float32, the sum of so many equal numbers is off in the sixth digit."""
     share, targets = np.float32(0.1), np.zeros(2**14, int)
 
-    def change(inputs, rows, count, some_targets):
+    def change(inputs, rows, count, some_targets, by_logs):
         return np.full((4, len(some_targets)), share)
 
     found = summed_changes(lambda some: some, change, (targets, targets), 7, CallSize(2**14, 2, 2), lambda *at: None)

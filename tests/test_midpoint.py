@@ -149,6 +149,20 @@ def test_barriers_do_not_depend_on_where_the_walk_stands():
     np.testing.assert_allclose(whole, alone, rtol=1e-5, atol=1e-8)
 
 
+def test_barriers_of_a_network_that_is_sure_and_wrong_are_its_own():
+    """Its loss changes by hundreds of nats, where sums of probabilities lose them: logarithms take over."""
+    network = split(trained("mlp1"))
+    head = {path: 300 * network.weights[path] for path in ("head.kernel", "head.bias")}
+    model = network.replace(network.weights | head).module()
+    steps, others = walk(model, "hidden1", 20), (batch()[1] + 1) % 10
+    programs = by_activations.changes._cache_size()
+    found = midpoint_barriers(model, steps, batch()[0], others, group="hidden1")
+    assert by_activations.changes._cache_size() == programs + 2  # without logarithms, and with them
+    by_networks = midpoint_barriers(model, steps, batch()[0], others, group="hidden1", method="reference")
+    assert np.median(found) > 1
+    np.testing.assert_allclose(found, by_networks, rtol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["fast", "reference"])
 def test_tiny_barriers_keep_their_digits(method):
     """Logits of about 1e-6: barriers below the rounding of the loss (2e-7) are right to many digits."""

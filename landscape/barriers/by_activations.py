@@ -30,7 +30,7 @@ from jaxtyping import Array, Float, Int
 
 from landscape.barriers import pairs
 from landscape.barriers.moves import SEGMENT, Moves, Points, moved_at_most, moves
-from landscape.barriers.next_layer import changed
+from landscape.barriers.next_layer import changed, of_units_alone
 from landscape.models.cut import Cut
 from landscape.models.site import Site
 from landscape.numerics.loss import IGNORED, at_least_float32
@@ -53,6 +53,7 @@ class Common(NamedTuple):
     y: Float[Array, ...]  # b ... out
     carry: Any
     origin: Origin
+    alone: Float[Array, "*out l"] | None = None  # y of each unit alone, where the units of an example are one vector
     terms: Float[Array, "terms ..."] | None = None  # see `landscape.barriers.pairs`
 
 
@@ -64,7 +65,9 @@ def common(site: Site, inputs: Any, pairwise: bool = False) -> Common:
     h = cut.activation(z)  # b ... l
     y, carry = cut.linear(h, cut.kernel), h if cut.tied else carry  # b ... out
     terms = pairs.terms(cut, z, h) if pairwise else None
-    return Common(z.T if z.ndim == 2 else z, y, carry, origin_at(cut.features(y, carry), cut.head), terms)
+    flat = z.ndim == 2
+    alone = of_units_alone(cut) if flat else None  # *out l
+    return Common(z.T if flat else z, y, carry, origin_at(cut.features(y, carry), cut.head), alone, terms)
 
 
 def _cut(site: Site) -> Cut:
@@ -100,10 +103,10 @@ def _changes_of_alike(
     every, alphas = moves(permutations), np.asarray(alphas, np.float32)
     how = plan(site, every, alphas, batch[0])
 
-    def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
+    def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray, by_logs: bool) -> Array:
         step, place = np.divmod(rows, m)
         points = Points(Moves(*(field[step] for field in every)), alphas[place])
-        return changes(site, shared, points, count, jnp.asarray(targets), how.turns, how.size.points)
+        return changes(site, shared, points, count, jnp.asarray(targets), how.turns, how.size.points, by_logs)
 
     begin = partial(common, site, pairwise=how.pairwise)
     total = summed_changes(begin, change, batch, n * m, how.size, on_progress)
@@ -196,7 +199,7 @@ def _cut_between(site: Site, move: Moves, alpha: Array | np.ndarray) -> Cut:
     return _cut(site.between(jnp.arange(units).at[move.unit].set(move.source), alpha))
 
 
-@partial(jax.jit, static_argnames=("turns", "together"))
+@partial(jax.jit, static_argnames=("turns", "together", "by_logs"))
 def changes(
     site: Site,
     shared: Common,
@@ -205,12 +208,14 @@ def changes(
     targets: Int[Array, "*b"],
     turns: bool,
     together: int,
+    by_logs: bool,
 ) -> Float[Array, " n *b"]:
     """How much the loss at the first `count` points exceeds that at θ, in nats, target by target."""
     head = _cut(site).head
 
     def change(points: Points, count: int | Array) -> Array:
-        return loss_excess(shared.origin, head, feature_changes(site, shared, points, count, turns), targets)
+        features = feature_changes(site, shared, points, count, turns)
+        return loss_excess(shared.origin, head, features, targets, by_logs)
 
     return in_groups(change, points, count, together)
 
@@ -227,7 +232,7 @@ def feature_changes(
         return jax.vmap(function)(each) if terms is None and not turns else in_turns(function, each, count)
 
     def of_y(point: Any) -> Array:
-        return changed(cut, shared.z, point)[0] if terms is None else pairs.summed(terms, point)
+        return changed(cut, shared.z, shared.alone, point)[0] if terms is None else pairs.summed(terms, point)
 
     if _adds_constants(cut, shared):
         return at_least_float32(every(of_y))
@@ -236,7 +241,7 @@ def feature_changes(
         return cut.settled(shared.y + of_y(point), shared.carry)
 
     def settle_between(point: Points) -> Array:
-        of_y, of_h = changed(cut, shared.z, point)
+        of_y, of_h = changed(cut, shared.z, shared.alone, point)
         places = jax.nn.one_hot(point.moves.unit, cut.kernel.shape[-2], dtype=of_h.dtype)  # k l
         h = shared.carry + jnp.matmul(of_h, places, precision="highest")  # b ... l
         return _cut_between(site, *point).settled(shared.y + of_y, h)

@@ -34,8 +34,8 @@ def loss_changes(
     targets = np.asarray(targets)
     size = CallSize(_slice_size(site, inputs, len(targets)), GROUP, POINTS // GROUP)
 
-    def change(begun: tuple[Any, Origin], rows: np.ndarray, count: int, targets: np.ndarray) -> Array:
-        return _changes(site, jnp.asarray(permutations[rows]), count, *begun, jnp.asarray(targets))
+    def change(begun: tuple[Any, Origin], rows: np.ndarray, count: int, targets: np.ndarray, by_logs: bool) -> Array:
+        return _changes(site, jnp.asarray(permutations[rows]), count, *begun, jnp.asarray(targets), by_logs)
 
     total = summed_changes(partial(_begin, site), change, (inputs, targets), len(permutations), size, on_progress)
     return total / np.sum(targets != IGNORED)
@@ -62,7 +62,7 @@ def _features(site: Site, carry: Any) -> Array:
     return site.opened().between(carry)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="by_logs")
 def _changes(
     site: Site,
     permutations: Int[Array, "n units"],
@@ -70,6 +70,7 @@ def _changes(
     carry: Any,
     origin: Origin,
     targets: Int[Array, "*b"],
+    by_logs: bool,
 ) -> Float[Array, " n *b"]:
     """How much the loss at the first `count` midpoints exceeds that at θ, in nats, target by target."""
     head = site.opened().head
@@ -78,6 +79,6 @@ def _changes(
         return _features(site.between(permutation, 0.5), carry)
 
     def change(permutations: Array, count: int | Array) -> Array:
-        return loss_excess(origin, head, origin.change_to(in_turns(features, permutations, count)), targets)
+        return loss_excess(origin, head, origin.change_to(in_turns(features, permutations, count)), targets, by_logs)
 
     return in_groups(change, permutations, count, GROUP)

@@ -17,14 +17,22 @@ from landscape.barriers.moves import Moves, Points
 from landscape.models.cut import Cut
 
 
-def changed(cut: Cut, z: Array, point: Points) -> tuple[Array, Array]:
-    """What a point changes of y (b *out), and of h at the moved units (b ... k)."""
+def of_units_alone(cut: Cut) -> Float[Array, "*out l"]:
+    """y of each unit alone, where it is 1 and all other units are 0."""
+    one = jnp.ones((1, 1), cut.kernel.dtype)
+    return jax.vmap(lambda kernel: cut.linear(one, kernel)[0], -3, -1)(cut.kernel[..., None, :])
+
+
+def changed(cut: Cut, z: Array, alone: Float[Array, "*out l"] | None, point: Points) -> tuple[Array, Array]:
+    """What a point changes of y (b *out), and of h at the moved units (b ... k).
+
+    Where the units of an example are one vector, z is (l b), and `alone` is y of each unit alone.
+    """
     move, alpha = point
-    kernel = cut.kernel[..., move.unit, :]
-    if z.ndim == 2:
+    if alone is not None:
         moved, change = _changed_rows(cut, z, move, alpha)  # k b
-        rows = cut.linear(jnp.eye(len(moved), dtype=moved.dtype), kernel)  # k *out: what each unit alone makes
-        return jnp.moveaxis(jnp.tensordot(rows, moved, (0, 0)), -1, 0), change.T
+        return jnp.moveaxis(jnp.tensordot(alone[..., move.unit], moved, 1), -1, 0), change.T
+    kernel = cut.kernel[..., move.unit, :]
     s, h = _picked(cut, z, move, alpha)  # b ... k
     m = (1 - alpha) * s + alpha * s[..., move.back]  # b ... k
     return cut.linear(jnp.where(move.moved, m - h, 0), kernel), s - h

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -68,33 +69,40 @@ class CallSize(NamedTuple):
 
 def summed_changes(
     begin: Callable[[Any], Shared],
-    change: Callable[[Shared, Int[np.ndarray, " rows"], int, Int[np.ndarray, "*b"]], Array],
+    change: Callable[[Shared, Int[np.ndarray, " rows"], int, Int[np.ndarray, "*b"], bool], Array],
     batch: tuple[Any, Int[np.ndarray, "*b"]],
     points: int,
     size: CallSize,
     on_progress: OnProgress,
 ) -> Float[np.ndarray, " points"]:
-    """Σ over targets and slices of a batch of `change(begin(inputs), rows, count, targets)`, for rows 0 … points − 1.
+    """Σ over targets and slices of a batch of `change(begin(inputs), rows, count, targets, by_logs)`, for each row.
 
-    `change` always gets `size.groups` times `size.points` rows, so that it is compiled once, of which the first `count`
-    matter. It gives a number, or one for each target; they are added up in float64, since the sum of hundreds of
-    targets in float32 is less exact than each of them.
+    `change` always gets `size.groups` times `size.points` of the rows 0 … points − 1, so that it is compiled once, of
+    which the first `count` matter. It gives a number, or one for each target; they are added up in float64, since the
+    sum of hundreds of targets in float32 is less exact than each of them. Where one is NaN, all of them are asked for
+    again, by logarithms.
     """
     many = size.groups * size.points
     slices, starts = list(_slices(*batch, size.examples)), range(0, points, many)
     total = np.zeros(len(starts) * many)
 
-    def calls() -> Iterator[tuple[int, Array]]:
+    def calls() -> Iterator[tuple[int, Array, Callable[[], Array]]]:
         for inputs, targets in slices:
             shared = begin(inputs)
             for start in starts:
                 rows = np.arange(start, start + many).clip(max=points - 1)
-                yield start, change(shared, rows, min(many, points - start), targets)
+                ask = partial(change, shared, rows, min(many, points - start), targets)
+                yield start, ask(False), partial(ask, True)
 
-    for done, (start, changes) in enumerate(_late(calls()), 1):
-        total[start : start + many] += np.asarray(changes, np.float64).reshape(many, -1).sum(1)
+    for done, (start, changes, by_logs) in enumerate(_late(calls()), 1):
+        sums = _sums(changes, many)
+        total[start : start + many] += _sums(by_logs(), many) if np.isnan(sums[: points - start]).any() else sums
         on_progress(points * done // (len(slices) * len(starts)), points)
     return total[:points]
+
+
+def _sums(changes: Array | np.ndarray, rows: int) -> Float[np.ndarray, " rows"]:
+    return np.asarray(changes, np.float64).reshape(rows, -1).sum(1)
 
 
 def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:

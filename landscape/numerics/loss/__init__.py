@@ -17,7 +17,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from landscape.data.split import IGNORED
 from landscape.numerics.loss.exponential import exponentials
-from landscape.numerics.written import written_down
 
 # The unit in which probabilities are summed. Normal float32 numbers go from 2**-126 to 2**128, so that a probability is
 # kept down to 2**-183 in this unit: a smaller one adds at most 2**-55 to 1 + Σ p·(exp(c) − 1), whatever finite exp(c)
@@ -62,7 +61,7 @@ def _scaled(log_p: Float[Array, ...]) -> Float[Array, ...]:
 
 
 def loss_change(
-    log_softmax: Float[Array, "*b k"], change: Float[Array, "*n b k"], targets: Int[Array, "*b"]
+    log_softmax: Float[Array, "*b k"], change: Float[Array, "*n b k"], targets: Int[Array, "*b"], by_logs: bool = True
 ) -> Float[Array, "*n b"]:
     """For each target, how much the cross-entropy of `logits + change` exceeds that of `logits`, in nats.
 
@@ -70,8 +69,9 @@ def loss_change(
 
     With p the softmax, and the change c taken relative to that of the target, it is log(1 + Σ p·(exp(c) − 1)), so that
     a change far below the rounding of the loss itself keeps its digits. Where that sum loses digits, it is
-    log Σ p·exp(c), and where a sum overflows or underflows log Σ exp(log p + c), which is computed only then. Targets
-    are on the last axis, where processors take several numbers at a time.
+    log Σ p·exp(c), and where a sum overflows or underflows log Σ exp(log p + c). That takes as long as everything else
+    and is hardly ever needed: without `by_logs` it is left out, and NaN where it would be needed. Targets are on the
+    last axis, where processors take several numbers at a time.
     """
     log_p, change = log_softmax.mT, change.mT  # k b, *n k b
     places = jnp.broadcast_to(jnp.maximum(targets, 0)[..., None, :], (*change.shape[:-2], 1, change.shape[-1]))
@@ -81,13 +81,11 @@ def loss_change(
     exact = keeps | (jnp.isfinite(total) & (total > LEAST)) | ~counted
     whole = jnp.where(keeps, 1 + grown, total)
     lost = jnp.where(keeps, (grown - (whole - 1)) / whole, 0)  # by rounding 1 + grown
-    logs = written_down(jnp.where(exact, jnp.log(whole) + lost, jnp.nan))
-
-    def with_logs() -> Array:
+    logs = jnp.where(exact, jnp.log(whole) + lost, jnp.nan)
+    if by_logs:
         differences = jax.nn.logsumexp(log_p + change, axis=-2) - of_target[..., 0, :]
-        return jnp.where(jnp.isnan(logs), differences, logs)
-
-    return jnp.where(counted, jax.lax.cond(jnp.isnan(logs).any(), with_logs, lambda: logs), 0)
+        logs = jnp.where(jnp.isnan(logs), differences, logs)
+    return jnp.where(counted, logs, 0)
 
 
 def _sums(scaled: Float[Array, "*b k t"], change: Float[Array, "*nb k t"]) -> tuple[Array, Array]:

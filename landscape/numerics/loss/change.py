@@ -40,12 +40,12 @@ def origin_at(features: Float[Array, "*b d"], head: Head | None) -> Origin:
 
 
 def loss_excess(
-    origin: Origin, head: Head | None, change: Float[Array, "n *b d"], targets: Int[Array, "*b"]
+    origin: Origin, head: Head | None, change: Float[Array, "n *b d"], targets: Int[Array, "*b"], by_logs: bool
 ) -> Float[Array, " n *b"]:
     """How much the loss of n networks exceeds that at the origin, in nats, target by target.
 
-    `change` is by how much their features exceed the origin's.
+    `change` is by how much their features exceed the origin's; `by_logs` as `loss_change` reads it.
     """
     if head is None:
-        return loss_change(origin.softmax.mT, change, targets)
+        return loss_change(origin.softmax.mT, change, targets, by_logs)
     return loss_change_of_features(head[0], origin.logits, origin.softmax, change, targets)

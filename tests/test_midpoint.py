@@ -154,11 +154,12 @@ def test_barriers_of_a_network_that_is_sure_and_wrong_are_its_own():
     network = split(trained("mlp1"))
     head = {path: 300 * network.weights[path] for path in ("head.kernel", "head.bias")}
     model = network.replace(network.weights | head).module()
-    steps, others = walk(model, "hidden1", 20), (batch()[1] + 1) % 10
+    steps, (inputs, targets) = walk(model, "hidden1", 20), (each[:11] for each in batch())  # a shape of its own
+    others = (targets + 1) % 10
     programs = by_activations.changes._cache_size()
-    found = midpoint_barriers(model, steps, batch()[0], others, group="hidden1")
+    found = midpoint_barriers(model, steps, inputs, others, group="hidden1")
     assert by_activations.changes._cache_size() == programs + 2  # without logarithms, and with them
-    by_networks = midpoint_barriers(model, steps, batch()[0], others, group="hidden1", method="reference")
+    by_networks = midpoint_barriers(model, steps, inputs, others, group="hidden1", method="reference")
     assert np.median(found) > 1
     np.testing.assert_allclose(found, by_networks, rtol=1e-4)
 

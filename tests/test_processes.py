@@ -98,6 +98,9 @@ def test_two_tasks_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_pat
     meeting, ended = threading.Barrier(2, timeout=PATIENCE), []
 
     class Process:
+        def __init__(self, number: int) -> None:
+            assert number == 2
+
         def run(self, attempt: Attempt, name: str, *others: object) -> Outcome:
             if name in ("base-seed0", "base-seed1"):
                 meeting.wait()
@@ -142,7 +145,7 @@ def test_two_processes_compute_the_numbers_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_errors_come_back_and_a_process_that_died_is_named(tmp_path: Path) -> None:
-    attempt, process = Attempt(study(), Store(tmp_path)), pool.WorkerProcess()
+    attempt, process = Attempt(study(), Store(tmp_path)), pool.WorkerProcess(1)
     try:
         with pytest.raises(KeyError, match="no such task"):
             process.run(attempt, "no such task", [], ignore, Event())
@@ -161,7 +164,7 @@ SILENT = """
 import os, signal
 from pathlib import Path
 
-def serve(tasks):
+def serve(tasks, number):
     _, name, _ = tasks.recv()
     stopped = Path(__file__).with_name("stopped")
     if name == "hangs" or not stopped.exists():
@@ -189,7 +192,7 @@ def test_a_process_that_stands_still_is_replaced_and_that_is_said(
     (tmp_path / "silent.py").write_text(SILENT)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "serve", importlib.import_module("silent").serve)
-    asked, process = SimpleNamespace(study=study()), pool.WorkerProcess()
+    asked, process = SimpleNamespace(study=study()), pool.WorkerProcess(1)
     monkeypatch.setattr(pool, "LOOKS", OnceItStandsStill(process))  # before, it may start for long
     try:
         first = process._process
@@ -211,7 +214,7 @@ def test_a_process_that_computes_for_long_gives_signs_of_life(monkeypatch: pytes
     monkeypatch.setattr(worker, "PERIOD", 0.01)
     enough = threading.Event()
     monkeypatch.setattr(worker, "_outcome", lambda *given: enough.wait(PATIENCE) and "outcome")
-    thread = threading.Thread(target=worker.serve, args=(theirs,))
+    thread = threading.Thread(target=worker.serve, args=(theirs, 1))
     thread.start()
     ours.send((Attempt(study(), Store(tmp_path)), "base-seed0", []))
     assert [ours.recv() for _ in range(3)] == 3 * [worker.SignOfLife()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import cycle
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from jaxtyping import Array, Float, Int
 from landscape.numerics.loss import IGNORED
 from landscape.numerics.memory import room
 from landscape.numerics.progress import OnProgress
+from landscape.numerics.threads import side_by_side
 
 SLICE_BYTES = 20 * 2**20  # arrays held at once for a slice; chosen on a processor whose last cache has 32 MiB
 # Points that one call evaluates one after another: enough for the call itself to cost nothing beside them, while the
@@ -27,7 +29,6 @@ POINTS = 128
 GROUP = 16  # points that go through the last layers together, so that these layers' weights are read once for all
 
 Shared = TypeVar("Shared")
-Item = TypeVar("Item")
 
 
 def slice_size(examples: int, held: int, most: int | None = None) -> int:
@@ -84,25 +85,30 @@ def summed_changes(
     """
     many = size.groups * size.points
     slices, starts = list(_slices(*batch, size.examples)), range(0, points, many)
-    total = np.zeros(len(starts) * many)
+    total = np.zeros(points)
 
-    def calls() -> Iterator[tuple[int, Array, Callable[[], Array]]]:
+    def calls() -> Iterator[Callable[[], Float[np.ndarray, " rows"]]]:
         for inputs, targets in slices:
             shared = begin(inputs)
             for start in starts:
                 rows = np.arange(start, start + many).clip(max=points - 1)
-                ask = partial(change, shared, rows, min(many, points - start), targets)
-                yield start, ask(False), partial(ask, True)
+                count = min(many, points - start)
+                yield partial(_sums, partial(change, shared, rows, count, targets), count)
 
-    for done, (start, changes, by_logs) in enumerate(_late(calls()), 1):
-        sums = _sums(changes, many)
-        total[start : start + many] += _sums(by_logs(), many) if np.isnan(sums[: points - start]).any() else sums
+    for done, (start, sums) in enumerate(zip(cycle(starts), side_by_side(calls())), 1):
+        total[start : start + len(sums)] += sums
         on_progress(points * done // (len(slices) * len(starts)), points)
-    return total[:points]
+    return total
 
 
-def _sums(changes: Array | np.ndarray, rows: int) -> Float[np.ndarray, " rows"]:
-    return np.asarray(changes, np.float64).reshape(rows, -1).sum(1)
+def _sums(change: Callable[[bool], Array], count: int) -> Float[np.ndarray, " count"]:
+    """What the first `count` points add up to over the targets, by logarithms only where a number is lost."""
+    for by_logs in (False, True):
+        found = np.asarray(change(by_logs), np.float64)[:count]
+        sums = found.reshape(count, -1).sum(1)
+        if not np.isnan(sums).any():
+            break
+    return sums
 
 
 def _slices(inputs: Any, targets: np.ndarray, size: int) -> Iterator[tuple[Any, np.ndarray]]:
@@ -136,12 +142,3 @@ def stacked(inputs: Any, targets: Any, size: int) -> tuple[Any, Array]:
         return jnp.pad(array, padding, constant_values=fill).reshape(-1, size, *array.shape[1:])
 
     return jax.tree.map(lambda array: cut(array, 0), inputs), cut(targets, IGNORED)
-
-
-def _late(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, each once the next has been requested: the device computes one while the host prepares another."""
-    waiting = next(items)
-    for item in items:
-        yield waiting
-        waiting = item
-    yield waiting

@@ -1,7 +1,8 @@
 """How many tasks of a study this computer runs at the same time. Every way of computing asks here.
 
 No number of a result depends on it. Each process has as many of XLA's threads as the computer has cores, however many
-processes there are, since the order of a convolution's sums follows the number of threads.
+processes there are, since the order of a convolution's sums follows the number of threads. Programs that a task runs
+side by side get its share of the cores (`landscape.numerics.threads`).
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def on_processes(number: int, attempt: Attempt, on_update: OnUpdate, planned: Pl
 
 @contextmanager
 def _started(number: int) -> Iterator[list[WorkerProcess]]:
-    workers = [WorkerProcess() for _ in range(number)]
+    workers = [WorkerProcess(number) for _ in range(number)]
     try:
         yield workers
     finally:
@@ -61,15 +61,16 @@ def _started(number: int) -> Iterator[list[WorkerProcess]]:
 
 
 class WorkerProcess:
-    """A process that runs tasks of studies, one at a time."""
+    """One of so many processes that run tasks of studies, each one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._start()
 
     def _start(self) -> None:
         self._tasks, theirs = NEW.Pipe()
         resource_tracker.ensure_running()  # where it is to be started, it unblocks what is blocked below
-        self._process = NEW.Process(target=serve, args=(theirs,), daemon=True)
+        self._process = NEW.Process(target=serve, args=(theirs, self._number), daemon=True)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEARD)  # which the process inherits
         try:
             self._process.start()

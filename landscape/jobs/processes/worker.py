@@ -48,15 +48,15 @@ class Line:
             self._connection.send(message)
 
 
-def serve(tasks: Connection) -> None:
-    """Run the tasks that come, until whoever sends them is gone."""
+def serve(tasks: Connection, number: int) -> None:
+    """Run the tasks that come, as one of so many processes, until whoever sends them is gone."""
     line = Line(tasks)
     collect_seldom()
     try:
         while True:
             attempt, name, needs = tasks.recv()
             with _signs_of_life(line):
-                found = _outcome(attempt, name, needs, line.send)
+                found = _outcome(number, attempt, name, needs, line.send)
             line.send(found)
     except (EOFError, ConnectionError):
         pass
@@ -80,12 +80,16 @@ def _send_signs(line: Line, ended: Event) -> None:
         os._exit(1)
 
 
-def _outcome(attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: OnUpdate) -> AnyOutcome | Failed:
+def _outcome(
+    number: int, attempt: Attempt, name: str, needs: list[AnyOutcome], on_update: OnUpdate
+) -> AnyOutcome | Failed:
     try:
         from landscape.jobs import resume
+        from landscape.numerics.threads import cores_shared_by
 
         planned = _planned(attempt.study, attempt.divisions, attempt.first)
-        return resume.run_task(attempt, name, planned[name], needs, on_update)
+        with cores_shared_by(number):
+            return resume.run_task(attempt, name, planned[name], needs, on_update)
     except (EOFError, ConnectionError):  # nobody is there to hear of it
         raise
     except Exception as error:

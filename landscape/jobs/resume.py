@@ -27,6 +27,7 @@ from landscape.jobs.tasks.outcome import Outcome
 from landscape.jobs.tasks.pace import Pace
 from landscape.jobs.tasks.stored import stored_task
 from landscape.numerics.clock import worked
+from landscape.numerics.threads import cores_shared_by
 from landscape.store.entries import Entry
 from landscape.store.fields import EARLIER, TAKEN
 from landscape.store.parts.kept import checksum_of
@@ -180,18 +181,21 @@ def all_kept(attempt: Attempt, seeds: int) -> bool:
     return True
 
 
-def run_task(attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate) -> AnyOutcome:
+def run_task(
+    attempt: Attempt, name: str, task: Task, needs: Iterable[AnyOutcome], on_update: OnUpdate, at_once: int = 1
+) -> AnyOutcome:
     """Run one task and keep its outcome in the store, so that its weights need no memory until they are asked for.
 
     It does not run where another study has computed it meanwhile. Where its outcome cannot be kept, the log says so and
-    the computation goes on.
+    the computation goes on. It is one of `at_once` that share the processor.
     """
     key = shared_key(attempt, task, checksums(needs := [*needs]))
     if taken := taken_over(attempt, name, key):
         return taken
     meter = Meter(attempt.study.key, attempt.number, name, task_in_words(attempt.study, name), task.weight, on_update)
     since = worked()
-    outcome = task.run(*needs, on_activity=meter)
+    with cores_shared_by(at_once):
+        outcome = task.run(*needs, on_activity=meter)
     meter.end()
     try:
         stored = attempt.shared.giving_way(lambda: attempt.parts.write(name, *outcome))

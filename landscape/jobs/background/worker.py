@@ -155,7 +155,6 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
     check_worker(attempt, publish)
     collect_seldom()
     from landscape.jobs import resume
-    from landscape.numerics.threads import cores_shared_by
 
     stop = Event(identity_of(attempt), get_client())
     give_up = partial(raise_if_set, stop)
@@ -171,8 +170,9 @@ def run_task(attempt: Attempt, name: str, *needs: AnyOutcome, behind: AnyOutcome
             begun.under_way = True
 
     task = resume.plan_study(attempt.study, attempt.divisions, attempt.first)[name]
-    with BegunTask(attempt.study) as begun, cores_shared_by(capacity.at_once(attempt.study)):
-        return resume.run_task(attempt, name, task, needs, publish_or_stop)
+    with BegunTask(attempt.study) as begun:
+        at_once = capacity.at_once(attempt.study)
+        return resume.run_task(attempt, name, task, needs, publish_or_stop, at_once)
 
 
 def publish_update(folder: str, update: Update) -> None:

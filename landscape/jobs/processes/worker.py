@@ -85,11 +85,9 @@ def _outcome(
 ) -> AnyOutcome | Failed:
     try:
         from landscape.jobs import resume
-        from landscape.numerics.threads import cores_shared_by
 
         planned = _planned(attempt.study, attempt.divisions, attempt.first)
-        with cores_shared_by(number):
-            return resume.run_task(attempt, name, planned[name], needs, on_update)
+        return resume.run_task(attempt, name, planned[name], needs, on_update, number)
     except (EOFError, ConnectionError):  # nobody is there to hear of it
         raise
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from landscape.study.visible import visible
+from landscape.study.writing.visible import visible
 
 WORD, ALL = 400, 6000  # characters that a word may have, such as a path, and all together
 

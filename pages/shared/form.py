@@ -18,8 +18,8 @@ from landscape.study import Study
 from landscape.study.examples import TEXTS, DataSpec, TextSpec
 from landscape.study.kinds import KINDS, ModelSpec
 from landscape.study.presets import presets
-from landscape.study.visible import visible
 from landscape.study.writing.notation import candidates_from, written
+from landscape.study.writing.visible import visible
 from pages.shared import adapting, address, fields, library
 
 TEMPLATE, CANDIDATES, EMPTY = "from", "candidates", "none"

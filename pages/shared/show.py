@@ -23,7 +23,7 @@ from landscape.figures.export.files import ImageFormat, config, html_file
 from landscape.figures.export.tables import labelled
 from landscape.figures.style import laid_over
 from landscape.store.derived import derived
-from landscape.study.visible import visible
+from landscape.study.writing.visible import visible
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

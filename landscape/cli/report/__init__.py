@@ -17,7 +17,7 @@ from landscape.analysis.performance import usual_measure
 from landscape.analysis.summary import Q, summary
 from landscape.analysis.walks import checked_n
 from landscape.analysis.wording import PARTIAL, REGRET, minus, number, origin, together
-from landscape.cli.report.figures import drawn
+from landscape.cli.report.sections import drawn
 from landscape.cli.tables import (
     Table,
     candidates_table,

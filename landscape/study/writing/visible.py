@@ -11,7 +11,7 @@ def visible(text: str) -> str:
     r"""The text with `\x1b` in place of a character that is not seen; lines and tabs stay.
 
     Example:
-      >>> from landscape.study.visible import visible
+      >>> from landscape.study.writing.visible import visible
       >>> visible("there is no \x1b[2J or \u202e"), visible("λ → 8")
       ('there is no \\x1b[2J or \\u202e', 'λ → 8')
     """

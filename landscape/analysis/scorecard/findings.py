@@ -187,7 +187,7 @@ def whole_change(dataset: xr.Dataset, first: int = 0) -> Finding:
       >>> import landscape
       >>> from landscape.analysis.scorecard.findings import whole_change
       >>> round(whole_change(landscape.open_study("tinybert")).value, 1)
-      -8.7
+      -6.2
 
     References:
       Malviya et al. (2024), section 4.4, Figure 5; A.2.7, Figure 11, from epoch 1 on.

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from landscape.barriers.midpoint import midpoint_barriers
 from landscape.models.functional import Network
 from landscape.numerics.clock import worked
+from landscape.numerics.compiling import timed
 from landscape.numerics.progress import OnProgress, ignore_progress
 
 
@@ -35,15 +36,10 @@ def timed_walk(
 ) -> Walked:
     """The barriers of `landscape.midpoint_barriers`, and how long they took. Raises ValueError as it does.
 
-    A walk of one step runs the same programs as one of n. So the time by which its first run exceeds its second is
-    that of compilation, and the whole walk need not run twice. The parameters are those of `midpoint_barriers`.
+    A walk of one step runs the same programs as one of n, so it tells the time of compilation, and the whole walk need
+    not run twice. The parameters are those of `midpoint_barriers`.
     """
     walk = partial(midpoint_barriers, model, inputs=inputs, targets=targets, group=group)
-    laps = [worked()]
-    for _ in range(2):
-        walk(permutations[:1])
-        laps.append(worked())
+    one_step, since = timed(lambda: walk(permutations[:1])), worked()
     barriers = walk(permutations, known=known, on_progress=on_progress)
-    laps.append(worked())
-    cold, warm, whole = np.diff(laps)
-    return Walked(barriers, float(whole), max(0.0, float(cold - warm)))
+    return Walked(barriers, worked() - since, one_step.compile_seconds)

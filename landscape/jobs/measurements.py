@@ -66,18 +66,19 @@ def other_batches(study: Study, data: Data) -> Iterator[tuple[tuple[int, int, in
 class MeasuredWalk:
     """The walk of one network of one seed: the same permutations at every checkpoint of its training.
 
-    `model` gives the structure, and its weights are not looked at; every method takes the network to be measured. What
+    `shape` gives the structure, and its weights are not looked at; every method takes the network to be measured. What
     follows from losses and gradients is measured of the network filled up, so that candidates share their programs.
 
     swaps: the swaps of each step as they were drawn, (n, swaps, 2); permutations: the step itself, (n, units);
     width: units in the walked group; train, validation: the batches on which losses are measured.
     """
 
-    def __init__(self, study: Study, model: nnx.Module, key: PRNGKeyArray, train: Split, validation: Split):
+    def __init__(self, study: Study, shape: nnx.Module | Network, key: PRNGKeyArray, train: Split, validation: Split):
         self.group = study.walk.group
-        self._study, self._filling = study, filling(split(model))
+        structure = split(shape)
+        self._study, self._filling = study, filling(structure)
         self._larger = evaluated(study, self._filling.network)
-        self._parameters, site = trainable(model), Site(split(model), self.group)
+        self._parameters, site = trainable(structure), Site(structure, self.group)
         self._table, self.width = site.table, site.table.size(site.network.weights)
         walk = study.walk
         self.swaps = draw_swaps(key, walk.permutations, self.width, distinct=walk.distinct, start=walk.start)

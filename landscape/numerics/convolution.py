@@ -19,8 +19,6 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from landscape.numerics.written import written_down
-
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 AT_ONCE = 4  # channels that enter one loop: the weights of more do not stay in a processor's registers
 FEW, MOST = 64, 16  # up to so many pairs of channels, and channels that enter, sums are faster
@@ -116,3 +114,13 @@ def sum_of_products(
         return jax.lax.optimization_barrier(total + products(range(first, min(entering, first + AT_ONCE))))
 
     return written_down(reduce(loop, range(AT_ONCE, entering, AT_ONCE), products(range(min(entering, AT_ONCE)))))
+
+
+def written_down(array: jax.Array) -> jax.Array:
+    """The same array, written down: XLA would merge what makes it with what reads it, and make it anew for each reader.
+
+    The array passes through a loop that runs once, which XLA does not know; behind its barriers, which are for the
+    order of operations, it merges them all the same.
+    """
+    once = jax.lax.optimization_barrier(jnp.ones((), jnp.int32))
+    return jax.lax.fori_loop(0, once, lambda _, __: array, jnp.zeros_like(array))

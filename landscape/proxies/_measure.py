@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from jaxtyping import Array, Int
 
 from landscape.models.functional import split
 from landscape.numerics.batch import checked_batch
+from landscape.numerics.compiling import timed
 from landscape.study.predictors import proxies
 
 
@@ -22,7 +22,7 @@ class Measurement(NamedTuple):
     Attributes:
       value: the score itself.
       seconds: the wall time of a run whose programs were compiled already.
-      compile_seconds: what the run before it took more, to trace and to compile; about 0 where another network of equal
+      compile_seconds: what the run before it took more, to trace and to compile; 0 where another network of equal
         structure had left its programs behind.
 
     Example:
@@ -39,7 +39,7 @@ class Measurement(NamedTuple):
 def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray, "*b"]) -> dict[str, Measurement]:
     """The zero-cost proxies that are registered, each with its time.
 
-    Each proxy runs twice: the first run compiles its programs, the second one is timed.
+    Where a run compiles the programs of a proxy, a second one is timed.
 
     Args:
       model: the network; the proxies get a copy of it in evaluation mode.
@@ -82,9 +82,4 @@ def timed_scores(model: nnx.Module, inputs: Any, targets: Int[Array | np.ndarray
 
 
 def _timed(function: Callable[[Any, Any, Any], float], model: nnx.Module, inputs: Any, targets: Any) -> Measurement:
-    laps = [time.perf_counter()]
-    for _ in range(2):
-        value = float(function(model, inputs, targets))  # waits for the device
-        laps.append(time.perf_counter())
-    cold, warm = laps[1] - laps[0], laps[2] - laps[1]
-    return Measurement(value, warm, max(0.0, cold - warm))
+    return Measurement(*timed(lambda: float(function(model, inputs, targets))))  # waits for the device

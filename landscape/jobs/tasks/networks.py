@@ -102,7 +102,8 @@ def abstract_network(member: Member) -> nnx.Module:
 
 
 @cache
-def _structure(member: Member) -> Network:
+def structure(member: Member) -> Network:
+    """The same as a network, with the structure that its tasks share."""
     return split(abstract_network(member))
 
 
@@ -120,7 +121,7 @@ def network_with(member: Member, weights: Mapping[str, np.ndarray]) -> nnx.Modul
 
 def network_of(member: Member, weights: Mapping[str, np.ndarray]) -> Network:
     """The member's network with these weights, where they are."""
-    network = _structure(member)
+    network = structure(member)
     return network.replace(_with_keys(network.weights, weights))
 
 
@@ -136,12 +137,12 @@ def kept_bytes(study: Study) -> int:
 
 def with_dead_units(member: Member, model: nnx.Module) -> nnx.Module:
     """The member's network as it is trained: filled up, so that members share their programs."""
-    return filling(_structure(member)).module(split(model).weights)
+    return filling(structure(member)).module(split(model).weights)
 
 
 def without_dead_units(member: Member, weights: Arrays) -> dict[str, np.ndarray]:
     """The weights of the member's network as they are kept, from those of the network filled up."""
-    return filling(_structure(member)).cut(to_numpy(weights))
+    return filling(structure(member)).cut(to_numpy(weights))
 
 
 def to_numpy(weights: Arrays) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 from landscape.jobs.measurements import measurement_batches, seed_curves
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import abstract_network
+from landscape.jobs.tasks.networks import structure
 from landscape.jobs.tasks.outcome import Outcome, network_name
 from landscape.study import schema
 from landscape.study.member import Member
@@ -24,6 +24,6 @@ def pair_task(member: Member, first: int, *trained: Outcome, on_activity: OnActi
     curves = []
     for epoch in member.moments.values():
         start, end = (weights[name][name] for name in (network_name(first, epoch), network_name(first + 1, epoch)))
-        curves.append(seed_curves(study, abstract_network(member), start, end, batches))
+        curves.append(seed_curves(study, structure(member), start, end, batches))
     on_activity("pair", 1, 1)
     return Outcome(schema.part(study, {"model": member.label, "seed_pair": first}, seed_curve=np.stack(curves)), {})

@@ -14,18 +14,17 @@ from landscape.jobs.measurements import measurement_batches, other_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
 from landscape.jobs.tasks.networks import (
-    abstract_network,
     at_expansion,
     base_start,
     kept_epochs,
     network_with,
+    structure,
     with_dead_units,
     without_dead_units,
 )
 from landscape.jobs.tasks.outcome import Clock, Outcome, join_seeds, network_name, seconds_by_phase
 from landscape.models.checks.same_function import few, is_own
 from landscape.models.expansion.copies import copy_cosines
-from landscape.models.functional import split
 from landscape.models.prng import Stream, stream_key
 from landscape.proxies import parameters
 from landscape.study import Study, schema
@@ -99,7 +98,7 @@ def copies_apart(
     """
     if not member.is_candidate:
         return {}
-    network, names = split(abstract_network(member)), [network_name(seed, epoch) for epoch in member.checkpoints]
+    network, names = structure(member), [network_name(seed, epoch) for epoch in member.checkpoints]
     cosines = [copy_cosines(network, dict(weights[name]), originals) for name in names]
     known = [each[np.isfinite(each)] if np.isfinite(each).any() else np.array([np.nan]) for each in cosines]
     return {

@@ -13,7 +13,7 @@ from landscape.analysis.metric import PAPER_PERMUTATIONS
 from landscape.jobs.measurements import MeasuredWalk, measurement_batches
 from landscape.jobs.progress import OnActivity, ignore_activity
 from landscape.jobs.tasks.examples import examples
-from landscape.jobs.tasks.networks import abstract_network, network_of
+from landscape.jobs.tasks.networks import network_of, structure
 from landscape.jobs.tasks.outcome import Clock, Outcome, network_name, seconds_by_phase
 from landscape.models.prng import Stream, stream_key
 from landscape.study import Study, schema
@@ -30,7 +30,7 @@ def measured_walk(member: Member, seed: int) -> MeasuredWalk:
     """The walk of a member's network of one seed, with the batches on which it is measured."""
     key = stream_key(seed, Stream.WALK, member.index)
     batches = measurement_batches(member.study, examples(member.study.data))
-    return MeasuredWalk(member.study, abstract_network(member), key, *batches)
+    return MeasuredWalk(member.study, structure(member), key, *batches)
 
 
 class WalkedSoFar(NamedTuple):

@@ -28,6 +28,7 @@ SLOWED = {
     "minibert",
     "mlp-cifar10",
     "resnet18-cifar10",
+    "tinybert",
     "tinybert-attention",
 }
 

@@ -375,7 +375,7 @@ def test_the_limits_of_a_study_are_said():
         "In 3 of 3 seeds, the base stopped training because its 16 epochs were over"
     )
     assert out_of_epochs["tinybert"].startswith(
-        "In 3 of 3 seeds, the base stopped training because its 8 epochs were over"
+        "In 5 of 5 seeds, the base stopped training because its 8 epochs were over"
     )
     told = " ".join(caveats.limits(open_study("tinybert")))
     assert "dropout" in told and "dropout" not in " ".join(caveats.limits(open_study("digits-mlp")))

@@ -106,7 +106,7 @@ def _changes_of_alike(
     def change(shared: Common, rows: np.ndarray, count: int, targets: np.ndarray, by_logs: bool) -> Array:
         step, place = np.divmod(rows, m)
         points = Points(Moves(*(field[step] for field in every)), alphas[place])
-        return changes(site, shared, points, count, jnp.asarray(targets), how.turns, how.size.points, by_logs)
+        return changes(site, shared, points, count, targets, how.turns, how.size.points, by_logs)
 
     begin = partial(common, site, pairwise=how.pairwise)
     total = summed_changes(begin, change, batch, n * m, how.size, on_progress)
@@ -205,7 +205,7 @@ def changes(
     shared: Common,
     points: Points,
     count: int | Array,
-    targets: Int[Array, "*b"],
+    targets: Int[Array | np.ndarray, "*b"],
     turns: bool,
     together: int,
     by_logs: bool,

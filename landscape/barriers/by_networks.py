@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -35,7 +34,7 @@ def loss_changes(
     size = CallSize(_slice_size(site, inputs, len(targets)), GROUP, POINTS // GROUP)
 
     def change(begun: tuple[Any, Origin], rows: np.ndarray, count: int, targets: np.ndarray, by_logs: bool) -> Array:
-        return _changes(site, jnp.asarray(permutations[rows]), count, *begun, jnp.asarray(targets), by_logs)
+        return _changes(site, permutations[rows], count, *begun, targets, by_logs)
 
     total = summed_changes(partial(_begin, site), change, (inputs, targets), len(permutations), size, on_progress)
     return total / np.sum(targets != IGNORED)
@@ -65,11 +64,11 @@ def _features(site: Site, carry: Any) -> Array:
 @partial(jax.jit, static_argnames="by_logs")
 def _changes(
     site: Site,
-    permutations: Int[Array, "n units"],
+    permutations: Int[Array | np.ndarray, "n units"],
     count: int | Array,
     carry: Any,
     origin: Origin,
-    targets: Int[Array, "*b"],
+    targets: Int[Array | np.ndarray, "*b"],
     by_logs: bool,
 ) -> Float[Array, " n *b"]:
     """How much the loss at the first `count` midpoints exceeds that at θ, in nats, target by target."""

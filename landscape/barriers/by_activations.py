@@ -215,7 +215,7 @@ def changes(
 
     def change(points: Points, count: int | Array) -> Array:
         features = feature_changes(site, shared, points, count, turns)
-        return loss_excess(shared.origin, head, features, targets, by_logs)
+        return loss_excess(shared.origin, head, features, jnp.asarray(targets), by_logs)
 
     return in_groups(change, points, count, together)
 

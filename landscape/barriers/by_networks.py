@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -78,6 +79,7 @@ def _changes(
         return _features(site.between(permutation, 0.5), carry)
 
     def change(permutations: Array, count: int | Array) -> Array:
-        return loss_excess(origin, head, origin.change_to(in_turns(features, permutations, count)), targets, by_logs)
+        excess = origin.change_to(in_turns(features, permutations, count))
+        return loss_excess(origin, head, excess, jnp.asarray(targets), by_logs)
 
     return in_groups(change, permutations, count, GROUP)

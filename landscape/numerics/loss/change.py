@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from landscape.numerics.loss import at_least_float32, in_blocks, loss_change, loss_change_of_features, scaled_softmax
@@ -41,11 +40,7 @@ def origin_at(features: Float[Array, "*b d"], head: Head | None) -> Origin:
 
 
 def loss_excess(
-    origin: Origin,
-    head: Head | None,
-    change: Float[Array, "n *b d"],
-    targets: Int[Array | np.ndarray, "*b"],
-    by_logs: bool,
+    origin: Origin, head: Head | None, change: Float[Array, "n *b d"], targets: Int[Array, "*b"], by_logs: bool
 ) -> Float[Array, " n *b"]:
     """How much the loss of n networks exceeds that at the origin, in nats, target by target.
 

@@ -170,7 +170,7 @@ class Need(NamedTuple):
 
 def _need(pairwise: bool, site: Site, move: Moves, inputs: Any) -> Need:
     cut, whole = _cut(site), jax.eval_shape(partial(common, pairwise=pairwise), site, inputs)
-    given = {"site": site, "shared": whole, "points": Points(move, np.zeros(1, np.float32)), "count": np.ones((), int)}
+    given = {"site": site, "shared": whole, "points": Points(move, np.zeros(1, np.float32)), "count": np.int32(1)}
     largest = largest_array(feature_changes, {"turns": True}, **given)
     read, examples = tree_bytes((whole.y, whole.carry)), len(whole.origin.logits)
     units = cut.kernel.shape[-2]

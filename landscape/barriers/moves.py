@@ -40,8 +40,10 @@ def moves(permutations: Int[np.ndarray, "n units"]) -> Moves:
     source = np.take_along_axis(permutations, unit, 1)  # n k
     position = np.empty((n, units), np.int64)
     np.put_along_axis(position, unit, np.arange(k)[None], 1)  # of each place, within `unit`
+    moved = np.take_along_axis(changed, unit, 1)  # n k
     back = np.take_along_axis(position, np.take_along_axis(np.argsort(permutations, 1), unit, 1), 1)  # n k
-    return Moves(unit, source, back, np.take_along_axis(changed, unit, 1))
+    narrow = np.int32  # as wide as JAX's integers are by default
+    return Moves(unit.astype(narrow), source.astype(narrow), back.astype(narrow), moved)
 
 
 def moved_at_most(permutations: Int[np.ndarray, "n units"]) -> Int[np.ndarray, " n"]:

@@ -29,7 +29,8 @@ def largest_eigenvalue(product: Product, size: int, generator: np.random.Generat
 
     Returns:
       The largest eigenvalue, which is not the one of largest modulus where that is negative; NaN where a product is not
-      finite, or the iteration does not reach `TOLERANCE`.
+      finite, or the iteration does not reach `TOLERANCE`. Where others lie within a few hundredths of the largest
+      modulus of it, it is one of them now and then.
 
     Example:
       >>> import numpy as np

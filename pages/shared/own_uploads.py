@@ -66,13 +66,7 @@ def _field(field: str, label: str, kind: type[Brought], use: Use, text: str) -> 
     most = kind.most_bytes // 2**20
     suffix = kind.suffix.removeprefix(".")
     st.file_uploader(
-        label,
-        suffix,
-        key=field,
-        on_change=_take,
-        args=(field, kind, use),
-        max_upload_size=most,
-        help=text,
+        label, suffix, key=field, on_change=_take, args=(field, kind, use), max_upload_size=most, help=text
     )
     if fault := st.session_state.get(f"fault of {field}"):
         st.error(plain(f"This file cannot be used: {fault}. The page stays as it was."), icon=":material/error:")
